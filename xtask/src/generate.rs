@@ -1,0 +1,27 @@
+//! The reference documents: the program itself writes them, because it knows its node types and options.
+
+use crate::{Chore, workspace::Workspace};
+
+/// Options of `cargo xtask generate`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Write nothing; fail when a document is not as it would be written.
+    #[arg(long)]
+    check: bool,
+}
+
+/// Builds the program and has it write the documents.
+pub(crate) fn run(workspace: &Workspace, args: &Args) -> Chore {
+    workspace.cargo().args(["build", "--package", "akao"]).run()?;
+    if args.check { check(workspace) } else { write(workspace, &[]) }
+}
+
+/// Compares the documents with what the program, which must have been built, would write.
+pub(crate) fn check(workspace: &Workspace) -> Chore {
+    write(workspace, &["--check"])
+}
+
+fn write(workspace: &Workspace, options: &[&str]) -> Chore {
+    let program = workspace.metadata()?.program("akao");
+    Ok(workspace.command(&program).args(["docs", "generate", "docs"]).args(options).run()?)
+}

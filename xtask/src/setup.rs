@@ -1,0 +1,292 @@
+//! `cargo xtask setup`: what the other chores need, found or installed.
+//!
+//! The tables are the only list of outside needs. Something that is present is left alone, whatever installed it; only
+//! what is missing is installed, and each command that does so is printed first.
+
+use crate::{Chore, command, workspace::Workspace};
+use std::path::{Path, PathBuf};
+
+/// Arguments of `cargo xtask setup`.
+#[derive(clap::Args, Default)]
+pub(crate) struct Args {
+    /// Only report what is missing; end with 1 if anything is.
+    #[arg(long)]
+    check: bool,
+}
+
+/// Why the machine could not be prepared.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// `--check` found gaps.
+    #[error("missing: {0}\n\nRun `cargo xtask setup` to install it.")]
+    Missing(String),
+    /// Not a Debian-like machine.
+    #[error(
+        "missing: {0}, and there is no apt-get here to install it\n\nInstall what provides it with this machine's own package manager, then run the same command again."
+    )]
+    NoApt(String),
+    /// Neither root nor sudo.
+    #[error(
+        "missing: {0}, and installing it needs root\n\nRun `apt-get install {0}` as root, then run the same command again."
+    )]
+    NoRoot(String),
+    /// Rust did not come from rustup.
+    #[error(
+        "missing: {0}, and there is no rustup here to install it\n\nInstall Rust from https://rustup.rs, or add it by the means that installed this Rust."
+    )]
+    NoRustup(String),
+    /// The installation went through and did not help.
+    #[error("{0} is still missing after the installation")]
+    StillMissing(String),
+}
+
+/// One thing that must be there.
+struct Need {
+    name: &'static str,
+    reason: &'static str,
+    found_by: Probe,
+    comes_from: Source,
+}
+
+/// How a need is recognised.
+enum Probe {
+    /// A program on the search path.
+    Program(&'static str),
+    /// A file.
+    File(&'static str),
+    /// A module of the machine's own Python.
+    PythonModule(&'static str),
+    /// Packages in a Python environment of the workspace.
+    Python(&'static PythonEnvironment),
+    /// A cargo subcommand that answers `--version`.
+    Subcommand(&'static str),
+    /// A compilation target of the toolchain.
+    Target(&'static str),
+}
+
+/// Where a need comes from.
+enum Source {
+    /// A Debian package.
+    Debian(&'static str),
+    /// A virtual environment of its own, with pinned packages.
+    Python(&'static PythonEnvironment),
+    /// `rustup component add`.
+    Component(&'static str),
+    /// `rustup target add`.
+    Target(&'static str),
+}
+
+/// A Python environment under `.tools/`.
+struct PythonEnvironment {
+    folder: &'static str,
+    /// Distribution and version, as `pip` takes them.
+    package: &'static str,
+    version: &'static str,
+}
+
+impl PythonEnvironment {
+    fn program(&self, workspace: &Workspace) -> PathBuf {
+        workspace.root.join(self.folder).join("bin/python")
+    }
+
+    fn is_present(&self, workspace: &Workspace) -> bool {
+        let check =
+            format!("import importlib.metadata as m; assert m.version('{}') == '{}'", self.package, self.version);
+        let program = self.program(workspace);
+        program.exists() && workspace.command(program).args(["-c", &check]).succeeds()
+    }
+}
+
+const PY_TREES: PythonEnvironment =
+    PythonEnvironment { folder: ".tools/py_trees", package: "py_trees", version: "2.6.0" };
+
+const NEEDS: &[Need] = &[
+    Need {
+        name: "cc",
+        reason: "links every program; SQLite, zstd and the TLS library are compiled from C",
+        found_by: Probe::Program("cc"),
+        comes_from: Source::Debian("gcc"),
+    },
+    Need {
+        name: "C headers",
+        reason: "SQLite, zstd and the TLS library include them",
+        found_by: Probe::File("/usr/include/stdio.h"),
+        comes_from: Source::Debian("libc6-dev"),
+    },
+    Need {
+        name: "rustfmt",
+        reason: "`cargo xtask test` checks the formatting",
+        found_by: Probe::Subcommand("fmt"),
+        comes_from: Source::Component("rustfmt"),
+    },
+    Need {
+        name: "clippy",
+        reason: "`cargo xtask test` runs the lints",
+        found_by: Probe::Subcommand("clippy"),
+        comes_from: Source::Component("clippy"),
+    },
+    Need {
+        name: "wasm32-unknown-unknown",
+        reason: "`cargo xtask test` proves that the interpreter needs no operating system",
+        found_by: Probe::Target("wasm32-unknown-unknown"),
+        comes_from: Source::Target("wasm32-unknown-unknown"),
+    },
+    Need {
+        name: "PostgreSQL",
+        reason: "the tests of SqlQuery start a real server of their own",
+        found_by: Probe::File("/usr/lib/postgresql/15/bin/initdb"),
+        comes_from: Source::Debian("postgresql"),
+    },
+    Need {
+        name: "python3-venv",
+        reason: "keeps the Python packages of the tests in `.tools/`",
+        found_by: Probe::PythonModule("ensurepip"),
+        comes_from: Source::Debian("python3-venv"),
+    },
+    Need {
+        name: "py_trees",
+        reason: "the behaviour-tree library that the interpreter is compared with",
+        found_by: Probe::Python(&PY_TREES),
+        comes_from: Source::Python(&PY_TREES),
+    },
+];
+
+/// Reports every need, and installs what is missing unless `--check` is given.
+pub(crate) fn run(workspace: &Workspace, args: &Args) -> Chore {
+    let missing: Vec<&Need> = NEEDS.iter().filter(|need| !report(workspace, need)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if args.check {
+        return Err(Error::Missing(names(&missing)).into());
+    }
+    install(workspace, &missing)
+}
+
+/// Installs what is missing and says nothing about what is there; the first step of the chores that build.
+pub(crate) fn ensure(workspace: &Workspace) -> Chore {
+    let missing: Vec<&Need> = NEEDS.iter().filter(|need| !is_present(workspace, need)).collect();
+    if missing.is_empty() { Ok(()) } else { install(workspace, &missing) }
+}
+
+fn report(workspace: &Workspace, need: &Need) -> bool {
+    let present = is_present(workspace, need);
+    println!("{} {}: {}", if present { "found  " } else { "missing" }, need.name, need.reason);
+    present
+}
+
+fn is_present(workspace: &Workspace, need: &Need) -> bool {
+    match need.found_by {
+        Probe::Program(program) => command::is_installed(program),
+        Probe::File(path) => Path::new(path).exists(),
+        Probe::PythonModule(module) => {
+            command::is_installed("python3")
+                && workspace.command("python3").args(["-c", &format!("import {module}")]).succeeds()
+        }
+        Probe::Python(environment) => environment.is_present(workspace),
+        Probe::Subcommand(name) => workspace.cargo().args([name, "--version"]).succeeds(),
+        Probe::Target(target) => {
+            let sysroot = workspace.command("rustc").args(["--print", "sysroot"]).read().unwrap_or_default();
+            Path::new(sysroot.trim()).join("lib/rustlib").join(target).join("lib").is_dir()
+        }
+    }
+}
+
+fn names(needs: &[&Need]) -> String {
+    needs.iter().map(|need| need.name).collect::<Vec<_>>().join(", ")
+}
+
+fn install(workspace: &Workspace, missing: &[&Need]) -> Chore {
+    println!("Installing what is missing: {}.", names(missing));
+    let package = |need: &&Need| match need.comes_from {
+        Source::Debian(package) => Some(package),
+        Source::Component(_) | Source::Target(_) | Source::Python(_) => None,
+    };
+    let packages: Vec<&str> = missing.iter().filter_map(package).collect();
+    if !packages.is_empty() {
+        install_packages(workspace, &packages)?;
+    }
+    for need in missing {
+        match need.comes_from {
+            Source::Debian(_) => {}
+            Source::Python(environment) => install_environment(workspace, environment)?,
+            Source::Component(name) => install_by_rustup(workspace, "component", name)?,
+            Source::Target(name) => install_by_rustup(workspace, "target", name)?,
+        }
+    }
+    match missing.iter().find(|need| !is_present(workspace, need)) {
+        Some(need) => Err(Error::StillMissing(need.name.into()).into()),
+        None => Ok(()),
+    }
+}
+
+fn install_packages(workspace: &Workspace, packages: &[&str]) -> Chore {
+    let list = packages.join(" ");
+    if !command::is_installed("apt-get") {
+        return Err(Error::NoApt(list).into());
+    }
+    let is_root = workspace.command("id").args(["-u"]).read()?.trim() == "0";
+    if !is_root && !command::is_installed("sudo") {
+        return Err(Error::NoRoot(list).into());
+    }
+    let apt = |arguments: &[&str]| {
+        let program = if is_root { "apt-get" } else { "sudo" };
+        let prefix: &[&str] = if is_root { &[] } else { &["apt-get"] };
+        let command = workspace.command(program).args(prefix).args(arguments);
+        command.env("DEBIAN_FRONTEND", "noninteractive").with_stdin().run()
+    };
+    apt(&["update"])?;
+    apt(&[&["install", "--yes", "--no-install-recommends"], packages].concat())?;
+    Ok(())
+}
+
+fn install_environment(workspace: &Workspace, environment: &PythonEnvironment) -> Chore {
+    workspace.command("python3").args(["-m", "venv", environment.folder]).run()?;
+    let package = format!("{}=={}", environment.package, environment.version);
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", &package];
+    workspace.command(environment.program(workspace)).args(pip).run()?;
+    Ok(())
+}
+
+fn install_by_rustup(workspace: &Workspace, kind: &str, name: &str) -> Chore {
+    if !command::is_installed("rustup") {
+        return Err(Error::NoRustup(name.into()).into());
+    }
+    workspace.command("rustup").args([kind, "add", name]).run()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_need_is_named_once_and_explained() {
+        for (index, need) in NEEDS.iter().enumerate() {
+            assert!(NEEDS[..index].iter().all(|other| other.name != need.name), "{} is listed twice", need.name);
+            assert!(!need.reason.is_empty() && !need.reason.ends_with('.'), "{}: {}", need.name, need.reason);
+        }
+    }
+
+    const NO_SUCH: PythonEnvironment = PythonEnvironment { folder: "no/such", package: "none", version: "0" };
+
+    #[test]
+    fn what_is_missing_is_told_apart_from_what_is_there() {
+        let workspace = Workspace::find().expect("the tests run inside the workspace");
+        let need = |found_by| Need { name: "n", reason: "r", found_by, comes_from: Source::Debian("p") };
+        let cases = [
+            (need(Probe::Program("sh")), true),
+            (need(Probe::Program("no-such-program")), false),
+            (need(Probe::File("/etc/passwd")), true),
+            (need(Probe::File("/no/such/file")), false),
+            (need(Probe::Subcommand("fmt")), true),
+            (need(Probe::Subcommand("no-such-subcommand")), false),
+            (need(Probe::Target("no-such-target")), false),
+            (need(Probe::PythonModule("no_such_module")), false),
+            (need(Probe::Python(&NO_SUCH)), false),
+        ];
+        for (index, (need, expected)) in cases.iter().enumerate() {
+            assert_eq!(is_present(&workspace, need), *expected, "case {index}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The table of steps. A new check of the project is a new row here.
+
+use super::Group;
+use crate::{Chore, command, examples, generate, markdown, tidy, workspace::Workspace};
+
+/// Crates that must build where there is no operating system.
+const PURE_CRATES: [&str; 2] = ["akao-contract", "akao-flow"];
+/// Cases per property in the nightly suite; a usual run takes each test's own number.
+const PROPERTY_CASES_NIGHTLY: &str = "4096";
+
+/// One step of the suite.
+pub(super) struct Step {
+    /// A short name, unique in the table.
+    pub(super) name: &'static str,
+    /// What `--only` calls it by.
+    pub(super) group: Group,
+    /// What it proves, printed as its heading.
+    pub(super) purpose: &'static str,
+    /// Steps that must have passed before.
+    pub(super) needs: &'static [&'static str],
+    /// Whether it runs with `--nightly` only.
+    pub(super) nightly_only: bool,
+    /// The work; the flag says whether this is a nightly run.
+    pub(super) run: fn(&Workspace, bool) -> Chore,
+}
+
+/// Every step, in the order in which they run: quick ones first.
+pub(super) const STEPS: &[Step] = &[
+    Step {
+        name: "format",
+        group: Group::Tidy,
+        purpose: "the code is formatted",
+        needs: &[],
+        nightly_only: false,
+        run: |workspace, _| Ok(workspace.cargo().args(["fmt", "--all", "--check"]).run()?),
+    },
+    Step {
+        name: "tidy",
+        group: Group::Tidy,
+        purpose: "layers, licences, forbidden calls, file headers and links are in order",
+        needs: &[],
+        nightly_only: false,
+        run: |workspace, _| tidy::run(workspace),
+    },
+    Step { name: "clippy", group: Group::Rust, purpose: "no warnings", needs: &[], nightly_only: false, run: clippy },
+    Step {
+        name: "wasm",
+        group: Group::Rust,
+        purpose: "the interpreter builds without an operating system",
+        needs: &[],
+        nightly_only: false,
+        run: wasm,
+    },
+    Step {
+        name: "build",
+        group: Group::Rust,
+        purpose: "programs and tests compile, once for all the steps below",
+        needs: &[],
+        nightly_only: false,
+        // The tests are part of the selection so that dependencies get the same features here and in `cargo test`.
+        run: |workspace, _| Ok(workspace.cargo().args(["build", "--workspace", "--bins", "--tests"]).run()?),
+    },
+    Step {
+        name: "tests",
+        group: Group::Rust,
+        purpose: "unit, property, integration and documentation tests",
+        needs: &["build"],
+        nightly_only: false,
+        run: tests,
+    },
+    Step {
+        name: "long tests",
+        group: Group::Rust,
+        purpose: "the tests that are marked as ignored because they take long",
+        needs: &["build"],
+        nightly_only: true,
+        run: |workspace, _| Ok(workspace.cargo().args(["test", "--workspace", "--", "--ignored"]).run()?),
+    },
+    Step {
+        name: "rustdoc",
+        group: Group::Docs,
+        purpose: "the documentation of the code builds and its links lead somewhere",
+        needs: &[],
+        nightly_only: true,
+        run: rustdoc,
+    },
+    Step {
+        name: "documents",
+        group: Group::Docs,
+        purpose: "the workflows shown in documents are valid",
+        needs: &["build"],
+        nightly_only: false,
+        run: |workspace, _| markdown::check_workflows(workspace),
+    },
+    Step {
+        name: "generated documents",
+        group: Group::Docs,
+        purpose: "the reference documents are what the code makes of itself",
+        needs: &["build"],
+        nightly_only: false,
+        run: |workspace, _| generate::check(workspace),
+    },
+    Step {
+        name: "examples",
+        group: Group::Examples,
+        purpose: "the examples run and give what they promise",
+        needs: &["build"],
+        nightly_only: false,
+        run: |workspace, _| examples::run_all(workspace),
+    },
+    Step {
+        name: "cargo deny",
+        group: Group::Tidy,
+        purpose: "advisories, bans, licences and sources of every dependency",
+        needs: &[],
+        nightly_only: true,
+        run: deny,
+    },
+];
+
+fn clippy(workspace: &Workspace, _: bool) -> Chore {
+    let clippy = workspace.cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+    Ok(clippy.run()?)
+}
+
+fn wasm(workspace: &Workspace, _: bool) -> Chore {
+    let packages = PURE_CRATES.iter().flat_map(|name| ["--package", name]);
+    Ok(workspace.cargo().args(["build", "--target", "wasm32-unknown-unknown"]).args(packages).run()?)
+}
+
+fn tests(workspace: &Workspace, nightly: bool) -> Chore {
+    let tests = workspace.cargo().args(["test", "--workspace"]);
+    let tests = if nightly { tests.env("PROPTEST_CASES", PROPERTY_CASES_NIGHTLY) } else { tests };
+    Ok(tests.run()?)
+}
+
+fn rustdoc(workspace: &Workspace, _: bool) -> Chore {
+    let rustdoc = workspace.cargo().args(["doc", "--workspace", "--no-deps"]);
+    Ok(rustdoc.env("RUSTDOCFLAGS", "-D warnings").run()?)
+}
+
+/// Compiling `cargo deny` takes minutes, so a usual run relies on the licence check of `tidy` and only this one installs.
+fn deny(workspace: &Workspace, _: bool) -> Chore {
+    if !command::is_installed("cargo-deny") {
+        workspace.cargo().args(["install", "--locked", "cargo-deny"]).run()?;
+    }
+    Ok(workspace.cargo().args(["deny", "check"]).run()?)
+}
