@@ -1,0 +1,27 @@
+//! The vocabulary of Akao as plain data.
+//!
+//! What a node type declares ([`NodeType`]), what a step is given ([`Invocation`]), what it answers ([`Outcome`]), how it
+//! fails ([`StepError`]), what it may do ([`Permission`]) and the typed names all of that uses. Everything here is data:
+//! nothing runs, waits, reads a clock or touches a file. The crate builds for `wasm32-unknown-unknown`.
+
+mod address;
+mod blob;
+mod duration;
+mod error;
+mod ids;
+mod invocation;
+mod node_type;
+mod outcome;
+mod permission;
+mod status;
+
+pub use address::{Address, AddressError, Segment};
+pub use blob::{BLOB_KEY, BlobRef, Digest, INLINE_VALUE_BYTES_MAX};
+pub use duration::{BareNumber, DurationError, format_duration_ms, parse_duration_ms};
+pub use error::{ErrorKind, StepError};
+pub use ids::{ExecutionId, IdError, NodeId, OpId, Tenant, is_name};
+pub use invocation::{Invocation, StepContext};
+pub use node_type::{Category, Effects, ErrorDoc, Example, NodeType, Reads, annotation};
+pub use outcome::{LogLevel, LogLine, Outcome, OutcomeStatus};
+pub use permission::{Permission, PermissionError};
+pub use status::{ExecutionStatus, NodeStatus};
