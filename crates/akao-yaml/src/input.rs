@@ -1,0 +1,208 @@
+//! The parser's source of characters, with a bound on what the parser may hold back.
+//!
+//! A flow collection that may still turn out to be a key is tokenised to its end before its first event comes out, and a
+//! scalar is gathered whole. Both would let a small text claim much memory before a budget on events could see it, so
+//! this source counts what is consumed between two events and ends the text when that is too much.
+
+use saphyr_parser::input::SkipTabs;
+use saphyr_parser::{Input, StrInput};
+use std::cell::Cell;
+
+/// Most characters between two events: a scalar of the largest size with generous indentation.
+pub(crate) const CHARACTERS_BETWEEN_EVENTS_MAX: usize = 2 * 1024 * 1024;
+
+/// Most commas, brackets and braces between two events. Each stands for up to seven tokens of about 300 bytes.
+pub(crate) const MARKS_BETWEEN_EVENTS_MAX: usize = 8_000;
+
+/// Most characters that the parser asks for at once.
+const LOOKAHEAD_MAX: usize = 30;
+
+/// What the loader and the source tell each other: how many events came out, and whether the source gave up.
+#[derive(Debug, Default)]
+pub(crate) struct Gauge {
+    events: Cell<usize>,
+    overrun: Cell<Option<Overrun>>,
+}
+
+/// Why the source ended the text early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Overrun {
+    /// One value is too long.
+    Characters,
+    /// One flow collection has too many entries.
+    Marks,
+}
+
+impl Gauge {
+    /// An event has come out: what was held back is released.
+    pub(crate) fn event(&self) {
+        self.events.set(self.events.get().wrapping_add(1));
+    }
+
+    /// Whether the source gave up.
+    pub(crate) fn overrun(&self) -> Option<Overrun> {
+        self.overrun.get()
+    }
+}
+
+/// A text that ends early when too much of it is consumed between two events.
+pub(crate) struct GuardedInput<'a> {
+    text: StrInput<'a>,
+    /// What follows when `text` is used up.
+    rest: &'a str,
+    gauge: &'a Gauge,
+    events_seen: usize,
+    characters: usize,
+    marks: Cell<usize>,
+}
+
+impl<'a> GuardedInput<'a> {
+    /// The text `before` and then `body`, without a copy of either.
+    pub(crate) fn new(before: &'static str, body: &'a str, gauge: &'a Gauge) -> Self {
+        let (text, rest) = if before.is_empty() { (body, "") } else { (before, body) };
+        Self { text: StrInput::new(text), rest, gauge, events_seen: 0, characters: 0, marks: Cell::new(0) }
+    }
+
+    fn check(&mut self) {
+        if self.events_seen != self.gauge.events.get() {
+            self.events_seen = self.gauge.events.get();
+            self.characters = 0;
+            self.marks.set(0);
+        }
+        if !self.rest.is_empty() && self.text.peek_opt().is_none() {
+            self.text = StrInput::new(std::mem::take(&mut self.rest));
+            self.text.lookahead(LOOKAHEAD_MAX);
+        }
+        let overrun = match (self.characters, self.marks.get()) {
+            (characters, _) if characters > CHARACTERS_BETWEEN_EVENTS_MAX => Overrun::Characters,
+            (_, marks) if marks > MARKS_BETWEEN_EVENTS_MAX => Overrun::Marks,
+            _ => return,
+        };
+        if self.gauge.overrun.get().is_none() {
+            self.gauge.overrun.set(Some(overrun));
+        }
+        self.rest = "";
+        self.text = StrInput::new("");
+        self.text.lookahead(LOOKAHEAD_MAX);
+    }
+}
+
+impl Input for GuardedInput<'_> {
+    #[inline]
+    fn lookahead(&mut self, count: usize) {
+        self.check();
+        self.text.lookahead(count);
+    }
+
+    #[inline]
+    fn buflen(&self) -> usize {
+        self.text.buflen()
+    }
+
+    /// Small enough that the parser's first reservation for a scalar (32 bytes) holds it: most scalars are short.
+    #[inline]
+    fn bufmaxlen(&self) -> usize {
+        LOOKAHEAD_MAX
+    }
+
+    #[inline]
+    fn raw_read_ch(&mut self) -> char {
+        self.characters += 1;
+        self.text.raw_read_ch()
+    }
+
+    #[inline]
+    fn raw_read_non_breakz_ch(&mut self) -> Option<char> {
+        self.characters += 1;
+        if self.characters > CHARACTERS_BETWEEN_EVENTS_MAX {
+            self.check();
+        }
+        self.text.raw_read_non_breakz_ch()
+    }
+
+    #[inline]
+    fn skip(&mut self) {
+        self.characters += 1;
+        self.text.skip();
+    }
+
+    #[inline]
+    fn skip_n(&mut self, count: usize) {
+        self.characters += count;
+        self.text.skip_n(count);
+    }
+
+    #[inline]
+    fn peek(&self) -> char {
+        self.text.peek()
+    }
+
+    /// The scanner calls this with 1 once a token, so the marks that it stands on can be counted here.
+    #[inline]
+    fn peek_nth(&self, n: usize) -> char {
+        if n == 1 && matches!(self.text.peek(), ',' | '[' | ']' | '{' | '}') {
+            self.marks.set(self.marks.get() + 1);
+        }
+        self.text.peek_nth(n)
+    }
+
+    #[inline]
+    fn peek_opt(&self) -> Option<char> {
+        self.text.peek_opt()
+    }
+
+    #[inline]
+    fn skip_ws_to_eol(&mut self, skip_tabs: SkipTabs) -> (usize, Result<SkipTabs, &'static str>) {
+        self.text.skip_ws_to_eol(skip_tabs)
+    }
+
+    #[inline]
+    fn next_can_be_plain_scalar(&self, in_flow: bool) -> bool {
+        self.text.next_can_be_plain_scalar(in_flow)
+    }
+
+    #[inline]
+    fn next_is_document_indicator(&self) -> bool {
+        self.text.next_is_document_indicator()
+    }
+
+    #[inline]
+    fn next_is_document_start(&self) -> bool {
+        self.text.next_is_document_start()
+    }
+
+    #[inline]
+    fn next_is_document_end(&self) -> bool {
+        self.text.next_is_document_end()
+    }
+
+    #[inline]
+    fn next_is_blank_or_break(&self) -> bool {
+        self.text.next_is_blank_or_break()
+    }
+
+    #[inline]
+    fn next_is_blank_or_breakz(&self) -> bool {
+        self.text.next_is_blank_or_breakz()
+    }
+
+    #[inline]
+    fn skip_while_non_breakz(&mut self) -> usize {
+        self.text.skip_while_non_breakz()
+    }
+
+    #[inline]
+    fn skip_while_blank(&mut self) -> usize {
+        self.text.skip_while_blank()
+    }
+
+    #[inline]
+    fn fetch_while_is_alpha(&mut self, out: &mut String) -> usize {
+        self.text.fetch_while_is_alpha(out)
+    }
+
+    #[inline]
+    fn fetch_while_is_yaml_non_space(&mut self, out: &mut String) -> usize {
+        self.text.fetch_while_is_yaml_non_space(out)
+    }
+}
