@@ -1,0 +1,25 @@
+//! Where values above 64 KiB and files live. The key is (tenant, digest): deduplication never tells tenants about each other.
+
+use akao_contract::{BlobRef, Digest, Tenant};
+
+/// Why a blob could not be stored or read.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// Nothing is stored under this digest for this tenant.
+    #[error("there is no blob {0}")]
+    NotFound(Digest),
+    /// The stored bytes no longer have the digest they are stored under.
+    #[error("blob {0} is damaged: its bytes do not match its digest")]
+    Damaged(Digest),
+    /// The storage failed.
+    #[error("blob storage failed: {0}")]
+    Storage(#[from] std::io::Error),
+}
+
+/// Content-addressed storage of immutable bytes. When `put` returns, the bytes survive power loss.
+pub trait BlobStore: Send + Sync {
+    /// Stores bytes and returns the reference.
+    fn put(&self, tenant: &Tenant, bytes: &[u8], media_type: &str) -> Result<BlobRef, BlobError>;
+    /// Reads bytes back, checked against the digest.
+    fn get(&self, tenant: &Tenant, digest: &Digest) -> Result<Vec<u8>, BlobError>;
+}

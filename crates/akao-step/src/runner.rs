@@ -1,0 +1,48 @@
+//! The one door through which every step goes.
+
+use crate::{BlobStore, BoxFuture, CancellationToken, Egress, StepEvents, Volumes};
+use akao_contract::{Effects, Invocation, Outcome};
+use std::sync::Arc;
+
+/// What an engine must know of a node type before it starts a step of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunnerTraits {
+    /// What it may change outside.
+    pub effects: Effects,
+    /// Whether a second run with the same key is harmless.
+    pub idempotent: bool,
+    /// Whether it is so short that it may run on the engine's own thread ([`StepRunner::run_inline`]).
+    pub inline: bool,
+}
+
+/// The ports a step may use.
+#[derive(Clone)]
+pub struct Ports {
+    /// Stored bytes.
+    pub blobs: Arc<dyn BlobStore>,
+    /// The network.
+    pub egress: Arc<dyn Egress>,
+    /// Files.
+    pub volumes: Arc<dyn Volumes>,
+}
+
+/// What a running step is handed besides its invocation.
+#[derive(Clone)]
+pub struct StepIo {
+    /// Cancelled when the step is to be halted. A step that does not end within its grace is dropped.
+    pub cancel: CancellationToken,
+    /// Progress and logs while it runs.
+    pub events: StepEvents,
+}
+
+/// Runs steps. One invocation, exactly one outcome; failures of the work are outcomes, never panics.
+pub trait StepRunner: Send + Sync {
+    /// What the engine must know of `node_type`; none when this runner does not know it.
+    fn traits(&self, node_type: &str) -> Option<RunnerTraits>;
+
+    /// Runs a step whose traits say `inline`, in microseconds and without waiting.
+    fn run_inline(&self, invocation: &Invocation) -> Outcome;
+
+    /// Runs a step.
+    fn run(&self, invocation: Invocation, io: StepIo) -> BoxFuture<'static, Outcome>;
+}
