@@ -1,0 +1,48 @@
+//! The node types that a workflow may use, given from outside.
+
+use akao_contract::NodeType;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Node types by name and alias. It must hold the control nodes ([`crate::control_types`]) as well as the leaves.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<NodeType>", into = "Vec<NodeType>")]
+pub struct Catalogue {
+    types: Vec<NodeType>,
+    names: BTreeMap<String, usize>,
+}
+
+impl From<Vec<NodeType>> for Catalogue {
+    fn from(types: Vec<NodeType>) -> Self {
+        let mut names = BTreeMap::new();
+        for (at, node_type) in types.iter().enumerate() {
+            for name in std::iter::once(&node_type.name).chain(&node_type.aliases) {
+                names.entry(name.clone()).or_insert(at);
+            }
+        }
+        Self { types, names }
+    }
+}
+
+impl From<Catalogue> for Vec<NodeType> {
+    fn from(catalogue: Catalogue) -> Self {
+        catalogue.types
+    }
+}
+
+impl Catalogue {
+    /// The node type of this name or alias.
+    pub fn get(&self, name: &str) -> Option<&NodeType> {
+        self.types.get(*self.names.get(name)?)
+    }
+
+    /// Every node type, in the order given.
+    pub fn types(&self) -> &[NodeType] {
+        &self.types
+    }
+
+    /// Every name and alias, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.keys().map(String::as_str)
+    }
+}

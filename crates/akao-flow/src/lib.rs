@@ -1,0 +1,46 @@
+//! Workflow definitions and their interpreter.
+//!
+//! Text becomes a checked [`Definition`]; a definition becomes a [`Program`]; a [`Machine`] runs a program: an event goes
+//! in, commands come out, both plain data. No clock, no randomness, no thread, no file, no network: given the same
+//! program and the same events, the same commands come out, byte for byte.
+
+mod canonical;
+mod catalogue;
+mod control;
+mod definition;
+pub mod diff;
+pub mod draw;
+mod format;
+mod hash;
+mod lower;
+mod machine;
+mod place;
+mod printable;
+mod problem;
+mod problem_code;
+mod program;
+mod read;
+mod schema;
+mod suggest;
+mod validate;
+
+pub use canonical::canonicalise;
+pub use catalogue::Catalogue;
+pub use control::control_types;
+pub use definition::{Concurrency, Definition, InputSchema, NodeDef, OnFailure, RetryDef, Settings, WORKFLOW_FORMAT};
+pub use format::format_workflow;
+pub use hash::{canonical_json, content_hash};
+pub use lower::{LowerError, lower};
+pub use machine::{
+    Breakpoint, Command, Decision, Event, FUEL_PER_EVENT, Failure, Finish, Machine, Note, Reaction, RestoreError,
+    RunStep, SEMANTICS, SEMANTICS_SUPPORTED, SIGNAL_BUFFER_BYTES_MAX, SIGNAL_BUFFER_COUNT_MAX, SNAPSHOT_FORMAT,
+    SignalRefused, SoftFailure, Start, StartChild, StepInput, StepMode, TaskEnd, TaskSpec, fingerprint,
+};
+pub use place::Place;
+pub use problem::{Position, Problem, Severity};
+pub use problem_code::ProblemCode;
+pub use program::{NodeIndex, Program, RetryPolicy};
+pub use read::{Location, Parsed, Positions, read};
+pub use schema::workflow_schema;
+pub use validate::props::{PropProblem, PropProblemKind, check_props, with_defaults};
+pub use validate::{check, validate};

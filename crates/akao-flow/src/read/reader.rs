@@ -1,0 +1,224 @@
+//! The parts that every reader of a mapping shares: problems are written down, and reading goes on without the value.
+
+use super::path::Path;
+use super::positions::convert;
+use crate::suggest::{self, shown};
+use crate::{Position, Problem, ProblemCode};
+use akao_contract::{BareNumber, parse_duration_ms};
+use akao_yaml::{Entry, Key, Node, Value};
+
+/// Collects problems while values are read.
+#[derive(Default)]
+pub(crate) struct Reader {
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl Reader {
+    pub(crate) fn problem(
+        &mut self,
+        code: ProblemCode,
+        position: akao_yaml::Position,
+        path: &Path<'_>,
+        message: impl Into<String>,
+        suggestion: Option<String>,
+    ) {
+        let (message, path) = (message.into(), path.to_string());
+        let (severity, code, position) = (code.severity(), code.as_str().to_owned(), convert(position));
+        self.problems.push(Problem { severity, code, message, position, path, suggestion });
+    }
+
+    /// A value of the wrong kind. `example` shows how the key is written.
+    pub(crate) fn wrong_kind(&mut self, node: &Node, path: &Path<'_>, key: &str, wanted: &str, example: &str) {
+        let message = format!("`{key}` must be {wanted}, not {}", kind_of(node));
+        self.problem(
+            ProblemCode::WrongKind,
+            node.position,
+            path,
+            message,
+            Some(format!("Write for example `{example}`.")),
+        );
+    }
+
+    pub(crate) fn unknown_key<'a>(
+        &mut self,
+        key: &Key,
+        path: &Path<'_>,
+        place: &str,
+        known: impl IntoIterator<Item = &'a str> + Clone,
+        hint: Option<&str>,
+    ) {
+        let message = format!("`{}` is not a key of {place}", shown(&key.text));
+        let suggestion = hint.map(str::to_owned).or_else(|| suggest::sentence(&key.text, "keys", known));
+        self.problem(ProblemCode::UnknownKey, key.position, &path.key(&key.text), message, suggestion);
+    }
+
+    /// The entries of a mapping; none (and a problem) for anything else.
+    pub(crate) fn mapping<'n>(
+        &mut self,
+        node: &'n Node,
+        path: &Path<'_>,
+        key: &str,
+        example: &str,
+    ) -> Option<&'n [Entry]> {
+        let entries = node.entries();
+        if entries.is_none() {
+            self.wrong_kind(node, path, key, "a mapping", example);
+        }
+        entries
+    }
+
+    /// The items of a list; none (and a problem) for anything else.
+    pub(crate) fn list<'n>(&mut self, node: &'n Node, path: &Path<'_>, key: &str, example: &str) -> Option<&'n [Node]> {
+        let items = node.items();
+        if items.is_none() {
+            self.wrong_kind(node, path, key, "a list", example);
+        }
+        items
+    }
+
+    /// A text. A number or a boolean is named for what it is, since only quotes are missing.
+    pub(crate) fn text(&mut self, node: &Node, path: &Path<'_>, key: &str) -> Option<String> {
+        match &node.value {
+            Value::String(text, _) => return Some(text.clone()),
+            Value::Number(_) | Value::Bool(_) if key != "type" => {
+                let value = node.to_value();
+                let message = format!("`{key}` must be text; {value} without quotes is {}", node.kind_name());
+                let suggestion = Some(format!("Quote it: {key}: \"{value}\"."));
+                self.problem(ProblemCode::WrongKind, node.position, path, message, suggestion);
+            }
+            _ => self.wrong_kind(node, path, key, "text", &example_of(key)),
+        }
+        None
+    }
+
+    /// A list of texts.
+    pub(crate) fn texts(&mut self, node: &Node, path: &Path<'_>, key: &str) -> Vec<String> {
+        if let Some(text) = node.as_str() {
+            self.wrong_kind(node, path, key, "a list", &format!("{key}: [{}]", shown(text)));
+            return Vec::new();
+        }
+        let Some(items) = self.list(node, path, key, &format!("{key}: [a, b]")) else { return Vec::new() };
+        let item_name = format!("each item of {key}");
+        items.iter().enumerate().filter_map(|(at, item)| self.text_item(item, &path.index(at), &item_name)).collect()
+    }
+
+    fn text_item(&mut self, node: &Node, path: &Path<'_>, name: &str) -> Option<String> {
+        if let Some(text) = node.as_str() {
+            return Some(text.to_owned());
+        }
+        let message = format!("{name} must be text, not {}", kind_of(node));
+        self.problem(ProblemCode::WrongKind, node.position, path, message, Some("Quote it to make it text.".into()));
+        None
+    }
+
+    /// A whole number from `min`.
+    pub(crate) fn count(&mut self, node: &Node, path: &Path<'_>, key: &str, min: u32) -> Option<u32> {
+        let Value::Number(number) = &node.value else {
+            self.wrong_kind(node, path, key, "a whole number", &format!("{key}: {}", min.max(3)));
+            return None;
+        };
+        let count = number.as_u64().and_then(|count| u32::try_from(count).ok()).filter(|count| *count >= min);
+        if count.is_none() {
+            let message = format!("`{key}` must be a whole number of at least {min}, not {number}");
+            let suggestion = Some(format!("Write for example `{key}: {}`.", min.max(3)));
+            self.problem(ProblemCode::InvalidValue, node.position, path, message, suggestion);
+        }
+        count
+    }
+
+    /// A duration with a unit.
+    pub(crate) fn duration(&mut self, node: &Node, path: &Path<'_>, key: &str) -> Option<String> {
+        let text = match &node.value {
+            Value::String(text, _) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => {
+                self.wrong_kind(node, path, key, "a duration", &format!("{key}: 30s"));
+                return None;
+            }
+        };
+        match parse_duration_ms(&text, BareNumber::Refused) {
+            Ok(_) => return Some(text),
+            Err(akao_contract::DurationError::NoUnit(number)) => {
+                let message = format!("`{key}: {number}` has no unit");
+                let suggestion = Some(format!("Write for example `{key}: {number}s` or `{key}: {number}ms`."));
+                self.problem(ProblemCode::InvalidDuration, node.position, path, message, suggestion);
+            }
+            Err(_) => {
+                let message = format!("`{}` is not a duration", shown(&text));
+                let suggestion = Some("Write a number and a unit: ms, s, m, h or d, such as `30s` or `1h30m`.".into());
+                self.problem(ProblemCode::InvalidDuration, node.position, path, message, suggestion);
+            }
+        }
+        None
+    }
+
+    /// One of a few words.
+    pub(crate) fn word<T: Copy>(&mut self, node: &Node, path: &Path<'_>, key: &str, words: &[(&str, T)]) -> Option<T> {
+        let text = match &node.value {
+            Value::String(text, _) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => return self.text(node, path, key).and(None),
+        };
+        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        if found.is_none() {
+            let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let message = format!("`{}` is not a value of `{key}`", shown(&text));
+            let suggestion = suggest::nearest(&text, names.iter().copied()).map_or_else(
+                || format!("It is one of {}.", suggest::list(&names)),
+                |near| format!("Did you mean `{near}`?"),
+            );
+            self.problem(ProblemCode::InvalidValue, node.position, path, message, Some(suggestion));
+        }
+        found
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn flag(&mut self, node: &Node, path: &Path<'_>, key: &str) -> Option<bool> {
+        if let Value::Bool(flag) = node.value {
+            return Some(flag);
+        }
+        self.wrong_kind(node, path, key, "true or false", &format!("{key}: true"));
+        None
+    }
+}
+
+fn example_of(key: &str) -> String {
+    let value = match key {
+        "type" => "Sequence",
+        "version" => "1.0.0",
+        "id" => "fetch",
+        _ => "some text",
+    };
+    format!("{key}: {value}")
+}
+
+/// What a value is, with the value itself where it is short.
+pub(crate) fn kind_of(node: &Node) -> String {
+    match &node.value {
+        Value::String(text, _) => format!("the text `{}`", shown(text)),
+        Value::Number(number) => format!("the number {number}"),
+        Value::Bool(flag) => format!("`{flag}`"),
+        _ => node.kind_name().to_owned(),
+    }
+}
+
+/// A problem that YAML itself has.
+pub(crate) fn yaml_problem(error: &akao_yaml::Error) -> Problem {
+    use akao_yaml::ErrorKind;
+    let code = match error.kind {
+        ErrorKind::Syntax => ProblemCode::YamlSyntax,
+        ErrorKind::UnquotedTemplate => ProblemCode::YamlUnquotedTemplate,
+        ErrorKind::DuplicateKey => ProblemCode::YamlDuplicateKey,
+        ErrorKind::Unsupported => ProblemCode::YamlUnsupported,
+        ErrorKind::Budget => ProblemCode::YamlBudget,
+        ErrorKind::Encoding => ProblemCode::YamlEncoding,
+    };
+    Problem {
+        severity: code.severity(),
+        code: code.as_str().to_owned(),
+        message: error.message.clone(),
+        position: Position { line: error.position.line, column: error.position.column },
+        path: String::new(),
+        suggestion: error.suggestion.clone(),
+    }
+}

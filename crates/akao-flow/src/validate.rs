@@ -1,0 +1,487 @@
+//! Whether a definition means something: node types, props, expressions, names, and the rules of control nodes.
+//!
+//! Everything that is wrong is found in one go, in the order of the text. Nothing is run and nothing is looked up but the
+//! catalogue that is given.
+
+mod children;
+mod graph;
+pub(crate) mod names;
+pub(crate) mod props;
+mod templates;
+mod trees;
+
+use crate::read::path::Path;
+use crate::read::{self, Parsed, Positions};
+use crate::{Catalogue, Definition, NodeDef, Position, Problem, ProblemCode};
+use akao_contract::{Category, NodeType, annotation};
+use names::NameProblem;
+use props::PropProblemKind;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Every problem of a definition that was read, in the order of the text. It can run when no problem is an error.
+pub fn validate(parsed: &Parsed, catalogue: &Catalogue) -> Vec<Problem> {
+    let mut checker = Checker::new(parsed, catalogue);
+    checker.workflow();
+    checker.problems.sort_by_key(|problem| problem.position);
+    checker.problems
+}
+
+/// Reads and validates in one go, so that problems of the shape do not hide problems of the meaning. There is a definition
+/// only when nothing is an error; warnings come with it.
+pub fn check(text: &str, catalogue: &Catalogue) -> (Option<Parsed>, Vec<Problem>) {
+    let (parsed, mut problems) = read::read_leniently(text);
+    let Some(parsed) = parsed else { return (None, problems) };
+    problems.extend(validate(&parsed, catalogue));
+    problems.sort_by_key(|problem| problem.position);
+    let sound = problems.iter().all(|problem| problem.severity != crate::Severity::Error);
+    (sound.then_some(parsed), problems)
+}
+
+/// Annotation of a prop that is a condition: a boolean, a bare expression or one whole `${…}`.
+const CONDITION: &str = "x-akao-condition";
+
+/// The ids of one tree, with the node that has each.
+type Ids<'a> = BTreeMap<&'a str, &'a NodeDef>;
+
+struct Checker<'a> {
+    definition: &'a Definition,
+    positions: &'a Positions,
+    catalogue: &'a Catalogue,
+    /// Ids by tree; the root tree has no name.
+    ids: BTreeMap<Option<&'a str>, Ids<'a>>,
+    /// Blackboard keys that some node writes.
+    written: BTreeSet<&'a str>,
+    problems: Vec<Problem>,
+}
+
+/// What stands around a node.
+#[derive(Clone, Copy)]
+struct Surroundings<'s> {
+    ids: &'s Ids<'s>,
+    /// Whether the tree is `root:`, not one of `trees:`.
+    is_root: bool,
+    /// The parent's canonical type.
+    parent: Option<&'s str>,
+    in_for_each: bool,
+    in_loop: bool,
+}
+
+impl<'a> Checker<'a> {
+    fn new(parsed: &'a Parsed, catalogue: &'a Catalogue) -> Self {
+        let mut checker = Self {
+            definition: &parsed.definition,
+            positions: &parsed.positions,
+            catalogue,
+            ids: BTreeMap::new(),
+            written: BTreeSet::new(),
+            problems: Vec::new(),
+        };
+        checker.collect(None, &parsed.definition.root);
+        for (name, tree) in &parsed.definition.trees {
+            checker.collect(Some(name), tree);
+        }
+        checker
+    }
+
+    /// Gathers the ids and the blackboard keys of a tree before anything is checked against them.
+    fn collect(&mut self, tree: Option<&'a str>, node: &'a NodeDef) {
+        let ids = self.ids.entry(tree).or_default();
+        if let Some(id) = &node.id {
+            ids.entry(id).or_insert(node);
+        }
+        for key in ["outputKey", "key", "itemKey", "indexKey", "counterKey"] {
+            if let Some(Value::String(text)) = node.props.get(key) {
+                self.written.insert(text);
+            }
+        }
+        for child in &node.children {
+            self.collect(tree, child);
+        }
+    }
+
+    fn workflow(&mut self) {
+        let (definition, at) = (self.definition, Path::DOCUMENT);
+        let ids = std::mem::take(&mut self.ids);
+        self.ids = ids.clone();
+        let none = Ids::new();
+        let root = Surroundings {
+            ids: ids.get(&None).unwrap_or(&none),
+            is_root: true,
+            parent: None,
+            in_for_each: false,
+            in_loop: false,
+        };
+        let mut seen = BTreeMap::new();
+        self.node(&definition.root, &at.key("root"), &root, &mut seen);
+        for (name, tree) in &definition.trees {
+            let around = Surroundings { ids: ids.get(&Some(name)).unwrap_or(&none), is_root: false, ..root };
+            self.node(tree, &at.key("trees").key(name), &around, &mut BTreeMap::new());
+        }
+        self.outputs(&root);
+        self.settings(&root);
+        self.trees();
+    }
+
+    fn outputs(&mut self, around: &Surroundings<'_>) {
+        let at = Path::DOCUMENT;
+        let at = at.key("outputs");
+        for (name, value) in &self.definition.outputs {
+            let path = at.key(name);
+            if !akao_contract::is_name(name) {
+                let position = self.positions.nearest(&path).key;
+                let message = format!("`{}` is not a valid name of an output", crate::suggest::shown(name));
+                self.problem_at(ProblemCode::InvalidName, position, &path, message, Some(names::mended(name)));
+            }
+            self.templates(value, &path, around);
+        }
+    }
+
+    fn settings(&mut self, around: &Surroundings<'_>) {
+        let at = Path::DOCUMENT;
+        let at = at.key("settings");
+        let Some(key) = self.definition.settings.concurrency.as_ref().and_then(|bound| bound.key.as_ref()) else {
+            return;
+        };
+        self.templates(&Value::String(key.clone()), &at.key("concurrency").key("key"), around);
+    }
+
+    /// Checks a node and what is below it. Recursion is bounded by the depth that the YAML budget allows.
+    fn node(
+        &mut self,
+        node: &'a NodeDef,
+        path: &Path<'_>,
+        around: &Surroundings<'_>,
+        seen: &mut BTreeMap<&'a str, Position>,
+    ) {
+        let catalogue = self.catalogue;
+        let node_type = catalogue.get(&node.node_type);
+        self.id(node, path, seen);
+        self.placement(node, path, around);
+        if let Some(condition) = &node.condition {
+            self.condition(condition, &path.key("if"), around);
+        }
+        match node_type {
+            Some(node_type) => self.of_type(node, node_type, path, around),
+            None => {
+                self.unknown_type(&node.node_type, path);
+                self.templates_of_props(None, node, path, around);
+            }
+        }
+        let name = node_type.map_or(node.node_type.as_str(), |node_type| node_type.name.as_str());
+        let below = Surroundings {
+            parent: Some(name),
+            in_for_each: around.in_for_each || name == "ForEach",
+            in_loop: around.in_loop || matches!(name, "ForEach" | "While" | "Repeat" | "Retry"),
+            ..*around
+        };
+        let children = path.key("children");
+        for (at, child) in node.children.iter().enumerate() {
+            self.node(child, &children.index(at), &below, seen);
+        }
+    }
+
+    fn id(&mut self, node: &'a NodeDef, path: &Path<'_>, seen: &mut BTreeMap<&'a str, Position>) {
+        let Some(id) = node.id.as_deref() else { return };
+        let path = path.key("id");
+        let position = self.positions.nearest(&path).value;
+        self.name(id, "node id", position, &path);
+        if let Some(first) = seen.get(id) {
+            let message = format!("the id `{}` is already given at line {}", crate::suggest::shown(id), first.line);
+            let suggestion = Some("Ids are unique within a tree; choose another.".to_owned());
+            self.problem_at(ProblemCode::DuplicateId, position, &path, message, suggestion);
+            return;
+        }
+        seen.insert(id, position);
+    }
+
+    fn name(&mut self, name: &str, what: &str, position: Position, path: &Path<'_>) {
+        match names::check(name, what) {
+            Ok(()) => {}
+            Err(NameProblem::Malformed { message, suggestion }) => {
+                self.problem_at(ProblemCode::InvalidName, position, path, message, Some(suggestion));
+            }
+            Err(NameProblem::Reserved { message, suggestion }) => {
+                self.problem_at(ProblemCode::ReservedName, position, path, message, Some(suggestion));
+            }
+        }
+    }
+
+    /// What depends on the parent: `needs`, `case` and `default`.
+    fn placement(&mut self, node: &NodeDef, path: &Path<'_>, around: &Surroundings<'_>) {
+        let mut misplaced = |key: &str, home: &str, suggestion: &str| {
+            let path = path.key(key);
+            let position = self.positions.nearest(&path).key;
+            let message = format!("`{key}` has a meaning only for children of a {home}");
+            self.problem_at(ProblemCode::MisplacedKey, position, &path, message, Some(suggestion.to_owned()));
+        };
+        if !node.needs.is_empty() && around.parent != Some("Graph") {
+            misplaced("needs", "Graph", "Put the nodes under `type: Graph`; in a Sequence the order is the order.");
+        }
+        if node.case.is_some() && around.parent != Some("Switch") {
+            misplaced("case", "Switch", "Put the node under `type: Switch`, or use `if`.");
+        }
+        if node.default && around.parent != Some("Switch") {
+            misplaced("default", "Switch", "Put the node under `type: Switch`, or remove the key.");
+        }
+    }
+
+    fn unknown_type(&mut self, name: &str, path: &Path<'_>) {
+        if name.is_empty() {
+            return;
+        }
+        let path = path.key("type");
+        if let Some(form) = external_form(name) {
+            let shown = crate::suggest::shown(name);
+            let message = format!("`{shown}` is {form}, which is not part of this installation");
+            let suggestion = "Use a built-in node; `akao list-nodes` shows them.".to_owned();
+            return self.problem(ProblemCode::UnavailableType, &path, message, Some(suggestion));
+        }
+        let message = format!("there is no node type `{}`", crate::suggest::shown(name));
+        let suggestion = match self.nearest_type(name) {
+            _ if name.starts_with("n8n-nodes") => "Convert the n8n workflow with `akao import`.".to_owned(),
+            Some(near) => format!("Did you mean `{near}`?"),
+            None => "`akao list-nodes` shows the node types.".to_owned(),
+        };
+        self.problem(ProblemCode::UnknownType, &path, message, Some(suggestion));
+    }
+
+    /// The canonical name of the type whose name or alias is nearest.
+    fn nearest_type(&self, name: &str) -> Option<&'a str> {
+        let near = crate::suggest::nearest(name, self.catalogue.names())?;
+        self.catalogue.get(near).map(|node_type| node_type.name.as_str())
+    }
+
+    fn of_type(&mut self, node: &'a NodeDef, node_type: &'a NodeType, path: &Path<'_>, around: &Surroundings<'_>) {
+        self.children_count(node, node_type, path);
+        self.props(node, node_type, path);
+        self.templates_of_props(Some(node_type), node, path, around);
+        if is_control(node_type.category) {
+            self.step_keys_of_control(node, node_type, path);
+        }
+        self.rules_of(node, &node_type.name, path);
+    }
+
+    fn props(&mut self, node: &NodeDef, node_type: &NodeType, path: &Path<'_>) {
+        let props_path = path.key("props");
+        if self.is_unreadable(&props_path) {
+            return;
+        }
+        for problem in without_consequences(props::check_props(&node_type.props, &node.props)) {
+            let code = match problem.kind {
+                PropProblemKind::Unknown => ProblemCode::UnknownProp,
+                PropProblemKind::Missing => ProblemCode::MissingProp,
+                PropProblemKind::Invalid => ProblemCode::InvalidProp,
+            };
+            let (message, suggestion) = match (problem.kind, problem.pointer.as_str()) {
+                (PropProblemKind::Missing, "") => {
+                    let prop = problem.message.trim_end_matches(" is missing").trim_start_matches("the prop ");
+                    (format!("{} needs the prop {prop}", node_type.name), problem.suggestion)
+                }
+                (PropProblemKind::Unknown, pointer) if pointer.matches('/').count() == 1 => {
+                    let name = problem.message.strip_prefix("there is no prop ").unwrap_or(&problem.message);
+                    (
+                        format!("{} has no prop {name}", node_type.name),
+                        self.unknown_prop_hint(node_type, pointer, problem.suggestion),
+                    )
+                }
+                _ => (problem.message, problem.suggestion),
+            };
+            let steps: Vec<String> =
+                problem.pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect();
+            self.problem_below(code, &props_path, &steps, message, suggestion);
+        }
+        self.written_keys(node, node_type, &props_path);
+    }
+
+    /// A key of the node that was written among the props is a frequent slip.
+    fn unknown_prop_hint(&self, node_type: &NodeType, pointer: &str, suggestion: Option<String>) -> Option<String> {
+        let key = pointer.trim_start_matches('/');
+        let near = suggestion.as_deref().is_some_and(|text| text.starts_with("Did you mean"));
+        let of_node =
+            matches!(key, "retry" | "timeout" | "if" | "needs" | "children" | "on_failure" | "id" | "name" | "pin");
+        match (of_node, near) {
+            (true, false) => Some(format!("`{key}` belongs to the node: write it beside `props`, not inside.")),
+            _ if suggestion.is_none() && node_type.props.get("properties").is_none() => {
+                Some("It takes no props; remove it.".to_owned())
+            }
+            _ => suggestion,
+        }
+    }
+
+    /// Blackboard keys that the node writes.
+    fn written_keys(&mut self, node: &NodeDef, node_type: &NodeType, props_path: &Path<'_>) {
+        let Some(properties) = node_type.props.get("properties").and_then(Value::as_object) else { return };
+        for (name, property) in properties {
+            if property.get(annotation::WRITES) != Some(&Value::Bool(true)) {
+                continue;
+            }
+            if let Some(Value::String(key)) = node.props.get(name)
+                && !props::has_template(key)
+            {
+                let path = props_path.key(name);
+                let position = self.positions.nearest(&path).value;
+                self.name(key, "blackboard key", position, &path);
+            }
+        }
+    }
+
+    fn templates_of_props(
+        &mut self,
+        node_type: Option<&NodeType>,
+        node: &NodeDef,
+        path: &Path<'_>,
+        around: &Surroundings<'_>,
+    ) {
+        let path = path.key("props");
+        let properties = node_type.and_then(|node_type| node_type.props.get("properties")).and_then(Value::as_object);
+        let name = node_type.map(|node_type| node_type.name.as_str());
+        for (key, value) in &node.props {
+            let property = properties.and_then(|properties| properties.get(key));
+            let says =
+                |annotation: &str| property.and_then(|property| property.get(annotation)) == Some(&Value::Bool(true));
+            match (name, key.as_str()) {
+                _ if says(annotation::LITERAL) => {}
+                _ if says(CONDITION) => self.condition(value, &path.key(key), around),
+                // Made at the end of each turn, inside the loop.
+                (Some("ForEach"), "collect") => {
+                    let inside = Surroundings { in_for_each: true, in_loop: true, ..*around };
+                    self.templates(value, &path.key(key), &inside);
+                }
+                // Made at the end of the tree, inside it; which steps it has is the tree's business.
+                (Some("SubTree"), "outputs") => {
+                    let tree = node.props.get("treeId").and_then(Value::as_str);
+                    let ids = self.ids.get(&tree).cloned().unwrap_or_default();
+                    let inside = Surroundings { ids: &ids, is_root: false, ..*around };
+                    self.templates(value, &path.key(key), &inside);
+                }
+                _ => self.templates(value, &path.key(key), around),
+            }
+        }
+    }
+
+    /// `retry` and `timeout` are carried out by what runs steps; a control node is not a step.
+    fn step_keys_of_control(&mut self, node: &NodeDef, node_type: &NodeType, path: &Path<'_>) {
+        if node.retry.is_some() {
+            let path = path.key("retry");
+            let position = self.positions.nearest(&path).key;
+            let message = format!("`retry` has no meaning on {}: only steps have attempts", node_type.name);
+            let suggestion = match node_type.category {
+                Category::Waiting => "Wrap it in a Retry node: `type: Retry` with this node as its child.",
+                _ => "Wrap it in a Retry node, or give `retry` to the steps inside.",
+            };
+            self.problem_at(ProblemCode::RetryOnControl, position, &path, message, Some(suggestion.to_owned()));
+        }
+        if node.timeout.is_some() {
+            let path = path.key("timeout");
+            let position = self.positions.nearest(&path).key;
+            let message = format!("`timeout` has no effect on {}: it bounds the attempts of a step", node_type.name);
+            let suggestion = match node_type.category {
+                Category::Waiting => "Use its own prop, or wrap it in a Timeout node.",
+                _ => "Wrap it in a Timeout node.",
+            };
+            self.problem_at(ProblemCode::TimeoutOnControl, position, &path, message, Some(suggestion.to_owned()));
+        }
+    }
+
+    /// Whether the text has something at a path.
+    fn has(&self, path: &Path<'_>) -> bool {
+        self.positions.kind(path).is_some()
+    }
+
+    /// Whether the text has something at a path that was left out because it is neither list nor mapping nor nothing.
+    fn is_unreadable(&self, path: &Path<'_>) -> bool {
+        let read = match self.positions.kind(path) {
+            Some(kind) => matches!(
+                (kind, path.last_key()),
+                ("a list", Some("children")) | ("a mapping", Some("props")) | ("nothing", _)
+            ),
+            None => true,
+        };
+        !read
+    }
+
+    /// A problem at the value of a path.
+    fn problem(&mut self, code: ProblemCode, path: &Path<'_>, message: String, suggestion: Option<String>) {
+        let position = self.positions.nearest(path).value;
+        self.problem_at(code, position, path, message, suggestion);
+    }
+
+    fn problem_at(
+        &mut self,
+        code: ProblemCode,
+        position: Position,
+        path: &Path<'_>,
+        message: String,
+        suggestion: Option<String>,
+    ) {
+        let (severity, code) = (code.severity(), code.as_str().to_owned());
+        self.problems.push(Problem { severity, code, message, position, path: path.to_string(), suggestion });
+    }
+
+    /// A problem at the end of a JSON pointer below a path. A step that is an index is one where the text has a list.
+    fn problem_below(
+        &mut self,
+        code: ProblemCode,
+        path: &Path<'_>,
+        steps: &[String],
+        message: String,
+        suggestion: Option<String>,
+    ) {
+        match steps.split_first() {
+            None if code == ProblemCode::UnknownProp => {
+                let position = self.positions.nearest(path).key;
+                self.problem_at(code, position, path, message, suggestion);
+            }
+            None => self.problem(code, path, message, suggestion),
+            Some((step, rest)) => {
+                let index = step.parse::<usize>().ok().filter(|_| self.positions.kind(path) == Some("a list"));
+                match index {
+                    Some(index) => self.problem_below(code, &path.index(index), rest, message, suggestion),
+                    None => self.problem_below(code, &path.key(step), rest, message, suggestion),
+                }
+            }
+        }
+    }
+}
+
+/// Whether the interpreter itself carries out a node of this category, so that there is no step to retry or to time.
+fn is_control(category: Category) -> bool {
+    matches!(category, Category::Composite | Category::Decorator | Category::Waiting)
+}
+
+/// Leaves out missing props whose misspelt name is there: mending the one mends the other.
+fn without_consequences(mut problems: Vec<props::PropProblem>) -> Vec<props::PropProblem> {
+    let meant: Vec<String> = problems
+        .iter()
+        .filter(|problem| problem.kind == PropProblemKind::Unknown)
+        .filter_map(|problem| {
+            problem.suggestion.as_ref()?.strip_prefix("Did you mean `")?.strip_suffix("`?").map(str::to_owned)
+        })
+        .collect();
+    problems.retain(|problem| {
+        problem.kind != PropProblemKind::Missing
+            || !meant.iter().any(|name| problem.message.contains(&format!("`{name}`")))
+    });
+    problems
+}
+
+/// What a name is that no built-in can have: decided by its form alone.
+fn external_form(name: &str) -> Option<&'static str> {
+    if name.starts_with("./") || name.starts_with("../") || name.starts_with('/') {
+        return Some("a node folder");
+    }
+    let (base, version) = name.split_once('@').map_or((name, None), |(base, version)| (base, Some(version)));
+    let segments: Vec<&str> = base.split('.').collect();
+    let well_formed = segments.iter().all(|segment| {
+        segment.starts_with(|c: char| c.is_ascii_alphabetic())
+            && segment.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+    });
+    match (well_formed, segments.len(), version) {
+        (false, ..) | (true, 1, None) => None,
+        (true, 1, Some(_)) => Some("a custom node of a tenant"),
+        (true, 2, _) if base.contains('-') => None,
+        (true, 2, _) => Some("a capability"),
+        (true, ..) => Some("a package node"),
+    }
+}

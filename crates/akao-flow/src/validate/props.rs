@@ -1,0 +1,522 @@
+//! Props against the JSON Schema of their node type, with templates in mind.
+//!
+//! A text that holds a template fits any type, since its value is known only when the step starts; then the rendered
+//! props are checked again by the same rules. The part of JSON Schema that node types use is checked here, in words for
+//! people; a keyword that is not listed in `docs/problems.md` is ignored.
+
+use crate::suggest::{self, shown};
+use akao_contract::{BareNumber, annotation, format_duration_ms, parse_duration_ms};
+use serde_json::{Map, Value};
+
+/// What is wrong with one prop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PropProblem {
+    /// What sort of problem it is.
+    pub kind: PropProblemKind,
+    /// JSON pointer below the props, such as `/headers/accept`.
+    pub pointer: String,
+    /// A lower-case fragment: what is wrong.
+    pub message: String,
+    /// A sentence: what to do.
+    pub suggestion: Option<String>,
+}
+
+/// What sort of problem a prop has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PropProblemKind {
+    /// There is no such prop.
+    Unknown,
+    /// A required prop is missing.
+    Missing,
+    /// The value does not fit.
+    Invalid,
+}
+
+/// Checks props, as they are written (with templates) or rendered, against an object schema.
+pub fn check_props(schema: &Value, props: &Map<String, Value>) -> Vec<PropProblem> {
+    let mut checker = Checker::default();
+    if let Some(schema) = schema.as_object() {
+        checker.object(schema, props, "the props");
+    }
+    checker.problems
+}
+
+/// Checks one value, called `name` in messages, against a schema.
+pub(crate) fn check_value(schema: &Value, value: &Value, name: &str) -> Vec<PropProblem> {
+    let mut checker = Checker::default();
+    checker.value(schema, value, name);
+    checker.problems
+}
+
+/// Adds the schema's defaults for properties that are absent, also inside objects that are present.
+pub fn with_defaults(schema: &Value, props: &mut Map<String, Value>) {
+    let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
+    for (name, property) in properties {
+        match (props.get_mut(name), property.get("default")) {
+            (Some(Value::Object(inner)), _) => with_defaults(property, inner),
+            (None, Some(default)) => {
+                props.insert(name.clone(), default.clone());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether a text holds an expression, so that its value is not known yet.
+pub(crate) fn has_template(text: &str) -> bool {
+    text.contains("${") || text.contains("{{")
+}
+
+/// Nested alternatives are tried no deeper than this.
+const DEPTH_MAX: usize = 32;
+
+#[derive(Default)]
+struct Checker {
+    problems: Vec<PropProblem>,
+    pointer: String,
+    depth: usize,
+}
+
+impl Checker {
+    fn problem(&mut self, kind: PropProblemKind, message: String, suggestion: Option<String>) {
+        self.problems.push(PropProblem { kind, pointer: self.pointer.clone(), message, suggestion });
+    }
+
+    fn invalid(&mut self, message: String, suggestion: Option<String>) {
+        self.problem(PropProblemKind::Invalid, message, suggestion);
+    }
+
+    /// Runs `check` with a step appended to the pointer.
+    fn below(&mut self, step: &str, check: impl FnOnce(&mut Self)) {
+        if self.depth >= DEPTH_MAX {
+            return;
+        }
+        let length = self.pointer.len();
+        self.pointer.push('/');
+        self.pointer.push_str(&step.replace('~', "~0").replace('/', "~1"));
+        self.depth += 1;
+        check(self);
+        self.depth -= 1;
+        self.pointer.truncate(length);
+    }
+
+    fn value(&mut self, schema: &Value, value: &Value, name: &str) {
+        let Some(schema) = schema.as_object() else {
+            if schema == &Value::Bool(false) {
+                self.invalid(format!("`{name}` is not allowed here"), Some("Remove it.".to_owned()));
+            }
+            return;
+        };
+        let literal = schema.get(annotation::LITERAL) == Some(&Value::Bool(true));
+        if let Value::String(text) = value
+            && !literal
+            && has_template(text)
+        {
+            return;
+        }
+        if let Some(unit) = schema.get(annotation::DURATION).and_then(Value::as_str) {
+            return self.duration(schema, unit, value, name);
+        }
+        if !self.kind(schema, value, name) {
+            return;
+        }
+        self.choice(schema, value, name);
+        match value {
+            Value::Number(number) => {
+                if let Some(number) = number.as_f64() {
+                    self.range(schema, number, &value.to_string(), name, &|bound| bound.to_string());
+                }
+            }
+            Value::String(text) => self.text(schema, text, name),
+            Value::Array(items) => self.list(schema, items, name),
+            Value::Object(map) => self.object(schema, map, &format!("`{name}`")),
+            Value::Null | Value::Bool(_) => {}
+        }
+        self.alternatives(schema, value, name);
+    }
+
+    /// Whether the value has one of the schema's types; a problem where it has not.
+    fn kind(&mut self, schema: &Map<String, Value>, value: &Value, name: &str) -> bool {
+        let types: Vec<&str> = match schema.get("type") {
+            Some(Value::String(kind)) => vec![kind],
+            Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect(),
+            _ => return true,
+        };
+        if types.iter().any(|kind| is_of_type(value, kind)) {
+            return true;
+        }
+        let wanted: Vec<&str> = types.iter().map(|kind| type_name(kind)).collect();
+        let message = format!("`{name}` must be {}, not {}", wanted.join(" or "), value_name(value));
+        let suggestion = kind_hint(&types, value, name).or_else(|| types.first().map(|kind| type_hint(kind, name)));
+        self.invalid(message, suggestion);
+        false
+    }
+
+    fn choice(&mut self, schema: &Map<String, Value>, value: &Value, name: &str) {
+        if let Some(constant) = schema.get("const")
+            && constant != value
+        {
+            let suggestion = Some(format!("Write `{}: {constant}`.", last(name)));
+            self.invalid(format!("`{name}` must be {constant}, not {}", value_name(value)), suggestion);
+        }
+        let Some(choices) = schema.get("enum").and_then(Value::as_array) else { return };
+        if choices.contains(value) {
+            return;
+        }
+        let names: Vec<String> =
+            choices.iter().map(|choice| choice.as_str().map_or_else(|| choice.to_string(), str::to_owned)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let near = value.as_str().and_then(|text| suggest::nearest(text, names.iter().copied()));
+        let suggestion = match near {
+            Some(near) => format!("Did you mean `{near}`?"),
+            None => format!("It is one of {}.", suggest::list(&names)),
+        };
+        self.invalid(format!("{} is not a value of `{name}`", value_in_ticks(value)), Some(suggestion));
+    }
+
+    fn range(
+        &mut self,
+        schema: &Map<String, Value>,
+        number: f64,
+        shown: &str,
+        name: &str,
+        write: &dyn Fn(&Value) -> String,
+    ) {
+        type Bound = (&'static str, &'static str, fn(f64, f64) -> bool);
+        const BOUNDS: [Bound; 4] = [
+            ("minimum", "at least", |number, bound| number >= bound),
+            ("maximum", "at most", |number, bound| number <= bound),
+            ("exclusiveMinimum", "more than", |number, bound| number > bound),
+            ("exclusiveMaximum", "less than", |number, bound| number < bound),
+        ];
+        for (keyword, words, holds) in BOUNDS {
+            let Some(bound) = schema.get(keyword) else { continue };
+            if bound.as_f64().is_some_and(|limit| !holds(number, limit)) {
+                let bound = write(bound);
+                let suggestion = Some(format!("Choose a value of {words} {bound}."));
+                self.invalid(format!("`{name}` must be {words} {bound}, not {shown}"), suggestion);
+            }
+        }
+    }
+
+    fn text(&mut self, schema: &Map<String, Value>, text: &str, name: &str) {
+        let length = || text.chars().count() as u64;
+        if let Some(least) = bound(schema, "minLength")
+            && length() < least
+        {
+            let message = match text {
+                "" => format!("`{name}` is empty"),
+                _ => format!("`{name}` must have at least {least} characters, not {}", length()),
+            };
+            self.invalid(message, Some(format!("Write something into `{}`.", last(name))));
+        }
+        if let Some(most) = bound(schema, "maxLength")
+            && length() > most
+        {
+            let message = format!("`{name}` must have at most {most} characters, not {}", length());
+            self.invalid(message, Some("Shorten it.".to_owned()));
+        }
+        if let Some(pattern) = schema.get("pattern").and_then(Value::as_str)
+            && regex::Regex::new(pattern).is_ok_and(|pattern| !pattern.is_match(text))
+        {
+            let message = format!("`{}` does not fit `{name}`", shown(text));
+            self.invalid(message, Some(format!("It must match the pattern `{pattern}`.")));
+        }
+    }
+
+    fn list(&mut self, schema: &Map<String, Value>, items: &[Value], name: &str) {
+        let count = items.len() as u64;
+        if let Some(least) = bound(schema, "minItems")
+            && count < least
+        {
+            self.invalid(
+                format!("`{name}` must have at least {}, not {count}", counted(least, "item")),
+                Some("Add what is missing.".to_owned()),
+            );
+        }
+        if let Some(most) = bound(schema, "maxItems")
+            && count > most
+        {
+            self.invalid(
+                format!("`{name}` must have at most {}, not {count}", counted(most, "item")),
+                Some("Remove some.".to_owned()),
+            );
+        }
+        let Some(item_schema) = schema.get("items") else { return };
+        for (at, item) in items.iter().enumerate() {
+            self.below(&at.to_string(), |checker| checker.value(item_schema, item, &format!("{name}[{at}]")));
+        }
+    }
+
+    fn object(&mut self, schema: &Map<String, Value>, map: &Map<String, Value>, place: &str) {
+        let empty = Map::new();
+        let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
+        for required in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+        {
+            if !map.contains_key(required) {
+                self.missing(required, properties.get(required), place);
+            }
+        }
+        for (key, value) in map {
+            match properties.get(key) {
+                Some(property) => self.below(key, |checker| checker.value(property, value, key)),
+                None => self.additional(schema.get("additionalProperties"), properties, key, value, place),
+            }
+        }
+    }
+
+    fn missing(&mut self, name: &str, property: Option<&Value>, place: &str) {
+        let message = match place {
+            "the props" => format!("the prop `{name}` is missing"),
+            place => format!("{place} has no `{name}`"),
+        };
+        let summary = property.and_then(|property| property.get("description")).and_then(Value::as_str);
+        let suggestion = match (property.and_then(example_of), summary) {
+            (Some(example), _) => format!("Add it, for example `{name}: {example}`."),
+            (None, Some(summary)) => format!("Add it: {}", sentence_end(summary)),
+            (None, None) => format!("Add `{name}`."),
+        };
+        self.problem(PropProblemKind::Missing, message, Some(suggestion));
+    }
+
+    fn additional(
+        &mut self,
+        additional: Option<&Value>,
+        properties: &Map<String, Value>,
+        key: &str,
+        value: &Value,
+        place: &str,
+    ) {
+        match additional {
+            Some(Value::Bool(false)) => {
+                let what =
+                    if place == "the props" { "there is no prop".to_owned() } else { format!("{place} has no key") };
+                let suggestion = suggest::sentence(key, "names", properties.keys().map(String::as_str))
+                    .or_else(|| properties.is_empty().then(|| "It takes none; remove it.".to_owned()));
+                self.below(key, |checker| {
+                    checker.problem(PropProblemKind::Unknown, format!("{what} `{}`", shown(key)), suggestion);
+                });
+            }
+            Some(schema @ Value::Object(_)) => self.below(key, |checker| checker.value(schema, value, key)),
+            _ => {}
+        }
+    }
+
+    fn alternatives(&mut self, schema: &Map<String, Value>, value: &Value, name: &str) {
+        for inner in schema.get("allOf").and_then(Value::as_array).into_iter().flatten() {
+            self.nested(inner, value, name);
+        }
+        for keyword in ["oneOf", "anyOf"] {
+            let Some(options) = schema.get(keyword).and_then(Value::as_array) else { continue };
+            if self.fits_no_kind(options, value, name) {
+                continue;
+            }
+            // Only alternatives of the value's kind can have been meant.
+            let tried: Vec<Vec<PropProblem>> = options
+                .iter()
+                .filter(|option| may_fit(option, value))
+                .map(|option| self.tried(option, value, name))
+                .collect();
+            if tried.iter().any(Vec::is_empty) {
+                continue;
+            }
+            // The option that the value comes nearest to is the one that was meant.
+            let Some(nearest) = tried.into_iter().min_by_key(|problems| (depth_of(problems), problems.len())) else {
+                continue;
+            };
+            self.problems.extend(nearest);
+        }
+    }
+
+    /// Whether the value has none of the kinds that the options want; then one problem names all of them.
+    fn fits_no_kind(&mut self, options: &[Value], value: &Value, name: &str) -> bool {
+        let kinds: Vec<&str> = options.iter().filter_map(|option| option.get("type")?.as_str()).collect();
+        let has_template = value.as_str().is_some_and(has_template);
+        if has_template || kinds.len() < options.len() || kinds.iter().any(|kind| is_of_type(value, kind)) {
+            return false;
+        }
+        let mut schema = Map::new();
+        schema.insert("type".to_owned(), kinds.into_iter().map(Value::from).collect());
+        !self.kind(&schema, value, name)
+    }
+
+    fn nested(&mut self, schema: &Value, value: &Value, name: &str) {
+        let found = self.tried(schema, value, name);
+        self.problems.extend(found);
+    }
+
+    fn tried(&self, schema: &Value, value: &Value, name: &str) -> Vec<PropProblem> {
+        if self.depth >= DEPTH_MAX {
+            return Vec::new();
+        }
+        let mut inner = Self { problems: Vec::new(), pointer: self.pointer.clone(), depth: self.depth + 1 };
+        inner.value(schema, value, name);
+        inner.problems
+    }
+
+    fn duration(&mut self, schema: &Map<String, Value>, unit: &str, value: &Value, name: &str) {
+        let (bare, unit_text) = match unit {
+            "ms" => (BareNumber::Milliseconds, "milliseconds"),
+            "s" => (BareNumber::Seconds, "seconds"),
+            _ => (BareNumber::Refused, ""),
+        };
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            other => {
+                let message = format!("`{name}` must be a duration, not {}", value_name(other));
+                return self.invalid(message, Some(format!("Write for example `{name}: 30s`.")));
+            }
+        };
+        match parse_duration_ms(&text, bare) {
+            Ok(ms) => {
+                let seconds = if unit == "s" { 1_000.0 } else { 1.0 };
+                let write = |bound: &Value| {
+                    let ms = bound.as_f64().map_or(0.0, |bound| bound * seconds);
+                    format_duration_ms(ms.clamp(0.0, u64::MAX as f64) as u64)
+                };
+                self.range(schema, ms as f64 / seconds, &text, name, &write);
+            }
+            Err(akao_contract::DurationError::NoUnit(number)) => {
+                let suggestion = Some(format!("Write for example `{name}: {number}s` or `{name}: {number}ms`."));
+                self.invalid(format!("`{name}: {number}` has no unit"), suggestion);
+            }
+            Err(_) => {
+                let numbers =
+                    if unit_text.is_empty() { String::new() } else { format!(", or a number of {unit_text}") };
+                let suggestion = Some(format!("Write a number and a unit such as `30s` or `1h30m`{numbers}."));
+                self.invalid(format!("`{}` is not a duration", shown(&text)), suggestion);
+            }
+        }
+    }
+}
+
+/// Problems deep inside a value say that its outline was right.
+fn depth_of(problems: &[PropProblem]) -> std::cmp::Reverse<usize> {
+    std::cmp::Reverse(problems.iter().map(|problem| problem.pointer.matches('/').count()).min().unwrap_or_default())
+}
+
+/// Whether an alternative wants the kind of value that is there.
+fn may_fit(option: &Value, value: &Value) -> bool {
+    option.get("type").and_then(Value::as_str).is_none_or(|kind| is_of_type(value, kind))
+}
+
+/// The last part of a name such as `conditions[0]`.
+fn last(name: &str) -> &str {
+    name.split('[').next().unwrap_or(name)
+}
+
+fn sentence_end(text: &str) -> String {
+    let text = text.trim();
+    let mut letters = text.chars();
+    let lowered: String = letters.next().map(|c| c.to_lowercase().chain(letters).collect()).unwrap_or_default();
+    if lowered.ends_with('.') { lowered } else { format!("{lowered}.") }
+}
+
+fn type_hint(kind: &str, name: &str) -> String {
+    let value = match kind {
+        "integer" => "3",
+        "number" => "1.5",
+        "boolean" => "true",
+        "object" => "{ key: value }",
+        "array" => "[a, b]",
+        "null" => "null",
+        _ => "some text",
+    };
+    format!("Write for example `{}: {value}`.", last(name))
+}
+
+fn bound(schema: &Map<String, Value>, keyword: &str) -> Option<u64> {
+    schema.get(keyword).and_then(Value::as_u64)
+}
+
+fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+fn is_of_type(value: &Value, kind: &str) -> bool {
+    match kind {
+        "string" => value.is_string(),
+        "number" => value.is_number(),
+        "integer" => value.as_i64().is_some() || value.as_u64().is_some() || is_whole(value),
+        "boolean" => value.is_boolean(),
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "null" => value.is_null(),
+        _ => true,
+    }
+}
+
+fn is_whole(value: &Value) -> bool {
+    value.as_f64().is_some_and(|number| number.fract() == 0.0)
+}
+
+fn type_name(kind: &str) -> &str {
+    match kind {
+        "string" => "text",
+        "number" => "a number",
+        "integer" => "a whole number",
+        "boolean" => "true or false",
+        "object" => "a mapping",
+        "array" => "a list",
+        "null" => "null",
+        other => other,
+    }
+}
+
+fn value_name(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(flag) => format!("`{flag}`"),
+        Value::Number(number) => format!("the number {number}"),
+        Value::String(text) => format!("the text `{}`", shown(text)),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "a mapping".to_owned(),
+    }
+}
+
+fn value_in_ticks(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("`{}`", shown(text)),
+        Value::Bool(_) | Value::Number(_) => format!("`{value}`"),
+        other => value_name(other),
+    }
+}
+
+fn kind_hint(types: &[&str], value: &Value, name: &str) -> Option<String> {
+    let wants = |kind: &str| types.contains(&kind);
+    match value {
+        Value::String(text) if wants("boolean") && matches!(text.as_str(), "yes" | "on" | "no" | "off") => {
+            let meant = matches!(text.as_str(), "yes" | "on");
+            Some(format!("Write `{name}: {meant}`; in YAML 1.2 `{text}` is text."))
+        }
+        Value::String(text) if (wants("number") || wants("integer")) && text.parse::<f64>().is_ok() => {
+            Some(format!("Remove the quotes: `{name}: {text}`."))
+        }
+        Value::String(text) if wants("boolean") && matches!(text.as_str(), "true" | "false") => {
+            Some(format!("Remove the quotes: `{name}: {text}`."))
+        }
+        Value::String(text) if wants("array") => Some(format!("Write `{name}: [{}]`.", shown(text))),
+        Value::Number(_) | Value::Bool(_) if wants("string") => Some(format!("Quote it: `\"{value}\"`.")),
+        Value::Array(_) if wants("object") => Some("Write keys and values instead of items.".to_owned()),
+        Value::Object(_) if wants("array") => Some("Put `- ` in front of each item.".to_owned()),
+        Value::Null => Some("Give it a value, or remove the key.".to_owned()),
+        _ => None,
+    }
+}
+
+/// A value that would do, for a suggestion.
+fn example_of(property: &Value) -> Option<String> {
+    let first = |keyword: &str| property.get(keyword).and_then(Value::as_array).and_then(|values| values.first());
+    if let Some(example) = first("examples").or_else(|| first("enum")) {
+        return Some(example.as_str().map_or_else(|| example.to_string(), str::to_owned))
+            .filter(|text| text.len() <= 60);
+    }
+    if property.get(annotation::DURATION).is_some() {
+        return Some("30s".to_owned());
+    }
+    if property.get(annotation::WRITES).is_some() {
+        return Some("result".to_owned());
+    }
+    None
+}
