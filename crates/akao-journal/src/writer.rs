@@ -1,0 +1,292 @@
+//! The one writer: opens the file, commits batches, checkpoints, and stops for good at the first failure.
+//!
+//! How a single row is written stands in `writer/apply.rs`.
+
+mod apply;
+
+use crate::{
+    Batch, CommitError, Damage, FORMAT, JOURNAL_FILE, OpenError, ReadError, Reader, Write,
+    error::{Cause, cause},
+    lock::Lock,
+    schema::{self, Kind, Settings},
+    wal,
+};
+use akao_contract::{ExecutionId, Tenant};
+use rusqlite::{Connection, config::DbConfig};
+use std::{
+    cell::Cell,
+    collections::BTreeMap,
+    fs::File,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// The write-ahead log is copied into the main file beyond this many pages (16 MB).
+const CHECKPOINT_PAGES: i32 = 4000;
+
+/// Executions whose integer key is remembered; beyond it the memory starts afresh.
+const KNOWN_EXECUTIONS_MAX: usize = 262_144;
+
+/// Executions that one transaction of [`Journal::prune`] removes at most.
+const PRUNE_EXECUTIONS_MAX: usize = 64;
+
+thread_local! {
+    /// Pages in the write-ahead log, told by SQLite's hook during a commit on this thread and taken right after it.
+    static WAL_PAGES: Cell<Option<i32>> = const { Cell::new(None) };
+}
+
+/// What the opener tells the journal about itself and the time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// Name and version of the program, noted in a new file.
+    pub created_by: String,
+    /// The time, in Unix milliseconds.
+    pub now_ms: i64,
+}
+
+/// The writer of a data directory's journal. There is one; it holds the directory's lock until it is dropped.
+pub struct Journal {
+    // Before the lock, so that the connection is closed when the next writer gets in.
+    reader: Reader,
+    file: PathBuf,
+    epoch: i64,
+    next_key: i64,
+    known: BTreeMap<ExecutionId, Known>,
+    tenants: BTreeMap<Tenant, i64>,
+    /// Pages in the write-ahead log that are not in the main file.
+    wal_pages: i32,
+    poison: Option<CommitError>,
+    _lock: Lock,
+}
+
+/// What the writer remembers about an execution.
+#[derive(Clone, Copy)]
+struct Known {
+    key: i64,
+    tenant: i64,
+    /// Where the next frame has to begin; `None` before the first one.
+    next_seq: Option<i64>,
+}
+
+/// Why a write within a batch failed.
+enum Fault {
+    Sqlite(rusqlite::Error),
+    Refused(String),
+    Damaged { table: &'static str, row: i64, execution: ExecutionId, what: String },
+    Fenced(i64),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl Journal {
+    /// Opens or makes the journal of `folder`, which must exist.
+    ///
+    /// Only one process can: a second one gets [`OpenError::Locked`] with the first one's process id. A write-ahead log
+    /// that has lost acknowledged commits to damage is refused before anything is overwritten.
+    pub fn open(folder: &Path, options: &OpenOptions) -> Result<Self, OpenError> {
+        schema::assert_sqlite_version()?;
+        let lock = Lock::take(folder, options.now_ms)?;
+        let file = folder.join(JOURNAL_FILE);
+        wal::check(&file)?;
+        let sqlite = |error: rusqlite::Error| schema::open_error(&file, &error);
+        let connection = schema::writer_connection(&file).map_err(sqlite)?;
+        let kind = schema::kind(&connection).map_err(sqlite)?;
+        match kind {
+            Kind::Empty | Kind::Journal { format: FORMAT } => schema::make_durable(&connection).map_err(sqlite)?,
+            Kind::Journal { format: found } => {
+                return Err(OpenError::Format { file, found, supported: FORMAT });
+            }
+            Kind::Foreign => return Err(OpenError::Foreign { file }),
+        }
+        if matches!(kind, Kind::Empty) {
+            schema::create(&connection, &options.created_by, options.now_ms).map_err(sqlite)?;
+            let io = |source| OpenError::Io { path: folder.to_owned(), source };
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
+        }
+        connection.wal_hook(Some(|_, pages| {
+            WAL_PAGES.set(Some(pages));
+            Ok(())
+        }));
+        let epoch = next_epoch(&connection).map_err(sqlite)?;
+        let wal_pages = WAL_PAGES.take().unwrap_or(0);
+        let next_key = connection
+            .query_row("SELECT coalesce(max(key), 0) + 1 FROM execution", [], |row| row.get(0))
+            .map_err(sqlite)?;
+        let reader = Reader::new(connection, file.clone());
+        let tenants = reader.tenants().map_err(|error| match error {
+            ReadError::Damaged(damage) => OpenError::Damaged(damage),
+            other => OpenError::Sqlite { file: file.clone(), what: other.to_string() },
+        })?;
+        Ok(Self {
+            reader,
+            file,
+            epoch,
+            next_key,
+            known: BTreeMap::new(),
+            tenants,
+            wal_pages,
+            poison: None,
+            _lock: lock,
+        })
+    }
+
+    /// Writes all of `batch` in one transaction. `Ok` means durable: synced to the disk.
+    ///
+    /// After any error nothing more is accepted: every later commit fails with the first cause, because after a failed
+    /// sync nobody knows what the disk holds until the file is opened anew.
+    pub fn commit(&mut self, batch: &Batch) -> Result<(), CommitError> {
+        if let Some(first) = &self.poison {
+            return Err(first.clone());
+        }
+        match self.transact(&batch.writes) {
+            Ok(()) => {
+                self.wal_pages = WAL_PAGES.take().unwrap_or(self.wal_pages);
+                if self.wal_pages > CHECKPOINT_PAGES {
+                    // The batch is durable whatever becomes of this; a failure is met by the next commit.
+                    let _ = self.checkpoint("PASSIVE");
+                }
+                Ok(())
+            }
+            Err(fault) => Err(self.fail(fault)),
+        }
+    }
+
+    /// To be called when there is nothing to commit: moves the write-ahead log into the main file and empties it,
+    /// unless a reader is using it.
+    pub fn idle(&mut self) -> Result<(), CommitError> {
+        if let Some(first) = &self.poison {
+            return Err(first.clone());
+        }
+        if self.wal_pages == 0 { Ok(()) } else { self.checkpoint("TRUNCATE") }
+    }
+
+    /// Removes the oldest executions that ended before `ended_before_ms`, at most 64 in one transaction, and returns how
+    /// many. Call it until it returns 0, with other commits between. Quarantined ones are kept.
+    pub fn prune(&mut self, ended_before_ms: i64) -> Result<usize, CommitError> {
+        let oldest = match self.reader.prunable(ended_before_ms, PRUNE_EXECUTIONS_MAX) {
+            Ok(oldest) => oldest,
+            Err(ReadError::Damaged(damage)) => return Err(CommitError::Damaged(damage)),
+            Err(error) => return Err(CommitError::Sqlite { file: self.file.clone(), what: error.to_string() }),
+        };
+        if oldest.is_empty() {
+            return Ok(0);
+        }
+        let count = oldest.len();
+        let writes = oldest.into_iter().map(|execution| Write::DeleteExecution { execution }).collect();
+        self.commit(&Batch { writes })?;
+        Ok(count)
+    }
+
+    /// Reads by the writer's own connection: sees what is committed.
+    pub fn read(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// A connection of its own for reading, for another thread.
+    pub fn reader(&self) -> Result<Reader, ReadError> {
+        Reader::open_file(&self.file)
+    }
+
+    /// How often this file was opened for writing. It is written in the file, and a commit fails when it has changed.
+    pub fn epoch(&self) -> i64 {
+        self.epoch
+    }
+
+    /// The settings that durability rests on, as they are in force.
+    pub fn settings(&self) -> Result<Settings, ReadError> {
+        let settings = schema::settings(self.reader.connection());
+        settings.map_err(|error| ReadError::Io { file: self.file.clone(), what: error.to_string() })
+    }
+
+    /// Sets the number of pages that the file may have, so that a test can meet a full disk.
+    #[doc(hidden)]
+    pub fn limit_pages(&self, pages: u32) -> Result<(), CommitError> {
+        let limited = self.reader.connection().pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
+        limited.map_err(|error| self.describe(Fault::Sqlite(error)))
+    }
+
+    fn transact(&mut self, writes: &[Write]) -> Result<(), Fault> {
+        self.run("BEGIN IMMEDIATE")?;
+        self.check_epoch()?;
+        for write in writes {
+            self.apply(write)?;
+        }
+        self.run("COMMIT")
+    }
+
+    fn run(&self, sql: &str) -> Result<(), Fault> {
+        self.reader.connection().prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+
+    /// The lock keeps other writers out unless somebody deletes its file; then this one stops here.
+    fn check_epoch(&self) -> Result<(), Fault> {
+        let connection = self.reader.connection();
+        let mut epoch = connection.prepare_cached("SELECT value FROM meta WHERE name = 'epoch'")?;
+        let found = epoch.query_row([], |row| row.get(0))?;
+        if found == self.epoch { Ok(()) } else { Err(Fault::Fenced(found)) }
+    }
+
+    fn checkpoint(&mut self, mode: &str) -> Result<(), CommitError> {
+        let connection = self.reader.connection();
+        let pages = connection.busy_timeout(Duration::ZERO).and_then(|()| {
+            let pages = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+                let (log, moved): (i32, i32) = (row.get(1)?, row.get(2)?);
+                Ok(log - moved)
+            });
+            connection.busy_timeout(schema::BUSY_TIMEOUT)?;
+            pages
+        });
+        match pages {
+            Ok(left) => {
+                self.wal_pages = left;
+                Ok(())
+            }
+            Err(error) => Err(self.fail(Fault::Sqlite(error))),
+        }
+    }
+
+    /// Ends all writing. The write-ahead log stays as it is: closing must not copy pages that were never synced.
+    fn fail(&mut self, fault: Fault) -> CommitError {
+        let connection = self.reader.connection();
+        if !connection.is_autocommit() {
+            let _ = connection.execute_batch("ROLLBACK");
+        }
+        let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        let error = self.describe(fault);
+        self.poison = Some(error.clone());
+        error
+    }
+
+    fn describe(&self, fault: Fault) -> CommitError {
+        let file = self.file.clone();
+        match fault {
+            Fault::Refused(what) => CommitError::Refused { file, what },
+            Fault::Fenced(found) => CommitError::Fenced { file, found, own: self.epoch },
+            Fault::Damaged { table, row, execution, what } => CommitError::Damaged(Damage {
+                file,
+                table: Some(table),
+                row: Some(row),
+                execution: Some(execution),
+                what,
+            }),
+            Fault::Sqlite(error) => match cause(&error) {
+                Cause::Full(what) => CommitError::DiskFull { file, what },
+                Cause::Io(what) => CommitError::Io { file, what },
+                Cause::Other(what) => CommitError::Sqlite { file, what },
+                Cause::Damaged(what) => {
+                    CommitError::Damaged(Damage { file, table: None, row: None, execution: None, what })
+                }
+            },
+        }
+    }
+}
+
+fn next_epoch(connection: &Connection) -> rusqlite::Result<i64> {
+    let sql = "UPDATE meta SET value = value + 1 WHERE name = 'epoch' RETURNING value";
+    connection.query_row(sql, [], |row| row.get(0))
+}
