@@ -1,0 +1,72 @@
+//! How large a leaf's result may be. A value that passes here can be stored, sent and walked by everything behind it.
+
+use akao_contract::{ErrorKind, StepError};
+use serde_json::Value;
+
+/// Longest result of a leaf: 16 MiB of JSON, roughly counted.
+pub(crate) const RESULT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Levels that a result may be nested; the contract refuses deeper documents.
+pub(crate) const RESULT_DEPTH_MAX: usize = 64;
+
+/// The error of a result that is too long.
+pub(crate) fn too_large(what: &str) -> StepError {
+    let message = format!("{what} is larger than {} MiB", RESULT_BYTES_MAX / (1024 * 1024));
+    StepError::new(ErrorKind::Resource, message).with_suggestion("Work on fewer values in one step.")
+}
+
+/// Refuses a result that is too long or nested too deeply. Never recurses deeper than the bound.
+pub(crate) fn check_result(value: &Value) -> Result<(), StepError> {
+    let mut left = RESULT_BYTES_MAX;
+    check(value, RESULT_DEPTH_MAX, &mut left)
+}
+
+/// Roughly the length of a value's JSON in bytes, or none when it is above the bound for results.
+pub(crate) fn size_of(value: &Value) -> Result<usize, StepError> {
+    let mut left = RESULT_BYTES_MAX;
+    check(value, RESULT_DEPTH_MAX, &mut left)?;
+    Ok(RESULT_BYTES_MAX - left)
+}
+
+fn check(value: &Value, levels: usize, left: &mut usize) -> Result<(), StepError> {
+    let own = match value {
+        Value::Null | Value::Bool(_) => 4,
+        Value::Number(_) => 8,
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => items.len() + 2,
+        Value::Object(map) => map.keys().map(|key| key.len() + 4).sum::<usize>() + 2,
+    };
+    *left = left.checked_sub(own).ok_or_else(|| too_large("the result"))?;
+    if levels == 0 && matches!(value, Value::Array(_) | Value::Object(_)) {
+        let message = format!("the result is nested deeper than {RESULT_DEPTH_MAX} levels");
+        return Err(StepError::new(ErrorKind::Resource, message));
+    }
+    match value {
+        Value::Array(items) => items.iter().try_for_each(|item| check(item, levels - 1, left)),
+        Value::Object(map) => map.values().try_for_each(|item| check(item, levels - 1, left)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn nested(levels: usize) -> Value {
+        (0..levels).fold(json!(1), |value, _| json!([value]))
+    }
+
+    #[test]
+    fn results_within_the_bounds_pass() {
+        assert_eq!(size_of(&json!({"a": [1, "xy"]})).unwrap(), 7 + 4 + 8 + 4);
+        assert!(check_result(&nested(RESULT_DEPTH_MAX)).is_ok());
+    }
+
+    #[test]
+    fn deep_and_long_results_are_refused() {
+        assert_eq!(check_result(&nested(RESULT_DEPTH_MAX + 1)).unwrap_err().kind, ErrorKind::Resource);
+        let long = json!(["x".repeat(RESULT_BYTES_MAX)]);
+        assert_eq!(check_result(&long).unwrap_err().message, "the result is larger than 16 MiB");
+    }
+}
