@@ -1,0 +1,261 @@
+//! Which executions may run: a bound on all, a bound per tenant and concurrency key, and turns between tenants. What is
+//! over a bound queues, in order. An execution that only waits, be it for its children, holds no place; it keeps its key.
+
+use super::{Core, Due, Inner, live::Attributes};
+use crate::{request::QueueEntry, store::Store};
+use akao_contract::{ExecutionId, ExecutionStatus, Tenant};
+use akao_journal::{ExecutionChange, OpenExecution, Write};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// One execution that waits for a place.
+#[derive(Debug, Clone)]
+struct Waiting {
+    id: ExecutionId,
+    workflow: String,
+    key: Option<(String, u32)>,
+    since_ms: i64,
+}
+
+/// Places and who waits for them.
+#[derive(Debug)]
+pub(super) struct Admission {
+    limit: usize,
+    running: BTreeSet<ExecutionId>,
+    /// Executions that hold a concurrency key: those admitted and not ended, also while they wait.
+    holders: BTreeMap<(Tenant, String), BTreeSet<ExecutionId>>,
+    queues: BTreeMap<Tenant, VecDeque<Waiting>>,
+    /// The tenant whose turn was last.
+    last: Option<Tenant>,
+}
+
+impl Admission {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, running: BTreeSet::new(), holders: BTreeMap::new(), queues: BTreeMap::new(), last: None }
+    }
+
+    /// An execution that an earlier engine had admitted.
+    pub(super) fn found(&mut self, tenant: &Tenant, key: Option<&str>, running: bool, id: ExecutionId) {
+        if running {
+            self.running.insert(id);
+        }
+        if let Some(key) = key {
+            self.holders.entry((tenant.clone(), key.to_owned())).or_default().insert(id);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.running.is_empty() && self.queues.is_empty()
+    }
+
+    fn has_room(&self, tenant: &Tenant, key: Option<&(String, u32)>) -> bool {
+        let free = |(key, limit): &(String, u32)| {
+            let holders = self.holders.get(&(tenant.clone(), key.clone()));
+            holders.map_or(0, BTreeSet::len) < *limit as usize
+        };
+        self.running.len() < self.limit && key.is_none_or(free)
+    }
+
+    fn take(&mut self, tenant: &Tenant, id: ExecutionId, key: Option<&(String, u32)>) {
+        self.running.insert(id);
+        if let Some((key, _)) = key {
+            self.holders.entry((tenant.clone(), key.clone())).or_default().insert(id);
+        }
+    }
+
+    /// The next execution that has room, tenants in turn, each one's in order.
+    fn next(&mut self) -> Option<(Tenant, Waiting)> {
+        if self.running.len() >= self.limit {
+            return None;
+        }
+        let tenants: Vec<Tenant> = self.queues.keys().cloned().collect();
+        let after = self.last.as_ref().map_or(0, |last| tenants.iter().position(|tenant| tenant > last).unwrap_or(0));
+        for tenant in tenants.iter().cycle().skip(after).take(tenants.len()) {
+            let queue = self.queues.get(tenant)?;
+            let Some(at) = queue.iter().position(|waiting| self.has_room(tenant, waiting.key.as_ref())) else {
+                continue;
+            };
+            let queue = self.queues.get_mut(tenant)?;
+            let waiting = queue.remove(at)?;
+            if queue.is_empty() {
+                self.queues.remove(tenant);
+            }
+            self.last = Some(tenant.clone());
+            return Some((tenant.clone(), waiting));
+        }
+        None
+    }
+
+    fn forget(&mut self, id: ExecutionId) {
+        self.running.remove(&id);
+        self.holders.retain(|_, holders| {
+            holders.remove(&id);
+            !holders.is_empty()
+        });
+    }
+
+    fn leave(&mut self, id: ExecutionId, tenant: &Tenant, key: Option<&str>) {
+        self.running.remove(&id);
+        let Some(key) = key.map(|key| (tenant.clone(), key.to_owned())) else { return };
+        if let Some(holders) = self.holders.get_mut(&key) {
+            holders.remove(&id);
+            if holders.is_empty() {
+                self.holders.remove(&key);
+            }
+        }
+    }
+
+    fn drop_queued(&mut self, id: ExecutionId) -> bool {
+        let before: usize = self.queues.values().map(VecDeque::len).sum();
+        for queue in self.queues.values_mut() {
+            queue.retain(|waiting| waiting.id != id);
+        }
+        self.queues.retain(|_, queue| !queue.is_empty());
+        before != self.queues.values().map(VecDeque::len).sum::<usize>()
+    }
+}
+
+impl Core {
+    /// Takes a place for a new execution, or puts it at the end of its tenant's queue and says its place there.
+    pub(super) fn enter(
+        &mut self,
+        tenant: &Tenant,
+        id: ExecutionId,
+        workflow: &str,
+        key: Option<(String, u32)>,
+    ) -> Option<u64> {
+        let ahead = self.admission.queues.get(tenant).is_some_and(|queue| {
+            queue
+                .iter()
+                .any(|waiting| key.is_none() || waiting.key.as_ref().map(|k| &k.0) == key.as_ref().map(|k| &k.0))
+        });
+        let has_room = !self.draining && self.admission.has_room(tenant, key.as_ref());
+        if has_room && !ahead {
+            self.admission.take(tenant, id, key.as_ref());
+            return None;
+        }
+        if has_room {
+            // Only its turn is missing. What stands before it may wait for a key that stays taken, so nothing else
+            // would come to look at the queue.
+            self.inner.push_back(Inner::Admit);
+        }
+        let queue = self.admission.queues.entry(tenant.clone()).or_default();
+        queue.push_back(Waiting { id, workflow: workflow.to_owned(), key, since_ms: self.now_ms });
+        Some(queue.len() as u64)
+    }
+
+    /// Puts an execution that was queued when the last engine ended back into its place.
+    pub(super) fn requeue(&mut self, store: &dyn Store, row: &OpenExecution) {
+        let limit = self.version(store, &row.tenant, row.definition).ok().and_then(|version| {
+            let queued = store.execution(row.id).ok()??;
+            let attributes: Attributes = serde_json::from_slice(&queued.attributes).ok()?;
+            version.program.concurrency(&attributes.queued?.input).ok()?
+        });
+        let waiting = Waiting { id: row.id, workflow: row.workflow.clone(), key: limit, since_ms: row.started_ms };
+        self.admission.queues.entry(row.tenant.clone()).or_default().push_back(waiting);
+    }
+
+    /// Starts queued executions as far as there is room.
+    pub(super) fn admit(&mut self, store: &dyn Store) {
+        while !self.draining {
+            let Some((tenant, waiting)) = self.admission.next() else { return };
+            self.admission.take(&tenant, waiting.id, waiting.key.as_ref());
+            if let Err(reason) = self.start_queued(store, waiting.id) {
+                let parent = store.execution(waiting.id).ok().flatten().and_then(|row| row.parent);
+                self.quarantine(waiting.id, parent, reason);
+            }
+        }
+    }
+
+    /// Brings the places up to date with an execution's state. `working` tells one that has steps of its own under way
+    /// from one that waits.
+    pub(super) fn placed(&mut self, id: ExecutionId, ended: bool, working: bool, tenant: &Tenant, key: Option<&str>) {
+        if ended {
+            self.admission.leave(id, tenant, key);
+        } else if working {
+            self.admission.running.insert(id);
+            return;
+        } else {
+            self.admission.running.remove(&id);
+        }
+        self.admit_soon();
+    }
+
+    /// A quarantined execution gives back whatever it held.
+    pub(super) fn displaced(&mut self, id: ExecutionId) {
+        self.admission.forget(id);
+        self.admit_soon();
+    }
+
+    fn admit_soon(&mut self) {
+        if !self.admission.queues.is_empty() {
+            self.inner.push_back(Inner::Admit);
+        }
+    }
+
+    /// Takes an execution out of the queue for good.
+    pub(super) fn cancel_queued(&mut self, id: ExecutionId, reason: Option<&str>) -> bool {
+        if !self.admission.drop_queued(id) {
+            return false;
+        }
+        let failure = akao_flow::Failure {
+            error: akao_contract::StepError::new(
+                akao_contract::ErrorKind::Cancelled,
+                reason.unwrap_or("cancelled before it was started"),
+            ),
+            step: akao_contract::Address::root(),
+        };
+        let finish = akao_flow::Finish {
+            status: ExecutionStatus::Cancelled,
+            outputs: serde_json::Map::new(),
+            failure: Some(failure),
+            soft_failures: vec![],
+        };
+        self.effect(super::Effect::Ended(id, Box::new(finish.clone())));
+        self.writes.push(Write::UpdateExecution {
+            execution: id,
+            change: ExecutionChange {
+                status: Some(ExecutionStatus::Cancelled),
+                ended_ms: Some(Some(self.now_ms)),
+                updated_ms: Some(self.now_ms),
+                summary: Some(serde_json::to_vec(&finish).ok()),
+                ..ExecutionChange::default()
+            },
+        });
+        true
+    }
+
+    /// What waits for a place.
+    pub(super) fn queue(&self) -> (Vec<QueueEntry>, u64, u64) {
+        let mut entries = Vec::new();
+        for (tenant, queue) in &self.admission.queues {
+            for (position, waiting) in (1..).zip(queue) {
+                entries.push(QueueEntry {
+                    id: waiting.id,
+                    kind: "execution".into(),
+                    target: waiting.workflow.clone(),
+                    action: "start".into(),
+                    tenant: tenant.clone(),
+                    enqueued_at: waiting.since_ms,
+                    position,
+                    key: waiting.key.as_ref().map(|(key, _)| key.clone()),
+                });
+            }
+        }
+        (entries, self.admission.running.len() as u64, self.admission.limit as u64)
+    }
+
+    /// Whether an execution waits for a place.
+    pub(super) fn is_queued(&self, id: ExecutionId) -> bool {
+        self.admission.queues.values().flatten().any(|waiting| waiting.id == id)
+    }
+
+    /// Forgets due times of an execution that leaves memory, but for the next one.
+    pub(super) fn park_timers(&mut self, id: ExecutionId, timers: &BTreeMap<akao_contract::OpId, i64>) {
+        for (op, at) in timers {
+            self.due.remove(&(*at, id, Due::Timer(*op)));
+        }
+        if let Some(at) = timers.values().min() {
+            self.due.insert((*at, id, Due::Wake));
+        }
+    }
+}

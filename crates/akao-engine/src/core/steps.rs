@@ -1,0 +1,322 @@
+//! Steps outside the interpreter: which run now, which wait for a slot, what their end leads to.
+
+use super::{Core, Due, Effect, Input, live::Attempt};
+use crate::{
+    job::{Job, idempotency_key, retry_wait_ms},
+    large,
+    store::Store,
+};
+use akao_contract::{Effects, ErrorKind, ExecutionId, OpId, Outcome, OutcomeStatus, StepContext, StepError, Tenant};
+use akao_expression::SecretPart;
+use akao_flow::{Event, RunStep};
+use akao_journal::{OperationState, Write};
+use akao_step::{RunnerTraits, SecretMask};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+/// Slots for steps that run outside the engine's thread, shared by tenants in turn.
+#[derive(Debug)]
+pub(super) struct Slots {
+    limit: usize,
+    /// Which attempt of each runs.
+    running: BTreeMap<(ExecutionId, OpId), u32>,
+    waiting: BTreeMap<Tenant, VecDeque<(ExecutionId, RunStep)>>,
+    last: Option<Tenant>,
+}
+
+impl Slots {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, running: BTreeMap::new(), waiting: BTreeMap::new(), last: None }
+    }
+
+    pub(super) fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.running.is_empty() && self.waiting.is_empty()
+    }
+
+    /// An attempt has ended; a repeated end of an earlier one frees nothing.
+    fn ended(&mut self, execution: ExecutionId, op: OpId, attempt: u32) {
+        if self.running.get(&(execution, op)) == Some(&attempt) {
+            self.running.remove(&(execution, op));
+        }
+    }
+
+    fn next(&mut self) -> Option<(ExecutionId, RunStep)> {
+        if self.running.len() >= self.limit {
+            return None;
+        }
+        let after = self.last.clone();
+        let tenant = self
+            .waiting
+            .keys()
+            .find(|tenant| after.as_ref().is_none_or(|after| *tenant > after))
+            .or_else(|| self.waiting.keys().next())?
+            .clone();
+        let queue = self.waiting.get_mut(&tenant)?;
+        let job = queue.pop_front();
+        if queue.is_empty() {
+            self.waiting.remove(&tenant);
+        }
+        self.last = Some(tenant);
+        job
+    }
+
+    fn withdraw(&mut self, execution: ExecutionId, op: OpId) -> bool {
+        for queue in self.waiting.values_mut() {
+            if let Some(at) = queue.iter().position(|(id, step)| *id == execution && step.op == op) {
+                queue.remove(at);
+                self.waiting.retain(|_, queue| !queue.is_empty());
+                return true;
+            }
+        }
+        false
+    }
+}
+
+impl Core {
+    fn traits(&self, node_type: &str) -> Option<RunnerTraits> {
+        self.runner.traits(node_type)
+    }
+
+    /// Sends a step on its way: inline, into the queue for a slot, or to wait for a secret.
+    pub(super) fn dispatch(&mut self, execution: ExecutionId, step: RunStep) {
+        let Some(live) = self.live.get_mut(&execution) else { return };
+        let node_type = live.machine.program().node_type(step.node);
+        let Some(traits) = self.runner.traits(node_type) else {
+            let message = format!("node type `{node_type}` is not available here");
+            let error = StepError::new(ErrorKind::NotFound, message);
+            return self.finish_step(execution, step.op, Outcome::failure(error), 1, None);
+        };
+        if let Some(missing) = missing_secret(&step, &live.secrets) {
+            live.blocked.insert(step.op, missing);
+            return;
+        }
+        let plain = step.input.secrets.is_empty()
+            && step.input.deferred.is_empty()
+            && (step.input.constant || !step.input.props.values().any(large::holds_blob))
+            && !step.input.blackboard.values().any(|value| large::holds_blob(value));
+        if traits.inline && traits.effects == Effects::None && plain {
+            self.inline.push_back((execution, step));
+        } else {
+            let tenant = live.tenant.clone();
+            self.steps.waiting.entry(tenant).or_default().push_back((execution, step));
+        }
+    }
+
+    fn job(&self, execution: ExecutionId, step: &RunStep, attempt: u32) -> Option<Job> {
+        let live = self.live.get(&execution)?;
+        let program = live.machine.program();
+        let (_, timeout_ms) = program.delivery(step.node);
+        let names = step.input.secrets.iter().flat_map(|fill| &fill.parts).filter_map(|part| match part {
+            SecretPart::Secret(name) => Some(name),
+            SecretPart::Text(_) => None,
+        });
+        let secrets = names.filter_map(|name| Some((name.clone(), live.secrets.get(name)?.clone()))).collect();
+        Some(Job {
+            context: StepContext {
+                tenant: live.tenant.clone(),
+                execution,
+                workflow: Arc::clone(program.workflow()),
+                node_id: program.node_id(step.node).clone(),
+                step: live.machine.address_of(step.op)?,
+                op: step.op,
+                attempt,
+                idempotency_key: idempotency_key(execution, step.op),
+                deadline_ms: timeout_ms.map(|ms| u64::try_from(self.now_ms).unwrap_or_default().saturating_add(ms)),
+                grants: Arc::clone(&live.grants),
+                volumes: Arc::clone(&live.volumes),
+            },
+            node_type: Arc::clone(program.node_type(step.node)),
+            input: Arc::clone(&step.input),
+            timeout_ms,
+            secrets,
+        })
+    }
+
+    /// Runs a step that is a function of its inputs, here and now.
+    pub(super) fn run_one_inline(&mut self, store: &dyn Store, execution: ExecutionId, step: &RunStep) {
+        let attempt = self.attempt_number(execution, step.op);
+        let Some(job) = self.job(execution, step, attempt) else { return };
+        let started_ms = self.now_ms;
+        let outcome = match job.invocation(self.blobs.as_ref()) {
+            Ok(invocation) => self.runner.run_inline(&invocation),
+            Err(error) => Outcome::failure(error),
+        };
+        let outcome = job.finish(self.blobs.as_ref(), &SecretMask::default(), outcome);
+        self.step_done(store, execution, step.op, attempt, outcome, started_ms);
+    }
+
+    /// Lets waiting steps run as far as there are slots. A step that changes something outside and may not run twice is
+    /// leased in the same batch, so that a crash cannot make it run again unseen.
+    pub(super) fn fill_slots(&mut self) {
+        while !self.draining {
+            let Some((execution, step)) = self.steps.next() else { return };
+            let attempt = self.attempt_number(execution, step.op);
+            let Some(job) = self.job(execution, &step, attempt) else { continue };
+            let once = self.traits(&job.node_type).is_none_or(|traits| !traits.idempotent);
+            if once && let Some(live) = self.live.get_mut(&execution) {
+                live.op_rows.insert(step.op);
+                self.touched.insert(execution);
+                self.writes.push(Write::PutOperation {
+                    execution,
+                    op: step.op,
+                    state: OperationState::Leased,
+                    attempt,
+                    not_before_ms: None,
+                    body: Vec::new(),
+                });
+            }
+            self.steps.running.insert((execution, step.op), attempt);
+            self.effect(Effect::Run(Box::new(job)));
+        }
+    }
+
+    fn attempt_number(&self, execution: ExecutionId, op: OpId) -> u32 {
+        let attempt = self.live.get(&execution).and_then(|live| live.attempts.get(&op));
+        attempt.map_or(1, |attempt| attempt.number)
+    }
+
+    /// An attempt has ended: another one, or the end of the step.
+    pub(super) fn step_done(
+        &mut self,
+        store: &dyn Store,
+        execution: ExecutionId,
+        op: OpId,
+        attempt: u32,
+        outcome: Outcome,
+        started_ms: i64,
+    ) {
+        self.steps.ended(execution, op, attempt);
+        if self.ensure_live(store, execution).is_err() {
+            return;
+        }
+        let Some(live) = self.live.get_mut(&execution) else { return };
+        let current = live.attempts.get(&op).copied();
+        let waits = current.is_some_and(|attempt| attempt.due_ms.is_some());
+        if !live.machine.is_open(op) || waits || current.map_or(1, |current| current.number) != attempt {
+            // A late or repeated completion of an attempt that is already counted.
+            return;
+        }
+        let started_ms = current.and_then(|attempt| attempt.started_ms).unwrap_or(started_ms);
+        let wait = self.retry_wait(execution, op, attempt, &outcome);
+        match wait {
+            Some(wait_ms) => self.wait_for_attempt(execution, op, attempt + 1, wait_ms, started_ms),
+            None => self.finish_step(execution, op, outcome, attempt, Some(started_ms)),
+        }
+    }
+
+    fn retry_wait(&self, execution: ExecutionId, op: OpId, attempt: u32, outcome: &Outcome) -> Option<u64> {
+        let live = self.live.get(&execution)?;
+        if outcome.status != OutcomeStatus::Failure || live.machine.is_halting(op) {
+            return None;
+        }
+        let node = live.machine.node_of(op)?;
+        let (policy, _) = live.machine.program().delivery(node);
+        policy?;
+        let input = Arc::clone(live.machine.step_input(op)?);
+        let job = self.job(execution, &RunStep { op, node, input }, attempt)?;
+        retry_wait_ms(policy, &job.context, outcome)
+    }
+
+    fn wait_for_attempt(&mut self, execution: ExecutionId, op: OpId, number: u32, wait_ms: u64, started_ms: i64) {
+        let due_ms = self.now_ms.saturating_add(i64::try_from(wait_ms).unwrap_or(i64::MAX));
+        let Some(live) = self.live.get_mut(&execution) else { return };
+        live.attempts.insert(op, Attempt { number, started_ms: Some(started_ms), due_ms: Some(due_ms) });
+        live.op_rows.insert(op);
+        self.touched.insert(execution);
+        self.due.insert((due_ms, execution, Due::Attempt(op)));
+        self.writes.push(Write::PutOperation {
+            execution,
+            op,
+            state: OperationState::RetryAt,
+            attempt: number,
+            not_before_ms: Some(due_ms),
+            body: started_ms.to_string().into_bytes(),
+        });
+    }
+
+    /// The wait before an attempt is over.
+    pub(super) fn attempt_again(&mut self, store: &dyn Store, execution: ExecutionId, op: OpId) {
+        if self.ensure_live(store, execution).is_err() {
+            return;
+        }
+        let Some(live) = self.live.get_mut(&execution) else { return };
+        let Some(attempt) = live.attempts.get_mut(&op) else { return };
+        attempt.due_ms = None;
+        let step = live.machine.node_of(op).zip(live.machine.step_input(op).cloned());
+        if let Some((node, input)) = step {
+            self.dispatch(execution, RunStep { op, node, input });
+        }
+    }
+
+    /// Ends a step: its row goes, its event is journaled.
+    pub(super) fn finish_step(
+        &mut self,
+        execution: ExecutionId,
+        op: OpId,
+        outcome: Outcome,
+        attempts: u32,
+        started_ms: Option<i64>,
+    ) {
+        let Some(live) = self.live.get_mut(&execution) else { return };
+        live.attempts.remove(&op);
+        live.blocked.remove(&op);
+        if live.op_rows.remove(&op) {
+            self.writes.push(Write::DeleteOperation { execution, op });
+        }
+        let event = Event::StepFinished { op, outcome, attempts, started_ms };
+        self.inner.push_back(super::Inner::Event(execution, event));
+    }
+
+    /// The interpreter wants a step halted. One that runs is asked to end and answers itself; the others end here.
+    pub(super) fn halt_step(&mut self, execution: ExecutionId, op: OpId) {
+        if self.steps.running.contains_key(&(execution, op)) {
+            return self.effect(Effect::Halt(execution, op));
+        }
+        self.steps.withdraw(execution, op);
+        self.inline.retain(|(id, step)| *id != execution || step.op != op);
+        let attempt = self.live.get(&execution).and_then(|live| live.attempts.get(&op)).copied();
+        if let Some(due_ms) = attempt.and_then(|attempt| attempt.due_ms) {
+            self.due.remove(&(due_ms, execution, Due::Attempt(op)));
+        }
+        let (attempts, started_ms) = attempt.map_or((1, None), |attempt| (attempt.number, attempt.started_ms));
+        self.finish_step(execution, op, Outcome::cancelled(), attempts, started_ms);
+    }
+
+    /// Tries again to start steps that waited for a secret.
+    pub(super) fn unblock(&mut self, execution: ExecutionId) {
+        let Some(live) = self.live.get_mut(&execution) else { return };
+        let blocked = std::mem::take(&mut live.blocked);
+        self.touched.insert(execution);
+        for op in blocked.into_keys() {
+            let Some(live) = self.live.get(&execution) else { return };
+            if let (Some(node), Some(input)) = (live.machine.node_of(op), live.machine.step_input(op).cloned()) {
+                self.dispatch(execution, RunStep { op, node, input });
+            }
+        }
+    }
+}
+
+fn missing_secret(step: &RunStep, secrets: &BTreeMap<String, akao_step::Secret>) -> Option<String> {
+    let parts = step.input.secrets.iter().flat_map(|fill| &fill.parts);
+    parts.into_iter().find_map(|part| match part {
+        SecretPart::Secret(name) if !secrets.contains_key(name) => Some(name.clone()),
+        _ => None,
+    })
+}
+
+/// A completion as an input, for shells.
+pub fn step_done(job: &Job, outcome: Outcome, started_ms: i64) -> Input {
+    Input::StepDone {
+        execution: job.context.execution,
+        op: job.context.op,
+        attempt: job.context.attempt,
+        outcome,
+        started_ms,
+    }
+}

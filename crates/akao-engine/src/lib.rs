@@ -1,0 +1,31 @@
+//! The engine: drives executions over a journal.
+//!
+//! [`Core`] is the engine without threads, files and clocks; [`Engine`] runs one over a real journal. Both take the same
+//! [`Request`]s. What has happened is read beside the engine: [`Replica`] follows a history, [`export`] writes one as a
+//! file.
+
+mod core;
+mod delivery;
+mod engine;
+mod entry;
+mod executions;
+pub mod export;
+pub mod input;
+mod job;
+mod large;
+mod replay;
+mod request;
+mod store;
+mod version;
+
+pub use core::{Attributes, CallId, Config, Core, Effect, Entries, FeedItem, Input, Summary, step_done};
+pub use delivery::HALT_GRACE;
+pub use engine::{Ended, Engine, EngineThread, Feed, Parts};
+pub use entry::{Entry, read_entries};
+pub use executions::Executions;
+pub use job::Job;
+pub use large::{externalise, load};
+pub use replay::{ReplayError, Replica, Told};
+pub use request::{Bundle, CallError, GivenSecrets, QueueEntry, Reply, Request, StartRequest};
+pub use store::Store;
+pub use version::{StoredVersion, Version};

@@ -1,0 +1,97 @@
+//! Workflow versions as they are stored: a definition with the digests of the workflows it starts.
+
+use crate::request::{Bundle, CallError};
+use akao_contract::{Digest, Tenant};
+use akao_flow::{Catalogue, Definition, Program, content_hash, lower};
+use akao_journal::Write;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// A definition and the digests of its children: the body of a stored definition.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StoredVersion {
+    /// The workflow.
+    pub definition: Definition,
+    /// What `SubWorkflow` nodes name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub children: BTreeMap<String, Digest>,
+}
+
+/// A version that is ready to run.
+#[derive(Debug)]
+pub struct Version {
+    /// The definition's digest, children included.
+    pub digest: Digest,
+    /// The lowered definition.
+    pub program: Arc<Program>,
+    /// The definition itself.
+    pub definition: Definition,
+    /// What `SubWorkflow` nodes name.
+    pub children: BTreeMap<String, Digest>,
+}
+
+/// How deep workflows may start workflows by name.
+const BUNDLE_DEPTH_MAX: usize = 16;
+
+impl Version {
+    /// A version from its stored body.
+    ///
+    /// # Errors
+    /// The body is damaged or names node types that are not there.
+    pub fn load(digest: Digest, body: &[u8], catalogue: &Catalogue) -> Result<Self, String> {
+        let stored: StoredVersion = serde_json::from_slice(body).map_err(|problem| problem.to_string())?;
+        Self::new(digest, stored, catalogue).map_err(|problem| problem.to_string())
+    }
+
+    fn new(digest: Digest, stored: StoredVersion, catalogue: &Catalogue) -> Result<Self, akao_flow::LowerError> {
+        let program = lower(&stored.definition, catalogue)?;
+        Ok(Self { digest, program, definition: stored.definition, children: stored.children })
+    }
+
+    /// A bundle's versions, innermost first, with the writes that store them. The last one is the bundle's own.
+    ///
+    /// # Errors
+    /// A definition that cannot be lowered, or bundles nested too deeply.
+    pub(crate) fn of_bundle(
+        tenant: &Tenant,
+        bundle: Bundle,
+        catalogue: &Catalogue,
+    ) -> Result<(Vec<Arc<Self>>, Vec<Write>), CallError> {
+        let mut versions = Vec::new();
+        let mut writes = Vec::new();
+        collect(tenant, bundle, catalogue, 0, &mut versions, &mut writes)?;
+        Ok((versions, writes))
+    }
+}
+
+fn collect(
+    tenant: &Tenant,
+    bundle: Bundle,
+    catalogue: &Catalogue,
+    depth: usize,
+    versions: &mut Vec<Arc<Version>>,
+    writes: &mut Vec<Write>,
+) -> Result<Digest, CallError> {
+    if depth > BUNDLE_DEPTH_MAX {
+        return Err(CallError::invalid("workflows start each other more than 16 levels deep"));
+    }
+    let mut children = BTreeMap::new();
+    for (name, child) in bundle.children {
+        let digest = collect(tenant, child, catalogue, depth + 1, versions, writes)?;
+        children.insert(name, digest);
+    }
+    let lock = (!children.is_empty()).then(|| serde_json::json!(children));
+    let digest = content_hash(&bundle.definition, lock.as_ref());
+    let stored = StoredVersion { definition: bundle.definition, children };
+    let as_value = serde_json::to_value(&stored).map_err(|problem| CallError::invalid(problem.to_string()))?;
+    let body: Arc<[u8]> = plain(&as_value).into();
+    writes.push(Write::PutDefinition { tenant: tenant.clone(), digest, body });
+    let version = Version::new(digest, stored, catalogue).map_err(|problem| CallError::invalid(problem.to_string()))?;
+    versions.push(Arc::new(version));
+    Ok(digest)
+}
+
+/// Stored definitions keep the order of their keys, because rendered objects show it; the digest does not depend on it.
+fn plain(value: &serde_json::Value) -> Vec<u8> {
+    serde_json::to_vec(value).expect("a JSON value is JSON")
+}

@@ -1,0 +1,275 @@
+//! The engine over a real journal, with leaves of the tests: start, wait, restart, signal, retry, fork, export.
+
+use akao_contract::*;
+use akao_engine::*;
+use akao_flow::{Catalogue, Event, control_types};
+use akao_journal::{Journal, OpenOptions, Reader};
+use akao_step::*;
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// Blobs in memory.
+#[derive(Default)]
+struct MemoryBlobs(Mutex<BTreeMap<Digest, Vec<u8>>>);
+
+impl BlobStore for MemoryBlobs {
+    fn put(&self, _: &Tenant, bytes: &[u8], media_type: &str) -> Result<BlobRef, BlobError> {
+        let digest = Digest::of(bytes);
+        self.0.lock().unwrap().insert(digest, bytes.to_vec());
+        Ok(BlobRef { digest, bytes: bytes.len() as u64, media_type: media_type.into(), items: None })
+    }
+
+    fn get(&self, _: &Tenant, digest: &Digest) -> Result<Vec<u8>, BlobError> {
+        self.0.lock().unwrap().get(digest).cloned().ok_or(BlobError::NotFound(*digest))
+    }
+}
+
+/// `Echo` answers with its prop `value` inline. `Slow` takes `ms` and changes something outside. `Flaky` fails `times`
+/// times with a connection error. `Big` answers with a list of `count` objects.
+#[derive(Default)]
+struct Runner {
+    flaky: Arc<AtomicU64>,
+}
+
+impl StepRunner for Runner {
+    fn traits(&self, node_type: &str) -> Option<RunnerTraits> {
+        let traits = |effects, inline| Some(RunnerTraits { effects, idempotent: inline, inline });
+        match node_type {
+            "Echo" | "Big" => traits(Effects::None, true),
+            "Slow" | "Flaky" => traits(Effects::Write, false),
+            _ => None,
+        }
+    }
+
+    fn run_inline(&self, invocation: &Invocation) -> Outcome {
+        if &*invocation.node_type == "Big" {
+            let count = invocation.props.get("value").and_then(Value::as_u64).unwrap_or(0);
+            let items: Vec<Value> = (0..count).map(|n| json!({"n": n, "text": "some text that takes room"})).collect();
+            return Outcome::success().output("result", items);
+        }
+        Outcome::success().output("result", invocation.props.get("value").cloned().unwrap_or(Value::Null))
+    }
+
+    fn run(&self, invocation: Invocation, io: StepIo) -> BoxFuture<'static, Outcome> {
+        let flaky = Arc::clone(&self.flaky);
+        Box::pin(async move {
+            let number = |key: &str| invocation.props.get(key).and_then(Value::as_u64).unwrap_or(0);
+            if &*invocation.node_type == "Flaky" {
+                let failed = flaky.fetch_add(1, Ordering::SeqCst);
+                assert_eq!(u64::from(invocation.context.attempt), failed + 1, "attempts are counted");
+                return match failed < number("value") {
+                    true => Outcome::failure(StepError::new(ErrorKind::Connection, "the other side is away")),
+                    false => Outcome::success().output("result", failed),
+                };
+            }
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(number("ms"))) => Outcome::success().output("result", "slow"),
+                () = io.cancel.cancelled() => Outcome::cancelled(),
+            }
+        })
+    }
+}
+
+fn catalogue() -> Arc<Catalogue> {
+    let mut types = control_types();
+    for name in ["Echo", "Slow", "Flaky", "Big"] {
+        let mut node_type = types[0].clone();
+        node_type.name = name.into();
+        node_type.aliases.clear();
+        node_type.props =
+            json!({"type": "object", "properties": {"value": {}, "ms": {}, "outputKey": {"type": "string"}}});
+        node_type.main_output = Some("result".into());
+        types.push(node_type);
+    }
+    Arc::new(Catalogue::from(types))
+}
+
+struct House {
+    folder: tempfile::TempDir,
+    runtime: tokio::runtime::Runtime,
+    blobs: Arc<MemoryBlobs>,
+}
+
+impl House {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder, runtime: tokio::runtime::Runtime::new().unwrap(), blobs: Arc::default() }
+    }
+
+    fn open(&self) -> (Engine, EngineThread) {
+        let options = OpenOptions { created_by: "test".into(), now_ms: 0 };
+        let journal = Journal::open(self.folder.path(), &options).expect("a journal");
+        Engine::start(Parts {
+            journal,
+            runner: Arc::new(Runner::default()),
+            blobs: Arc::clone(&self.blobs) as Arc<dyn BlobStore>,
+            catalogue: catalogue(),
+            runtime: self.runtime.handle().clone(),
+            config: Config::default(),
+            entropy: 42,
+        })
+        .expect("an engine")
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::open(self.folder.path()).unwrap()
+    }
+
+    fn call(&self, engine: &Engine, request: Request) -> Reply {
+        self.runtime.block_on(engine.call(request)).expect("the request is carried out")
+    }
+
+    fn start(&self, engine: &Engine, root: Value) -> ExecutionId {
+        match self.call(engine, start(root, None)) {
+            Reply::Started { execution, .. } => execution,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Waits until the execution's row says a state, and gives its outputs.
+    fn wait(&self, execution: ExecutionId, status: ExecutionStatus) -> Value {
+        let reader = self.reader();
+        let mut last = None;
+        for _ in 0..1_000 {
+            let row = reader.execution(execution).unwrap().unwrap();
+            last = Some(row.status);
+            if row.status == status {
+                let summary = row.summary.map(|bytes| serde_json::from_slice::<Summary>(&bytes).unwrap());
+                return summary.map_or(Value::Null, |summary| Value::Object(summary.outputs));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("the execution is {last:?}, not {status}");
+    }
+
+    fn events(&self, execution: ExecutionId) -> Vec<Event> {
+        let frames = self.reader().frames(execution, 0).unwrap();
+        frames.iter().flat_map(|frame| read_entries(&frame.body).unwrap()).map(|entry| entry.event).collect()
+    }
+}
+
+fn start(root: Value, key: Option<&str>) -> Request {
+    let outputs = json!({"got": "${got | default(none)}"});
+    let definition = json!({"akao": 1, "id": "w", "version": "1.0.0", "outputs": outputs, "root": root});
+    Request::Start(Box::new(StartRequest {
+        tenant: Tenant::local(),
+        bundle: Bundle { definition: serde_json::from_value(definition).unwrap(), children: BTreeMap::new() },
+        input: Value::Null,
+        grants: vec![],
+        volumes: BTreeMap::new(),
+        vars: serde_json::Map::new(),
+        secrets: GivenSecrets::default(),
+        idempotency_key: key.map(str::to_owned),
+        debug: false,
+        breakpoints: vec![],
+    }))
+}
+
+fn stop(engine: &Engine, thread: EngineThread) {
+    engine.stop(Duration::from_secs(1));
+    thread.join().unwrap();
+}
+
+#[test]
+fn an_execution_survives_a_restart_and_ends_with_its_signal() {
+    let house = House::new();
+    let (engine, thread) = house.open();
+    let root = json!({"type": "Sequence", "children": [
+        {"type": "Echo", "props": {"value": 1, "outputKey": "one"}},
+        {"type": "Slow", "props": {"ms": 5}},
+        {"type": "WaitForSignal", "props": {"signalName": "go", "outputKey": "got"}},
+    ]});
+    let Reply::Started { execution, repeated: false, .. } = house.call(&engine, start(root.clone(), Some("k"))) else {
+        panic!("no start")
+    };
+    let Reply::Started { execution: again, repeated: true, .. } = house.call(&engine, start(root, Some("k"))) else {
+        panic!("no repeat")
+    };
+    assert_eq!(again, execution);
+    house.wait(execution, ExecutionStatus::Waiting);
+    stop(&engine, thread);
+
+    let (engine, thread) = house.open();
+    let signal = |id: &str| Request::Signal {
+        execution,
+        name: "go".into(),
+        key: None,
+        payload: json!({"x": 1}),
+        signal_id: Some(id.into()),
+    };
+    house.call(&engine, signal("s1"));
+    assert_eq!(house.wait(execution, ExecutionStatus::Success), json!({"got": {"x": 1}}));
+    let text = export::export(&house.reader(), house.blobs.as_ref(), execution).unwrap();
+    assert_eq!(export::Export::parse(&text).unwrap().replay(&catalogue()).unwrap().len(), 4);
+    stop(&engine, thread);
+}
+
+#[test]
+fn a_step_is_tried_again_as_its_retry_says() {
+    let house = House::new();
+    let (engine, thread) = house.open();
+    let root =
+        json!({"type": "Flaky", "props": {"value": 2, "outputKey": "got"}, "retry": {"attempts": 3, "delay": "1ms"}});
+    let execution = house.start(&engine, root);
+    assert_eq!(house.wait(execution, ExecutionStatus::Success), json!({"got": 2}));
+    let events = house.events(execution);
+    assert!(matches!(events.last(), Some(Event::StepFinished { attempts: 3, .. })), "{events:?}");
+    stop(&engine, thread);
+}
+
+#[test]
+fn a_fork_goes_on_from_before_a_step_with_edited_values() {
+    let house = House::new();
+    let (engine, thread) = house.open();
+    let root = json!({"type": "Sequence", "children": [
+        {"type": "Echo", "props": {"value": 1, "outputKey": "one"}},
+        {"id": "two", "type": "Echo", "props": {"value": "${one + 1}", "outputKey": "got"}},
+    ]});
+    let execution = house.start(&engine, root);
+    assert_eq!(house.wait(execution, ExecutionStatus::Success), json!({"got": 2}));
+    let fork = Request::Fork {
+        execution,
+        at: "two".into(),
+        edits: vec![("bb.one".into(), json!(41))],
+        secrets: GivenSecrets::default(),
+    };
+    let Reply::Started { execution: fork, .. } = house.call(&engine, fork) else { panic!("no fork") };
+    assert_eq!(house.wait(fork, ExecutionStatus::Success), json!({"got": 42}));
+    let text = export::export(&house.reader(), house.blobs.as_ref(), fork).unwrap();
+    export::Export::parse(&text).unwrap().replay(&catalogue()).unwrap();
+    stop(&engine, thread);
+}
+
+#[test]
+fn large_collections_are_walked_by_reference() {
+    let house = House::new();
+    let (engine, thread) = house.open();
+    let root = json!({"type": "Sequence", "children": [
+        {"type": "Big", "props": {"value": 5000, "outputKey": "rows"}},
+        {"type": "ForEach", "props": {"collectionKey": "rows", "limit": 8, "collect": "${item.n}", "outputKey": "all"},
+            "children": [{"type": "Echo", "props": {"value": "${item.n}"}}]},
+        {"type": "Echo", "props": {"value": "${all | length}", "outputKey": "got"}},
+    ]});
+    let execution = house.start(&engine, root);
+    assert_eq!(house.wait(execution, ExecutionStatus::Success), json!({"got": 5000}));
+    let text = export::export(&house.reader(), house.blobs.as_ref(), execution).unwrap();
+    export::Export::parse(&text).unwrap().replay(&catalogue()).unwrap();
+    stop(&engine, thread);
+}
+
+#[test]
+fn a_cancel_halts_what_runs() {
+    let house = House::new();
+    let (engine, thread) = house.open();
+    let execution = house.start(&engine, json!({"type": "Slow", "props": {"ms": 60000}}));
+    house.call(&engine, Request::Cancel { execution, reason: Some("enough".into()), force: false });
+    house.wait(execution, ExecutionStatus::Cancelled);
+    stop(&engine, thread);
+}
