@@ -1,0 +1,155 @@
+//! The command line: one enum of commands, the options that all of them have, and the way from arguments to an exit code.
+
+use crate::{
+    commands,
+    exit::Exit,
+    failure::Failure,
+    output::{ColorChoice, Output},
+};
+use clap::{Parser, Subcommand};
+use std::{path::PathBuf, process::ExitCode};
+
+/// Runs workflows: durably, on this machine, from files that you can read.
+#[derive(Debug, Parser)]
+#[command(name = "akao", version, propagate_version = true, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, clap::Args)]
+pub(crate) struct GlobalArgs {
+    /// Folder for executions and their data [default: the nearest .akao, else ~/.local/share/akao].
+    #[arg(long, global = true, value_name = "FOLDER", env = "AKAO_DATA_DIR", hide_env_values = true)]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// When to colour the output.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: ColorChoice,
+    /// Print one JSON document on one line.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say nothing beside the result.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// Every command.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a workflow file and show how it goes.
+    Run(commands::run::Args),
+    /// Make a new workflow file.
+    New(commands::new::Args),
+    /// Run a workflow file again whenever it is saved.
+    Dev(commands::dev::Args),
+    /// Check workflow files and print every problem.
+    Validate(commands::validate::Args),
+    /// Print the JSON Schema of workflow files.
+    Schema(commands::schema::Args),
+    /// Bring workflow files into the usual form.
+    Fmt(commands::fmt::Args),
+    /// Compare what two workflow files mean.
+    Diff(commands::diff::Args),
+    /// Draw a workflow.
+    Graph(commands::graph::Args),
+    /// Turn workflows of other programs into workflow files.
+    Import(commands::import::Args),
+    /// List executions, look into them and steer them.
+    #[command(subcommand)]
+    Executions(commands::executions::Command),
+    /// List and complete what waits for people.
+    #[command(subcommand)]
+    Tasks(commands::tasks::Command),
+    /// List the node types.
+    ListNodes(commands::list_nodes::Args),
+    /// Explain a node type.
+    NodeInfo(commands::node_info::Args),
+    /// Check the data directory and show what it takes.
+    Doctor(commands::doctor::Args),
+    /// Print the completions of a shell.
+    Completions(commands::completions::Args),
+    /// Serve a data directory in the background.
+    #[command(hide = true)]
+    Owner(commands::owner::Args),
+    /// Make the reference documents.
+    #[command(hide = true, subcommand)]
+    Docs(commands::docs::Command),
+}
+
+/// What every command is handed.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    /// Where words go.
+    pub(crate) output: Output,
+    /// The data directory as it was named, if it was.
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// Reads the arguments, runs the command and presents what went wrong.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refused(&error),
+    };
+    let GlobalArgs { data_dir, color, json, quiet, verbose } = cli.global;
+    let context = Context { output: Output::new(color, json, quiet, verbose), data_dir };
+    let exit = dispatch(cli.command, &context).unwrap_or_else(|failure| {
+        context.output.failure(&failure);
+        failure.exit
+    });
+    ExitCode::from(exit.code())
+}
+
+/// Arguments that clap does not take: help and version are data, the rest is a usage error in the form that was asked for.
+fn refused(error: &clap::Error) -> ExitCode {
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    if error.use_stderr() && json {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let failure = Failure::usage(message).hint("Run the command with `--help`.");
+        Output::new(ColorChoice::Never, true, false, 0).failure(&failure);
+    } else {
+        // Nowhere is left to say that the stream is closed.
+        let _ = error.print();
+    }
+    ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Success }.code())
+}
+
+fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(args) => commands::run::run(args, context),
+        Command::New(args) => commands::new::run(args, context),
+        Command::Dev(args) => commands::dev::run(args, context),
+        Command::Validate(args) => commands::validate::run(args, context),
+        Command::Schema(args) => commands::schema::run(args, context),
+        Command::Fmt(args) => commands::fmt::run(args, context),
+        Command::Diff(args) => commands::diff::run(args, context),
+        Command::Graph(args) => commands::graph::run(args, context),
+        Command::Import(args) => commands::import::run(args, context),
+        Command::Executions(command) => commands::executions::run(command, context),
+        Command::Tasks(command) => commands::tasks::run(command, context),
+        Command::ListNodes(args) => commands::list_nodes::run(args, context),
+        Command::NodeInfo(args) => commands::node_info::run(args, context),
+        Command::Doctor(args) => commands::doctor::run(args, context),
+        Command::Completions(args) => commands::completions::run(args, context),
+        Command::Owner(args) => commands::owner::run(args, context),
+        Command::Docs(command) => commands::docs::run(command, context),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

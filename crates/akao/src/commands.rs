@@ -1,0 +1,42 @@
+//! One module per command: its arguments and what it does.
+
+pub(crate) mod completions;
+pub(crate) mod dev;
+pub(crate) mod diff;
+pub(crate) mod docs;
+pub(crate) mod doctor;
+pub(crate) mod executions;
+pub(crate) mod fmt;
+pub(crate) mod graph;
+pub(crate) mod import;
+pub(crate) mod list_nodes;
+pub(crate) mod new;
+pub(crate) mod node_info;
+pub(crate) mod owner;
+pub(crate) mod run;
+pub(crate) mod schema;
+pub(crate) mod tasks;
+pub(crate) mod validate;
+
+use crate::{cli::Context, failure::Failure, load::load, problems};
+use akao_flow::{Catalogue, Definition};
+use std::path::Path;
+
+/// The definition of a workflow file, for commands that look at nothing else. Problems are printed to standard error.
+pub(crate) fn definition_of(file: &Path, catalogue: &Catalogue, context: &Context) -> Result<Definition, Failure> {
+    let loaded = load(file, catalogue)?;
+    let Some(bundle) = loaded.bundle else { return Err(invalid(&loaded, file, context)) };
+    Ok(bundle.definition)
+}
+
+/// The failure of a workflow that is not valid, after its problems have been printed to standard error.
+pub(crate) fn invalid(loaded: &crate::load::Loaded, file: &Path, context: &Context) -> Failure {
+    let output = &context.output;
+    let name = file.display();
+    if output.json {
+        return Failure::usage(format!("{name} is not valid: {}", problems::first_message(loaded)))
+            .hint(format!("`akao validate {name}` shows every problem."));
+    }
+    output.note_text(&problems::render(&loaded.problems, &loaded.texts, output.color_err));
+    Failure::usage(format!("{name} is not valid"))
+}

@@ -1,0 +1,284 @@
+//! `akao dev`: runs a workflow again whenever one of its files is saved, and shows the tree, the outputs and what changed.
+//!
+//! Each run is `akao run --json` in a process of its own, so that it is exactly what `akao run` does and that a save or
+//! Ctrl-C ends it as Ctrl-C ends any run. A file with problems is not run.
+
+use crate::{
+    catalogue::catalogue,
+    cli::Context,
+    exit::Exit,
+    failure::Failure,
+    load::{Loaded, load},
+    output::{Output, Style, plain},
+    problems,
+};
+use akao_contract::{Address, NodeStatus};
+use akao_flow::{Catalogue, Definition, draw};
+use serde_json::{Map, Value};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, SystemTime},
+};
+
+/// How often the files are looked at.
+const POLL: Duration = Duration::from_millis(200);
+
+/// Editors write in several steps; the files must have been quiet for this long.
+const SETTLE: Duration = Duration::from_millis(150);
+
+/// Arguments of `akao dev`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The workflow file.
+    file: PathBuf,
+    /// The input, as JSON or `@FILE`.
+    #[arg(long, value_name = "JSON|@FILE")]
+    input: Option<String>,
+    /// Set a part of the input; may be repeated.
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// Let the steps do something; may be repeated.
+    #[arg(long, value_name = "PERMISSION")]
+    grant: Vec<String>,
+    /// Give the steps a secret; may be repeated.
+    #[arg(long, value_name = "NAME=@FILE|env:VAR")]
+    secret: Vec<String>,
+}
+
+/// Watches and runs until Ctrl-C.
+pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+    if args.file.as_os_str() == "-" || args.input.as_deref() == Some("@-") {
+        return Err(Failure::usage("`akao dev` cannot read standard input again and again").hint("Name a file."));
+    }
+    if context.output.json {
+        return Err(Failure::usage("`akao dev` is for people and has no `--json`").hint("Use `akao run --json`."));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::internal("the runtime cannot be started").because(&error))?;
+    runtime.block_on(Watch::new(args, context.clone()).go())
+}
+
+/// When each file was written last; none when it is not there.
+type Stamps = BTreeMap<PathBuf, Option<SystemTime>>;
+
+struct Watch {
+    args: Args,
+    context: Context,
+    catalogue: Catalogue,
+    stamps: Stamps,
+    last_outputs: Option<Map<String, Value>>,
+}
+
+/// Why a run or a pause ended.
+enum Wake {
+    Saved,
+    Interrupted,
+}
+
+impl Watch {
+    fn new(args: Args, context: Context) -> Self {
+        Self { args, context, catalogue: catalogue(), stamps: Stamps::new(), last_outputs: None }
+    }
+
+    async fn go(mut self) -> Result<Exit, Failure> {
+        loop {
+            let loaded = load(&self.args.file, &self.catalogue)?;
+            self.watch_files(&loaded);
+            let wake = match &loaded.bundle {
+                Some(bundle) => self.run_once(&bundle.definition).await?,
+                None => {
+                    self.show_problems(&loaded);
+                    None
+                }
+            };
+            let wake = match wake {
+                Some(wake) => wake,
+                None => {
+                    self.context.output.note("Waiting for a save; Ctrl-C ends.");
+                    self.wake().await
+                }
+            };
+            match wake {
+                Wake::Saved => self.settle().await,
+                Wake::Interrupted => return Ok(Exit::Success),
+            }
+        }
+    }
+
+    fn watch_files(&mut self, loaded: &Loaded) {
+        let input = self.args.input.as_deref().and_then(|input| input.strip_prefix('@')).map(PathBuf::from);
+        let files = loaded.files.iter().cloned().chain([self.args.file.clone()]).chain(input);
+        self.stamps = files.map(|file| (file.clone(), written(&file))).collect();
+    }
+
+    fn show_problems(&self, loaded: &Loaded) {
+        let output = &self.context.output;
+        output.note_text(&problems::render(&loaded.problems, &loaded.texts, output.color_err));
+        output.note(&problems::summary(&loaded.problems, loaded.texts.len()));
+    }
+
+    /// One run; what woke it up when it did not end by itself.
+    async fn run_once(&mut self, definition: &Definition) -> Result<Option<Wake>, Failure> {
+        let child = self.start()?;
+        let pid = child.id();
+        let mut ended = tokio::task::spawn_blocking(move || child.wait_with_output());
+        let wake = tokio::select! {
+            result = &mut ended => {
+                self.show_end(definition, &read(joined(result))?);
+                return Ok(None);
+            }
+            wake = self.wake() => wake,
+        };
+        // On a terminal the run has received Ctrl-C by itself; a save asks it to end in the same way.
+        if matches!(wake, Wake::Saved) {
+            interrupt(pid);
+        }
+        read(joined(ended.await))?;
+        Ok(Some(wake))
+    }
+
+    fn start(&self) -> Result<Child, Failure> {
+        let failed = |error: std::io::Error| Failure::internal("the run cannot be started").because(&error);
+        let mut command = Command::new(std::env::current_exe().map_err(failed)?);
+        command.arg("run").arg(&self.args.file).arg("--json");
+        if let Some(folder) = &self.context.data_dir {
+            command.arg("--data-dir").arg(folder);
+        }
+        let named = [("--set", &self.args.set), ("--grant", &self.args.grant), ("--secret", &self.args.secret)];
+        let many = named.iter().flat_map(|(name, values)| values.iter().map(move |value| (*name, value)));
+        for (name, value) in self.args.input.iter().map(|input| ("--input", input)).chain(many) {
+            command.arg(format!("{name}={value}"));
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed)
+    }
+
+    /// Waits for a save or Ctrl-C.
+    async fn wake(&self) -> Wake {
+        tokio::select! {
+            // Without a handler for Ctrl-C the program ends by it, as is wanted.
+            Ok(()) = tokio::signal::ctrl_c() => Wake::Interrupted,
+            () = changed(&self.stamps) => Wake::Saved,
+        }
+    }
+
+    /// Waits until the files have been quiet for a moment.
+    async fn settle(&mut self) {
+        loop {
+            let before: Stamps = self.stamps.keys().map(|file| (file.clone(), written(file))).collect();
+            tokio::time::sleep(SETTLE).await;
+            if before.iter().all(|(file, stamp)| written(file) == *stamp && stamp.is_some()) {
+                return;
+            }
+        }
+    }
+
+    fn show_end(&mut self, definition: &Definition, end: &Value) {
+        let output = &self.context.output;
+        let failure = end["error"]["message"].as_str().map(plain);
+        let status = end["status"].as_str().unwrap_or("failure");
+        // The tree and the result are what this command is for, so they are its data.
+        let options = draw::Options { color: output.color_out, statuses: statuses(end), ..draw::Options::default() };
+        let outputs = end["outputs"].as_object().cloned().unwrap_or_default();
+        let mut text = draw::terminal(definition, &options);
+        text.push_str(&headline(output, status, &end["duration_ms"], failure.as_deref()));
+        text.push_str(&values(output, self.last_outputs.as_ref(), &outputs));
+        // A closed standard output is noticed when the next line is written.
+        let _ = output.text(&text);
+        if status == "success" {
+            self.last_outputs = Some(outputs);
+        }
+    }
+}
+
+fn headline(output: &Output, status: &str, duration_ms: &Value, failure: Option<&str>) -> String {
+    let style = if status == "success" { Style::Good } else { Style::Bad };
+    let duration = duration_ms.as_u64().map(|ms| format!(" in {ms} ms")).unwrap_or_default();
+    let reason = failure.map(|text| format!(": {text}")).unwrap_or_default();
+    format!("{}{duration}{reason}\n", output.out(style, status))
+}
+
+/// The outputs, with a sign on those that differ from the run before.
+fn values(output: &Output, before: Option<&Map<String, Value>>, after: &Map<String, Value>) -> String {
+    let mut text = String::new();
+    for (name, value) in after {
+        let old = before.and_then(|before| before.get(name));
+        let (sign, was) = match (before, old) {
+            (Some(_), None) => ("+", String::new()),
+            (Some(_), Some(old)) if old != value => ("~", format!("  (was {old})")),
+            _ => (" ", String::new()),
+        };
+        text.push_str(&plain(&format!("{sign} {name}: {value}")));
+        text.push_str(&output.out(Style::Dim, &plain(&was)));
+        text.push('\n');
+    }
+    for (name, _) in before.into_iter().flatten().filter(|(name, _)| !after.contains_key(*name)) {
+        text.push_str(&format!("- {name}\n"));
+    }
+    text
+}
+
+/// The states of the steps of the tree that is run.
+fn statuses(end: &Value) -> BTreeMap<Address, NodeStatus> {
+    let steps = end["steps"].as_array().into_iter().flatten();
+    let read = |step: &Value| {
+        let address = step["address"].as_str()?.parse().ok()?;
+        Some((address, serde_json::from_value(step["status"].clone()).ok()?))
+    };
+    steps.filter_map(read).collect()
+}
+
+/// A thread that only waits does not panic.
+fn joined<T>(result: Result<std::io::Result<T>, tokio::task::JoinError>) -> std::io::Result<T> {
+    result.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+}
+
+fn read(ended: std::io::Result<std::process::Output>) -> Result<Value, Failure> {
+    let ended = ended.map_err(|error| Failure::internal("the run cannot be waited for").because(&error))?;
+    serde_json::from_slice(&ended.stdout)
+        .map_err(|error| Failure::internal(format!("the run has given no result ({})", ended.status)).because(&error))
+}
+
+/// Asks a process to end as Ctrl-C does. One that has ended already needs no asking.
+fn interrupt(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
+    }
+}
+
+async fn changed(stamps: &Stamps) {
+    while stamps.iter().all(|(file, stamp)| written(file) == *stamp) {
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+fn written(file: &PathBuf) -> Option<SystemTime> {
+    std::fs::metadata(file).ok()?.modified().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::ColorChoice;
+    use serde_json::json;
+
+    #[test]
+    fn outputs_show_what_changed() {
+        let output = Output::new(ColorChoice::Never, false, false, 0);
+        let map = |value: Value| value.as_object().cloned().expect("an object");
+        let (before, after) = (map(json!({"a": 1, "b": 2, "c": 3})), map(json!({"a": 1, "b": 5, "d": "x"})));
+        assert_eq!(values(&output, None, &before), "  a: 1\n  b: 2\n  c: 3\n");
+        assert_eq!(values(&output, Some(&before), &after), "  a: 1\n~ b: 5  (was 2)\n+ d: \"x\"\n- c\n");
+    }
+
+    #[test]
+    fn steps_colour_the_tree() {
+        let end = json!({"steps": [
+            {"address": "/0", "status": "success"}, {"address": "/1[3]/0", "status": "failure"}, {"address": "?", "status": "x"},
+        ]});
+        let found = statuses(&end);
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[&"/0".parse::<Address>().expect("an address")], NodeStatus::Success);
+    }
+}

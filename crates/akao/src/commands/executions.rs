@@ -1,0 +1,106 @@
+//! `akao executions`: list executions, look into them and steer them.
+
+pub(crate) mod debug;
+mod history;
+mod list;
+mod look;
+mod steer;
+
+use crate::{cli::Context, exit::Exit, failure::Failure, owner, wiring};
+use akao_contract::ExecutionId;
+use akao_engine::{Executions, Reply, Request};
+use std::path::PathBuf;
+
+/// What `akao executions` can do.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// List executions, newest first.
+    List(list::Args),
+    /// Show the tree of an execution.
+    Show(look::ShowArgs),
+    /// Show what the steps wrote.
+    Logs(look::LogsArgs),
+    /// Print every event as a line of JSON.
+    Events(look::EventsArgs),
+    /// Send a signal.
+    Signal(steer::SignalArgs),
+    /// Ask an execution to end.
+    Cancel(steer::CancelArgs),
+    /// Start nothing new until it is resumed.
+    Pause(steer::OneArgs),
+    /// Go on after a pause, a breakpoint, an import or a missing secret.
+    Resume(steer::ResumeArgs),
+    /// Run the interpreter over the record and prove that it decides the same.
+    Replay(history::ReplayArgs),
+    /// Start a new execution from the state before a step.
+    Fork(history::ForkArgs),
+    /// Write an execution as one file.
+    Export(history::ExportArgs),
+    /// Take in an exported execution.
+    Import(history::ImportArgs),
+    /// Remove executions that ended long ago.
+    Prune(history::PruneArgs),
+    /// Debug an execution: stop, look, change, go on.
+    Debug(steer::OneArgs),
+    /// Set a breakpoint, or clear it.
+    Break(debug::BreakArgs),
+    /// Go on to the next stop.
+    Step(debug::StepArgs),
+    /// Show the values that a step sees.
+    Values(debug::ValuesArgs),
+    /// Change a value of a paused execution.
+    Set(debug::SetArgs),
+}
+
+/// Carries the command out.
+pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> {
+    match command {
+        Command::List(args) => list::run(&args, context),
+        Command::Show(args) => look::show(&args, context),
+        Command::Logs(args) => look::logs(&args, context),
+        Command::Events(args) => look::events(&args, context),
+        Command::Signal(args) => steer::signal(&args, context),
+        Command::Cancel(args) => steer::cancel(&args, context),
+        Command::Pause(args) => steer::pause(&args, context),
+        Command::Resume(args) => steer::resume(&args, context),
+        Command::Replay(args) => history::replay(&args, context),
+        Command::Fork(args) => history::fork(&args, context),
+        Command::Export(args) => history::export(&args, context),
+        Command::Import(args) => history::import(&args, context),
+        Command::Prune(args) => history::prune(&args, context),
+        Command::Debug(args) => debug::debug(&args, context),
+        Command::Break(args) => debug::set_break(&args, context),
+        Command::Step(args) => debug::step(&args, context),
+        Command::Values(args) => debug::values(&args, context),
+        Command::Set(args) => debug::set(&args, context),
+    }
+}
+
+/// The data directory and the execution that a text names there.
+pub(crate) fn locate(id: &str, context: &Context) -> Result<(PathBuf, ExecutionId), Failure> {
+    let folder = wiring::data_dir(context)?;
+    let reader = wiring::reader(&folder)?;
+    let execution = wiring::find_execution(&reader, id)?;
+    Ok((folder, execution))
+}
+
+/// Asks the owner of a data directory, which is started when there is none.
+pub(crate) fn ask(folder: &std::path::Path, request: Request) -> Result<Reply, Failure> {
+    let runtime = wiring::runtime()?;
+    let answer = runtime.block_on(async {
+        let client = owner::background(folder).await?;
+        client.call(request).await.map_err(Failure::from)
+    });
+    runtime.shutdown_background();
+    answer
+}
+
+/// Says that something was done.
+pub(crate) fn done(context: &Context, execution: ExecutionId, words: &str) -> Result<Exit, Failure> {
+    if context.output.json {
+        context.output.document(&serde_json::json!({"execution": execution, "done": true}))?;
+    } else {
+        context.output.note(words);
+    }
+    Ok(Exit::Success)
+}

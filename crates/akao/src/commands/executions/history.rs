@@ -1,0 +1,154 @@
+//! `akao executions replay`, `fork`, `export`, `import` and `prune`.
+
+use super::{ask, done, list, locate};
+use crate::{cli::Context, commands::run, exit::Exit, failure::Failure, load, wiring};
+use akao_engine::{Reply, Request, export};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Arguments of `akao executions replay`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReplayArgs {
+    /// An execution's id, the unique beginning of it, or an exported file.
+    what: String,
+}
+
+/// Arguments of `akao executions fork`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ForkArgs {
+    /// The execution: its id or the unique beginning of it.
+    id: String,
+    /// The step before which the new execution begins: a node id or an address.
+    #[arg(long, value_name = "STEP")]
+    at: String,
+    /// Change a value first, such as bb.count=3; may be given again.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// Give a secret as NAME=@FILE or NAME=env:VARIABLE; may be given again.
+    #[arg(long = "secret", value_name = "NAME=PLACE")]
+    secrets: Vec<String>,
+}
+
+/// Arguments of `akao executions export`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExportArgs {
+    /// The execution: its id or the unique beginning of it.
+    id: String,
+    /// The file to write; standard output when there is none.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Arguments of `akao executions import`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ImportArgs {
+    /// An exported file.
+    file: PathBuf,
+}
+
+/// Arguments of `akao executions prune`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PruneArgs {
+    /// Remove what ended longer ago than this.
+    #[arg(long, value_name = "DURATION", default_value = "30d")]
+    older_than: String,
+}
+
+/// Replays an execution of the journal or of a file.
+pub(super) fn replay(args: &ReplayArgs, context: &Context) -> Result<Exit, Failure> {
+    let text = if Path::new(&args.what).is_file() {
+        read(Path::new(&args.what))?
+    } else {
+        let (folder, execution) = locate(&args.what, context)?;
+        export_text(&folder, execution)?
+    };
+    let exported = export::Export::parse(&text).map_err(Failure::usage)?;
+    let told = exported.replay(&wiring::catalogue()).map_err(|problem| {
+        Failure::new("differs", Exit::Internal, problem)
+            .hint("Keep a copy with `akao executions export` and report it with the version of Akao that recorded it.")
+    })?;
+    let events = told.len();
+    if context.output.json {
+        context.output.document(&json!({"execution": exported.row.id, "events": events, "equal": true}))?;
+    } else {
+        let plural = if events == 1 { "event" } else { "events" };
+        context.output.line(&format!("{}: {events} {plural}, every decision is the recorded one", exported.row.id))?;
+    }
+    Ok(Exit::Success)
+}
+
+/// Starts a new execution from the state before a step.
+pub(super) fn fork(args: &ForkArgs, context: &Context) -> Result<Exit, Failure> {
+    let read = |text: &String| load::input::read_assignment(text).map_err(|error| Failure::usage(error.to_string()));
+    let edits = args.set.iter().map(read).collect::<Result<_, _>>()?;
+    let secrets = run::secrets(&args.secrets)?;
+    let (folder, execution) = locate(&args.id, context)?;
+    let reply = ask(&folder, Request::Fork { execution, at: args.at.clone(), edits, secrets })?;
+    started(reply, context)
+}
+
+fn started(reply: Reply, context: &Context) -> Result<Exit, Failure> {
+    let Reply::Started { execution, status, .. } = reply else {
+        return Err(Failure::internal(format!("the engine answered with {reply:?}")));
+    };
+    if context.output.json {
+        context.output.document(&json!({"execution": execution, "status": status}))?;
+    } else {
+        context.output.line(&execution.to_string())?;
+        context.output.note(&format!("See how it goes with `akao executions show {execution}`."));
+    }
+    Ok(Exit::Success)
+}
+
+fn export_text(folder: &Path, execution: akao_contract::ExecutionId) -> Result<String, Failure> {
+    let reader = wiring::reader(folder)?;
+    export::export(&reader, wiring::blobs(folder).as_ref(), execution)
+        .map_err(|problem| Failure::new("damaged", Exit::Internal, problem))
+}
+
+/// Writes an execution as one file.
+pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<Exit, Failure> {
+    let (folder, execution) = locate(&args.id, context)?;
+    let text = export_text(&folder, execution)?;
+    let Some(file) = &args.output else {
+        if context.output.json {
+            return Err(
+                Failure::usage("an export is lines, `--json` one document").hint("Name a file with `--output`.")
+            );
+        }
+        context.output.text(&text)?;
+        return Ok(Exit::Success);
+    };
+    let failed = |error| Failure::storage(format!("cannot write {}", file.display())).because(&error);
+    std::fs::write(file, text).map_err(failed)?;
+    done(context, execution, &format!("Wrote {}.", file.display()))
+}
+
+/// Takes in an exported execution.
+pub(super) fn import(args: &ImportArgs, context: &Context) -> Result<Exit, Failure> {
+    let export = read(&args.file)?;
+    let folder = wiring::data_dir(context)?;
+    let reply = ask(&folder, Request::Import { export })?;
+    started(reply, context)
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    let failed = |error| Failure::usage(format!("cannot read {}", file.display())).because(&error);
+    std::fs::read_to_string(file).map_err(failed)
+}
+
+/// Removes executions that ended long ago.
+pub(super) fn prune(args: &PruneArgs, context: &Context) -> Result<Exit, Failure> {
+    let ended_before_ms = list::time(&args.older_than)?;
+    let folder = wiring::data_dir(context)?;
+    wiring::reader(&folder)?;
+    let Reply::Pruned { executions } = ask(&folder, Request::Prune { ended_before_ms })? else {
+        return Err(Failure::internal("the engine did not say what it removed"));
+    };
+    if context.output.json {
+        context.output.document(&json!({"pruned": executions}))?;
+    } else {
+        context.output.line(&format!("removed {executions} executions"))?;
+    }
+    Ok(Exit::Success)
+}

@@ -1,0 +1,234 @@
+//! `akao run`: runs a workflow file and shows how it goes.
+
+mod follow;
+mod result;
+
+pub(crate) use follow::{View, follow};
+pub(crate) use result::Report;
+
+use crate::{
+    cli::Context,
+    exit::Exit,
+    failure::Failure,
+    load::{self, Loaded},
+    owner::{self, Attached},
+    wiring,
+};
+use akao_contract::{ExecutionId, Permission, Tenant};
+use akao_engine::{Bundle, GivenSecrets, Reply, Request, StartRequest, input};
+use akao_flow::{Breakpoint, Catalogue, Severity};
+use akao_step::SecretSource;
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Arguments of `akao run`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The workflow file; `-` reads standard input.
+    pub(crate) file: PathBuf,
+    /// The input: JSON, or @FILE with JSON or YAML.
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub(crate) input: Option<String>,
+    /// Set one value of the input; may be given again.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Allow something, such as network.http=localhost:8080; may be given again.
+    #[arg(long = "grant", value_name = "PERMISSION")]
+    pub(crate) grants: Vec<String>,
+    /// Give a secret as NAME=@FILE or NAME=env:VARIABLE; may be given again.
+    #[arg(long = "secret", value_name = "NAME=PLACE")]
+    pub(crate) secrets: Vec<String>,
+    /// Start it in the background, print its id and return.
+    #[arg(long, conflicts_with_all = ["events", "debug"])]
+    pub(crate) detach: bool,
+    /// Print every event as a line of JSON while it runs.
+    #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
+    pub(crate) events: Option<EventsFormat>,
+    /// Start only once for the same key, whatever happens in between.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) idempotency_key: Option<String>,
+    /// Stop at breakpoints and ask what to do.
+    #[arg(long)]
+    pub(crate) debug: bool,
+    /// Stop before a step: a node id or an address, with `:CONDITION` if only sometimes; may be given again.
+    #[arg(long = "break", value_name = "STEP[:CONDITION]")]
+    pub(crate) breakpoints: Vec<String>,
+}
+
+/// How events are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum EventsFormat {
+    /// One JSON object a line.
+    Jsonl,
+}
+
+/// Runs the workflow.
+pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+    let catalogue = wiring::catalogue();
+    let start = prepare(&args, &catalogue, context)?;
+    let folder = wiring::data_dir(context)?;
+    let runtime = wiring::runtime()?;
+    let done = runtime.block_on(async {
+        if args.detach {
+            return detach(&folder, start, context).await;
+        }
+        let attached = owner::in_process(&folder).await?;
+        let seen = begin_and_follow(&args, &attached, &folder, start, catalogue, context).await;
+        // What is wrong with the journal explains better than what became of the question.
+        attached.end().await?;
+        seen
+    });
+    // Work that hangs in a system call must not keep the program from ending.
+    runtime.shutdown_background();
+    done
+}
+
+async fn begin_and_follow(
+    args: &Args,
+    attached: &Attached,
+    folder: &Path,
+    start: StartRequest,
+    catalogue: Arc<Catalogue>,
+    context: &Context,
+) -> Result<Exit, Failure> {
+    let (execution, _) = begin(attached.executions(), start).await?;
+    let view = View { events: args.events.is_some(), debug: args.debug, cancels: true };
+    follow(attached.executions(), folder, execution, &catalogue, view, context).await
+}
+
+async fn begin(executions: &dyn akao_engine::Executions, start: StartRequest) -> Result<(ExecutionId, Value), Failure> {
+    match executions.call(Request::Start(Box::new(start))).await? {
+        Reply::Started { execution, status, repeated, position } => {
+            let told = json!({"execution": execution, "status": status, "repeated": repeated, "position": position});
+            Ok((execution, told))
+        }
+        other => Err(Failure::internal(format!("the engine answered a start with {other:?}"))),
+    }
+}
+
+async fn detach(folder: &Path, start: StartRequest, context: &Context) -> Result<Exit, Failure> {
+    let client = owner::background(folder).await?;
+    let (execution, told) = begin(&client, start).await?;
+    if context.output.json {
+        context.output.document(&told)?;
+    } else {
+        context.output.line(&execution.to_string())?;
+        context.output.note(&format!("See how it goes with `akao executions show {execution}`."));
+    }
+    Ok(Exit::Success)
+}
+
+/// Everything that can be refused before anything is started.
+fn prepare(args: &Args, catalogue: &Catalogue, context: &Context) -> Result<StartRequest, Failure> {
+    let bundle = load_bundle(&args.file, catalogue, context)?;
+    let given = load::input::read_input(args.input.as_deref(), &args.set).map_err(|error| {
+        let failure = Failure::usage(error.to_string());
+        let failure = std::error::Error::source(&error).map_or(failure.clone(), |source| failure.because(source));
+        error.hint().map_or(failure.clone(), |hint| failure.hint(hint))
+    })?;
+    let input = input::accept(&bundle.definition, given).map_err(|problems| bad_input(&problems))?;
+    Ok(StartRequest {
+        tenant: Tenant::local(),
+        bundle,
+        input,
+        grants: grants(&args.grants)?,
+        volumes: volumes(&args.file)?,
+        vars: serde_json::Map::new(),
+        secrets: secrets(&args.secrets)?,
+        idempotency_key: args.idempotency_key.clone(),
+        debug: args.debug,
+        breakpoints: args.breakpoints.iter().map(|text| breakpoint(text)).collect(),
+    })
+}
+
+fn load_bundle(file: &Path, catalogue: &Catalogue, context: &Context) -> Result<Bundle, Failure> {
+    let loaded: Loaded = load::load(file, catalogue).map_err(|error| {
+        let failure = Failure::usage(error.to_string());
+        std::error::Error::source(&error).map_or(failure.clone(), |source| failure.because(source))
+    })?;
+    let errors = loaded.problems.iter().filter(|found| found.problem.severity == Severity::Error).count();
+    if !context.output.json {
+        for found in &loaded.problems {
+            context.output.note(&problem_text(found));
+        }
+    }
+    match loaded.bundle {
+        Some(bundle) if errors == 0 => Ok(bundle),
+        _ => {
+            let what = if errors == 1 { "1 problem".to_owned() } else { format!("{errors} problems") };
+            let mut failure = Failure::usage(format!("{} has {what}", file.display()));
+            if context.output.json {
+                failure.causes = loaded.problems.iter().map(problem_text).collect();
+            }
+            Err(failure.hint(format!("Check it again with `akao validate {}`.", file.display())))
+        }
+    }
+}
+
+/// `file:line:column: error: message` with the suggestion on a line of its own.
+fn problem_text(found: &load::FileProblem) -> String {
+    let word = match found.problem.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    let position = found.problem.position;
+    let suggestion = found.problem.suggestion.as_ref().map(|text| format!("\n  {text}"));
+    let suggestion = suggestion.unwrap_or_default();
+    format!("{}:{}:{}: {word}: {}{suggestion}", found.file, position.line, position.column, found.problem.message)
+}
+
+fn bad_input(problems: &[String]) -> Failure {
+    let failure = Failure::usage("the input does not fit the workflow").hint("Give it with `--input` or `--set`.");
+    Failure { causes: problems.to_vec(), ..failure }
+}
+
+/// Permissions from their texts.
+pub(crate) fn grants(texts: &[String]) -> Result<Vec<Permission>, Failure> {
+    let read = |text: &String| {
+        let permission: Permission = text.parse().map_err(|error: akao_contract::PermissionError| {
+            Failure::usage(error.to_string()).hint("Write for example `--grant network.http=localhost:8080`.")
+        })?;
+        akao_host::check_grant(&permission).map_err(|error| Failure::usage(error.to_string()))?;
+        Ok(permission)
+    };
+    texts.iter().map(read).collect()
+}
+
+/// Secrets from where their specifications say they are. All are read now, so that a mistake is told before the start.
+pub(crate) fn secrets(specs: &[String]) -> Result<GivenSecrets, Failure> {
+    let places = akao_host::GivenSecrets::from_specs(specs.iter().map(String::as_str))
+        .map_err(|error| Failure::usage(error.to_string()))?;
+    let mut given = BTreeMap::new();
+    for name in places.names() {
+        let secret = places.secret(&Tenant::local(), name).map_err(|error| Failure::usage(error.to_string()))?;
+        given.insert(name.to_owned(), secret);
+    }
+    Ok(GivenSecrets(given))
+}
+
+/// The folder of the workflow file is the volume `project`.
+fn volumes(file: &Path) -> Result<BTreeMap<String, String>, Failure> {
+    let folder = match file.parent() {
+        Some(parent) if file != Path::new("-") && parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let failed = |error| Failure::usage(format!("cannot find the folder {}", folder.display())).because(&error);
+    let folder = folder.canonicalize().map_err(failed)?;
+    let not_text = || Failure::usage(format!("the name of the folder {} is not UTF-8", folder.display()));
+    let text = folder.to_str().ok_or_else(not_text)?;
+    Ok(BTreeMap::from([("project".to_owned(), text.to_owned())]))
+}
+
+/// A breakpoint from `STEP[:CONDITION]`. Addresses and ids hold no colon.
+pub(crate) fn breakpoint(text: &str) -> Breakpoint {
+    match text.split_once(':') {
+        Some((at, condition)) if !condition.trim().is_empty() => {
+            Breakpoint { at: at.trim().to_owned(), condition: Some(condition.trim().to_owned()), once: false }
+        }
+        _ => Breakpoint { at: text.trim_end_matches(':').trim().to_owned(), condition: None, once: false },
+    }
+}

@@ -1,0 +1,95 @@
+//! How an execution ended, as a document and as words.
+
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    live::{Steps, steps, tree},
+    output::{Output, Style, plain},
+};
+use akao_contract::ExecutionStatus;
+use akao_engine::Summary;
+use akao_journal::ExecutionRow;
+use serde_json::{Map, Value, json};
+
+/// The end of an execution, or the state in which it was left.
+#[derive(Debug)]
+pub(crate) struct Report {
+    /// The row of the execution.
+    pub(crate) row: ExecutionRow,
+    /// How it ended, if it has.
+    pub(crate) summary: Option<Summary>,
+}
+
+impl Report {
+    /// A report from the execution's row.
+    pub(crate) fn new(row: ExecutionRow) -> Self {
+        let summary = row.summary.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok());
+        Self { row, summary }
+    }
+
+    /// How long it took, in milliseconds; none while it goes on.
+    pub(crate) fn duration_ms(&self) -> Option<i64> {
+        self.row.ended_ms.map(|ended| ended.saturating_sub(self.row.started_ms).max(0))
+    }
+
+    fn outputs(&self) -> Map<String, Value> {
+        self.summary.as_ref().map(|summary| summary.outputs.clone()).unwrap_or_default()
+    }
+
+    /// The document of `akao run --json` and `akao executions show --json`.
+    pub(crate) fn to_json(&self, seen: &Steps) -> Value {
+        let failure = self.summary.as_ref().and_then(|summary| summary.failure.as_ref());
+        let listed: Vec<Value> = seen.all.iter().map(|(address, step)| step.to_json(address)).collect();
+        let mut document = json!({
+            "execution": self.row.id,
+            "status": self.row.status,
+            "outputs": self.outputs(),
+            "error": failure.map(|failure| steps::failure_json(seen, failure)),
+            "duration_ms": self.duration_ms(),
+            "steps": listed,
+        });
+        if let (Value::Object(map), Some(waiting)) = (&mut document, &self.row.waiting) {
+            map.insert("waiting".to_owned(), json!(waiting));
+        }
+        document
+    }
+
+    /// Says how it ended, and prints the outputs.
+    pub(crate) fn present(&self, seen: &Steps, output: &Output) -> Result<Exit, Failure> {
+        if output.json {
+            output.document(&self.to_json(seen))?;
+            return Ok(Exit::of(self.row.status));
+        }
+        self.words(seen, output);
+        let outputs = self.outputs();
+        if !outputs.is_empty() {
+            output.pretty(&Value::Object(outputs))?;
+        }
+        Ok(Exit::of(self.row.status))
+    }
+
+    fn words(&self, seen: &Steps, output: &Output) {
+        let id = self.row.id;
+        let took = self.duration_ms().map(|ms| format!(" in {}", tree::duration(ms))).unwrap_or_default();
+        let style = match self.row.status {
+            ExecutionStatus::Success | ExecutionStatus::Skipped => Style::Good,
+            ExecutionStatus::Failure | ExecutionStatus::Quarantined => Style::Bad,
+            _ => Style::Warning,
+        };
+        let status = output.err(style, self.row.status.as_str());
+        output.note(&format!("{status}{took}, execution {id}"));
+        let Some(summary) = &self.summary else { return };
+        for soft in &summary.soft_failures {
+            output.note(&format!("  soft failure at {}: {}", soft.step, plain(&soft.message)));
+        }
+        let Some(failure) = &summary.failure else { return };
+        let node = seen.all.get(&failure.step).map(|step| format!(" ({})", plain(&step.id))).unwrap_or_default();
+        let word = output.err(Style::Bad, "error:");
+        output.always(&format!("{word} {}: {}", failure.error.kind, plain(&failure.error.message)));
+        output.always(&format!("  at step {}{node}", failure.step));
+        if let Some(suggestion) = failure.error.suggestion() {
+            output.always(&format!("\n{} {}", output.err(Style::Active, "hint:"), plain(suggestion)));
+        }
+        output.note(&format!("\nLook closer with `akao executions show {id} --step {}`.", failure.step));
+    }
+}

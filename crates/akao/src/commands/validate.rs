@@ -1,0 +1,125 @@
+//! `akao validate`: every problem of workflow files at once.
+
+use crate::{
+    catalogue::catalogue,
+    cli::Context,
+    exit::Exit,
+    failure::Failure,
+    load::{FileProblem, load, read_bytes},
+    problems,
+};
+use akao_flow::{Catalogue, Position, Problem, Severity};
+use serde_json::json;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// How deep folders are walked; links to folders are not followed.
+const FOLDER_DEPTH_MAX: usize = 32;
+
+/// Arguments of `akao validate`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Workflow files, folders that hold some, or `-` for standard input.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Let warnings count as errors.
+    #[arg(long)]
+    strict: bool,
+}
+
+/// What has been found in all files.
+#[derive(Default)]
+struct Findings {
+    problems: Vec<FileProblem>,
+    texts: BTreeMap<String, String>,
+    files: usize,
+    /// Files of folders that are YAML and no workflows.
+    skipped: usize,
+    /// Names that have been looked at, so that a child that is also given by itself is told once.
+    seen: BTreeSet<String>,
+}
+
+/// Checks the files and prints what is wrong. Exit 2 when something is.
+pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+    let catalogue = catalogue();
+    let mut findings = Findings::default();
+    for file in &args.files {
+        if file.is_dir() { findings.folder(file, &catalogue, 0)? } else { findings.file(file, &catalogue) }
+    }
+    let bad = |found: &FileProblem| args.strict || found.problem.severity == Severity::Error;
+    let valid = !findings.problems.iter().any(bad);
+    let output = &context.output;
+    if output.json {
+        output.document(&json!({
+            "valid": valid, "files": findings.files, "skipped": findings.skipped, "problems": findings.problems,
+        }))?;
+    } else {
+        output.text(&problems::render(&findings.problems, &findings.texts, output.color_out))?;
+        match findings.skipped {
+            0 => {}
+            1 => output.note("Skipped 1 YAML file that is not a workflow."),
+            many => output.note(&format!("Skipped {many} YAML files that are not workflows.")),
+        }
+        output.note(&problems::summary(&findings.problems, findings.files));
+    }
+    Ok(if valid { Exit::Success } else { Exit::Usage })
+}
+
+impl Findings {
+    fn file(&mut self, file: &Path, catalogue: &Catalogue) {
+        self.files += 1;
+        match load(file, catalogue) {
+            Ok(loaded) => {
+                let new = |found: &FileProblem| !self.seen.contains(&found.file);
+                let fresh: Vec<_> = loaded.problems.into_iter().filter(new).collect();
+                self.problems.extend(fresh);
+                self.seen.extend(loaded.texts.keys().cloned());
+                self.texts.extend(loaded.texts);
+            }
+            Err(error) => self.problems.push(unreadable(file, &error)),
+        }
+    }
+
+    /// Checks the workflows below a folder, in the order of their names.
+    fn folder(&mut self, folder: &Path, catalogue: &Catalogue, depth: usize) -> Result<(), Failure> {
+        let failed =
+            |error: std::io::Error| Failure::usage(format!("cannot read {}", folder.display())).because(&error);
+        let mut entries = fs::read_dir(folder).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let (path, kind) = (entry.path(), entry.file_type().map_err(failed)?);
+            let hidden = entry.file_name().to_string_lossy().starts_with('.');
+            if kind.is_dir() && !hidden && depth < FOLDER_DEPTH_MAX {
+                self.folder(&path, catalogue, depth + 1)?;
+            } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+                if looks_like_workflow(&path) { self.file(&path, catalogue) } else { self.skipped += 1 }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a file has `akao:` or `type:` at its top. One that cannot be read is looked at, so that it is told.
+fn looks_like_workflow(file: &Path) -> bool {
+    let Ok((_, bytes)) = read_bytes(file) else { return true };
+    let text = String::from_utf8_lossy(&bytes);
+    text.lines().any(|line| line.starts_with("akao:") || line.starts_with("type:"))
+}
+
+fn unreadable(file: &Path, error: &crate::load::LoadError) -> FileProblem {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    FileProblem {
+        file: file.display().to_string(),
+        problem: Problem {
+            severity: Severity::Error,
+            code: "unreadable-file".to_owned(),
+            message: format!("{error}{cause}"),
+            position: Position { line: 1, column: 1 },
+            path: String::new(),
+            suggestion: None,
+        },
+    }
+}

@@ -1,0 +1,116 @@
+//! Joins what the journal holds of an execution with what is added to it, without a gap.
+
+use crate::{failure::Failure, wiring};
+use akao_contract::{ExecutionId, OpId};
+use akao_engine::{Executions, Feed, FeedItem, Replica, Told, Version};
+use akao_flow::{Catalogue, Machine};
+use akao_journal::Reader;
+use akao_step::StepEvent;
+use std::{collections::VecDeque, path::Path, sync::Arc};
+
+/// A feed that ends this often without anything new is not followed any more.
+const FEEDS_MAX: u32 = 5;
+
+/// Something that was added.
+#[derive(Debug)]
+pub(crate) enum Update {
+    /// An event that is durable, with what it led to.
+    Told(Told),
+    /// What a running step says.
+    Step(OpId, StepEvent),
+}
+
+/// Follows one execution.
+pub(crate) struct Follower {
+    reader: Reader,
+    execution: ExecutionId,
+    replica: Replica,
+    ready: VecDeque<Told>,
+    feed: Option<Feed>,
+    feeds_without_news: u32,
+}
+
+impl Follower {
+    /// A follower that stands before the first event.
+    ///
+    /// # Errors
+    /// The execution or its workflow cannot be read.
+    pub(crate) fn new(folder: &Path, execution: ExecutionId, catalogue: &Catalogue) -> Result<Self, Failure> {
+        let reader = wiring::reader(folder)?;
+        let row = reader.execution(execution)?;
+        let row = row.ok_or_else(|| Failure::not_found(format!("there is no execution {execution}")))?;
+        let body = reader.definition(&row.tenant, row.definition)?;
+        let body = body.ok_or_else(|| damaged(format!("the definition {} is not in the journal", row.definition)))?;
+        let version = Version::load(row.definition, &body, catalogue).map_err(|problem| {
+            Failure::new("conflict", crate::exit::Exit::Internal, "the workflow of the execution cannot be used")
+                .because(&std::io::Error::other(problem))
+                .hint("Use the version of Akao that started it.")
+        })?;
+        let replica = Replica::new(Arc::new(version), row.tenant, wiring::blobs(folder));
+        Ok(Self { reader, execution, replica, ready: VecDeque::new(), feed: None, feeds_without_news: 0 })
+    }
+
+    /// The interpreter as far as the history was read; none before the first event.
+    pub(crate) fn machine(&self) -> Option<&Machine> {
+        self.replica.machine()
+    }
+
+    /// Whether the execution has ended in what was read.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.machine().is_some_and(|machine| machine.status().is_final())
+    }
+
+    /// Reads what the journal holds beyond what was read.
+    pub(crate) fn catch_up(&mut self) -> Result<(), Failure> {
+        for frame in self.reader.frames(self.execution, self.replica.next_seq())? {
+            let told = self.replica.apply_frame(&frame).map_err(|problem| damaged(problem.to_string()))?;
+            self.ready.extend(told);
+        }
+        Ok(())
+    }
+
+    /// What was read and not yet taken.
+    pub(crate) fn take_ready(&mut self) -> Vec<Told> {
+        self.ready.drain(..).collect()
+    }
+
+    /// The next update; none when the execution has ended and everything was told.
+    ///
+    /// # Errors
+    /// The journal cannot be read, or whoever holds the execution cannot be reached any more.
+    pub(crate) async fn next(&mut self, executions: &dyn Executions) -> Result<Option<Update>, Failure> {
+        loop {
+            if let Some(told) = self.ready.pop_front() {
+                self.feeds_without_news = 0;
+                return Ok(Some(Update::Told(told)));
+            }
+            if self.has_ended() {
+                return Ok(None);
+            }
+            let Some(feed) = &mut self.feed else {
+                self.feeds_without_news += 1;
+                if self.feeds_without_news > FEEDS_MAX {
+                    return Err(Failure::storage("the execution cannot be followed: its owner ends again and again"));
+                }
+                self.feed = Some(executions.follow(self.execution).await?);
+                self.catch_up()?;
+                continue;
+            };
+            match feed.next().await {
+                None => self.feed = None,
+                Some(FeedItem::Step(op, event)) => return Ok(Some(Update::Step(op, event))),
+                Some(FeedItem::Entries(first_seq, entries)) => {
+                    if first_seq > self.replica.next_seq() {
+                        self.catch_up()?;
+                    }
+                    let told = self.replica.apply_entries(first_seq, &entries);
+                    self.ready.extend(told.map_err(|problem| damaged(problem.to_string()))?);
+                }
+            }
+        }
+    }
+}
+
+fn damaged(message: String) -> Failure {
+    Failure::new("damaged", crate::exit::Exit::Internal, message).hint("Check the data directory with `akao doctor`.")
+}

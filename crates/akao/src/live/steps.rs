@@ -1,0 +1,222 @@
+//! The steps of an execution, put together from its notes.
+
+use akao_contract::{Address, LogLine, NodeStatus, OpId, StepError};
+use akao_engine::Told;
+use akao_flow::{Event, Failure, Note};
+use akao_step::StepEvent;
+use serde_json::{Map, Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// Lines kept for each step.
+const LOG_LINES_MAX: usize = 1_000;
+
+/// One step as far as it has come.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub(crate) id: String,
+    pub(crate) node_type: Arc<str>,
+    pub(crate) status: NodeStatus,
+    /// Attempts of a leaf; the first one counts.
+    pub(crate) attempts: Option<u32>,
+    pub(crate) started_ms: i64,
+    pub(crate) ended_ms: Option<i64>,
+    pub(crate) failure: Option<Box<Failure>>,
+    pub(crate) props: Option<Arc<Map<String, Value>>>,
+    pub(crate) outputs: Map<String, Value>,
+    pub(crate) logs: Vec<LogLine>,
+    /// What it waits for, while it does.
+    pub(crate) waiting: Option<String>,
+    /// Why it is held, while it is.
+    pub(crate) held: Option<String>,
+    /// What it says of itself while it runs.
+    pub(crate) progress: Option<String>,
+}
+
+impl Step {
+    /// How long it took, in milliseconds; none while it runs.
+    pub(crate) fn duration_ms(&self) -> Option<i64> {
+        self.ended_ms.map(|ended| ended.saturating_sub(self.started_ms).max(0))
+    }
+
+    /// The step as decided for `akao run --json`.
+    pub(crate) fn to_json(&self, address: &Address) -> Value {
+        json!({
+            "address": address,
+            "id": self.id,
+            "type": self.node_type,
+            "status": self.status,
+            "attempts": self.attempts,
+            "started_at": timestamp(self.started_ms),
+            "duration_ms": self.duration_ms(),
+            "error": self.failure.as_ref().map(|failure| &failure.error),
+        })
+    }
+}
+
+/// A node of the definition with the counts of its runs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Place {
+    /// The address of the latest run.
+    pub(crate) last: Address,
+    pub(crate) running: u64,
+    pub(crate) success: u64,
+    pub(crate) failure: u64,
+    pub(crate) skipped: u64,
+    pub(crate) cancelled: u64,
+}
+
+impl Place {
+    /// How often the node was started.
+    pub(crate) fn runs(&self) -> u64 {
+        self.running + self.success + self.failure + self.skipped + self.cancelled
+    }
+
+    fn count(&mut self, status: NodeStatus) -> &mut u64 {
+        match status {
+            NodeStatus::Running => &mut self.running,
+            NodeStatus::Success => &mut self.success,
+            NodeStatus::Failure => &mut self.failure,
+            NodeStatus::Skipped => &mut self.skipped,
+            NodeStatus::Cancelled => &mut self.cancelled,
+        }
+    }
+}
+
+/// Every step of an execution.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    /// By address, parents before their children.
+    pub(crate) all: BTreeMap<Address, Step>,
+    /// By place in the definition.
+    pub(crate) places: BTreeMap<Address, Place>,
+    /// Steps that wait or are held.
+    pub(crate) attention: BTreeSet<Address>,
+    operations: BTreeMap<OpId, Address>,
+}
+
+impl Steps {
+    /// Takes in an event with what it led to.
+    pub(crate) fn take(&mut self, told: &Told) {
+        for note in &told.notes {
+            self.take_note(told, note);
+        }
+    }
+
+    /// Takes in what a running step says.
+    pub(crate) fn take_event(&mut self, op: OpId, event: &StepEvent) {
+        let Some(step) = self.operations.get(&op).and_then(|address| self.all.get_mut(address)) else { return };
+        if let StepEvent::Progress { fraction, message } = event {
+            let percent = fraction.map(|fraction| format!("{:.0} % ", fraction.clamp(0.0, 1.0) * 100.0));
+            step.progress = Some(format!("{}{message}", percent.unwrap_or_default()));
+        }
+    }
+
+    fn take_note(&mut self, told: &Told, note: &Note) {
+        match note {
+            Note::Started { address, id, node_type, op, props, .. } => {
+                let step = Step {
+                    id: id.to_string(),
+                    node_type: Arc::clone(node_type),
+                    status: NodeStatus::Running,
+                    attempts: None,
+                    started_ms: told.at,
+                    ended_ms: None,
+                    failure: None,
+                    props: props.clone(),
+                    outputs: Map::new(),
+                    logs: Vec::new(),
+                    waiting: None,
+                    held: None,
+                    progress: None,
+                };
+                self.operations.extend(op.map(|op| (op, address.clone())));
+                self.attention.remove(address);
+                self.all.insert(address.clone(), step);
+                let place = self.places.entry(address.place()).or_default();
+                place.last = address.clone();
+                place.running += 1;
+            }
+            Note::Ended { address, status, attempts, outputs, failure, id, node_type } => {
+                self.attention.remove(address);
+                let known = self.all.contains_key(address);
+                let step = self.all.entry(address.clone()).or_insert_with(|| skipped(id.as_str(), node_type, told.at));
+                step.status = *status;
+                step.attempts = *attempts;
+                step.ended_ms = Some(told.at);
+                step.outputs.clone_from(outputs);
+                step.failure.clone_from(failure);
+                (step.waiting, step.held, step.progress) = (None, None, None);
+                if let Event::StepFinished { op, started_ms: Some(started_ms), .. } = &told.event
+                    && self.operations.get(op) == Some(address)
+                {
+                    step.started_ms = *started_ms;
+                }
+                let place = self.places.entry(address.place()).or_default();
+                place.last = address.clone();
+                if known {
+                    place.running = place.running.saturating_sub(1);
+                }
+                *place.count(*status) += 1;
+            }
+            Note::Log { address, line } => {
+                if let Some(step) = self.all.get_mut(address)
+                    && step.logs.len() < LOG_LINES_MAX
+                {
+                    step.logs.push(line.clone());
+                }
+            }
+            Note::Waiting { address, what, .. } => {
+                if let Some(step) = self.all.get_mut(address) {
+                    step.waiting = Some(what.clone());
+                    self.attention.insert(address.clone());
+                }
+            }
+            Note::Held { address, id, reason } => {
+                let step = self.all.entry(address.clone()).or_insert_with(|| skipped(id.as_str(), &"".into(), told.at));
+                step.held = Some(reason.clone());
+                self.attention.insert(address.clone());
+            }
+            Note::Wrote { .. } | Note::Buffered { .. } => {}
+        }
+    }
+}
+
+/// A step that ended, or was held, before it started.
+fn skipped(id: &str, node_type: &Arc<str>, at_ms: i64) -> Step {
+    Step {
+        id: id.to_owned(),
+        node_type: Arc::clone(node_type),
+        status: NodeStatus::Running,
+        attempts: None,
+        started_ms: at_ms,
+        ended_ms: None,
+        failure: None,
+        props: None,
+        outputs: Map::new(),
+        logs: Vec::new(),
+        waiting: None,
+        held: None,
+        progress: None,
+    }
+}
+
+/// A time as text: RFC 3339 in UTC, to the millisecond.
+pub(crate) fn timestamp(unix_ms: i64) -> String {
+    match jiff::Timestamp::from_millisecond(unix_ms) {
+        Ok(time) => format!("{time:.3}"),
+        Err(_) => unix_ms.to_string(),
+    }
+}
+
+/// The error of an execution as decided for `akao run --json`.
+pub(crate) fn failure_json(steps: &Steps, failure: &Failure) -> Value {
+    let StepError { kind, message, retryable, detail } = &failure.error;
+    let id = steps.all.get(&failure.step).map(|step| step.id.as_str());
+    json!({
+        "kind": kind, "message": message, "retryable": retryable, "detail": detail,
+        "step": {"address": failure.step, "id": id},
+    })
+}

@@ -1,0 +1,22 @@
+//! The akao program. It reads arguments, environment and terminal, wires the crates together and presents what they say;
+//! what a workflow means and how it is run is decided elsewhere.
+
+mod catalogue;
+mod cli;
+mod commands;
+mod docs;
+mod exit;
+mod failure;
+mod live;
+mod load;
+mod output;
+mod owner;
+mod problems;
+mod replace;
+mod wiring;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

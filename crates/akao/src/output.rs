@@ -1,0 +1,211 @@
+//! Where words go: data to standard output, everything else to standard error; colours that can be switched off and
+//! never carry a meaning alone.
+
+use crate::failure::Failure;
+use clap::ValueEnum;
+use serde::Serialize;
+use std::io::{self, IsTerminal, Write};
+use unicode_width::UnicodeWidthStr;
+
+/// When output is coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal, unless the variable `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What a piece of text is, for its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// Something went well.
+    Good,
+    /// Something went wrong.
+    Bad,
+    /// Something wants attention.
+    Warning,
+    /// Something goes on.
+    Active,
+    /// Something of little weight.
+    Dim,
+    /// A heading.
+    Strong,
+}
+
+impl Style {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Good => "32",
+            Self::Bad => "31",
+            Self::Warning => "33",
+            Self::Active => "36",
+            Self::Dim => "2",
+            Self::Strong => "1",
+        }
+    }
+
+    /// The text in this style, when `colored`.
+    pub(crate) fn paint(self, text: &str, colored: bool) -> String {
+        if colored { format!("\u{1b}[{}m{text}\u{1b}[0m", self.code()) } else { text.to_owned() }
+    }
+}
+
+/// The two streams and how to write to them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    /// Whether standard output is one JSON document.
+    pub(crate) json: bool,
+    /// Whether words beside the data are left out.
+    pub(crate) quiet: bool,
+    /// How much is told beside the data; 0 is usual.
+    pub(crate) verbose: u8,
+    /// Whether standard output is coloured.
+    pub(crate) color_out: bool,
+    /// Whether standard error is coloured.
+    pub(crate) color_err: bool,
+}
+
+impl Output {
+    /// Output as the options and the environment want it.
+    pub(crate) fn new(color: ColorChoice, json: bool, quiet: bool, verbose: u8) -> Self {
+        let colored = |terminal: bool| match color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        };
+        let (color_out, color_err) = (colored(io::stdout().is_terminal()), colored(io::stderr().is_terminal()));
+        Self { json, quiet, verbose, color_out, color_err }
+    }
+
+    /// Writes text to standard output as it is. A reader that went away is no failure.
+    pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Failure::storage("cannot write to standard output").because(&error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes one line to standard output.
+    pub(crate) fn line(&self, line: &str) -> Result<(), Failure> {
+        self.text(&format!("{line}\n"))
+    }
+
+    /// Writes a JSON document as one line to standard output.
+    pub(crate) fn document(&self, document: &impl Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string(document)
+            .map_err(|error| Failure::internal("the answer cannot be written as JSON").because(&error))?;
+        self.line(&text)
+    }
+
+    /// Writes a JSON value for people: over several lines.
+    pub(crate) fn pretty(&self, value: &serde_json::Value) -> Result<(), Failure> {
+        self.line(&format!("{value:#}"))
+    }
+
+    /// Writes a line to standard error, unless that is to be quiet.
+    pub(crate) fn note(&self, line: &str) {
+        if !self.quiet {
+            self.always(line);
+        }
+    }
+
+    /// Writes whole lines to standard error, unless that is to be quiet.
+    pub(crate) fn note_text(&self, lines: &str) {
+        if !lines.is_empty() {
+            self.note(lines.trim_end());
+        }
+    }
+
+    /// Writes a line to standard error only when more is to be told.
+    pub(crate) fn detail(&self, line: &str) {
+        if self.verbose > 0 && !self.quiet {
+            self.always(line);
+        }
+    }
+
+    /// Writes a line to standard error.
+    pub(crate) fn always(&self, line: &str) {
+        // Nowhere is left to say that standard error is closed.
+        let _ = writeln!(io::stderr().lock(), "{line}");
+    }
+
+    /// Text for standard output in a style.
+    pub(crate) fn out(&self, style: Style, text: &str) -> String {
+        style.paint(text, self.color_out)
+    }
+
+    /// Text for standard error in a style.
+    pub(crate) fn err(&self, style: Style, text: &str) -> String {
+        style.paint(text, self.color_err)
+    }
+
+    /// Presents a failure: words to standard error, or a document to standard output.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        if self.json {
+            // The program is about to end with the failure's code, whether or not this can be written.
+            let _ = self.document(&failure.to_json());
+            return;
+        }
+        self.always(&format!("{} {}", self.err(Style::Bad, "error:"), failure.message));
+        for cause in &failure.causes {
+            self.always(&format!("  caused by: {cause}"));
+        }
+        if let Some(hint) = &failure.hint {
+            self.always(&format!("\n{} {hint}", self.err(Style::Active, "hint:")));
+        }
+    }
+}
+
+/// Rows in columns, two blanks apart, the last one as long as it wants. Widths are those of the terminal.
+pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let mut widths: Vec<usize> = header.iter().map(|cell| cell.width()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.width());
+        }
+    }
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let mut text = String::new();
+        for (cell, width) in cells.zip(&widths) {
+            text.push_str(cell);
+            text.push_str(&" ".repeat(width.saturating_sub(cell.width()) + 2));
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+        text
+    };
+    let mut text = line(&mut header.iter().copied());
+    for row in rows {
+        text.push_str(&line(&mut row.iter().map(String::as_str)));
+    }
+    text
+}
+
+/// The text without what could move the cursor or recolour the terminal: values and messages come from anywhere.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows =
+            vec![vec!["1".to_owned(), "日本".to_owned(), "x".to_owned()], vec!["12".into(), "a".into(), "".into()]];
+        assert_eq!(table(&["N", "NAME", "LAST"], &rows), "N   NAME  LAST\n1   日本  x\n12  a\n");
+    }
+
+    #[test]
+    fn escape_sequences_do_not_reach_the_terminal() {
+        assert_eq!(plain("a\u{1b}[31mb\r\nc"), "a\u{fffd}[31mb\u{fffd}\nc");
+    }
+}

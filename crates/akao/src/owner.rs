@@ -1,0 +1,178 @@
+//! Who owns a data directory, and how other processes reach them.
+//!
+//! The process that holds the journal's lock is the owner; it serves `control.sock` in the data directory. Every other
+//! process is its client. A command that needs an owner and finds none either becomes it ([`in_process`]) or starts one
+//! in the background ([`background`]); the lock decides every race.
+
+mod client;
+mod protocol;
+mod server;
+mod socket;
+mod spawn;
+
+pub(crate) use client::Client;
+pub(crate) use server::Server;
+pub(crate) use spawn::start_background;
+
+use crate::{failure::Failure, wiring};
+use akao_engine::{CallError, Engine, EngineThread, Executions, Reply, Request};
+use akao_journal::OpenError;
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+use tokio::runtime::Handle;
+
+/// How long steps that run may take to end when their process ends.
+pub(crate) const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// How long an owner that has the lock may take until it answers.
+const OWNER_WAIT: Duration = Duration::from_secs(15);
+
+/// Between two looks at something that another process does.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// The way to the executions of a data directory.
+pub(crate) enum Attached {
+    /// This process is the owner.
+    Own(Own),
+    /// Another process is.
+    Client(Client),
+}
+
+impl Attached {
+    /// The executions.
+    pub(crate) fn executions(&self) -> &dyn Executions {
+        match self {
+            Self::Own(own) => &own.engine,
+            Self::Client(client) => client,
+        }
+    }
+
+    /// Lets go. An owner with unfinished executions hands them to a background process.
+    pub(crate) async fn end(self) -> Result<(), Failure> {
+        match self {
+            Self::Own(own) => own.end().await,
+            Self::Client(_) => Ok(()),
+        }
+    }
+}
+
+/// This process as the owner of a data directory.
+pub(crate) struct Own {
+    pub(crate) engine: Engine,
+    thread: EngineThread,
+    pub(crate) server: Server,
+    folder: PathBuf,
+}
+
+impl Own {
+    /// Becomes the owner: takes the lock, starts the engine and serves the socket.
+    ///
+    /// # Errors
+    /// The inner one when another process is the owner.
+    pub(crate) fn open(folder: &Path) -> Result<Result<Self, OpenError>, Failure> {
+        wiring::make_data_dir(folder)?;
+        let journal = match wiring::open_journal(folder) {
+            Ok(journal) => journal,
+            Err(locked @ OpenError::Locked { .. }) => return Ok(Err(locked)),
+            Err(other) => return Err(other.into()),
+        };
+        let (engine, thread) = wiring::start_engine(journal, folder, Handle::current())?;
+        let server = Server::start(folder, engine.clone())?;
+        Ok(Ok(Self { engine, thread, server, folder: folder.to_owned() }))
+    }
+
+    /// Whether nothing runs, is queued or waits for a timer.
+    pub(crate) async fn is_idle(&self) -> bool {
+        matches!(Engine::call(&self.engine, Request::Health).await, Ok(Reply::Health { idle: true, .. }))
+    }
+
+    /// Whether the engine has ended by itself, which it does only when the journal fails.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Stops serving and ends the engine; steps that run get their grace.
+    ///
+    /// # Errors
+    /// The journal had refused a commit.
+    pub(crate) async fn stop(self) -> Result<(), Failure> {
+        self.server.close().await;
+        self.engine.stop(STOP_GRACE);
+        let joined = tokio::task::spawn_blocking(|| self.thread.join()).await;
+        match joined {
+            Ok(ended) => ended.map_err(Failure::from),
+            Err(broken) => Err(Failure::internal("the engine broke off").because(&broken)),
+        }
+    }
+
+    async fn end(self) -> Result<(), Failure> {
+        let folder = self.folder.clone();
+        let unfinished = !self.is_idle().await && !self.has_failed();
+        self.stop().await?;
+        if unfinished { start_background(&folder).map(drop) } else { Ok(()) }
+    }
+}
+
+/// Becomes the owner, or the client of the process that is.
+///
+/// # Errors
+/// The data directory cannot be used, or its owner does not answer.
+pub(crate) async fn in_process(folder: &Path) -> Result<Attached, Failure> {
+    let deadline = Instant::now() + OWNER_WAIT;
+    loop {
+        let locked = match Own::open(folder)? {
+            Ok(own) => return Ok(Attached::Own(own)),
+            Err(locked) => locked,
+        };
+        let client = Client::new(folder);
+        match client.is_answered().await {
+            Ok(true) => return Ok(Attached::Client(client)),
+            Err(silent) => return Err(silent),
+            Ok(false) if Instant::now() >= deadline => return Err(locked.into()),
+            Ok(false) => tokio::time::sleep(LOOK_AGAIN).await,
+        }
+    }
+}
+
+/// The client of the owner, which is started in the background when there is none.
+///
+/// # Errors
+/// The data directory cannot be used, or its owner does not answer.
+pub(crate) async fn background(folder: &Path) -> Result<Client, Failure> {
+    wiring::make_data_dir(folder)?;
+    let deadline = Instant::now() + OWNER_WAIT;
+    let client = Client::new(folder);
+    let mut started: Option<std::process::Child> = None;
+    loop {
+        if client.is_answered().await? {
+            return Ok(client);
+        }
+        let ended = match &mut started {
+            None => Some(None),
+            Some(child) => child.try_wait().ok().flatten().map(Some),
+        };
+        match ended {
+            Some(Some(status)) if !status.success() => return Err(spawn::failed(folder)),
+            Some(_) => started = Some(start_background(folder)?),
+            None => {}
+        }
+        if Instant::now() >= deadline {
+            let still = wiring::open_journal(folder).err().map(Failure::from);
+            return Err(still.unwrap_or_else(|| spawn::failed(folder)));
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// The owner if there is one; nothing is started.
+pub(crate) async fn existing(folder: &Path) -> Option<Client> {
+    let client = Client::new(folder);
+    client.is_answered().await.unwrap_or(false).then_some(client)
+}
+
+/// What a broken connection is to whoever asked.
+fn broken(message: impl Into<String>) -> CallError {
+    CallError::Stopped { message: message.into() }
+}

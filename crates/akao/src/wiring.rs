@@ -1,0 +1,163 @@
+//! Wires the crates together: the data directory, the ports, the node types, the engine.
+//!
+//! The one place that knows which port stands behind which trait. Nothing here is made before it is needed, because most
+//! commands need little of it.
+
+use crate::{cli::Context, failure::Failure};
+use akao_builtin::BuiltInRunner;
+use akao_contract::{ExecutionId, Tenant};
+use akao_engine::{Config, Engine, EngineThread, Parts};
+use akao_flow::Catalogue;
+use akao_host::{CheckedEgress, DiskBlobs, EgressOptions, ProjectVolumes};
+use akao_journal::{Journal, OpenOptions, Prefix, Reader};
+use akao_registry::Registry;
+use akao_step::{BlobStore, Ports, StepRunner};
+use std::{
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+/// The folder beside a project that holds its executions.
+const PROJECT_FOLDER: &str = ".akao";
+
+/// Threads that drive waiting work. Steps that use the processor or block on files have threads of their own.
+const RUNTIME_WORKERS: usize = 2;
+
+/// The folder of large values within the data directory.
+const BLOBS_FOLDER: &str = "blobs";
+
+/// The time, in Unix milliseconds.
+pub(crate) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The data directory: the one that was named, else the nearest `.akao` upwards, else the user's own.
+///
+/// # Errors
+/// Neither a home directory nor a current directory is known.
+pub(crate) fn data_dir(context: &Context) -> Result<PathBuf, Failure> {
+    let found = match &context.data_dir {
+        Some(named) => named.clone(),
+        None => match nearest_project_folder() {
+            Some(project) => project,
+            None => {
+                let home = std::env::home_dir().filter(|home| home.is_absolute());
+                let no_home = || Failure::usage("no home directory is known").hint("Name a folder with `--data-dir`.");
+                home.ok_or_else(no_home)?.join(".local/share/akao")
+            }
+        },
+    };
+    let failed = |error| Failure::storage(format!("cannot find {}", found.display())).because(&error);
+    std::path::absolute(&found).map_err(failed)
+}
+
+fn nearest_project_folder() -> Option<PathBuf> {
+    let here = std::env::current_dir().ok()?;
+    here.ancestors().map(|folder| folder.join(PROJECT_FOLDER)).find(|folder| folder.is_dir())
+}
+
+/// Makes the data directory when it is not there; only its owner can enter it.
+pub(crate) fn make_data_dir(folder: &Path) -> Result<(), Failure> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| {
+        Failure::storage(format!("cannot make the data directory {}", folder.display()))
+            .because(&error)
+            .hint("Name another folder with `--data-dir`.")
+    })
+}
+
+/// The threads on which everything that waits is driven.
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
+    Builder::new_multi_thread()
+        .worker_threads(RUNTIME_WORKERS)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::internal("cannot start the threads of the program").because(&error))
+}
+
+/// Every node type that workflows may use.
+pub(crate) fn catalogue() -> Arc<Catalogue> {
+    let leaves = akao_builtin::all().into_iter().map(|node| node.node_type);
+    let types: Vec<_> = akao_flow::control_types().into_iter().chain(leaves).collect();
+    Arc::new(Catalogue::from(types))
+}
+
+/// Where the large values of a data directory are.
+pub(crate) fn blobs_folder(folder: &Path) -> PathBuf {
+    folder.join(BLOBS_FOLDER)
+}
+
+/// The large values of a data directory.
+pub(crate) fn blobs(folder: &Path) -> Arc<dyn BlobStore> {
+    Arc::new(DiskBlobs::new(blobs_folder(folder)))
+}
+
+/// The node types with their runners over the ports of this machine.
+fn registry(blobs: Arc<dyn BlobStore>) -> Result<Registry, Failure> {
+    let ports = Ports {
+        blobs,
+        egress: Arc::new(CheckedEgress::new(EgressOptions::default())),
+        volumes: Arc::new(ProjectVolumes::new()),
+    };
+    let built_in: Arc<dyn StepRunner> = Arc::new(BuiltInRunner::new(ports));
+    let mut registry = Registry::new();
+    let taken = |error: akao_registry::NameTaken| Failure::internal("the node types collide").because(&error);
+    registry.add(akao_flow::control_types(), None).map_err(taken)?;
+    registry.add(akao_builtin::all().into_iter().map(|node| node.node_type), Some(&built_in)).map_err(taken)?;
+    Ok(registry)
+}
+
+/// Opens the journal for writing and starts the engine over it.
+///
+/// # Errors
+/// The journal cannot be opened, in particular because another process holds it.
+pub(crate) fn start_engine(
+    journal: Journal,
+    folder: &Path,
+    runtime: Handle,
+) -> Result<(Engine, EngineThread), Failure> {
+    let blobs = blobs(folder);
+    let registry = registry(Arc::clone(&blobs))?;
+    let catalogue = Arc::new(Catalogue::from(registry.types().to_vec()));
+    let runner: Arc<dyn StepRunner> = Arc::new(registry);
+    let parts = Parts { journal, runner, blobs, catalogue, runtime, config: Config::default(), entropy: entropy()? };
+    Engine::start(parts).map_err(Failure::from)
+}
+
+/// Opens the journal of a data directory for writing.
+pub(crate) fn open_journal(folder: &Path) -> Result<Journal, akao_journal::OpenError> {
+    let created_by = format!("akao {}", env!("CARGO_PKG_VERSION"));
+    Journal::open(folder, &OpenOptions { created_by, now_ms: now_ms() })
+}
+
+fn entropy() -> Result<u128, Failure> {
+    let mut bytes = [0; 16];
+    let no_random = |error: getrandom::Error| Failure::internal("the system gives no random numbers").because(&error);
+    getrandom::fill(&mut bytes).map_err(no_random)?;
+    Ok(u128::from_ne_bytes(bytes))
+}
+
+/// Opens the journal of a data directory for reading; works beside the process that writes it.
+pub(crate) fn reader(folder: &Path) -> Result<Reader, Failure> {
+    Reader::open(folder).map_err(Failure::from)
+}
+
+/// The execution whose id begins with `text`.
+///
+/// # Errors
+/// There is none, or more than one.
+pub(crate) fn find_execution(reader: &Reader, text: &str) -> Result<ExecutionId, Failure> {
+    match reader.find_by_prefix(&Tenant::local(), text)? {
+        Prefix::Unique(id) => Ok(id),
+        Prefix::Ambiguous(first, second) => {
+            let message = format!("`{text}` begins more than one execution id, such as {first} and {second}");
+            Err(Failure::usage(message).hint("Write more letters of the id."))
+        }
+        Prefix::NotFound => Err(Failure::not_found(format!("there is no execution `{text}`"))
+            .hint("List the executions with `akao executions list`.")),
+    }
+}

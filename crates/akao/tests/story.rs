@@ -1,0 +1,205 @@
+//! Stories of the command line: what is typed and everything that comes back.
+
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
+};
+use tempfile::TempDir;
+
+/// A folder to work in, with its own data directory.
+struct Story {
+    folder: TempDir,
+}
+
+/// What a command left behind.
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+const HELLO: &str = r#"akao: 1
+id: hello
+version: 1.0.0
+inputs:
+  who: { type: string, default: world }
+outputs:
+  text: "${steps.greet.outputs.message}"
+root:
+  type: Sequence
+  children:
+    - { type: LogMessage, id: greet, props: { message: "hello ${input.who}" } }
+    - { type: SuccessNode, id: fine }
+"#;
+
+const FAILS: &str = "akao: 1\nid: fails\nversion: 1.0.0\nroot: { type: FailureNode, id: broken }\n";
+
+const WAITS: &str = r#"akao: 1
+id: waits
+version: 1.0.0
+outputs: { got: "${steps.go.outputs.payload}" }
+root: { type: WaitForSignal, id: go, props: { signalName: go } }
+"#;
+
+impl Story {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let story = Self { folder };
+        for (name, text) in [("hello.yaml", HELLO), ("fails.yaml", FAILS), ("waits.yaml", WAITS)] {
+            fs::write(story.path().join(name), text).expect("a file");
+        }
+        story
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn akao(&self, arguments: &[&str]) -> Said {
+        self.akao_with(arguments, "")
+    }
+
+    fn akao_with(&self, arguments: &[&str], input: &str) -> Said {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_akao"))
+            .args(arguments)
+            .current_dir(self.path())
+            .env("AKAO_DATA_DIR", self.path().join("data"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        child.stdin.take().expect("its input").write_all(input.as_bytes()).expect("it reads");
+        let output = child.wait_with_output().expect("the program ends");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        Said { code: output.status.code().expect("a code"), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    fn json(&self, arguments: &[&str]) -> (i32, serde_json::Value) {
+        let said = self.akao(arguments);
+        assert_eq!(said.out.lines().count(), 1, "not one line: {} {}", said.out, said.err);
+        (said.code, serde_json::from_str(&said.out).expect("JSON"))
+    }
+
+    /// Waits until an execution is in this state.
+    fn wait_for(&self, id: &str, status: &str) {
+        let mut last = serde_json::Value::Null;
+        for _ in 0..200 {
+            last = self.json(&["executions", "list", "--json", "--text", id]).1["executions"][0]["status"].clone();
+            if last == status {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("{id} is {last}, not {status}");
+    }
+}
+
+impl Drop for Story {
+    /// The background owner ends by itself; its folder must not be taken away under it.
+    fn drop(&mut self) {
+        let data = self.path().join("data");
+        for _ in 0..200 {
+            if !data.join("control.sock").exists() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    }
+}
+
+#[test]
+fn a_workflow_runs_and_prints_its_outputs() {
+    let story = Story::new();
+    let said = story.akao(&["run", "hello.yaml", "--set", "who=Ada"]);
+    assert_eq!((said.code, said.out.as_str()), (0, "{\n  \"text\": \"hello Ada\"\n}\n"), "{}", said.err);
+    assert!(said.err.contains("✓ /0 greet LogMessage"), "{}", said.err);
+    assert!(said.err.contains("success in "), "{}", said.err);
+}
+
+#[test]
+fn with_json_there_is_one_document() {
+    let story = Story::new();
+    let (code, document) = story.json(&["run", "hello.yaml", "--json"]);
+    assert_eq!(code, 0);
+    assert_eq!(document["status"], "success");
+    assert_eq!(document["outputs"], serde_json::json!({"text": "hello world"}));
+    assert_eq!(document["error"], serde_json::Value::Null);
+    let steps = document["steps"].as_array().expect("steps");
+    let ids: Vec<&str> = steps.iter().filter_map(|step| step["address"].as_str()).collect();
+    assert_eq!(ids, ["/", "/0", "/1"]);
+    assert_eq!(steps[1]["type"], "LogMessage");
+
+    let id = document["execution"].as_str().expect("an id");
+    let (code, replayed) = story.json(&["executions", "replay", id, "--json"]);
+    assert_eq!((code, &replayed["equal"]), (0, &serde_json::json!(true)));
+    let (_, listed) = story.json(&["executions", "list", "--json"]);
+    assert_eq!(listed["executions"][0]["execution"], id);
+}
+
+#[test]
+fn ends_and_mistakes_have_their_codes() {
+    let story = Story::new();
+    let cases: [(&[&str], i32, &str); 7] = [
+        (&["run", "hello.yaml", "--json"], 0, "success"),
+        (&["run", "fails.yaml", "--json"], 1, "failure"),
+        (&["run", "nowhere.yaml", "--json"], 2, "cannot read nowhere.yaml"),
+        (&["run", "hello.yaml", "--json", "--set", "no=1"], 2, "the input does not fit the workflow"),
+        (&["run", "hello.yaml", "--json", "--grant", "fly"], 2, "there is no permission"),
+        (&["run", "hello.yaml", "--json", "--wrong"], 2, "unexpected argument"),
+        (&["executions", "show", "01ZZZZ", "--json"], 1, "there is no execution"),
+    ];
+    for (arguments, code, expected) in cases {
+        let said = story.akao(arguments);
+        assert_eq!(said.code, code, "{arguments:?}: {} {}", said.out, said.err);
+        assert!(said.out.contains(expected), "{arguments:?}: {}", said.out);
+        assert_eq!(said.out.lines().count(), 1, "{arguments:?}: {}", said.out);
+    }
+}
+
+#[test]
+fn a_detached_execution_goes_on_in_the_background() {
+    let story = Story::new();
+    let (code, started) = story.json(&["run", "waits.yaml", "--detach", "--json"]);
+    assert_eq!(code, 0, "{started}");
+    let id = started["execution"].as_str().expect("an id").to_owned();
+    story.wait_for(&id, "waiting");
+    let sent = story.akao(&["executions", "signal", &id, "go", "--payload", "{\"n\":1}"]);
+    assert_eq!((sent.code, sent.out.as_str()), (0, ""), "{}", sent.err);
+    story.wait_for(&id, "success");
+    let (code, shown) = story.json(&["executions", "show", &id, "--json"]);
+    assert_eq!((code, &shown["outputs"]), (0, &serde_json::json!({"got": {"n": 1}})));
+}
+
+#[test]
+fn an_export_is_replayed_and_taken_in_elsewhere() {
+    let (here, there) = (Story::new(), Story::new());
+    let (_, document) = here.json(&["run", "hello.yaml", "--json"]);
+    let id = document["execution"].as_str().expect("an id");
+    let file = there.path().join("run.akao");
+    let said = here.akao(&["executions", "export", id, "-o", &file.display().to_string()]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(there.akao(&["executions", "replay", "run.akao"]).code, 0);
+    let (code, taken) = there.json(&["executions", "import", "run.akao", "--json"]);
+    assert_eq!((code, taken["execution"].as_str()), (0, Some(id)), "{taken}");
+}
+
+#[test]
+fn a_debugger_stops_looks_changes_and_goes_on() {
+    let story = Story::new();
+    let typed = "bt\np input.who\nset input.who \"Eve\"\nc\n";
+    let said = story.akao_with(&["run", "hello.yaml", "--debug", "--break", "greet", "--set", "who=Ada"], typed);
+    assert_eq!((said.code, said.out.as_str()), (0, "{\n  \"text\": \"hello Eve\"\n}\n"), "{}", said.err);
+    assert!(said.err.contains("/0 greet (breakpoint)"), "{}", said.err);
+    assert!(said.err.contains("\"Ada\""), "{}", said.err);
+}
+
+#[test]
+fn the_data_directory_is_examined() {
+    let story = Story::new();
+    story.akao(&["run", "hello.yaml"]);
+    let (code, report) = story.json(&["doctor", "--json"]);
+    assert_eq!((code, &report["sound"], &report["executions"]["success"]), (0, &true.into(), &1.into()));
+}
