@@ -1,0 +1,32 @@
+//! Topic `engine`: journal, interpreter, loader, program start.
+
+mod floor;
+mod house;
+mod interpreter;
+mod load;
+mod parked;
+mod process;
+mod throughput;
+
+use crate::row::Row;
+
+/// What a measurement is given.
+pub(crate) struct Ground {
+    pub(crate) quick: bool,
+    pub(crate) akao: Option<std::path::PathBuf>,
+}
+
+/// A measurement; it may give several rows.
+type Measure = fn(&Ground) -> Vec<Row>;
+
+/// Every figure by name.
+pub(crate) const FIGURES: [(&str, Measure); 8] = [
+    ("durable steps", throughput::durable_steps),
+    ("sequential chain", throughput::sequential_chain),
+    ("executions", throughput::executions),
+    ("fan-out", interpreter::fan_out),
+    ("interpreter", interpreter::events),
+    ("load and validate", load::load_and_validate),
+    ("process", process::one_step),
+    ("parked", parked::parked),
+];

@@ -1,0 +1,101 @@
+//! An engine over a journal in a temporary folder, with the standard nodes and no way out.
+
+use akao_builtin::BuiltInRunner;
+use akao_contract::{BlobRef, Digest, ExecutionId, Permission, StepContext, Tenant};
+use akao_engine::{Bundle, Config, Engine, EngineThread, GivenSecrets, Parts, Reply, Request, StartRequest};
+use akao_flow::{Catalogue, Definition, control_types};
+use akao_journal::{Journal, OpenOptions};
+use akao_step::{
+    BlobError, BlobStore, BoxFuture, Egress, EgressError, HttpAnswer, HttpCall, Ports, Reach, VolumeEntry, VolumeError,
+    Volumes, WalkOptions,
+};
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+struct Nothing;
+
+impl BlobStore for Nothing {
+    fn put(&self, _: &Tenant, bytes: &[u8], media_type: &str) -> Result<BlobRef, BlobError> {
+        Ok(BlobRef { digest: Digest::of(bytes), bytes: bytes.len() as u64, media_type: media_type.into(), items: None })
+    }
+    fn get(&self, _: &Tenant, digest: &Digest) -> Result<Vec<u8>, BlobError> {
+        Err(BlobError::NotFound(*digest))
+    }
+}
+
+impl Egress for Nothing {
+    fn http<'a>(&'a self, _: &'a [Permission], call: HttpCall) -> BoxFuture<'a, Result<HttpAnswer, EgressError>> {
+        Box::pin(async move { Err(EgressError::Resolve(call.url)) })
+    }
+    fn reach<'a>(&'a self, _: &'a [Permission], host: &'a str, _: u16) -> BoxFuture<'a, Result<Reach, EgressError>> {
+        Box::pin(async move { Err(EgressError::Resolve(host.to_owned())) })
+    }
+}
+
+impl Volumes for Nothing {
+    fn read(&self, _: &StepContext, path: &str, _: u64) -> Result<Vec<u8>, VolumeError> {
+        Err(VolumeError::NotFound(path.to_owned()))
+    }
+    fn write(&self, _: &StepContext, path: &str, _: &[u8]) -> Result<(), VolumeError> {
+        Err(VolumeError::NotFound(path.to_owned()))
+    }
+    fn walk(&self, _: &StepContext, path: &str, _: WalkOptions) -> Result<Vec<VolumeEntry>, VolumeError> {
+        Err(VolumeError::NotFound(path.to_owned()))
+    }
+    fn host_path(&self, _: &StepContext, path: &str, _: bool) -> Result<std::path::PathBuf, VolumeError> {
+        Err(VolumeError::NotFound(path.to_owned()))
+    }
+}
+
+/// Control nodes and standard nodes.
+pub(crate) fn catalogue() -> Arc<Catalogue> {
+    let mut types = control_types();
+    types.extend(akao_builtin::all().into_iter().map(|node| node.node_type));
+    Arc::new(Catalogue::from(types))
+}
+
+/// A workflow around a tree.
+pub(crate) fn definition(root: Value) -> Definition {
+    let whole = json!({"akao": 1, "id": "bench", "version": "1.0.0", "root": root});
+    serde_json::from_value(whole).expect("a definition")
+}
+
+/// Opens an engine over `folder`.
+pub(crate) fn open(folder: &Path, runtime: &tokio::runtime::Runtime, config: Config) -> (Engine, EngineThread) {
+    let options = OpenOptions { created_by: "bench".into(), now_ms: 0 };
+    let ports = Ports { blobs: Arc::new(Nothing), egress: Arc::new(Nothing), volumes: Arc::new(Nothing) };
+    Engine::start(Parts {
+        journal: Journal::open(folder, &options).expect("a journal"),
+        runner: Arc::new(BuiltInRunner::new(ports)),
+        blobs: Arc::new(Nothing),
+        catalogue: catalogue(),
+        runtime: runtime.handle().clone(),
+        config,
+        entropy: u128::from(std::process::id()),
+    })
+    .expect("an engine")
+}
+
+/// A start of a definition.
+pub(crate) fn start(definition: &Definition) -> Request {
+    Request::Start(Box::new(StartRequest {
+        tenant: Tenant::local(),
+        bundle: Bundle { definition: definition.clone(), children: BTreeMap::new() },
+        input: Value::Null,
+        grants: vec![],
+        volumes: BTreeMap::new(),
+        vars: serde_json::Map::new(),
+        secrets: GivenSecrets::default(),
+        idempotency_key: None,
+        debug: false,
+        breakpoints: vec![],
+    }))
+}
+
+/// Starts and gives the id.
+pub(crate) async fn started(engine: &Engine, definition: &Definition) -> ExecutionId {
+    match engine.call(start(definition)).await {
+        Ok(Reply::Started { execution, .. }) => execution,
+        other => panic!("the start was not acknowledged: {other:?}"),
+    }
+}
