@@ -45,6 +45,9 @@ pub(crate) struct Args {
     /// Give the steps a secret; may be repeated.
     #[arg(long, value_name = "NAME=@FILE|env:VAR")]
     secret: Vec<String>,
+    /// Let the workflow use a folder as NAME://; may be repeated.
+    #[arg(long, value_name = "NAME=FOLDER")]
+    volume: Vec<String>,
 }
 
 /// Watches and runs until Ctrl-C.
@@ -146,7 +149,9 @@ impl Watch {
         if let Some(folder) = &self.context.data_dir {
             command.arg("--data-dir").arg(folder);
         }
-        let named = [("--set", &self.args.set), ("--grant", &self.args.grant), ("--secret", &self.args.secret)];
+        let args = &self.args;
+        let named =
+            [("--set", &args.set), ("--grant", &args.grant), ("--secret", &args.secret), ("--volume", &args.volume)];
         let many = named.iter().flat_map(|(name, values)| values.iter().map(move |value| (*name, value)));
         for (name, value) in self.args.input.iter().map(|input| ("--input", input)).chain(many) {
             command.arg(format!("{name}={value}"));

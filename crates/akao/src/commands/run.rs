@@ -39,6 +39,9 @@ pub(crate) struct Args {
     /// Allow something, such as network.http=localhost:8080; may be given again.
     #[arg(long = "grant", value_name = "PERMISSION")]
     pub(crate) grants: Vec<String>,
+    /// Let the workflow use a folder as NAME://, beside its own folder, which is project://; may be given again.
+    #[arg(long = "volume", value_name = "NAME=FOLDER")]
+    pub(crate) volumes: Vec<String>,
     /// Give a secret as NAME=@FILE or NAME=env:VARIABLE; may be given again.
     #[arg(long = "secret", value_name = "NAME=PLACE")]
     pub(crate) secrets: Vec<String>,
@@ -136,7 +139,7 @@ fn prepare(args: &Args, catalogue: &Catalogue, context: &Context) -> Result<Star
         bundle,
         input,
         grants: grants(&args.grants)?,
-        volumes: volumes(&args.file)?,
+        volumes: volumes(&args.file, &args.volumes)?,
         vars: serde_json::Map::new(),
         secrets: secrets(&args.secrets)?,
         idempotency_key: args.idempotency_key.clone(),
@@ -210,17 +213,42 @@ pub(crate) fn secrets(specs: &[String]) -> Result<GivenSecrets, Failure> {
     Ok(GivenSecrets(given))
 }
 
-/// The folder of the workflow file is the volume `project`.
-fn volumes(file: &Path) -> Result<BTreeMap<String, String>, Failure> {
-    let folder = match file.parent() {
+/// The folders that the workflow may use: its own as `project`, and those that were named.
+fn volumes(file: &Path, named: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let own = match file.parent() {
         Some(parent) if file != Path::new("-") && parent != Path::new("") => parent.to_owned(),
         _ => PathBuf::from("."),
     };
+    let mut volumes = BTreeMap::from([("project".to_owned(), volume_folder(&own)?)]);
+    for text in named {
+        let (name, folder) = text
+            .split_once('=')
+            .filter(|(name, folder)| is_volume_name(name) && !folder.is_empty())
+            .ok_or_else(|| {
+            Failure::usage(format!("`{text}` does not name a volume"))
+                .hint("Write NAME=FOLDER, with a name of lower-case letters, digits and hyphens.")
+        })?;
+        if volumes.insert(name.to_owned(), volume_folder(Path::new(folder))?).is_some() {
+            let failure = Failure::usage(format!("the volume `{name}` is there already"));
+            return Err(failure.hint("`project` is the workflow's own folder; give every volume a name of its own."));
+        }
+    }
+    Ok(volumes)
+}
+
+fn is_volume_name(name: &str) -> bool {
+    let inner = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+    name.starts_with(|letter: char| letter.is_ascii_lowercase()) && name.chars().all(inner)
+}
+
+fn volume_folder(folder: &Path) -> Result<String, Failure> {
     let failed = |error| Failure::usage(format!("cannot find the folder {}", folder.display())).because(&error);
     let folder = folder.canonicalize().map_err(failed)?;
+    if !folder.is_dir() {
+        return Err(Failure::usage(format!("{} is not a folder", folder.display())));
+    }
     let not_text = || Failure::usage(format!("the name of the folder {} is not UTF-8", folder.display()));
-    let text = folder.to_str().ok_or_else(not_text)?;
-    Ok(BTreeMap::from([("project".to_owned(), text.to_owned())]))
+    Ok(folder.to_str().ok_or_else(not_text)?.to_owned())
 }
 
 /// A breakpoint from `STEP[:CONDITION]`. Addresses and ids hold no colon.
