@@ -227,12 +227,15 @@ impl Core {
     /// The journal cannot be read.
     pub fn recover(&mut self, store: &dyn Store, now_ms: i64) -> Result<(), akao_journal::ReadError> {
         self.now_ms = now_ms;
-        let mut queued = Vec::new();
+        let (mut queued, mut holders) = (Vec::new(), Vec::new());
         store.open_executions(&mut |row| match row.status {
             ExecutionStatus::Queued => queued.push(row),
             status => {
                 let running = status == ExecutionStatus::Running;
-                self.admission.found(&row.tenant, row.queue_key.as_deref(), running, row.id);
+                self.admission.found(&row.tenant, None, running, row.id);
+                if let Some(key) = row.queue_key {
+                    holders.push((row.tenant, row.definition, key, running, row.id));
+                }
                 if running {
                     self.to_resume.push_back(row.id);
                 } else if let Some(at) = row.next_timer_ms {
@@ -240,6 +243,13 @@ impl Core {
                 }
             }
         })?;
+        for (tenant, definition, key, running, id) in holders {
+            // A version that cannot be read quarantines its execution later; until then nobody else gets its key.
+            let version = self.version(store, &tenant, definition).ok();
+            let bound = version.as_ref().and_then(|version| version.definition.settings.concurrency.as_ref());
+            let key = (key, bound.map_or(1, |bound| bound.limit));
+            self.admission.found(&tenant, Some(&key), running, id);
+        }
         queued.sort_by_key(|row| (row.started_ms, row.id));
         for row in queued {
             self.requeue(store, &row);

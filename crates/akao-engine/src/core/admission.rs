@@ -21,8 +21,9 @@ struct Waiting {
 pub(super) struct Admission {
     limit: usize,
     running: BTreeSet<ExecutionId>,
-    /// Executions that hold a concurrency key: those admitted and not ended, also while they wait.
-    holders: BTreeMap<(Tenant, String), BTreeSet<ExecutionId>>,
+    /// Executions that hold a concurrency key, each with its own bound: those admitted and not ended, also while they
+    /// wait. Versions of a workflow may differ in the bound; the smallest of those that hold the key counts for all.
+    holders: BTreeMap<(Tenant, String), BTreeMap<ExecutionId, u32>>,
     queues: BTreeMap<Tenant, VecDeque<Waiting>>,
     /// The tenant whose turn was last.
     last: Option<Tenant>,
@@ -34,12 +35,16 @@ impl Admission {
     }
 
     /// An execution that an earlier engine had admitted.
-    pub(super) fn found(&mut self, tenant: &Tenant, key: Option<&str>, running: bool, id: ExecutionId) {
+    pub(super) fn found(&mut self, tenant: &Tenant, key: Option<&(String, u32)>, running: bool, id: ExecutionId) {
         if running {
             self.running.insert(id);
         }
-        if let Some(key) = key {
-            self.holders.entry((tenant.clone(), key.to_owned())).or_default().insert(id);
+        self.hold(tenant, id, key);
+    }
+
+    fn hold(&mut self, tenant: &Tenant, id: ExecutionId, key: Option<&(String, u32)>) {
+        if let Some((key, limit)) = key {
+            self.holders.entry((tenant.clone(), key.clone())).or_default().insert(id, *limit);
         }
     }
 
@@ -49,17 +54,16 @@ impl Admission {
 
     fn has_room(&self, tenant: &Tenant, key: Option<&(String, u32)>) -> bool {
         let free = |(key, limit): &(String, u32)| {
-            let holders = self.holders.get(&(tenant.clone(), key.clone()));
-            holders.map_or(0, BTreeSet::len) < *limit as usize
+            let Some(holders) = self.holders.get(&(tenant.clone(), key.clone())) else { return *limit > 0 };
+            let limit = holders.values().chain([limit]).min().copied().unwrap_or(0);
+            holders.len() < limit as usize
         };
         self.running.len() < self.limit && key.is_none_or(free)
     }
 
     fn take(&mut self, tenant: &Tenant, id: ExecutionId, key: Option<&(String, u32)>) {
         self.running.insert(id);
-        if let Some((key, _)) = key {
-            self.holders.entry((tenant.clone(), key.clone())).or_default().insert(id);
-        }
+        self.hold(tenant, id, key);
     }
 
     /// The next execution that has room, tenants in turn, each one's in order.

@@ -134,22 +134,24 @@ impl Checks {
         Err(format!("operation {op} of {execution} runs without a lease"))
     }
 
-    /// No more executions hold a concurrency key than may.
+    /// No more executions hold a concurrency key than the strictest of those that hold it allows.
     fn check_keys(&self, store: &MemStore) -> Result<(), String> {
-        let mut holders: BTreeMap<(&Tenant, &str), usize> = BTreeMap::new();
+        let mut holders: BTreeMap<(&Tenant, &str), (usize, u32)> = BTreeMap::new();
         for row in store.executions.values() {
             let holds = !row.status.is_final() && row.status != ExecutionStatus::Queued;
             let (true, Some(key)) = (holds, &row.queue_key) else { continue };
-            let count = holders.entry((&row.tenant, key)).or_default();
-            *count += 1;
             let settings = self.versions.get(&row.definition).map(|version| &version.definition.settings);
-            let limit =
-                settings.and_then(|settings| settings.concurrency.as_ref()).map_or(u32::MAX, |bound| bound.limit);
-            if *count > limit as usize {
-                return Err(format!("{count} executions of {} hold the key `{key}`, which {limit} may", row.tenant));
-            }
+            let bound = settings.and_then(|settings| settings.concurrency.as_ref());
+            let (count, limit) = holders.entry((&row.tenant, key)).or_insert((0, u32::MAX));
+            *count += 1;
+            *limit = bound.map_or(*limit, |bound| bound.limit.min(*limit));
         }
-        Ok(())
+        match holders.iter().find(|(_, (count, limit))| *count > *limit as usize) {
+            Some(((tenant, key), (count, limit))) => {
+                Err(format!("{count} executions of {tenant} hold the key `{key}`, which {limit} may"))
+            }
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn signals(&self, execution: ExecutionId, marker: &str) -> usize {
