@@ -127,7 +127,7 @@ mod tests {
         let cases: &[(&[Group], bool, &[&str])] = &[
             (&[Group::Tidy], false, &["format", "tidy"]),
             (&[Group::Examples], false, &["build", "examples"]),
-            (&[Group::Tidy, Group::Docs], false, &["format", "tidy", "build", "rustdoc", "documents"]),
+            (&[Group::Tidy, Group::Docs], false, &["format", "tidy", "build", "documents", "generated documents"]),
         ];
         for (groups, nightly, expected) in cases {
             assert_eq!(names(groups, *nightly), *expected, "{groups:?}");

@@ -1,11 +1,11 @@
-//! Tests over every standard node: what it declares is complete, its examples run, and no props make it panic.
+//! Tests over every standard node: what it declares is complete, and no props make it panic. Its examples are
+//! run by the real engine, in the tests of the program.
 
 use crate::{
     BuiltIn, Run, all,
     testing::{self, invocation, summary},
 };
 use akao_contract::{Effects, Outcome, OutcomeStatus, annotation};
-use akao_expression::{MapScope, Namespace, Template};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -56,56 +56,6 @@ fn check_props(name: &str, schema: &Value) {
     }
 }
 
-/// Runs a tree of `Sequence` and standard leaves as an engine would, as far as values are concerned.
-struct Engine {
-    blackboard: Map<String, Value>,
-    steps: Map<String, Value>,
-}
-
-impl Engine {
-    fn scope(&self) -> MapScope {
-        let scope = MapScope::new().with(Namespace::Blackboard, Value::Object(self.blackboard.clone()));
-        scope.with(Namespace::Steps, Value::Object(self.steps.clone()))
-    }
-
-    fn run(&mut self, node: &Value) -> Outcome {
-        if node["type"] == "Sequence" {
-            for child in node["children"].as_array().unwrap() {
-                let outcome = self.run(child);
-                if outcome.status != OutcomeStatus::Success {
-                    return outcome;
-                }
-            }
-            return Outcome::success();
-        }
-        let name = node["type"].as_str().unwrap();
-        let leaf = all().into_iter().find(|leaf| leaf.node_type.name == name).unwrap();
-        let props = self.rendered(&leaf, &node["props"]);
-        let valid = jsonschema::options().build(&leaf.node_type.props).unwrap();
-        assert!(valid.is_valid(&props), "{name}: {props} does not fit its schema");
-        let outcome = run_any(&leaf, &props, &Value::Object(self.blackboard.clone()), node.get("timeout").is_some());
-        self.blackboard.extend(outcome.writes.clone());
-        if let (Some(key), Some(main)) = (props["outputKey"].as_str(), &leaf.node_type.main_output) {
-            self.blackboard.insert(key.to_owned(), outcome.outputs[main].clone());
-        }
-        if let Some(id) = node["id"].as_str() {
-            self.steps.insert(id.to_owned(), json!({"outputs": outcome.outputs}));
-        }
-        outcome
-    }
-
-    fn rendered(&self, leaf: &BuiltIn, props: &Value) -> Value {
-        let props = props.as_object().cloned().unwrap_or_default();
-        let rendered = props.into_iter().map(|(name, value)| {
-            let literal = leaf.node_type.props["properties"][&name][annotation::LITERAL] == true;
-            let value =
-                if literal { value } else { Template::compile(&value).unwrap().render(&self.scope()).unwrap().value };
-            (name, value)
-        });
-        Value::Object(rendered.collect())
-    }
-}
-
 fn run_any(leaf: &BuiltIn, props: &Value, blackboard: &Value, halt: bool) -> Outcome {
     let Run::Async(run) = leaf.run else { return testing::run(leaf, props, blackboard) };
     let io = testing::io();
@@ -115,27 +65,6 @@ fn run_any(leaf: &BuiltIn, props: &Value, blackboard: &Value, halt: bool) -> Out
     let step = run(invocation(leaf, props, blackboard), io, testing::ports(&Arc::default()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(step)
-}
-
-#[test]
-fn every_example_ends_as_it_says() {
-    for BuiltIn { node_type, .. } in all() {
-        for example in &node_type.examples {
-            let workflow = akao_yaml::to_value(&example.workflow);
-            let workflow = workflow.unwrap_or_else(|error| panic!("{}: {error}", node_type.name));
-            let root = workflow.get("root").unwrap_or(&workflow);
-            assert!(example.workflow.contains(&format!("type: {}", node_type.name)), "{}", node_type.name);
-            let mut engine = Engine { blackboard: Map::new(), steps: Map::new() };
-            let outcome = engine.run(root);
-            let Some(outputs) = workflow.get("outputs") else {
-                assert_eq!(example.outputs, Value::Null, "{}", node_type.name);
-                continue;
-            };
-            assert_eq!(outcome.status, OutcomeStatus::Success, "{}: {}", node_type.name, summary(&outcome));
-            let rendered = Template::compile(outputs).unwrap().render(&engine.scope()).unwrap();
-            assert_eq!(rendered.value, example.outputs, "{}", node_type.name);
-        }
-    }
 }
 
 /// Any JSON value of a few levels, with the words and shapes that nodes look for.

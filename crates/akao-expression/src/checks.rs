@@ -82,9 +82,17 @@ impl Check {
                 Value::String(_) | Value::Array(_) | Value::Object(_) => !is_true(value),
                 Value::Bool(_) | Value::Number(_) => false,
             },
-            Self::Odd => whole(value).is_some_and(|whole| whole % 2 != 0),
-            Self::Even => whole(value).is_some_and(|whole| whole % 2 == 0),
+            Self::Odd => rest_of_two(value) == Some(1.0),
+            Self::Even => rest_of_two(value) == Some(0.0),
         }
+    }
+}
+
+/// What division by two leaves. A division makes `4.0` out of whole numbers, which is as even as `4`.
+fn rest_of_two(value: &Value) -> Option<f64> {
+    match Numeric::of(value.as_number()?) {
+        Numeric::Whole(whole) => Some(if whole % 2 == 0 { 0.0 } else { 1.0 }),
+        Numeric::Fraction(fraction) => Some(fraction.rem_euclid(2.0)),
     }
 }
 

@@ -358,6 +358,8 @@ fn list_filters() {
         ("text | first", json!("H")),
         ("list | sort", json!([1, 2, 3])),
         ("list | sort(reverse=true)", json!([3, 2, 1])),
+        ("['b', 'a', 'C'] | sort", json!(["C", "a", "b"])),
+        ("['b', 'C'] | min", json!("C")),
         ("orders | sort(attribute='total') | map(attribute='id')", json!([2, 3, 1])),
         ("words | unique", json!(["b", "a"])),
         ("[1, 1.0, '1'] | unique", json!([1, "1"])),
@@ -411,6 +413,7 @@ fn checks() {
     let holding = "n is number; n is integer; f is float; f is not integer; text is string; yes is boolean; yes is true; \
                    false is false; nothing is none; nothing is null; user is mapping; user is object; list is sequence; \
                    list is list; text is iterable; empty is empty; [] is empty; nothing is empty; n is odd; 4 is even; \
+                   4.0 is even; -3.0 is odd; f is not odd; f is not even; text is not odd; \
                    text is not empty; n is not none";
     for source in holding.split(';').map(str::trim) {
         gives(&[(source, json!(true))]);
