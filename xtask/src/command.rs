@@ -65,9 +65,14 @@ impl Command {
     }
 
     /// Prints the command, runs it with its output passed through and asks for success.
-    pub(crate) fn run(mut self) -> Result<(), Error> {
+    pub(crate) fn run(self) -> Result<(), Error> {
+        println!("$ {}", self.line());
+        self.run_unannounced()
+    }
+
+    /// Runs the command with its output passed through and asks for success.
+    pub(crate) fn run_unannounced(mut self) -> Result<(), Error> {
         let line = self.line();
-        println!("$ {line}");
         let status = self.process.status().map_err(|source| self.start_error(source))?;
         if status.success() { Ok(()) } else { Err(Error::Failed { line, status }) }
     }

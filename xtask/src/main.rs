@@ -2,6 +2,7 @@
 //!
 //! This program builds first on a new machine, so it depends on little and on no crate of the workspace.
 
+mod bench;
 mod command;
 mod examples;
 mod generate;
@@ -31,6 +32,8 @@ enum ChoreArgs {
     Setup(setup::Args),
     /// Run every check and test; CI runs exactly this.
     Test(suite::Args),
+    /// Measure the figures of docs/performance.md with their floors.
+    Bench(bench::Args),
     /// Make the reference documents from the code.
     Generate(generate::Args),
     /// Check what the compiler does not: layers, licences, forbidden calls, file headers, links.
@@ -57,6 +60,7 @@ fn run(args: Args) -> Chore {
     match args.chore {
         ChoreArgs::Setup(args) => setup::run(&workspace, &args),
         ChoreArgs::Test(args) => suite::run(&workspace, &args),
+        ChoreArgs::Bench(args) => bench::run(&workspace, &args),
         ChoreArgs::Generate(args) => generate::run(&workspace, &args),
         ChoreArgs::Tidy => tidy::run(&workspace),
     }

@@ -89,7 +89,16 @@ impl Metadata {
 
     /// Where cargo leaves the program `name` of the development profile.
     pub(crate) fn program(&self, name: &str) -> PathBuf {
-        self.target_directory.join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+        self.program_of("debug", name)
+    }
+
+    /// Where cargo leaves the program `name` of the release profile.
+    pub(crate) fn release_program(&self, name: &str) -> PathBuf {
+        self.program_of("release", name)
+    }
+
+    fn program_of(&self, profile: &str, name: &str) -> PathBuf {
+        self.target_directory.join(profile).join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
     }
 }
 
