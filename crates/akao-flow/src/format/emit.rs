@@ -133,7 +133,7 @@ impl<'t> Emitter<'t> {
     /// An item. The first pair of a mapping stands on the dash's line; comments above that pair move above the dash.
     fn item(&mut self, entry: &'t Entry, role: Role, indent: usize) {
         let role = role.of_child(None);
-        let first = self.first_pair(entry, role);
+        let first = self.first_pair(entry, role, indent);
         if first.is_some()
             && let Some(text) = &entry.trailing
         {
@@ -162,10 +162,12 @@ impl<'t> Emitter<'t> {
     }
 
     /// The pair that follows the dash, when the item is a block mapping without an anchor.
-    fn first_pair(&self, entry: &Entry, role: Role) -> Option<&'t Entry> {
+    fn first_pair(&self, entry: &Entry, role: Role, indent: usize) -> Option<&'t Entry> {
         let node = &self.tree.nodes[entry.value];
         let Kind::Collection { mapping: true, .. } = node.kind else { return None };
-        if self.tree.anchors.contains_key(&node.anchor) || self.flow_text(entry.value, role, FLOW_WIDTH_MAX).is_some() {
+        // What stands behind `- ` in brackets must fit there, not only by itself.
+        let width = FLOW_WIDTH_MAX.saturating_sub(indent + 2);
+        if self.tree.anchors.contains_key(&node.anchor) || self.flow_text(entry.value, role, width).is_some() {
             return None;
         }
         self.sorted(entry.value, role).first().copied()

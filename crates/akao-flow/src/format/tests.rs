@@ -61,6 +61,11 @@ fn files_are_formatted_as_expected() {
             "type: A\n\nprops:\n  url: \"https://example.com/a/long/path/that/goes/on\"\n  headers: { accept: application/json }\n  outputKey: response\n",
         ),
         (
+            "an item that fits a line only without its dash",
+            "type: Sequence\nchildren:\n  - {id: a, type: A, props: {message: \"what is a little too long for this place is broken up now\"}}\n",
+            "type: Sequence\nchildren:\n  - id: a\n    type: A\n    props: { message: \"what is a little too long for this place is broken up now\" }\n",
+        ),
+        (
             "a comment behind a lone dash and a JSON file",
             "type: Sequence\nchildren:\n  - # why\n    # and how\n    type: A\n  -\n    type: B\n",
             "type: Sequence\nchildren:\n  # why\n  # and how\n  - type: A\n  - type: B\n",
