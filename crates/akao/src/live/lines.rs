@@ -39,7 +39,7 @@ impl Lines {
                     let took = format!(" {} {}", step.node_type, tree::duration(step.duration_ms().unwrap_or(0)));
                     line.push_str(&output.err(Style::Dim, &took));
                     if let Some(failure) = own {
-                        line.push_str(&format!("  {}", plain(&failure.error.message)));
+                        line.push_str(&format!("  {}", plain(&failure.error.message).replace('\n', " ")));
                     }
                     output.note(&line);
                 }

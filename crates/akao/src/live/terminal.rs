@@ -17,6 +17,9 @@ pub(crate) const REDRAW_EVERY: Duration = Duration::from_millis(100);
 /// What turns while something runs.
 const SPINNER: [&str; 8] = ["⣾", "⣽", "⣻", "⢿", "⡿", "⣟", "⣯", "⣷"];
 
+/// Lines of the tree that are left standing at the end, whatever the terminal's height: they may scroll.
+const LINES_LEFT_MAX: usize = 100;
+
 /// Height that is assumed when the terminal does not tell.
 const ROWS_DEFAULT: u16 = 24;
 
@@ -30,14 +33,23 @@ pub(crate) struct Drawing {
 impl Drawing {
     /// Draws the tree in place of the last drawing; what does not fit is counted.
     pub(crate) fn draw(&mut self, steps: &Steps, now_ms: i64, colored: bool) -> io::Result<()> {
-        self.turns += 1;
         let height = crossterm::terminal::size().map_or(ROWS_DEFAULT, |(_, rows)| rows).max(4) - 2;
+        self.draw_lines(steps, now_ms, colored, usize::from(height))
+    }
+
+    /// Draws the tree for the last time, in full where it is not very long.
+    pub(crate) fn leave(&mut self, steps: &Steps, now_ms: i64, colored: bool) -> io::Result<()> {
+        self.draw_lines(steps, now_ms, colored, LINES_LEFT_MAX)
+    }
+
+    fn draw_lines(&mut self, steps: &Steps, now_ms: i64, colored: bool, height: usize) -> io::Result<()> {
+        self.turns += 1;
         let mut lines = tree::lines(steps, SPINNER[self.turns % SPINNER.len()], now_ms, colored);
         let all = lines.len();
-        if all > usize::from(height) {
+        if all > height {
             lines.retain(|line| line.lively);
         }
-        let hidden_above = lines.len().saturating_sub(usize::from(height));
+        let hidden_above = lines.len().saturating_sub(height);
         let shown: Vec<String> = lines.drain(hidden_above..).map(|line| line.text).collect();
         let hidden = all - shown.len();
         let mut out = io::stderr().lock();

@@ -165,7 +165,10 @@ impl<'a> Screen<'a> {
 
     /// Leaves the last state of the tree standing.
     fn finish(&mut self) {
-        self.draw();
+        if let Some(drawing) = &mut self.drawing {
+            // As in `draw`.
+            let _ = drawing.leave(&self.steps, wiring::now_ms(), self.output.color_err);
+        }
         self.lines.finish(self.output);
     }
 }
