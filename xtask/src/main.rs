@@ -4,9 +4,11 @@
 
 mod bench;
 mod command;
+mod demo;
 mod examples;
 mod generate;
 mod markdown;
+mod picture;
 mod setup;
 mod suite;
 mod tidy;
@@ -30,12 +32,16 @@ struct Args {
 enum ChoreArgs {
     /// Install what the other chores need and is missing, saying so.
     Setup(setup::Args),
+    /// Show what Akao does, on this repository, and check that it does it.
+    Demo(demo::Args),
     /// Run every check and test; CI runs exactly this.
     Test(suite::Args),
     /// Measure the figures of docs/performance.md with their floors.
     Bench(bench::Args),
     /// Make the reference documents from the code.
     Generate(generate::Args),
+    /// Draw the pictures of the documents from what the demo prints.
+    Picture,
     /// Check what the compiler does not: layers, licences, forbidden calls, file headers, links.
     Tidy,
 }
@@ -59,9 +65,11 @@ fn run(args: Args) -> Chore {
     let workspace = Workspace::find()?;
     match args.chore {
         ChoreArgs::Setup(args) => setup::run(&workspace, &args),
+        ChoreArgs::Demo(args) => demo::run(&workspace, &args),
         ChoreArgs::Test(args) => suite::run(&workspace, &args),
         ChoreArgs::Bench(args) => bench::run(&workspace, &args),
         ChoreArgs::Generate(args) => generate::run(&workspace, &args),
+        ChoreArgs::Picture => picture::run(&workspace),
         ChoreArgs::Tidy => tidy::run(&workspace),
     }
 }

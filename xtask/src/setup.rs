@@ -46,6 +46,8 @@ struct Need {
     reason: &'static str,
     found_by: Probe,
     comes_from: Source,
+    /// Whether the program itself cannot be built without it; everything else is for checks and tests.
+    to_build: bool,
 }
 
 /// How a need is recognised.
@@ -106,48 +108,56 @@ const NEEDS: &[Need] = &[
         reason: "links every program; SQLite, zstd and the TLS library are compiled from C",
         found_by: Probe::Program("cc"),
         comes_from: Source::Debian("gcc"),
+        to_build: true,
     },
     Need {
         name: "C headers",
         reason: "SQLite, zstd and the TLS library include them",
         found_by: Probe::File("/usr/include/stdio.h"),
         comes_from: Source::Debian("libc6-dev"),
+        to_build: true,
     },
     Need {
         name: "rustfmt",
         reason: "`cargo xtask test` checks the formatting",
         found_by: Probe::Subcommand("fmt"),
         comes_from: Source::Component("rustfmt"),
+        to_build: false,
     },
     Need {
         name: "clippy",
         reason: "`cargo xtask test` runs the lints",
         found_by: Probe::Subcommand("clippy"),
         comes_from: Source::Component("clippy"),
+        to_build: false,
     },
     Need {
         name: "wasm32-unknown-unknown",
         reason: "`cargo xtask test` proves that the interpreter needs no operating system",
         found_by: Probe::Target("wasm32-unknown-unknown"),
         comes_from: Source::Target("wasm32-unknown-unknown"),
+        to_build: false,
     },
     Need {
         name: "PostgreSQL",
         reason: "the tests of SqlQuery start a real server of their own",
         found_by: Probe::File("/usr/lib/postgresql/15/bin/initdb"),
         comes_from: Source::Debian("postgresql"),
+        to_build: false,
     },
     Need {
         name: "python3-venv",
         reason: "keeps the Python packages of the tests in `.tools/`",
         found_by: Probe::PythonModule("ensurepip"),
         comes_from: Source::Debian("python3-venv"),
+        to_build: false,
     },
     Need {
         name: "py_trees",
         reason: "the behaviour-tree library that the interpreter is compared with",
         found_by: Probe::Python(&PY_TREES),
         comes_from: Source::Python(&PY_TREES),
+        to_build: false,
     },
 ];
 
@@ -163,9 +173,19 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Chore {
     install(workspace, &missing)
 }
 
-/// Installs what is missing and says nothing about what is there; the first step of the chores that build.
+/// Installs what is missing and says nothing about what is there; the first step of the chores that test.
 pub(crate) fn ensure(workspace: &Workspace) -> Chore {
-    let missing: Vec<&Need> = NEEDS.iter().filter(|need| !is_present(workspace, need)).collect();
+    ensure_some(workspace, |_| true)
+}
+
+/// As [`ensure`], for chores that only build the program.
+pub(crate) fn ensure_build(workspace: &Workspace) -> Chore {
+    ensure_some(workspace, |need| need.to_build)
+}
+
+fn ensure_some(workspace: &Workspace, wanted: fn(&Need) -> bool) -> Chore {
+    let missing = |need: &&Need| wanted(need) && !is_present(workspace, need);
+    let missing: Vec<&Need> = NEEDS.iter().filter(missing).collect();
     if missing.is_empty() { Ok(()) } else { install(workspace, &missing) }
 }
 
@@ -273,7 +293,8 @@ mod tests {
     #[test]
     fn what_is_missing_is_told_apart_from_what_is_there() {
         let workspace = Workspace::find().expect("the tests run inside the workspace");
-        let need = |found_by| Need { name: "n", reason: "r", found_by, comes_from: Source::Debian("p") };
+        let need =
+            |found_by| Need { name: "n", reason: "r", found_by, comes_from: Source::Debian("p"), to_build: true };
         let cases = [
             (need(Probe::Program("sh")), true),
             (need(Probe::Program("no-such-program")), false),

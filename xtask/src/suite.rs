@@ -126,7 +126,7 @@ mod tests {
     fn a_group_brings_what_its_steps_need() {
         let cases: &[(&[Group], bool, &[&str])] = &[
             (&[Group::Tidy], false, &["format", "tidy"]),
-            (&[Group::Examples], false, &["build", "examples"]),
+            (&[Group::Examples], false, &["build", "examples", "demo"]),
             (&[Group::Tidy, Group::Docs], false, &["format", "tidy", "build", "documents", "generated documents"]),
         ];
         for (groups, nightly, expected) in cases {

@@ -1,7 +1,7 @@
 //! The table of steps. A new check of the project is a new row here.
 
 use super::Group;
-use crate::{Chore, command, examples, generate, markdown, tidy, workspace::Workspace};
+use crate::{Chore, command, demo, examples, generate, markdown, tidy, workspace::Workspace};
 
 /// Crates that must build where there is no operating system.
 const PURE_CRATES: [&str; 2] = ["akao-contract", "akao-flow"];
@@ -107,6 +107,14 @@ pub(super) const STEPS: &[Step] = &[
         needs: &["build"],
         nightly_only: false,
         run: |workspace, _| examples::run_all(workspace),
+    },
+    Step {
+        name: "demo",
+        group: Group::Examples,
+        purpose: "what the demo claims holds: the survey, the kill, the continuation",
+        needs: &["build"],
+        nightly_only: false,
+        run: |workspace, _| demo::check(workspace),
     },
     Step {
         name: "cargo deny",
