@@ -3,12 +3,11 @@
 
 use crate::{
     BuiltIn, Run, all,
-    testing::{self, invocation, summary},
+    testing::{self, summary},
 };
-use akao_contract::{Effects, Outcome, OutcomeStatus, annotation};
+use akao_contract::{Effects, OutcomeStatus, annotation};
 use proptest::prelude::*;
-use serde_json::{Map, Value, json};
-use std::sync::Arc;
+use serde_json::{Value, json};
 
 #[test]
 fn every_declaration_is_complete() {
@@ -54,17 +53,6 @@ fn check_props(name: &str, schema: &Value) {
             check_props(&format!("{name}.{prop}"), items);
         }
     }
-}
-
-fn run_any(leaf: &BuiltIn, props: &Value, blackboard: &Value, halt: bool) -> Outcome {
-    let Run::Async(run) = leaf.run else { return testing::run(leaf, props, blackboard) };
-    let io = testing::io();
-    if halt {
-        io.cancel.cancel();
-    }
-    let step = run(invocation(leaf, props, blackboard), io, testing::ports(&Arc::default()));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(step)
 }
 
 /// Any JSON value of a few levels, with the words and shapes that nodes look for.

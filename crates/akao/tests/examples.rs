@@ -165,7 +165,7 @@ fn compare(end: &Summary, promised: &Value) -> Result<(), String> {
 }
 
 /// `cargo xtask test` runs the folders of `examples/` through the program; here the engine runs them, and each is in the
-/// usual form.
+/// usual form. An example that needs more arguments, such as another volume, is run by the program alone.
 #[test]
 fn the_example_folders_keep_their_promise() {
     let catalogue = Arc::new(Catalogue::from(node_types()));
@@ -176,6 +176,10 @@ fn the_example_folders_keep_their_promise() {
         let folder = entry.expect("an entry").path();
         let Ok(text) = std::fs::read_to_string(folder.join("workflow.yaml")) else { continue };
         assert_eq!(akao_flow::format_workflow(&text, &catalogue).as_ref(), Ok(&text), "{}", folder.display());
+        let promise = std::fs::read_to_string(folder.join("expect.json")).expect("what it promises");
+        if promise.contains("\"arguments\"") {
+            continue;
+        }
         if let Err(problem) = run_folder(&bench, &folder, &text, &catalogue) {
             panic!("{}: {problem}", folder.display());
         }
