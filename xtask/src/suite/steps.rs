@@ -8,6 +8,15 @@ const PURE_CRATES: [&str; 2] = ["akao-contract", "akao-flow"];
 /// Cases per property in the nightly suite; a usual run takes each test's own number.
 const PROPERTY_CASES_NIGHTLY: &str = "4096";
 
+/// Kills of the kill loop in the nightly suite; a usual run makes 300 as part of the tests.
+const KILLS_NIGHTLY: &str = "10000";
+/// Where the seeds of the nightly kill loop begin: elsewhere than those of a usual run.
+const KILL_SEED_NIGHTLY: &str = "100000";
+/// Seeds of one run of the simulator in the nightly suite, so that a failure is told before all have been tried.
+const SIMULATOR_SEEDS_AT_ONCE: u64 = 50_000;
+/// Runs of the simulator in the nightly suite: a million seeds. A usual run tries the first 10,000 as part of the tests.
+const SIMULATOR_RUNS_NIGHTLY: u64 = 20;
+
 /// One step of the suite.
 pub(super) struct Step {
     /// A short name, unique in the table.
@@ -77,6 +86,22 @@ pub(super) const STEPS: &[Step] = &[
         run: |workspace, _| Ok(workspace.cargo().args(["test", "--workspace", "--", "--ignored"]).run()?),
     },
     Step {
+        name: "kill loop",
+        group: Group::Rust,
+        purpose: "nothing is lost, doubled or stuck when the program is killed ten thousand times",
+        needs: &["build"],
+        nightly_only: true,
+        run: kill_loop,
+    },
+    Step {
+        name: "simulator",
+        group: Group::Rust,
+        purpose: "a million seeds of the simulated engine",
+        needs: &["build"],
+        nightly_only: true,
+        run: simulator,
+    },
+    Step {
         name: "rustdoc",
         group: Group::Docs,
         purpose: "the documentation of the code builds and its links lead somewhere",
@@ -140,6 +165,22 @@ fn tests(workspace: &Workspace, nightly: bool) -> Chore {
     let tests = workspace.cargo().args(["test", "--workspace"]);
     let tests = if nightly { tests.env("PROPTEST_CASES", PROPERTY_CASES_NIGHTLY) } else { tests };
     Ok(tests.run()?)
+}
+
+fn kill_loop(workspace: &Workspace, _: bool) -> Chore {
+    let kills = workspace.cargo().args(["test", "--package", "akao", "--test", "kill_loop"]);
+    Ok(kills.env("AKAO_KILLS", KILLS_NIGHTLY).env("AKAO_KILL_SEED", KILL_SEED_NIGHTLY).run()?)
+}
+
+/// The seeds follow those of a usual run. Optimised, the simulator is several times faster.
+fn simulator(workspace: &Workspace, _: bool) -> Chore {
+    for run in 1..=SIMULATOR_RUNS_NIGHTLY {
+        let first = (run * SIMULATOR_SEEDS_AT_ONCE).to_string();
+        let arguments = ["test", "--release", "--package", "akao-engine", "--test", "simulator"];
+        let seeds = workspace.cargo().args(arguments).env("AKAO_SIMULATOR_SEED", &first);
+        seeds.env("AKAO_SIMULATOR_SEEDS", &SIMULATOR_SEEDS_AT_ONCE.to_string()).run()?;
+    }
+    Ok(())
 }
 
 fn rustdoc(workspace: &Workspace, _: bool) -> Chore {
