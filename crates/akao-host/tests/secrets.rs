@@ -55,6 +55,11 @@ fn every_spelling_of_a_value_is_covered() {
         ("url?x=p%22%C3%A4%20ss%2Fw%3Frd&y", "url?x=***&y"),
         ("form x=p%22%C3%A4+ss%2Fw%3Frd", "form x=***"),
         ("Basic cCLDpCBzcy93P3Jk", "Basic ***"),
+        ("as a URL leaves it x=p%22%C3%A4%20ss/w?rd&y", "as a URL leaves it x=***&y"),
+        ("lower case p%22%c3%a4%20ss%2fw%3frd, 100 % and %zz stay", "lower case ***, 100 % and %zz stay"),
+        // user:VALUE and me:VALUE!
+        ("Basic dXNlcjpwIsOkIHNzL3c/cmQ=", "Basic dXNlcjp***Q="),
+        ("Basic bWU6cCLDpCBzcy93P3JkIQ==", "Basic bWU6***IQ=="),
         ("abc is too short to be masked", "abc is too short to be masked"),
     ] {
         assert_eq!(mask.text(text), masked, "{text}");

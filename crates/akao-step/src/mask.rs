@@ -1,8 +1,8 @@
 //! Replaces the values of secrets by `***` in whatever is shown or stored.
 //!
 //! A mask knows the values that were handed out, and finds each as it is, as it stands inside JSON text, percent-encoded
-//! and as Base64 of the whole value. It cannot find a value that a step cut up or computed with; it is a safety net, not
-//! a wall.
+//! in whole or in part, and as Base64, also of a longer text around the value. It cannot find a value that a step cut up
+//! or computed with; it is a safety net, not a wall.
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::{Engine, engine::general_purpose};
@@ -19,18 +19,6 @@ pub const MASKED_BYTES_MIN: usize = 4;
 /// Deeper levels are dropped whole, so that masking needs a bounded stack.
 const DEPTH_MAX: usize = 256;
 
-/// What `encodeURIComponent` leaves as it is.
-const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'!')
-    .remove(b'~')
-    .remove(b'*')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')');
-
 /// What RFC 3986 calls unreserved.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
@@ -38,23 +26,19 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove
 #[derive(Clone, Default)]
 pub struct SecretMask {
     search: Option<AhoCorasick>,
+    /// Finds the values themselves, in text whose percent-encoding was taken back.
+    decoded: Option<AhoCorasick>,
 }
 
 impl SecretMask {
     /// A mask over the given values.
     pub fn new<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut spellings = BTreeSet::new();
-        for value in values {
-            if value.len() >= MASKED_BYTES_MIN {
-                spellings.extend(spellings_of(value));
-            }
-        }
-        if spellings.is_empty() {
+        let values: BTreeSet<&str> = values.into_iter().filter(|value| value.len() >= MASKED_BYTES_MIN).collect();
+        if values.is_empty() {
             return Self::default();
         }
-        // The build fails only beyond the automaton's size limits (2^31 states), far above what secrets can hold.
-        let search = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&spellings).ok();
-        Self { search }
+        let spellings: BTreeSet<String> = values.iter().flat_map(|value| spellings_of(value)).collect();
+        Self { search: automaton(&spellings), decoded: automaton(&values) }
     }
 
     /// Whether there is nothing to mask.
@@ -65,15 +49,36 @@ impl SecretMask {
     /// The text with every value covered; the same text when there is none in it.
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let Some(search) = &self.search else { return Cow::Borrowed(text) };
-        if !search.is_match(text) {
-            return Cow::Borrowed(text);
+        let text = self.encoded(text);
+        if !search.is_match(text.as_ref()) {
+            return text;
         }
         let mut masked = String::with_capacity(text.len());
-        search.replace_all_with(text, &mut masked, |_, _, out| {
+        search.replace_all_with(&text, &mut masked, |_, _, out| {
             out.push_str(MASK);
             true
         });
         Cow::Owned(masked)
+    }
+
+    /// The text with every value covered of which some bytes are percent-encoded, whichever and in whatever case.
+    fn encoded<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let Some(search) = self.decoded.as_ref().filter(|_| text.contains('%')) else { return Cow::Borrowed(text) };
+        let (bytes, starts) = percent_decoded(text);
+        let mut masked = String::new();
+        let mut copied = 0;
+        for found in search.find_iter(&bytes) {
+            let (start, end) = (starts[found.start()], starts[found.end()]);
+            // Both are ASCII or the start of a character, because the value is text and so are its ends.
+            let Some(before) = text.get(copied..start) else { continue };
+            masked.push_str(before);
+            masked.push_str(MASK);
+            copied = end;
+        }
+        match text.get(copied..) {
+            Some(rest) if copied > 0 => Cow::Owned(masked + rest),
+            _ => Cow::Borrowed(text),
+        }
     }
 
     /// Covers every value in the strings and keys of a JSON value. A number that spells a secret becomes the mask too.
@@ -118,18 +123,57 @@ impl SecretMask {
     }
 }
 
+/// A search for the longest of several texts.
+fn automaton<T: AsRef<[u8]>>(texts: &BTreeSet<T>) -> Option<AhoCorasick> {
+    // The build fails only beyond the automaton's size limits (2^31 states), far above what secrets can hold.
+    AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(texts).ok()
+}
+
+/// The bytes that a percent-encoded text stands for, and where each begins in the text; the text's end comes last.
+fn percent_decoded(text: &str) -> (Vec<u8>, Vec<usize>) {
+    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
+    let bytes = text.as_bytes();
+    let (mut decoded, mut starts) = (Vec::with_capacity(bytes.len()), Vec::with_capacity(bytes.len() + 1));
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        starts.push(at);
+        let pair = (*byte == b'%').then(|| digit(bytes.get(at + 1)).zip(digit(bytes.get(at + 2)))).flatten();
+        match pair.and_then(|(high, low)| u8::try_from(high * 16 + low).ok()) {
+            Some(value) => {
+                decoded.push(value);
+                at += 3;
+            }
+            None => {
+                decoded.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    starts.push(bytes.len());
+    (decoded, starts)
+}
+
 /// A secret as it may appear. One Base64 spelling without padding also covers the padded one's significant part.
 fn spellings_of(value: &str) -> Vec<String> {
     let json = Value::String(value.to_owned()).to_string();
-    vec![
-        value.to_owned(),
-        json[1..json.len() - 1].to_owned(),
-        utf8_percent_encode(value, COMPONENT).to_string(),
-        utf8_percent_encode(value, UNRESERVED).to_string(),
-        utf8_percent_encode(value, UNRESERVED).to_string().replace("%20", "+"),
-        general_purpose::STANDARD.encode(value),
-        general_purpose::STANDARD_NO_PAD.encode(value),
-        general_purpose::URL_SAFE.encode(value),
-        general_purpose::URL_SAFE_NO_PAD.encode(value),
-    ]
+    let form = utf8_percent_encode(value, UNRESERVED).to_string().replace("%20", "+");
+    let mut spellings = vec![value.to_owned(), json[1..json.len() - 1].to_owned(), form.to_lowercase(), form];
+    for engine in [general_purpose::STANDARD, general_purpose::URL_SAFE] {
+        spellings.push(engine.encode(value));
+        spellings.extend(base64_within(value, &engine));
+    }
+    spellings
+}
+
+/// What stands of a value in the Base64 of a longer text, such as `user:value`: the digits that come from the value alone,
+/// for each of the three places at which it can begin.
+fn base64_within(value: &str, engine: &impl Engine) -> Vec<String> {
+    let digits = |before: usize| {
+        let mut text = vec![0; before];
+        text.extend_from_slice(value.as_bytes());
+        let whole = text.len() * 8 / 6;
+        let encoded = engine.encode(&text);
+        encoded.get((before * 8).div_ceil(6)..whole).map(str::to_owned)
+    };
+    (0..3).filter_map(digits).filter(|digits| digits.len() >= MASKED_BYTES_MIN).collect()
 }
