@@ -373,10 +373,13 @@ impl Shell {
         }
         self.core.committed();
         self.core.run_durable(self.journal.read());
-        // Answers first: a caller that waits for an end is known before the end is told.
+        // Answers first: a caller that waits for an end is known before the end is told. Ends last: followers have
+        // everything by then.
         let (answers, others): (Vec<_>, Vec<_>) =
             effects.into_iter().partition(|effect| matches!(effect, Effect::Answer(..)));
-        for effect in answers.into_iter().chain(others) {
+        let (ends, others): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|effect| matches!(effect, Effect::Ended(..)));
+        for effect in answers.into_iter().chain(others).chain(ends) {
             self.let_go(effect);
         }
         Ok(())
@@ -406,6 +409,10 @@ impl Shell {
             Effect::Ended(execution, finish) => {
                 for caller in self.waiting.remove(&execution).into_iter().flatten() {
                     let _ = caller.send(Ok((execution, finish.clone())));
+                }
+                // One that is cancelled in the queue has no event that could tell its followers; their feed ends instead.
+                if self.followers.remove(&execution).is_some() {
+                    self.core.handle(self.journal.read(), now_ms(), Input::Unfollow(execution));
                 }
             }
         }

@@ -174,6 +174,27 @@ fn a_detached_execution_goes_on_in_the_background() {
 }
 
 #[test]
+fn who_waits_in_the_queue_is_told_that_it_was_cancelled() {
+    let story = Story::new();
+    let alone = format!("{WAITS}settings: {{ concurrency: {{ limit: 1 }} }}\n");
+    fs::write(story.path().join("alone.yaml"), alone).expect("a file");
+    let (_, first) = story.json(&["run", "alone.yaml", "--detach", "--json"]);
+    let first = first["execution"].as_str().expect("an id").to_owned();
+    let (_, second) = story.json(&["run", "alone.yaml", "--detach", "--json", "--idempotency-key", "second"]);
+    assert_eq!((&second["status"], &second["position"]), (&"queued".into(), &1.into()));
+    let second = second["execution"].as_str().expect("an id").to_owned();
+    // The same key: this one waits for the end of the execution that is queued.
+    let ended = std::thread::scope(|scope| {
+        let follower = scope.spawn(|| story.json(&["run", "alone.yaml", "--json", "--idempotency-key", "second"]));
+        assert_eq!(story.akao(&["executions", "cancel", &second]).code, 0);
+        follower.join().expect("it ends")
+    });
+    assert_eq!((ended.0, &ended.1["status"], &ended.1["execution"]), (3, &"cancelled".into(), &second.into()));
+    assert_eq!(story.akao(&["executions", "signal", &first, "go"]).code, 0);
+    story.wait_for(&first, "success");
+}
+
+#[test]
 fn an_export_is_replayed_and_taken_in_elsewhere() {
     let (here, there) = (Story::new(), Story::new());
     let (_, document) = here.json(&["run", "hello.yaml", "--json"]);

@@ -60,6 +60,16 @@ impl Follower {
         self.machine().is_some_and(|machine| machine.status().is_final())
     }
 
+    /// Whether it has ended without an event that says so: cancelled in the queue, quarantined or pruned. What the journal
+    /// holds has been read then.
+    fn has_ended_unseen(&mut self) -> Result<bool, Failure> {
+        let over = self.reader.execution(self.execution)?.is_none_or(|row| row.status.is_final());
+        if over {
+            self.catch_up()?;
+        }
+        Ok(over && self.ready.is_empty())
+    }
+
     /// Reads what the journal holds beyond what was read.
     pub(crate) fn catch_up(&mut self) -> Result<(), Failure> {
         for frame in self.reader.frames(self.execution, self.replica.next_seq())? {
@@ -84,8 +94,11 @@ impl Follower {
                 self.feeds_without_news = 0;
                 return Ok(Some(Update::Told(told)));
             }
-            if self.has_ended() {
+            if self.has_ended() || (self.feed.is_none() && self.has_ended_unseen()?) {
                 return Ok(None);
+            }
+            if !self.ready.is_empty() {
+                continue;
             }
             let Some(feed) = &mut self.feed else {
                 self.feeds_without_news += 1;
@@ -94,6 +107,10 @@ impl Follower {
                 }
                 self.feed = Some(executions.follow(self.execution).await?);
                 self.catch_up()?;
+                // It may have ended before its feed began, and such a feed brings nothing.
+                if !self.has_ended() && self.has_ended_unseen()? {
+                    return Ok(None);
+                }
                 continue;
             };
             match feed.next().await {
