@@ -24,6 +24,13 @@ use std::{
 /// The write-ahead log is copied into the main file beyond this many pages (16 MB).
 const CHECKPOINT_PAGES: i32 = 4000;
 
+/// It is also copied after this many commits, so that a slow writer comes round soon: a log that is written over from its
+/// beginning keeps its size, and a sync that need not record a new size is the cheapest there is.
+const CHECKPOINT_COMMITS: u32 = 256;
+
+/// A log of at most this many pages (2 MB) keeps its place on the disk while there is nothing to do.
+const IDLE_LOG_PAGES: i32 = 512;
+
 /// Executions whose integer key is remembered; beyond it the memory starts afresh.
 const KNOWN_EXECUTIONS_MAX: usize = 262_144;
 
@@ -55,6 +62,10 @@ pub struct Journal {
     tenants: BTreeMap<Tenant, i64>,
     /// Pages in the write-ahead log that are not in the main file.
     wal_pages: i32,
+    /// Pages that the log's file may have room for.
+    wal_room: i32,
+    /// Commits since the log was last moved.
+    commits: u32,
     poison: Option<CommitError>,
     _lock: Lock,
 }
@@ -129,6 +140,8 @@ impl Journal {
             known: BTreeMap::new(),
             tenants,
             wal_pages,
+            wal_room: wal_pages,
+            commits: 0,
             poison: None,
             _lock: lock,
         })
@@ -145,7 +158,9 @@ impl Journal {
         match self.transact(&batch.writes) {
             Ok(()) => {
                 self.wal_pages = WAL_PAGES.take().unwrap_or(self.wal_pages);
-                if self.wal_pages > CHECKPOINT_PAGES {
+                self.wal_room = self.wal_room.max(self.wal_pages);
+                self.commits += 1;
+                if self.wal_pages > CHECKPOINT_PAGES || self.commits >= CHECKPOINT_COMMITS {
                     // The batch is durable whatever becomes of this; a failure is met by the next commit.
                     let _ = self.checkpoint("PASSIVE");
                 }
@@ -155,13 +170,18 @@ impl Journal {
         }
     }
 
-    /// To be called when there is nothing to commit: moves the write-ahead log into the main file and empties it,
-    /// unless a reader is using it.
+    /// To be called when there is nothing to commit: moves the write-ahead log into the main file, and gives the room of a
+    /// large one back, unless a reader is using it.
     pub fn idle(&mut self) -> Result<(), CommitError> {
         if let Some(first) = &self.poison {
             return Err(first.clone());
         }
-        if self.wal_pages == 0 { Ok(()) } else { self.checkpoint("TRUNCATE") }
+        let large = self.wal_room > IDLE_LOG_PAGES;
+        match (large, self.wal_pages) {
+            (true, _) => self.checkpoint("TRUNCATE"),
+            (false, 0) => Ok(()),
+            (false, _) => self.checkpoint("PASSIVE"),
+        }
     }
 
     /// Removes the oldest executions that ended before `ended_before_ms`, at most 64 in one transaction, and returns how
@@ -244,6 +264,10 @@ impl Journal {
         match pages {
             Ok(left) => {
                 self.wal_pages = left;
+                self.commits = 0;
+                if mode == "TRUNCATE" && left == 0 {
+                    self.wal_room = 0;
+                }
                 Ok(())
             }
             Err(error) => Err(self.fail(Fault::Sqlite(error))),

