@@ -14,10 +14,14 @@ use crate::read::path::Path;
 use crate::read::{self, Parsed, Positions};
 use crate::{Catalogue, Definition, NodeDef, Position, Problem, ProblemCode};
 use akao_contract::{Category, NodeType, annotation};
+use akao_expression::Reference;
 use names::NameProblem;
 use props::PropProblemKind;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 /// Every problem of a definition that was read, in the order of the text. It can run when no problem is an error.
 pub fn validate(parsed: &Parsed, catalogue: &Catalogue) -> Vec<Problem> {
@@ -49,9 +53,13 @@ struct Checker<'a> {
     positions: &'a Positions,
     catalogue: &'a Catalogue,
     /// Ids by tree; the root tree has no name.
-    ids: BTreeMap<Option<&'a str>, Ids<'a>>,
+    ids: Rc<BTreeMap<Option<&'a str>, Ids<'a>>>,
     /// Blackboard keys that some node writes.
     written: BTreeSet<&'a str>,
+    /// What the templates that were compiled refer to, by their text: workflows repeat them.
+    compiled: BTreeMap<String, Rc<[Reference]>>,
+    /// The same for conditions.
+    conditions: BTreeMap<String, Rc<[Reference]>>,
     problems: Vec<Problem>,
 }
 
@@ -59,6 +67,8 @@ struct Checker<'a> {
 #[derive(Clone, Copy)]
 struct Surroundings<'s> {
     ids: &'s Ids<'s>,
+    /// The tree's root and where it stands.
+    tree: (&'s NodeDef, &'s Path<'s>),
     /// Whether the tree is `root:`, not one of `trees:`.
     is_root: bool,
     /// The parent's canonical type.
@@ -69,54 +79,61 @@ struct Surroundings<'s> {
 
 impl<'a> Checker<'a> {
     fn new(parsed: &'a Parsed, catalogue: &'a Catalogue) -> Self {
+        let mut ids = BTreeMap::new();
         let mut checker = Self {
             definition: &parsed.definition,
             positions: &parsed.positions,
             catalogue,
-            ids: BTreeMap::new(),
+            ids: Rc::default(),
             written: BTreeSet::new(),
+            compiled: BTreeMap::new(),
+            conditions: BTreeMap::new(),
             problems: Vec::new(),
         };
-        checker.collect(None, &parsed.definition.root);
+        checker.collect(ids.entry(None).or_default(), &parsed.definition.root);
         for (name, tree) in &parsed.definition.trees {
-            checker.collect(Some(name), tree);
+            checker.collect(ids.entry(Some(name.as_str())).or_default(), tree);
         }
+        checker.ids = Rc::new(ids);
         checker
     }
 
     /// Gathers the ids and the blackboard keys of a tree before anything is checked against them.
-    fn collect(&mut self, tree: Option<&'a str>, node: &'a NodeDef) {
-        let ids = self.ids.entry(tree).or_default();
+    fn collect(&mut self, ids: &mut Ids<'a>, node: &'a NodeDef) {
         if let Some(id) = &node.id {
             ids.entry(id).or_insert(node);
         }
-        for key in ["outputKey", "key", "itemKey", "indexKey", "counterKey"] {
-            if let Some(Value::String(text)) = node.props.get(key) {
+        for (key, value) in &node.props {
+            if let Value::String(text) = value
+                && matches!(key.as_str(), "outputKey" | "key" | "itemKey" | "indexKey" | "counterKey")
+            {
                 self.written.insert(text);
             }
         }
         for child in &node.children {
-            self.collect(tree, child);
+            self.collect(ids, child);
         }
     }
 
     fn workflow(&mut self) {
         let (definition, at) = (self.definition, Path::DOCUMENT);
-        let ids = std::mem::take(&mut self.ids);
-        self.ids = ids.clone();
+        let ids = Rc::clone(&self.ids);
         let none = Ids::new();
+        let root_path = at.key("root");
         let root = Surroundings {
             ids: ids.get(&None).unwrap_or(&none),
+            tree: (&definition.root, &root_path),
             is_root: true,
             parent: None,
             in_for_each: false,
             in_loop: false,
         };
-        let mut seen = BTreeMap::new();
-        self.node(&definition.root, &at.key("root"), &root, &mut seen);
+        self.node(&definition.root, &root_path, &root);
+        let trees = at.key("trees");
         for (name, tree) in &definition.trees {
-            let around = Surroundings { ids: ids.get(&Some(name)).unwrap_or(&none), is_root: false, ..root };
-            self.node(tree, &at.key("trees").key(name), &around, &mut BTreeMap::new());
+            let (path, ids) = (trees.key(name), ids.get(&Some(name.as_str())).unwrap_or(&none));
+            let around = Surroundings { ids, tree: (tree, &path), is_root: false, ..root };
+            self.node(tree, &path, &around);
         }
         self.outputs(&root);
         self.settings(&root);
@@ -147,16 +164,10 @@ impl<'a> Checker<'a> {
     }
 
     /// Checks a node and what is below it. Recursion is bounded by the depth that the YAML budget allows.
-    fn node(
-        &mut self,
-        node: &'a NodeDef,
-        path: &Path<'_>,
-        around: &Surroundings<'_>,
-        seen: &mut BTreeMap<&'a str, Position>,
-    ) {
+    fn node(&mut self, node: &'a NodeDef, path: &Path<'_>, around: &Surroundings<'_>) {
         let catalogue = self.catalogue;
         let node_type = catalogue.get(&node.node_type);
-        self.id(node, path, seen);
+        self.id(node, path, around);
         self.placement(node, path, around);
         if let Some(condition) = &node.condition {
             self.condition(condition, &path.key("if"), around);
@@ -177,25 +188,41 @@ impl<'a> Checker<'a> {
         };
         let children = path.key("children");
         for (at, child) in node.children.iter().enumerate() {
-            self.node(child, &children.index(at), &below, seen);
+            self.node(child, &children.index(at), &below);
         }
     }
 
-    fn id(&mut self, node: &'a NodeDef, path: &Path<'_>, seen: &mut BTreeMap<&'a str, Position>) {
+    fn id(&mut self, node: &NodeDef, path: &Path<'_>, around: &Surroundings<'_>) {
         let Some(id) = node.id.as_deref() else { return };
         let path = path.key("id");
-        let position = self.positions.nearest(&path).value;
-        self.name(id, "node id", position, &path);
-        if let Some(first) = seen.get(id) {
-            let message = format!("the id `{}` is already given at line {}", crate::suggest::shown(id), first.line);
-            let suggestion = Some("Ids are unique within a tree; choose another.".to_owned());
-            self.problem_at(ProblemCode::DuplicateId, position, &path, message, suggestion);
-            return;
-        }
-        seen.insert(id, position);
+        self.name(id, "node id", &path);
+        let Some(first) = around.ids.get(id).copied().filter(|first| !std::ptr::eq(*first, node)) else { return };
+        let (tree, tree_path) = around.tree;
+        let line = self.position_of_id(first, tree, tree_path).map_or(0, |position| position.line);
+        let message = format!("the id `{}` is already given at line {line}", crate::suggest::shown(id));
+        let suggestion = Some("Ids are unique within a tree; choose another.".to_owned());
+        self.problem(ProblemCode::DuplicateId, &path, message, suggestion);
     }
 
-    fn name(&mut self, name: &str, what: &str, position: Position, path: &Path<'_>) {
+    /// Where the id of `wanted` is written, which is `node` or below it.
+    fn position_of_id(&self, wanted: &NodeDef, node: &NodeDef, path: &Path<'_>) -> Option<Position> {
+        if std::ptr::eq(wanted, node) {
+            return Some(self.positions.nearest(&path.key("id")).value);
+        }
+        let children = path.key("children");
+        let mut below = node.children.iter().enumerate();
+        below.find_map(|(at, child)| self.position_of_id(wanted, child, &children.index(at)))
+    }
+
+    /// Checks a name that stands as a value.
+    fn name(&mut self, name: &str, what: &str, path: &Path<'_>) {
+        if names::check(name, what).is_err() {
+            self.name_at(name, what, self.positions.nearest(path).value, path);
+        }
+    }
+
+    /// Checks a name that stands at a position.
+    fn name_at(&mut self, name: &str, what: &str, position: Position, path: &Path<'_>) {
         match names::check(name, what) {
             Ok(()) => {}
             Err(NameProblem::Malformed { message, suggestion }) => {
@@ -264,7 +291,7 @@ impl<'a> Checker<'a> {
 
     fn props(&mut self, node: &NodeDef, node_type: &NodeType, path: &Path<'_>) {
         let props_path = path.key("props");
-        if self.is_unreadable(&props_path) {
+        if node.props.is_empty() && self.is_unreadable(&props_path) {
             return;
         }
         for problem in without_consequences(props::check_props(&node_type.props, &node.props)) {
@@ -313,15 +340,14 @@ impl<'a> Checker<'a> {
     fn written_keys(&mut self, node: &NodeDef, node_type: &NodeType, props_path: &Path<'_>) {
         let Some(properties) = node_type.props.get("properties").and_then(Value::as_object) else { return };
         for (name, property) in properties {
-            if property.get(annotation::WRITES) != Some(&Value::Bool(true)) {
+            if !props::says(Some(property), annotation::WRITES) {
                 continue;
             }
             if let Some(Value::String(key)) = node.props.get(name)
                 && !props::has_template(key)
             {
                 let path = props_path.key(name);
-                let position = self.positions.nearest(&path).value;
-                self.name(key, "blackboard key", position, &path);
+                self.name(key, "blackboard key", &path);
             }
         }
     }
@@ -337,9 +363,8 @@ impl<'a> Checker<'a> {
         let properties = node_type.and_then(|node_type| node_type.props.get("properties")).and_then(Value::as_object);
         let name = node_type.map(|node_type| node_type.name.as_str());
         for (key, value) in &node.props {
-            let property = properties.and_then(|properties| properties.get(key));
-            let says =
-                |annotation: &str| property.and_then(|property| property.get(annotation)) == Some(&Value::Bool(true));
+            let property = properties.and_then(|properties| props::find(properties, key));
+            let says = |annotation: &str| props::says(property, annotation);
             match (name, key.as_str()) {
                 _ if says(annotation::LITERAL) => {}
                 _ if says(CONDITION) => self.condition(value, &path.key(key), around),

@@ -4,9 +4,15 @@
 //! props are checked again by the same rules. The part of JSON Schema that node types use is checked here, in words for
 //! people; a keyword that is not listed in `docs/problems.md` is ignored.
 
+mod keywords;
+
+pub(super) use keywords::{find, says};
+
 use crate::suggest::{self, shown};
 use akao_contract::{BareNumber, annotation, format_duration_ms, parse_duration_ms};
+use keywords::Keywords;
 use serde_json::{Map, Value};
+use std::fmt::{self, Write as _};
 
 /// What is wrong with one prop.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +42,7 @@ pub enum PropProblemKind {
 pub fn check_props(schema: &Value, props: &Map<String, Value>) -> Vec<PropProblem> {
     let mut checker = Checker::default();
     if let Some(schema) = schema.as_object() {
-        checker.object(schema, props, "the props");
+        checker.object(&Keywords::of(schema), props, Place::Props);
     }
     checker.problems
 }
@@ -44,7 +50,7 @@ pub fn check_props(schema: &Value, props: &Map<String, Value>) -> Vec<PropProble
 /// Checks one value, called `name` in messages, against a schema.
 pub(crate) fn check_value(schema: &Value, value: &Value, name: &str) -> Vec<PropProblem> {
     let mut checker = Checker::default();
-    checker.value(schema, value, name);
+    checker.value(schema, value, Name::Key(name));
     checker.problems
 }
 
@@ -64,7 +70,40 @@ pub fn with_defaults(schema: &Value, props: &mut Map<String, Value>) {
 
 /// Whether a text holds an expression, so that its value is not known yet.
 pub(crate) fn has_template(text: &str) -> bool {
-    text.contains("${") || text.contains("{{")
+    text.contains('{') && (text.contains("${") || text.contains("{{"))
+}
+
+/// What a value is called in messages, such as `conditions[0]`. It is written out only when there is something to say.
+#[derive(Clone, Copy)]
+enum Name<'n> {
+    Key(&'n str),
+    Item(&'n Name<'n>, usize),
+}
+
+impl Name<'_> {
+    /// The key, without the places in lists.
+    fn last(&self) -> &str {
+        match self {
+            Self::Key(key) => key,
+            Self::Item(list, _) => list.last(),
+        }
+    }
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => f.write_str(key),
+            Self::Item(list, at) => write!(f, "{list}[{at}]"),
+        }
+    }
+}
+
+/// Where a mapping stands.
+#[derive(Clone, Copy)]
+enum Place<'p> {
+    Props,
+    Value(Name<'p>),
 }
 
 /// Nested alternatives are tried no deeper than this.
@@ -86,35 +125,52 @@ impl Checker {
         self.problem(PropProblemKind::Invalid, message, suggestion);
     }
 
-    /// Runs `check` with a step appended to the pointer.
-    fn below(&mut self, step: &str, check: impl FnOnce(&mut Self)) {
-        if self.depth >= DEPTH_MAX {
-            return;
-        }
+    /// Runs `check` with a key appended to the pointer.
+    fn below(&mut self, key: &str, check: impl FnOnce(&mut Self)) {
         let length = self.pointer.len();
         self.pointer.push('/');
-        self.pointer.push_str(&step.replace('~', "~0").replace('/', "~1"));
+        match key.contains(['~', '/']) {
+            true => self.pointer.push_str(&key.replace('~', "~0").replace('/', "~1")),
+            false => self.pointer.push_str(key),
+        }
+        self.deeper(length, check);
+    }
+
+    /// Runs `check` with a place in a list appended to the pointer.
+    fn below_item(&mut self, at: usize, check: impl FnOnce(&mut Self)) {
+        let length = self.pointer.len();
+        // Writing to a `String` does not fail.
+        let _ = write!(self.pointer, "/{at}");
+        self.deeper(length, check);
+    }
+
+    /// Runs `check` unless it is too deep, and takes the pointer back to `length`.
+    fn deeper(&mut self, length: usize, check: impl FnOnce(&mut Self)) {
+        if self.depth >= DEPTH_MAX {
+            self.pointer.truncate(length);
+            return;
+        }
         self.depth += 1;
         check(self);
         self.depth -= 1;
         self.pointer.truncate(length);
     }
 
-    fn value(&mut self, schema: &Value, value: &Value, name: &str) {
-        let Some(schema) = schema.as_object() else {
+    fn value(&mut self, schema: &Value, value: &Value, name: Name<'_>) {
+        let Some(schema) = schema.as_object().map(Keywords::of) else {
             if schema == &Value::Bool(false) {
                 self.invalid(format!("`{name}` is not allowed here"), Some("Remove it.".to_owned()));
             }
             return;
         };
-        let literal = schema.get(annotation::LITERAL) == Some(&Value::Bool(true));
         if let Value::String(text) = value
-            && !literal
+            && !schema.literal
             && has_template(text)
         {
             return;
         }
-        if let Some(unit) = schema.get(annotation::DURATION).and_then(Value::as_str) {
+        let schema = &schema;
+        if let Some(unit) = schema.duration {
             return self.duration(schema, unit, value, name);
         }
         if !self.kind(schema, value, name) {
@@ -129,15 +185,20 @@ impl Checker {
             }
             Value::String(text) => self.text(schema, text, name),
             Value::Array(items) => self.list(schema, items, name),
-            Value::Object(map) => self.object(schema, map, &format!("`{name}`")),
+            Value::Object(map) => self.object(schema, map, Place::Value(name)),
             Value::Null | Value::Bool(_) => {}
         }
         self.alternatives(schema, value, name);
     }
 
     /// Whether the value has one of the schema's types; a problem where it has not.
-    fn kind(&mut self, schema: &Map<String, Value>, value: &Value, name: &str) -> bool {
-        let types: Vec<&str> = match schema.get("type") {
+    fn kind(&mut self, schema: &Keywords<'_>, value: &Value, name: Name<'_>) -> bool {
+        if let Some(Value::String(kind)) = schema.kind
+            && is_of_type(value, kind)
+        {
+            return true;
+        }
+        let types: Vec<&str> = match schema.kind {
             Some(Value::String(kind)) => vec![kind],
             Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect(),
             _ => return true,
@@ -152,14 +213,14 @@ impl Checker {
         false
     }
 
-    fn choice(&mut self, schema: &Map<String, Value>, value: &Value, name: &str) {
-        if let Some(constant) = schema.get("const")
+    fn choice(&mut self, schema: &Keywords<'_>, value: &Value, name: Name<'_>) {
+        if let Some(constant) = schema.constant
             && constant != value
         {
-            let suggestion = Some(format!("Write `{}: {constant}`.", last(name)));
+            let suggestion = Some(format!("Write `{}: {constant}`.", name.last()));
             self.invalid(format!("`{name}` must be {constant}, not {}", value_name(value)), suggestion);
         }
-        let Some(choices) = schema.get("enum").and_then(Value::as_array) else { return };
+        let Some(choices) = schema.choices else { return };
         if choices.contains(value) {
             return;
         }
@@ -176,21 +237,21 @@ impl Checker {
 
     fn range(
         &mut self,
-        schema: &Map<String, Value>,
+        schema: &Keywords<'_>,
         number: f64,
         shown: &str,
-        name: &str,
+        name: Name<'_>,
         write: &dyn Fn(&Value) -> String,
     ) {
-        type Bound = (&'static str, &'static str, fn(f64, f64) -> bool);
+        type Bound = (&'static str, fn(f64, f64) -> bool);
         const BOUNDS: [Bound; 4] = [
-            ("minimum", "at least", |number, bound| number >= bound),
-            ("maximum", "at most", |number, bound| number <= bound),
-            ("exclusiveMinimum", "more than", |number, bound| number > bound),
-            ("exclusiveMaximum", "less than", |number, bound| number < bound),
+            ("at least", |number, bound| number >= bound),
+            ("at most", |number, bound| number <= bound),
+            ("more than", |number, bound| number > bound),
+            ("less than", |number, bound| number < bound),
         ];
-        for (keyword, words, holds) in BOUNDS {
-            let Some(bound) = schema.get(keyword) else { continue };
+        for ((words, holds), bound) in BOUNDS.into_iter().zip(schema.bounds) {
+            let Some(bound) = bound else { continue };
             if bound.as_f64().is_some_and(|limit| !holds(number, limit)) {
                 let bound = write(bound);
                 let suggestion = Some(format!("Choose a value of {words} {bound}."));
@@ -199,24 +260,24 @@ impl Checker {
         }
     }
 
-    fn text(&mut self, schema: &Map<String, Value>, text: &str, name: &str) {
+    fn text(&mut self, schema: &Keywords<'_>, text: &str, name: Name<'_>) {
         let length = || text.chars().count() as u64;
-        if let Some(least) = bound(schema, "minLength")
+        if let Some(least) = schema.min_length
             && length() < least
         {
             let message = match text {
                 "" => format!("`{name}` is empty"),
                 _ => format!("`{name}` must have at least {least} characters, not {}", length()),
             };
-            self.invalid(message, Some(format!("Write something into `{}`.", last(name))));
+            self.invalid(message, Some(format!("Write something into `{}`.", name.last())));
         }
-        if let Some(most) = bound(schema, "maxLength")
+        if let Some(most) = schema.max_length
             && length() > most
         {
             let message = format!("`{name}` must have at most {most} characters, not {}", length());
             self.invalid(message, Some("Shorten it.".to_owned()));
         }
-        if let Some(pattern) = schema.get("pattern").and_then(Value::as_str)
+        if let Some(pattern) = schema.pattern
             && regex::Regex::new(pattern).is_ok_and(|pattern| !pattern.is_match(text))
         {
             let message = format!("`{}` does not fit `{name}`", shown(text));
@@ -224,9 +285,9 @@ impl Checker {
         }
     }
 
-    fn list(&mut self, schema: &Map<String, Value>, items: &[Value], name: &str) {
+    fn list(&mut self, schema: &Keywords<'_>, items: &[Value], name: Name<'_>) {
         let count = items.len() as u64;
-        if let Some(least) = bound(schema, "minItems")
+        if let Some(least) = schema.min_items
             && count < least
         {
             self.invalid(
@@ -234,7 +295,7 @@ impl Checker {
                 Some("Add what is missing.".to_owned()),
             );
         }
-        if let Some(most) = bound(schema, "maxItems")
+        if let Some(most) = schema.max_items
             && count > most
         {
             self.invalid(
@@ -242,33 +303,32 @@ impl Checker {
                 Some("Remove some.".to_owned()),
             );
         }
-        let Some(item_schema) = schema.get("items") else { return };
+        let Some(item_schema) = schema.items else { return };
         for (at, item) in items.iter().enumerate() {
-            self.below(&at.to_string(), |checker| checker.value(item_schema, item, &format!("{name}[{at}]")));
+            self.below_item(at, |checker| checker.value(item_schema, item, Name::Item(&name, at)));
         }
     }
 
-    fn object(&mut self, schema: &Map<String, Value>, map: &Map<String, Value>, place: &str) {
+    fn object(&mut self, schema: &Keywords<'_>, map: &Map<String, Value>, place: Place<'_>) {
         let empty = Map::new();
-        let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
-        for required in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
-        {
-            if !map.contains_key(required) {
+        let properties = schema.properties.unwrap_or(&empty);
+        for required in schema.required.into_iter().flatten().filter_map(Value::as_str) {
+            if find(map, required).is_none() {
                 self.missing(required, properties.get(required), place);
             }
         }
         for (key, value) in map {
-            match properties.get(key) {
-                Some(property) => self.below(key, |checker| checker.value(property, value, key)),
-                None => self.additional(schema.get("additionalProperties"), properties, key, value, place),
+            match find(properties, key) {
+                Some(property) => self.below(key, |checker| checker.value(property, value, Name::Key(key))),
+                None => self.additional(schema.additional, properties, key, value, place),
             }
         }
     }
 
-    fn missing(&mut self, name: &str, property: Option<&Value>, place: &str) {
+    fn missing(&mut self, name: &str, property: Option<&Value>, place: Place<'_>) {
         let message = match place {
-            "the props" => format!("the prop `{name}` is missing"),
-            place => format!("{place} has no `{name}`"),
+            Place::Props => format!("the prop `{name}` is missing"),
+            Place::Value(place) => format!("`{place}` has no `{name}`"),
         };
         let summary = property.and_then(|property| property.get("description")).and_then(Value::as_str);
         let suggestion = match (property.and_then(example_of), summary) {
@@ -285,29 +345,30 @@ impl Checker {
         properties: &Map<String, Value>,
         key: &str,
         value: &Value,
-        place: &str,
+        place: Place<'_>,
     ) {
         match additional {
             Some(Value::Bool(false)) => {
-                let what =
-                    if place == "the props" { "there is no prop".to_owned() } else { format!("{place} has no key") };
+                let what = match place {
+                    Place::Props => "there is no prop".to_owned(),
+                    Place::Value(place) => format!("`{place}` has no key"),
+                };
                 let suggestion = suggest::sentence(key, "names", properties.keys().map(String::as_str))
                     .or_else(|| properties.is_empty().then(|| "It takes none; remove it.".to_owned()));
                 self.below(key, |checker| {
                     checker.problem(PropProblemKind::Unknown, format!("{what} `{}`", shown(key)), suggestion);
                 });
             }
-            Some(schema @ Value::Object(_)) => self.below(key, |checker| checker.value(schema, value, key)),
+            Some(schema @ Value::Object(_)) => self.below(key, |checker| checker.value(schema, value, Name::Key(key))),
             _ => {}
         }
     }
 
-    fn alternatives(&mut self, schema: &Map<String, Value>, value: &Value, name: &str) {
-        for inner in schema.get("allOf").and_then(Value::as_array).into_iter().flatten() {
+    fn alternatives(&mut self, schema: &Keywords<'_>, value: &Value, name: Name<'_>) {
+        for inner in schema.all_of.into_iter().flatten() {
             self.nested(inner, value, name);
         }
-        for keyword in ["oneOf", "anyOf"] {
-            let Some(options) = schema.get(keyword).and_then(Value::as_array) else { continue };
+        for options in schema.alternatives.into_iter().flatten() {
             if self.fits_no_kind(options, value, name) {
                 continue;
             }
@@ -329,7 +390,7 @@ impl Checker {
     }
 
     /// Whether the value has none of the kinds that the options want; then one problem names all of them.
-    fn fits_no_kind(&mut self, options: &[Value], value: &Value, name: &str) -> bool {
+    fn fits_no_kind(&mut self, options: &[Value], value: &Value, name: Name<'_>) -> bool {
         let kinds: Vec<&str> = options.iter().filter_map(|option| option.get("type")?.as_str()).collect();
         let has_template = value.as_str().is_some_and(has_template);
         if has_template || kinds.len() < options.len() || kinds.iter().any(|kind| is_of_type(value, kind)) {
@@ -337,15 +398,15 @@ impl Checker {
         }
         let mut schema = Map::new();
         schema.insert("type".to_owned(), kinds.into_iter().map(Value::from).collect());
-        !self.kind(&schema, value, name)
+        !self.kind(&Keywords::of(&schema), value, name)
     }
 
-    fn nested(&mut self, schema: &Value, value: &Value, name: &str) {
+    fn nested(&mut self, schema: &Value, value: &Value, name: Name<'_>) {
         let found = self.tried(schema, value, name);
         self.problems.extend(found);
     }
 
-    fn tried(&self, schema: &Value, value: &Value, name: &str) -> Vec<PropProblem> {
+    fn tried(&self, schema: &Value, value: &Value, name: Name<'_>) -> Vec<PropProblem> {
         if self.depth >= DEPTH_MAX {
             return Vec::new();
         }
@@ -354,7 +415,7 @@ impl Checker {
         inner.problems
     }
 
-    fn duration(&mut self, schema: &Map<String, Value>, unit: &str, value: &Value, name: &str) {
+    fn duration(&mut self, schema: &Keywords<'_>, unit: &str, value: &Value, name: Name<'_>) {
         let (bare, unit_text) = match unit {
             "ms" => (BareNumber::Milliseconds, "milliseconds"),
             "s" => (BareNumber::Seconds, "seconds"),
@@ -401,11 +462,6 @@ fn may_fit(option: &Value, value: &Value) -> bool {
     option.get("type").and_then(Value::as_str).is_none_or(|kind| is_of_type(value, kind))
 }
 
-/// The last part of a name such as `conditions[0]`.
-fn last(name: &str) -> &str {
-    name.split('[').next().unwrap_or(name)
-}
-
 fn sentence_end(text: &str) -> String {
     let text = text.trim();
     let mut letters = text.chars();
@@ -413,7 +469,7 @@ fn sentence_end(text: &str) -> String {
     if lowered.ends_with('.') { lowered } else { format!("{lowered}.") }
 }
 
-fn type_hint(kind: &str, name: &str) -> String {
+fn type_hint(kind: &str, name: Name<'_>) -> String {
     let value = match kind {
         "integer" => "3",
         "number" => "1.5",
@@ -423,11 +479,7 @@ fn type_hint(kind: &str, name: &str) -> String {
         "null" => "null",
         _ => "some text",
     };
-    format!("Write for example `{}: {value}`.", last(name))
-}
-
-fn bound(schema: &Map<String, Value>, keyword: &str) -> Option<u64> {
-    schema.get(keyword).and_then(Value::as_u64)
+    format!("Write for example `{}: {value}`.", name.last())
 }
 
 fn counted(count: u64, noun: &str) -> String {
@@ -483,7 +535,7 @@ fn value_in_ticks(value: &Value) -> String {
     }
 }
 
-fn kind_hint(types: &[&str], value: &Value, name: &str) -> Option<String> {
+fn kind_hint(types: &[&str], value: &Value, name: Name<'_>) -> Option<String> {
     let wants = |kind: &str| types.contains(&kind);
     match value {
         Value::String(text) if wants("boolean") && matches!(text.as_str(), "yes" | "on" | "no" | "off") => {

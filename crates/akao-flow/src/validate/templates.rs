@@ -7,6 +7,7 @@ use crate::{Position, ProblemCode};
 use akao_contract::is_name;
 use akao_expression::{CompileError, Namespace, Reference, Template, condition};
 use serde_json::Value;
+use std::rc::Rc;
 
 /// What a step has for expressions.
 const STEP_FIELDS: [&str; 3] = ["outputs", "status", "error"];
@@ -41,8 +42,8 @@ impl<'a> Checker<'a> {
     /// Checks the templates inside a value that is not a literal.
     pub(super) fn templates(&mut self, value: &Value, path: &Path<'_>, around: &Surroundings<'_>) {
         match value {
-            Value::String(text) if super::props::has_template(text) => match Template::compile(value) {
-                Ok(template) => self.references(&template.references(), text, path, around),
+            Value::String(text) if super::props::has_template(text) => match self.compiled(text, value) {
+                Ok(references) => self.references(&references, text, path, around),
                 Err(error) => self.expression_error(error, text, path),
             },
             Value::Array(items) => {
@@ -59,11 +60,27 @@ impl<'a> Checker<'a> {
         }
     }
 
+    fn compiled(&mut self, text: &str, value: &Value) -> Result<Rc<[Reference]>, CompileError> {
+        if let Some(references) = self.compiled.get(text) {
+            return Ok(Rc::clone(references));
+        }
+        let references: Rc<[Reference]> = Template::compile(value)?.references().into();
+        self.compiled.insert(text.to_owned(), Rc::clone(&references));
+        Ok(references)
+    }
+
     /// Checks the value of `if`.
     pub(super) fn condition(&mut self, value: &Value, path: &Path<'_>, around: &Surroundings<'_>) {
         let text = value.as_str().unwrap_or_default();
+        if let Some(references) = self.conditions.get(text) {
+            let references = Rc::clone(references);
+            return self.references(&references, text, path, around);
+        }
         match condition(value) {
-            Ok(condition) => self.references(condition.references(), text, path, around),
+            Ok(condition) => {
+                self.references(condition.references(), text, path, around);
+                self.conditions.insert(text.to_owned(), condition.references().into());
+            }
             Err(error) => self.expression_error(error, text, path),
         }
     }

@@ -36,7 +36,7 @@ impl<'a> Checker<'a> {
             let named = runs.entry(name).or_default();
             self.named_trees(tree, named);
             let position = self.positions.nearest(&at.key(name)).key;
-            self.name(name, "name of a tree", position, &at.key(name));
+            self.name_at(name, "name of a tree", position, &at.key(name));
         }
         let mut used = BTreeSet::new();
         self.named_trees(&definition.root, &mut used);
