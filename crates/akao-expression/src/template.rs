@@ -233,8 +233,12 @@ impl Rendering<'_> {
             return Ok(value.clone());
         }
         let before = self.pointer.len();
-        // Writing to a `String` does not fail.
-        let _ = write!(self.pointer, "/{}", key.replace('~', "~0").replace('/', "~1"));
+        self.pointer.push('/');
+        // Hardly any key holds what a pointer escapes, and every step of a wide loop passes here.
+        match key.contains(['~', '/']) {
+            true => self.pointer.push_str(&key.replace('~', "~0").replace('/', "~1")),
+            false => self.pointer.push_str(key),
+        }
         let value = self.value(plan)?;
         self.pointer.truncate(before);
         Ok(value)

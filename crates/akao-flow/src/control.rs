@@ -45,7 +45,7 @@ pub(crate) use streaming_sink::CHANNEL_KEY;
 use crate::{
     NodeDef,
     lower::{LowerError, Lowering},
-    machine::{End, FrameIndex, Run},
+    machine::{End, FrameIndex, Run, ScopeIndex},
 };
 use akao_contract::{NodeType, OpId};
 use serde::{Deserialize, Serialize};
@@ -86,7 +86,7 @@ pub(crate) enum Control {
     HumanTask(ControlProps),
 }
 
-/// What an active control node remembers.
+/// What an active control node remembers. Every frame has one, so what is larger than two words stands in a box.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) enum State {
     #[default]
@@ -100,11 +100,11 @@ pub(crate) enum State {
     Recovery(Box<recovery::Progress>),
     Graph(Box<graph::Progress>),
     Race(Box<race::Progress>),
-    Retry(retry::Progress),
-    Repeat(repeat::Progress),
+    Retry(Box<retry::Progress>),
+    Repeat(Box<repeat::Progress>),
     Timer(OpId),
     Scope(sub_tree::OwnScope),
-    Wait(wait_for_signal::Wait),
+    Wait(Box<wait_for_signal::Wait>),
 }
 
 /// The declarations of every control node, sorted by name. Part of every catalogue.
@@ -220,13 +220,14 @@ pub(crate) fn start(run: &mut Run<'_>, frame: FrameIndex, control: &Control) {
     }
 }
 
-/// A child of a control node has ended, and the node is neither halting nor closing.
+/// A child of a control node has ended, and the node is neither halting nor closing. `turn` is the run of a loop that the
+/// child belonged to and the scope that it ran in.
 pub(crate) fn child_ended(
     run: &mut Run<'_>,
     frame: FrameIndex,
     control: &Control,
     slot: u32,
-    iteration: u64,
+    turn: (u64, ScopeIndex),
     end: End,
 ) {
     match control {
@@ -236,7 +237,7 @@ pub(crate) fn child_ended(
         Control::ReactiveSequence | Control::ReactiveSelector => reactive::child_ended(run, frame, slot, end),
         Control::Parallel(_) => parallel::child_ended(run, frame, slot, end),
         Control::Conditional => conditional::child_ended(run, frame, slot, end),
-        Control::ForEach(plan) => for_each::child_ended(run, frame, plan, iteration, end),
+        Control::ForEach(plan) => for_each::child_ended(run, frame, plan, turn, end),
         Control::While(props) => while_loop::child_ended(run, frame, props, slot, end),
         Control::Recovery => recovery::child_ended(run, frame, slot, end),
         Control::Graph(plan) => graph::child_ended(run, frame, plan, slot, end),
@@ -289,24 +290,25 @@ pub(crate) fn shields_child(run: &mut Run<'_>, frame: FrameIndex) -> bool {
 
 /// A frame is about to be freed: what it registered elsewhere goes with it.
 pub(crate) fn forget(run: &mut Run<'_>, frame: FrameIndex) {
-    let state = std::mem::take(run.state_of(frame));
-    match state {
+    let state = run.state_of(frame);
+    if !matches!(state, State::Reactive(_) | State::Scope(_) | State::Recovery(_)) {
+        return;
+    }
+    match std::mem::take(state) {
         State::Reactive(progress) => reactive::forget(run, frame, &progress),
         State::Scope(own) => run.drop_scope(own.scope),
         State::Recovery(progress) => recovery::forget(run, &progress),
-        State::ForEach(each) => for_each::forget(run, &each),
-        other => *run.state_of(frame) = other,
+        _ => {}
     }
 }
 
 /// The operations that a frame holds besides its children.
-pub(crate) fn own_ops(frame: &crate::machine::Frame) -> Vec<OpId> {
-    let mut ops: Vec<OpId> = frame.op.into_iter().collect();
-    match &frame.state {
-        State::Timer(op) => ops.push(*op),
-        State::Retry(progress) => ops.extend(progress.timer),
-        State::Wait(wait) => ops.extend(wait.timer),
-        _ => {}
-    }
-    ops
+pub(crate) fn own_ops(frame: &crate::machine::Frame) -> [Option<OpId>; 2] {
+    let timer = match &frame.state {
+        State::Timer(op) => Some(*op),
+        State::Retry(progress) => progress.timer,
+        State::Wait(wait) => wait.timer,
+        _ => None,
+    };
+    [frame.op, timer]
 }

@@ -239,7 +239,10 @@ impl<'a> Lowering<'a> {
         let template = Template::compile_with_literals(&props, fixed)?;
         self.note(&template.references());
         let props = match template.as_constant() {
-            Some(Value::Object(map)) => Props::Constant(Arc::new(map.clone())),
+            Some(Value::Object(map)) => {
+                let props = Arc::new(map.clone());
+                Props::Constant(Arc::new(crate::StepInput { props, constant: true, ..crate::StepInput::default() }))
+            }
             _ => Props::Template(template),
         };
         Ok(Leaf {

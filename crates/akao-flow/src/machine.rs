@@ -17,6 +17,7 @@ mod run;
 mod scope;
 mod signals;
 mod snapshot;
+mod sparse;
 mod steps;
 
 pub use command::{
@@ -38,7 +39,10 @@ use akao_expression::{MapScope, Template};
 use frame::Slab;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 /// The semantics level that new executions get.
 pub const SEMANTICS: u16 = 1;
@@ -48,6 +52,9 @@ pub const SEMANTICS_SUPPORTED: std::ops::RangeInclusive<u16> = 1..=1;
 
 /// Messages handled for one event. A workflow that needs more within one event is an endless loop without a step.
 pub const FUEL_PER_EVENT: u64 = 1_000_000;
+
+/// Room for messages that is kept from one event to the next.
+const MESSAGES_KEPT_MAX: usize = 256;
 
 /// Soft failures that are kept; later ones are counted by the journal only.
 const SOFT_FAILURES_MAX: usize = 1_000;
@@ -69,15 +76,22 @@ impl Reaction {
     }
 }
 
-/// What kind of completion an operation waits for.
+/// What kind of completion an operation waits for. Small, since a wide loop has one for each of its items.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum OpKind {
     Step(Arc<StepInput>),
     Timer { fire_at_ms: i64 },
-    Signal { name: String, key: Option<String> },
+    Signal(Box<Awaited>),
     Task(Box<TaskSpec>),
     Child(Box<StartChild>),
-    Load(BlobRef),
+    Load(Box<BlobRef>),
+}
+
+/// The signal that an operation waits for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Awaited {
+    pub(crate) name: String,
+    pub(crate) key: Option<String>,
 }
 
 /// An open operation.
@@ -136,13 +150,15 @@ pub struct Machine {
     program: Arc<Program>,
     state: State,
     trace: bool,
+    /// Empty between two events; kept for its memory.
+    messages: VecDeque<run::Message>,
 }
 
 impl Machine {
     /// Begins an execution. `trace` asks for notes.
     pub fn start(program: Arc<Program>, start: Start, trace: bool, reaction: &mut Reaction) -> Self {
         let state = State::new(&start);
-        let mut machine = Self { program, state, trace };
+        let mut machine = Self { program, state, trace, messages: VecDeque::new() };
         machine.run(start.at_ms, reaction, |run| run.begin());
         machine
     }
@@ -157,9 +173,12 @@ impl Machine {
 
     fn run(&mut self, now_ms: i64, reaction: &mut Reaction, act: impl FnOnce(&mut Run<'_>)) {
         let program = Arc::clone(&self.program);
-        let mut run = Run::new(&program, &mut self.state, now_ms, self.trace, reaction);
+        let mut run = Run::new(&program, &mut self.state, &mut self.messages, now_ms, self.trace, reaction);
         act(&mut run);
         run.settle();
+        if self.messages.capacity() > MESSAGES_KEPT_MAX {
+            self.messages = VecDeque::new();
+        }
     }
 
     /// Whether notes are made.
@@ -241,9 +260,11 @@ impl Machine {
                 Command::RunStep(RunStep { op, node, input: Arc::clone(input) })
             }
             OpKind::Timer { fire_at_ms } => Command::StartTimer { op, fire_at_ms: *fire_at_ms },
-            OpKind::Signal { name, key } => Command::AwaitSignal { op, name: name.clone(), key: key.clone() },
+            OpKind::Signal(awaited) => {
+                Command::AwaitSignal { op, name: awaited.name.clone(), key: awaited.key.clone() }
+            }
             OpKind::Task(task) => Command::OpenTask { op, task: task.clone() },
-            OpKind::Child(child) => Command::StartChild(StartChild::clone(child)),
+            OpKind::Child(child) => Command::StartChild(child.clone()),
             OpKind::Load(blob) => Command::LoadBlob { op, blob: blob.clone() },
         })
     }
@@ -260,8 +281,10 @@ impl Machine {
     /// What the execution waits for, as fragments for people.
     pub fn waits(&self) -> Vec<String> {
         let describe = |(_, open): (&OpId, &OpenOp)| match &open.kind {
-            OpKind::Signal { name, key: None } => Some(format!("signal {name}")),
-            OpKind::Signal { name, key: Some(key) } => Some(format!("signal {name} with key {key}")),
+            OpKind::Signal(awaited) => Some(match &awaited.key {
+                None => format!("signal {}", awaited.name),
+                Some(key) => format!("signal {} with key {key}", awaited.name),
+            }),
             OpKind::Task(task) => Some(format!("task \"{}\"", task.title)),
             OpKind::Timer { .. } if Some(open.frame) != Some(FrameIndex::NONE) => Some("timer".to_owned()),
             OpKind::Child(child) => Some(format!("child {}", child.child)),

@@ -3,11 +3,11 @@
 //! A program is immutable and shared by every execution of the same workflow version. It never changes meaning: the same
 //! definition and the same node types give the same program.
 
-use crate::{OnFailure, control::Control};
+use crate::{OnFailure, control::Control, machine::StepInput};
 use akao_contract::{Digest, ErrorKind, NodeId, Outcome};
 use akao_expression::{Condition, Expression, Template};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::{collections::BTreeSet, sync::Arc};
 
 /// Position of a node in [`Program::nodes`].
@@ -85,10 +85,10 @@ pub(crate) struct Leaf {
     pub(crate) timeout_ms: Option<u64>,
 }
 
-/// Props: constant, or made anew for each activation.
+/// Props: constant, then kept as the input of a step that reads nothing else; or made anew for each activation.
 #[derive(Debug)]
 pub(crate) enum Props {
-    Constant(Arc<Map<String, Value>>),
+    Constant(Arc<StepInput>),
     Template(Template),
 }
 

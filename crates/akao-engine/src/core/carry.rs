@@ -31,7 +31,7 @@ impl Core {
                     self.due.remove(&(fire_at_ms, execution, Due::Timer(op)));
                 }
             }
-            Command::StartChild(start) => self.inner.push_back(Inner::StartChild { parent: execution, start }),
+            Command::StartChild(start) => self.inner.push_back(Inner::StartChild { parent: execution, start: *start }),
             Command::CancelChild { child, .. } => self.inner.push_back(Inner::CancelChild { child }),
             Command::AwaitSignal { .. } => {}
             Command::OpenTask { op, task } => self.open_task(execution, op, &task),
@@ -48,7 +48,7 @@ impl Core {
             Command::LoadBlob { op, blob } => {
                 if let Some(live) = self.live.get(&execution) {
                     let tenant = live.tenant.clone();
-                    self.effect(Effect::Load(execution, op, tenant, blob));
+                    self.effect(Effect::Load(execution, op, tenant, *blob));
                 }
             }
             Command::Finish(finish) => self.finished(execution, finish),

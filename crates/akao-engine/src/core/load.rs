@@ -356,7 +356,7 @@ impl Core {
                     let row = rows.get(&step.op);
                     self.take_up_step(execution, step, row);
                 }
-                Command::StartChild(start) => self.take_up_child(store, execution, start),
+                Command::StartChild(start) => self.take_up_child(store, execution, *start),
                 Command::OpenTask { .. } => {}
                 other => self.carry_out(execution, other),
             }

@@ -90,7 +90,6 @@ pub(crate) struct Each {
     failure: Option<Box<Failure>>,
     results: BTreeMap<u64, Value>,
     output_key: Option<String>,
-    scopes: BTreeMap<u64, ScopeIndex>,
 }
 
 /// Items, and whether a snapshot must hold them.
@@ -115,7 +114,7 @@ impl Each {
 
     /// Gives a restored loop the items that its snapshot refers to.
     pub(crate) fn refill(&mut self, value: &Value) -> Result<(), StepError> {
-        self.save.items = Arc::new(elements(value)?);
+        self.save.items = Arc::new(elements(value.clone())?);
         Ok(())
     }
 
@@ -125,11 +124,11 @@ impl Each {
     }
 }
 
-fn elements(value: &Value) -> Result<Vec<Arc<Value>>, StepError> {
+fn elements(value: Value) -> Result<Vec<Arc<Value>>, StepError> {
     match value {
-        Value::Array(items) => Ok(items.iter().map(|item| Arc::new(item.clone())).collect()),
+        Value::Array(items) => Ok(items.into_iter().map(Arc::new).collect()),
         Value::Object(map) => {
-            Ok(map.iter().map(|(key, value)| Arc::new(json!({"key": key, "value": value}))).collect())
+            Ok(map.into_iter().map(|(key, value)| Arc::new(json!({"key": key, "value": value}))).collect())
         }
         other => {
             let found = match other {
@@ -144,9 +143,14 @@ fn elements(value: &Value) -> Result<Vec<Arc<Value>>, StepError> {
 }
 
 /// The collection as the props name it.
-fn collection(run: &Run<'_>, frame: FrameIndex, props: &Map<String, Value>) -> Result<Arc<Value>, StepError> {
-    if let Some(items) = props.get("items") {
-        return Ok(Arc::new(items.clone()));
+fn collection(run: &Run<'_>, frame: FrameIndex, props: &mut Arc<Map<String, Value>>) -> Result<Arc<Value>, StepError> {
+    if props.contains_key("items") {
+        // Rendered props belong to this start alone, so that their items need not be copied.
+        let items = match Arc::get_mut(props) {
+            Some(props) => props.get_mut("items").map(Value::take),
+            None => props.get("items").cloned(),
+        };
+        return Ok(Arc::new(items.unwrap_or_default()));
     }
     let Some(path) = props::text(props, "collectionKey")? else {
         return Err(StepError::new(ErrorKind::Input, "`collectionKey` or `items` is missing"));
@@ -182,12 +186,12 @@ fn each(props: &Map<String, Value>) -> Result<Each, StepError> {
         failure: None,
         results: BTreeMap::new(),
         output_key: props::text(props, "outputKey")?.map(str::to_owned),
-        scopes: BTreeMap::new(),
     })
 }
 
 pub(super) fn start(run: &mut Run<'_>, frame: FrameIndex, plan: &Plan) {
-    let read = plan.props.read(run, frame).and_then(|props| Ok((collection(run, frame, &props)?, each(&props)?)));
+    let read =
+        plan.props.read(run, frame).and_then(|mut props| Ok((collection(run, frame, &mut props)?, each(&props)?)));
     let (collection, mut each) = match read {
         Ok(read) => read,
         Err(error) => return run.fail(frame, error),
@@ -195,12 +199,12 @@ pub(super) fn start(run: &mut Run<'_>, frame: FrameIndex, plan: &Plan) {
     if let Some(blob) = BlobRef::from_value(&collection) {
         each.source = Some(blob.clone());
         *run.state_of(frame) = State::ForEach(Box::new(each));
-        let op = run.open_op(frame, OpKind::Load(blob.clone()));
+        let op = run.open_op(frame, OpKind::Load(Box::new(blob.clone())));
         run.frame_mut(frame).op = Some(op);
-        return run.command(Command::LoadBlob { op, blob });
+        return run.command(Command::LoadBlob { op, blob: Box::new(blob) });
     }
     *run.state_of(frame) = State::ForEach(Box::new(each));
-    begin(run, frame, &collection, true);
+    begin(run, frame, Arc::unwrap_or_clone(collection), true);
 }
 
 /// A stored collection is at hand, or cannot be had.
@@ -209,13 +213,13 @@ pub(crate) fn loaded(run: &mut Run<'_>, frame: FrameIndex, value: Option<Arc<Val
         return run.end(frame, End::CANCELLED);
     }
     match (value, error) {
-        (Some(value), _) => begin(run, frame, &value, false),
+        (Some(value), _) => begin(run, frame, Arc::unwrap_or_clone(value), false),
         (None, Some(error)) => run.fail(frame, error),
         (None, None) => run.fail(frame, StepError::new(ErrorKind::Internal, "the stored collection was not given")),
     }
 }
 
-fn begin(run: &mut Run<'_>, frame: FrameIndex, collection: &Value, inline: bool) {
+fn begin(run: &mut Run<'_>, frame: FrameIndex, collection: Value, inline: bool) {
     let items = match elements(collection) {
         Ok(items) => items,
         Err(error) => return run.fail(frame, error),
@@ -239,9 +243,6 @@ fn go_on(run: &mut Run<'_>, frame: FrameIndex) {
         each.live += 1;
         let scope = ScopeData::new(run.frame(frame).scope, ScopeKind::Iteration { of: frame, index });
         let scope = run.new_scope(scope);
-        if let State::ForEach(each) = run.state_of(frame) {
-            each.scopes.insert(index, scope);
-        }
         run.start_child_in(frame, 0, index, scope);
     }
     let State::ForEach(each) = run.state_of(frame) else { return };
@@ -250,14 +251,11 @@ fn go_on(run: &mut Run<'_>, frame: FrameIndex) {
     }
 }
 
-pub(super) fn child_ended(run: &mut Run<'_>, frame: FrameIndex, plan: &Plan, iteration: u64, end: End) {
+pub(super) fn child_ended(run: &mut Run<'_>, frame: FrameIndex, plan: &Plan, turn: (u64, ScopeIndex), end: End) {
+    let (iteration, scope) = turn;
     debug_assert_ne!(iteration, NO_ITERATION, "a loop's child belongs to a turn");
-    let scope = match run.state_of(frame) {
-        State::ForEach(each) => each.scopes.remove(&iteration),
-        _ => None,
-    };
     let mut end = end;
-    if let (Some(template), Some(scope), NodeStatus::Success) = (&plan.collect, scope, end.status) {
+    if let (Some(template), NodeStatus::Success) = (&plan.collect, end.status) {
         match run.render_in(scope, template) {
             Ok(rendered) => keep(run, frame, iteration, rendered.value),
             Err(error) => {
@@ -266,9 +264,7 @@ pub(super) fn child_ended(run: &mut Run<'_>, frame: FrameIndex, plan: &Plan, ite
             }
         }
     }
-    if let Some(scope) = scope {
-        run.drop_scope(scope);
-    }
+    run.drop_turn(frame, scope);
     let State::ForEach(each) = run.state_of(frame) else { return };
     each.live -= 1;
     match end.status {
@@ -282,13 +278,6 @@ pub(super) fn child_ended(run: &mut Run<'_>, frame: FrameIndex, plan: &Plan, ite
 fn keep(run: &mut Run<'_>, frame: FrameIndex, iteration: u64, value: Value) {
     if let State::ForEach(each) = run.state_of(frame) {
         each.results.insert(iteration, value);
-    }
-}
-
-/// Frees the scopes of turns that a halt ended.
-pub(super) fn forget(run: &mut Run<'_>, each: &Each) {
-    for scope in each.scopes.values() {
-        run.drop_scope(*scope);
     }
 }
 

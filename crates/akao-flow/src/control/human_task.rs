@@ -69,7 +69,7 @@ pub(super) fn start(run: &mut Run<'_>, frame: FrameIndex, control: &ControlProps
         Err(error) => return run.fail(frame, error),
     };
     let timer = (timeout_ms > 0).then(|| run.timer(frame, timeout_ms));
-    *run.state_of(frame) = State::Wait(Wait { timer, output_key });
+    *run.state_of(frame) = State::Wait(Box::new(Wait { timer, output_key }));
     let task = Box::new(task);
     let op = run.open_op(frame, OpKind::Task(task.clone()));
     run.frame_mut(frame).op = Some(op);

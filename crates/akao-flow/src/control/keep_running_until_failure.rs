@@ -24,7 +24,7 @@ pub(super) fn node_type() -> NodeType {
 }
 
 pub(super) fn start(run: &mut Run<'_>, frame: FrameIndex) {
-    *run.state_of(frame) = State::Repeat(repeat::Progress::endless());
+    *run.state_of(frame) = State::Repeat(Box::new(repeat::Progress::endless()));
     repeat::next(run, frame, 0);
 }
 

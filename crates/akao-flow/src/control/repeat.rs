@@ -28,7 +28,7 @@ pub(super) fn start(run: &mut Run<'_>, frame: FrameIndex, control: &ControlProps
     match control.read(run, frame).and_then(|props| props::count_or_endless(&props, "numCycles", 1)) {
         Ok(Some(0)) => run.end(frame, End::SUCCESS),
         Ok(turns) => {
-            *run.state_of(frame) = State::Repeat(Progress { turn: 0, turns });
+            *run.state_of(frame) = State::Repeat(Box::new(Progress { turn: 0, turns }));
             next(run, frame, 0);
         }
         Err(error) => run.fail(frame, error),
@@ -47,7 +47,7 @@ pub(super) fn child_ended(run: &mut Run<'_>, frame: FrameIndex, _: &ControlProps
     }
     let State::Repeat(progress) = run.state_of(frame) else { return };
     progress.turn += 1;
-    let Progress { turn, turns } = *progress;
+    let Progress { turn, turns } = **progress;
     if turns.is_some_and(|turns| turn >= turns) {
         return run.end(frame, End::SUCCESS);
     }

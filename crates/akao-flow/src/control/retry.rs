@@ -46,7 +46,7 @@ pub(crate) struct Progress {
 }
 
 pub(super) fn start(run: &mut Run<'_>, frame: FrameIndex, _: &ControlProps) {
-    *run.state_of(frame) = State::Retry(Progress { made: 0, timer: None });
+    *run.state_of(frame) = State::Retry(Box::new(Progress { made: 0, timer: None }));
     repeat::next(run, frame, 0);
 }
 
@@ -84,7 +84,7 @@ pub(super) fn child_ended(run: &mut Run<'_>, frame: FrameIndex, control: &Contro
         Ok(Some(0)) => repeat::next(run, frame, made),
         Ok(Some(wait)) => {
             let timer = Some(run.timer(frame, wait));
-            *run.state_of(frame) = State::Retry(Progress { made, timer });
+            *run.state_of(frame) = State::Retry(Box::new(Progress { made, timer }));
             run.note_waiting(frame, &format!("attempt {}", made + 1), Some(run.now_ms.saturating_add(wait as i64)));
         }
     }

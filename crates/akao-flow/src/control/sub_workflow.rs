@@ -80,7 +80,7 @@ pub(super) fn start(run: &mut Run<'_>, frame: FrameIndex, plan: &Plan) {
     };
     let child = run.child_execution_id();
     let op = OpId(run.next_op());
-    let start = StartChild { op, child, workflow, input, wait };
+    let start = Box::new(StartChild { op, child, workflow, input, wait });
     if !wait {
         run.skip_op();
         run.command(Command::StartChild(start));
@@ -88,8 +88,8 @@ pub(super) fn start(run: &mut Run<'_>, frame: FrameIndex, plan: &Plan) {
         outputs.insert("execution".into(), child.to_string().into());
         return run.end_with(frame, End::SUCCESS, outputs, None);
     }
-    *run.state_of(frame) = State::Wait(Wait { timer: None, output_key });
-    run.open_op(frame, OpKind::Child(Box::new(start.clone())));
+    *run.state_of(frame) = State::Wait(Box::new(Wait { timer: None, output_key }));
+    run.open_op(frame, OpKind::Child(start.clone()));
     run.frame_mut(frame).op = Some(op);
     run.note_waiting(frame, &format!("child {child}"), None);
     run.command(Command::StartChild(start));

@@ -11,7 +11,7 @@ use super::{
     declare::{declare, duration, output_key, with_outputs},
     props,
 };
-use crate::machine::{Command, End, FrameIndex, OpKind, Run, WaitedFor};
+use crate::machine::{Awaited, Command, End, FrameIndex, OpKind, Run, WaitedFor};
 use akao_contract::{Category, ErrorKind, NodeType, OpId, StepError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -77,8 +77,9 @@ pub(super) fn start(run: &mut Run<'_>, frame: FrameIndex, control: &ControlProps
         return arrived(run, frame, asked.output_key.as_deref(), payload);
     }
     let timer = (asked.timeout_ms > 0).then(|| run.timer(frame, asked.timeout_ms));
-    *run.state_of(frame) = State::Wait(Wait { timer, output_key: asked.output_key });
-    let op = run.open_op(frame, OpKind::Signal { name: asked.name.clone(), key: asked.key.clone() });
+    *run.state_of(frame) = State::Wait(Box::new(Wait { timer, output_key: asked.output_key }));
+    let awaited = Awaited { name: asked.name.clone(), key: asked.key.clone() };
+    let op = run.open_op(frame, OpKind::Signal(Box::new(awaited)));
     run.frame_mut(frame).op = Some(op);
     run.wait_for(&asked.name, WaitedFor { op, key: asked.key.clone() });
     run.note_waiting(frame, &format!("signal {}", asked.name), deadline(run, asked.timeout_ms));

@@ -32,7 +32,7 @@ pub enum Command {
         op: OpId,
     },
     /// Start another workflow; answer with `ChildFinished` if `wait`.
-    StartChild(StartChild),
+    StartChild(Box<StartChild>),
     /// Cancel a child execution; it still answers with `ChildFinished`.
     CancelChild {
         /// The child's operation.
@@ -68,7 +68,7 @@ pub enum Command {
         /// The load's operation.
         op: OpId,
         /// What to load.
-        blob: BlobRef,
+        blob: Box<BlobRef>,
     },
     /// The execution has ended.
     Finish(Box<Finish>),

@@ -121,6 +121,16 @@ impl<T> Slab<T> {
         value
     }
 
+    /// Frees a value where it stands.
+    pub(crate) fn discard(&mut self, at: u32) {
+        if let Some(entry) = self.entries.get_mut(at as usize)
+            && entry.is_some()
+        {
+            *entry = None;
+            self.free.push(at);
+        }
+    }
+
     pub(crate) fn get(&self, at: u32) -> Option<&T> {
         self.entries.get(at as usize)?.as_ref()
     }

@@ -19,13 +19,14 @@ use serde_json::{Map, Value};
 use std::{collections::VecDeque, sync::Arc};
 
 /// Something that one frame tells another.
-#[derive(Debug)]
-enum Message {
+#[derive(Debug, Clone)]
+pub(super) enum Message {
     Start(FrameIndex),
     Ended {
         parent: FrameIndex,
         slot: u32,
         iteration: u64,
+        scope: ScopeIndex,
         end: End,
     },
     Halt {
@@ -47,7 +48,7 @@ pub(crate) struct Run<'a> {
     pub(crate) now_ms: i64,
     trace: bool,
     reaction: &'a mut Reaction,
-    messages: VecDeque<Message>,
+    messages: &'a mut VecDeque<Message>,
     fuel: u64,
 }
 
@@ -118,11 +119,12 @@ impl<'a> Run<'a> {
     pub(super) fn new(
         program: &'a Program,
         state: &'a mut State,
+        messages: &'a mut VecDeque<Message>,
         now_ms: i64,
         trace: bool,
         reaction: &'a mut Reaction,
     ) -> Self {
-        Self { program, state, now_ms, trace, reaction, messages: VecDeque::new(), fuel: super::FUEL_PER_EVENT }
+        Self { program, state, now_ms, trace, reaction, messages, fuel: super::FUEL_PER_EVENT }
     }
 
     /// Starts the root.
@@ -181,7 +183,9 @@ impl<'a> Run<'a> {
             self.fuel -= 1;
             match message {
                 Message::Start(frame) => self.start(frame),
-                Message::Ended { parent, slot, iteration, end } => self.child_ended(parent, slot, iteration, end),
+                Message::Ended { parent, slot, iteration, scope, end } => {
+                    self.child_ended(parent, slot, (iteration, scope), end);
+                }
                 Message::Halt { frame, birth, force } => {
                     if self.is_same(frame, birth) {
                         self.halt_frame(frame, force);
@@ -299,21 +303,22 @@ impl<'a> Run<'a> {
         frame
     }
 
-    /// Takes a frame out of its parent's list and of the slab.
-    fn drop_frame(&mut self, frame: FrameIndex) -> Option<Frame> {
-        let found = self.state.frames.remove(frame.0)?;
-        match self.state.frames.get_mut(found.previous_sibling.0) {
-            Some(previous) => previous.next_sibling = found.next_sibling,
+    /// Takes a frame out of its parent's list and frees it where it stands; moving it out first would cost more than all
+    /// the rest.
+    fn drop_frame(&mut self, frame: FrameIndex) {
+        let Frame { parent, previous_sibling, next_sibling, .. } = *self.frame(frame);
+        self.state.frames.discard(frame.0);
+        match self.state.frames.get_mut(previous_sibling.0) {
+            Some(previous) => previous.next_sibling = next_sibling,
             None => {
-                if let Some(parent) = self.state.frames.get_mut(found.parent.0) {
-                    parent.first_child = found.next_sibling;
+                if let Some(parent) = self.state.frames.get_mut(parent.0) {
+                    parent.first_child = next_sibling;
                 }
             }
         }
-        if let Some(next) = self.state.frames.get_mut(found.next_sibling.0) {
-            next.previous_sibling = found.previous_sibling;
+        if let Some(next) = self.state.frames.get_mut(next_sibling.0) {
+            next.previous_sibling = previous_sibling;
         }
-        Some(found)
     }
 
     /// The live children of a frame, oldest first.
@@ -390,7 +395,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn child_ended(&mut self, parent: FrameIndex, slot: u32, iteration: u64, end: End) {
+    fn child_ended(&mut self, parent: FrameIndex, slot: u32, turn: (u64, ScopeIndex), end: End) {
         let Some(found) = self.state.frames.get_mut(parent.0) else {
             // The root has no parent.
             return self.finish(&end);
@@ -398,6 +403,7 @@ impl<'a> Run<'a> {
         found.live -= 1;
         let (live, halting, closing) = (found.live, found.phase == Phase::Halting, found.closing.is_some());
         if closing || halting {
+            self.drop_turn(parent, turn.1);
             if live > 0 {
                 return;
             }
@@ -407,7 +413,7 @@ impl<'a> Run<'a> {
             };
         }
         let Work::Control(control) = &self.node_of(parent).work else { return };
-        control::child_ended(self, parent, control, slot, iteration, end);
+        control::child_ended(self, parent, control, slot, turn, end);
     }
 
     /// Ends a frame as `end`, halting what still runs below it first.
@@ -427,20 +433,24 @@ impl<'a> Run<'a> {
 
     /// Ends a frame that has no live child: tells its parent and frees it.
     pub(crate) fn end(&mut self, frame: FrameIndex, end: End) {
-        self.end_with(frame, end, Map::new(), None);
+        self.end_giving(frame, end, None, None);
     }
 
     /// As `end`, with what the node gives out.
-    pub(crate) fn end_with(
+    pub(crate) fn end_with(&mut self, frame: FrameIndex, end: End, outputs: Map<String, Value>, attempts: Option<u32>) {
+        self.end_giving(frame, end, Some(outputs), attempts);
+    }
+
+    fn end_giving(
         &mut self,
         frame: FrameIndex,
         mut end: End,
-        outputs: Map<String, Value>,
+        outputs: Option<Map<String, Value>>,
         attempts: Option<u32>,
     ) {
         let node = self.node_of(frame);
         if node.retained {
-            self.record_step(frame, &end, &outputs);
+            self.record_step(frame, &end, outputs.as_ref());
         }
         if self.trace {
             let note = Note::Ended {
@@ -449,27 +459,23 @@ impl<'a> Run<'a> {
                 node_type: Arc::clone(&node.node_type),
                 status: end.status,
                 attempts,
-                outputs,
+                outputs: outputs.unwrap_or_default(),
                 failure: end.failure.clone(),
             };
             self.note(note);
         }
         self.close_own_ops(frame);
         control::forget(self, frame);
-        let Some(found) = self.drop_frame(frame) else { return };
+        let Frame { parent, slot, iteration, scope, phase, .. } = *self.frame(frame);
+        self.drop_frame(frame);
         if end.status == NodeStatus::Failure && node.on_failure == OnFailure::Continue {
             end = End::SUCCESS;
         }
-        if found.phase == Phase::Halting && end.status != NodeStatus::Cancelled {
+        if phase == Phase::Halting && end.status != NodeStatus::Cancelled {
             // The parent asked for a halt; what the node made of it stays in its own record.
             end = End::CANCELLED;
         }
-        self.messages.push_back(Message::Ended {
-            parent: found.parent,
-            slot: found.slot,
-            iteration: found.iteration,
-            end,
-        });
+        self.messages.push_back(Message::Ended { parent, slot, iteration, scope, end });
     }
 
     // --- Halting -----------------------------------------------------------------------------------------------------
@@ -601,8 +607,8 @@ impl<'a> Run<'a> {
                 self.close_op(op, |_| true);
                 self.command(Command::CloseTask { op, reason: super::TaskEnd::Cancelled });
             }
-            OpKind::Signal { name, .. } => {
-                let name = name.clone();
+            OpKind::Signal(awaited) => {
+                let name = awaited.name.clone();
                 self.state.signals.forget(&name, op);
                 self.close_op(op, |_| true);
             }
@@ -614,7 +620,7 @@ impl<'a> Run<'a> {
 
     /// Gives up what a frame that ends still has open of its own (a timer beside a signal, …).
     fn close_own_ops(&mut self, frame: FrameIndex) {
-        for op in control::own_ops(self.frame(frame)) {
+        for op in control::own_ops(self.frame(frame)).into_iter().flatten() {
             self.cancel_op(op);
         }
     }
@@ -660,12 +666,20 @@ impl<'a> Run<'a> {
 
     /// Frees a scope. Steps that ended in it are what the scope around it sees as their last run.
     pub(crate) fn drop_scope(&mut self, scope: ScopeIndex) {
-        let Some(mut found) = self.state.scopes.remove(scope.0) else { return };
+        let Some(found) = self.state.scopes.remove(scope.0) else { return };
         if found.takes_writes() || found.steps.is_empty() {
             return;
         }
         if let Some(parent) = self.state.scopes.get_mut(found.parent.0) {
-            parent.steps.append(&mut found.steps);
+            parent.steps.append(found.steps);
+        }
+    }
+
+    /// Frees the scope of a loop's turn that has ended; other scopes are not the loop's.
+    pub(crate) fn drop_turn(&mut self, frame: FrameIndex, scope: ScopeIndex) {
+        let found = self.state.scopes.get(scope.0);
+        if found.is_some_and(|found| matches!(found.kind, ScopeKind::Iteration { of, .. } if of == frame)) {
+            self.drop_scope(scope);
         }
     }
 
@@ -705,8 +719,10 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn record_step(&mut self, frame: FrameIndex, end: &End, outputs: &Map<String, Value>) {
+    fn record_step(&mut self, frame: FrameIndex, end: &End, outputs: Option<&Map<String, Value>>) {
         let error = end.failure.as_ref().map(|failure| &failure.error);
+        let none = Map::new();
+        let outputs = outputs.unwrap_or(&none);
         let record = serde_json::json!({ "outputs": outputs, "status": end.status, "error": error });
         let (node, mut scope) = (self.frame(frame).node, self.frame(frame).scope);
         if matches!(self.state.scopes.get(scope.0).map(|found| &found.kind), Some(ScopeKind::Layer)) {

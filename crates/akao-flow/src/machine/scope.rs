@@ -7,7 +7,7 @@
 //! | iteration | `ForEach` | item and index, then the parent's | the parent's |
 //! | layer | `Recovery` (the error), `StreamingSink` (the channel) | its own, then the parent's | the parent's |
 
-use super::{State as MachineState, frame::FrameIndex};
+use super::{State as MachineState, frame::FrameIndex, sparse::SparseMap};
 use crate::{control::State, program::NodeIndex, program::Program};
 use akao_expression::{Namespace, Scope};
 use serde::{Deserialize, Serialize};
@@ -37,19 +37,19 @@ pub(crate) enum ScopeKind {
 pub(crate) struct ScopeData {
     pub(crate) parent: ScopeIndex,
     pub(crate) kind: ScopeKind,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) values: BTreeMap<Arc<str>, Arc<Value>>,
+    #[serde(default, skip_serializing_if = "SparseMap::is_empty")]
+    pub(crate) values: SparseMap<Arc<str>, Arc<Value>>,
     /// Steps that ended here, as `{outputs, status, error}`; only those that some expression names.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) steps: BTreeMap<NodeIndex, Arc<Value>>,
+    #[serde(default, skip_serializing_if = "SparseMap::is_empty")]
+    pub(crate) steps: SparseMap<NodeIndex, Arc<Value>>,
     /// What `MemorySequence` and `RunOnce` remember while this scope lives.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) memory: BTreeMap<NodeIndex, Arc<Value>>,
+    #[serde(default, skip_serializing_if = "SparseMap::is_empty")]
+    pub(crate) memory: SparseMap<NodeIndex, Arc<Value>>,
 }
 
 impl ScopeData {
     pub(crate) fn new(parent: ScopeIndex, kind: ScopeKind) -> Self {
-        let (values, steps, memory) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (values, steps, memory) = (SparseMap::default(), SparseMap::default(), SparseMap::default());
         Self { parent, kind, values, steps, memory }
     }
 
@@ -122,7 +122,7 @@ impl View<'_> {
                     seen.entry(key).or_insert(value);
                 }
             }
-            for (key, value) in &scope.values {
+            for (key, value) in scope.values.iter() {
                 seen.entry(key.to_string()).or_insert_with(|| Arc::clone(value));
             }
         }
@@ -137,7 +137,7 @@ impl View<'_> {
     fn all_steps(&self) -> Map<String, Value> {
         let mut steps = Map::new();
         for scope in self.chain() {
-            for (node, value) in &scope.steps {
+            for (node, value) in scope.steps.iter() {
                 let id = self.program.node(*node).id.as_str();
                 if !steps.contains_key(id) {
                     steps.insert(id.to_owned(), Value::clone(value));

@@ -112,7 +112,7 @@ impl Run<'_> {
         });
         if let Some(wait) = taken {
             self.state.signals.forget(&name, wait.op);
-            if let Some(frame) = self.close_op(wait.op, |kind| matches!(kind, OpKind::Signal { .. })) {
+            if let Some(frame) = self.close_op(wait.op, |kind| matches!(kind, OpKind::Signal(_))) {
                 control::wait_for_signal::matched(self, frame, payload);
             }
             return;
@@ -142,7 +142,7 @@ impl Run<'_> {
     /// The name of the signal that a frame waits for.
     pub(crate) fn signal_name(&self, frame: FrameIndex) -> Option<String> {
         match &self.state.ops.get(&self.frame(frame).op?)?.kind {
-            OpKind::Signal { name, .. } => Some(name.clone()),
+            OpKind::Signal(awaited) => Some(awaited.name.clone()),
             _ => None,
         }
     }

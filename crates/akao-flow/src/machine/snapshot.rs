@@ -5,7 +5,7 @@ use crate::{control::State as ControlState, program::Program};
 use akao_contract::BlobRef;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 /// The format that is written. A reader accepts this one and the one before.
 pub const SNAPSHOT_FORMAT: u16 = 1;
@@ -61,7 +61,7 @@ impl Machine {
         if reading.program != program.hash() {
             return Err(RestoreError::Program);
         }
-        Ok(Self { program, state: reading.state, trace })
+        Ok(Self { program, state: reading.state, trace, messages: VecDeque::new() })
     }
 
     /// Stored collections that loops of a restored machine walk.

@@ -26,7 +26,7 @@ enum Found {
 impl Run<'_> {
     pub(super) fn start_leaf(&mut self, frame: FrameIndex, leaf: &Leaf) {
         let input = match self.step_input(frame, leaf) {
-            Ok(input) => Arc::new(input),
+            Ok(input) => input,
             Err(error) => {
                 self.note_started(frame, None, None);
                 return self.fail(frame, error);
@@ -39,9 +39,14 @@ impl Run<'_> {
         self.command(Command::RunStep(RunStep { op, node, input }));
     }
 
-    fn step_input(&self, frame: FrameIndex, leaf: &Leaf) -> Result<StepInput, StepError> {
+    fn step_input(&self, frame: FrameIndex, leaf: &Leaf) -> Result<Arc<StepInput>, StepError> {
+        let scope = self.frame(frame).scope;
+        let has_layers = self.has_layers(scope);
         let mut input = match &leaf.props {
-            Props::Constant(props) => StepInput { props: Arc::clone(props), constant: true, ..StepInput::default() },
+            Props::Constant(input) if !leaf.reads_all && leaf.read_props.is_empty() && !has_layers => {
+                return Ok(Arc::clone(input));
+            }
+            Props::Constant(input) => StepInput::clone(input),
             Props::Template(template) => {
                 let rendered = self.render(frame, template)?;
                 let props = match rendered.value {
@@ -51,7 +56,6 @@ impl Run<'_> {
                 StepInput { props, secrets: rendered.secrets, ..StepInput::default() }
             }
         };
-        let scope = self.frame(frame).scope;
         if leaf.reads_all {
             input.blackboard = self.view(scope).visible();
         }
@@ -67,11 +71,11 @@ impl Run<'_> {
                 None => {}
             }
         }
-        if self.has_layers(scope) {
+        if has_layers {
             let channel = self.view(scope).get(Namespace::Blackboard, CHANNEL_KEY);
             input.channel = channel.and_then(|channel| channel.as_str().map(str::to_owned));
         }
-        Ok(input)
+        Ok(Arc::new(input))
     }
 
     fn has_layers(&self, mut scope: ScopeIndex) -> bool {
