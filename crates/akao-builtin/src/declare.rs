@@ -108,6 +108,6 @@ impl Leaf {
         }
         self.node_type.props = props;
         self.node_type.outputs = json!({"type": "object", "properties": self.outputs, "additionalProperties": false});
-        BuiltIn { node_type: self.node_type, run }
+        BuiltIn { node_type: self.node_type.into(), run }
     }
 }

@@ -33,6 +33,7 @@ mod text;
 
 use akao_contract::{Invocation, NodeType, Outcome};
 use akao_step::{BoxFuture, Ports, StepIo};
+use std::sync::Arc;
 
 pub use nodes::all;
 pub use runner::BuiltInRunner;
@@ -52,7 +53,7 @@ pub enum Run {
 #[derive(Clone)]
 pub struct BuiltIn {
     /// The declaration.
-    pub node_type: NodeType,
+    pub node_type: Arc<NodeType>,
     /// The work.
     pub run: Run,
 }

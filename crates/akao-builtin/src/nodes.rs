@@ -30,9 +30,15 @@ mod threshold_check;
 mod yaml_processor;
 
 use crate::BuiltIn;
+use std::sync::LazyLock;
 
-/// Every standard node, sorted by name.
+/// Every standard node, sorted by name. They are made once: a declaration holds a whole schema and its documentation.
 pub fn all() -> Vec<BuiltIn> {
+    static NODES: LazyLock<Vec<BuiltIn>> = LazyLock::new(make);
+    NODES.clone()
+}
+
+fn make() -> Vec<BuiltIn> {
     let mut nodes = vec![
         aggregate::built_in(),
         always_condition::built_in(),

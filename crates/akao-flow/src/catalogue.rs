@@ -2,18 +2,19 @@
 
 use akao_contract::NodeType;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Node types by name and alias. It must hold the control nodes ([`crate::control_types`]) as well as the leaves.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(from = "Vec<NodeType>", into = "Vec<NodeType>")]
 pub struct Catalogue {
-    types: Vec<NodeType>,
+    types: Vec<Arc<NodeType>>,
     names: BTreeMap<String, usize>,
 }
 
-impl From<Vec<NodeType>> for Catalogue {
-    fn from(types: Vec<NodeType>) -> Self {
+impl<T: Into<Arc<NodeType>>> From<Vec<T>> for Catalogue {
+    fn from(types: Vec<T>) -> Self {
+        let types: Vec<Arc<NodeType>> = types.into_iter().map(Into::into).collect();
         let mut names = BTreeMap::new();
         for (at, node_type) in types.iter().enumerate() {
             for name in std::iter::once(&node_type.name).chain(&node_type.aliases) {
@@ -26,18 +27,18 @@ impl From<Vec<NodeType>> for Catalogue {
 
 impl From<Catalogue> for Vec<NodeType> {
     fn from(catalogue: Catalogue) -> Self {
-        catalogue.types
+        catalogue.types.into_iter().map(Arc::unwrap_or_clone).collect()
     }
 }
 
 impl Catalogue {
     /// The node type of this name or alias.
     pub fn get(&self, name: &str) -> Option<&NodeType> {
-        self.types.get(*self.names.get(name)?)
+        self.types.get(*self.names.get(name)?).map(AsRef::as_ref)
     }
 
     /// Every node type, in the order given.
-    pub fn types(&self) -> &[NodeType] {
+    pub fn types(&self) -> &[Arc<NodeType>] {
         &self.types
     }
 

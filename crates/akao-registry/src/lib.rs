@@ -15,7 +15,7 @@ pub struct NameTaken(pub String);
 /// Node types and their runners.
 #[derive(Default)]
 pub struct Registry {
-    types: Vec<NodeType>,
+    types: Vec<Arc<NodeType>>,
     /// Position in `types` and the runner, if it is not a control node, by every name and alias.
     names: BTreeMap<String, (usize, Option<Arc<dyn StepRunner>>)>,
 }
@@ -32,10 +32,11 @@ impl Registry {
     /// A name or alias is taken. Node types before that one have been added.
     pub fn add(
         &mut self,
-        types: impl IntoIterator<Item = NodeType>,
+        types: impl IntoIterator<Item: Into<Arc<NodeType>>>,
         runner: Option<&Arc<dyn StepRunner>>,
     ) -> Result<(), NameTaken> {
         for node_type in types {
+            let node_type: Arc<NodeType> = node_type.into();
             let names: Vec<String> = std::iter::once(&node_type.name).chain(&node_type.aliases).cloned().collect();
             if let Some(taken) = names.iter().find(|name| self.names.contains_key(*name)) {
                 return Err(NameTaken(taken.clone()));
@@ -50,11 +51,11 @@ impl Registry {
     /// The node type of this name or alias.
     pub fn get(&self, name: &str) -> Option<&NodeType> {
         let (at, _) = self.names.get(name)?;
-        self.types.get(*at)
+        self.types.get(*at).map(AsRef::as_ref)
     }
 
     /// Every node type, in the order in which they were added.
-    pub fn types(&self) -> &[NodeType] {
+    pub fn types(&self) -> &[Arc<NodeType>] {
         &self.types
     }
 

@@ -3,11 +3,14 @@
 //! The one place that knows which port stands behind which trait. Nothing here is made before it is needed, because most
 //! commands need little of it.
 
-use crate::{cli::Context, failure::Failure};
+use crate::{
+    catalogue::{catalogue, control_types},
+    cli::Context,
+    failure::Failure,
+};
 use akao_builtin::BuiltInRunner;
 use akao_contract::{ExecutionId, Tenant};
 use akao_engine::{Config, Engine, EngineThread, Parts};
-use akao_flow::Catalogue;
 use akao_host::{CheckedEgress, DiskBlobs, EgressOptions, ProjectVolumes};
 use akao_journal::{Journal, OpenOptions, Prefix, Reader};
 use akao_registry::Registry;
@@ -79,13 +82,6 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
         .map_err(|error| Failure::internal("cannot start the threads of the program").because(&error))
 }
 
-/// Every node type that workflows may use.
-pub(crate) fn catalogue() -> Arc<Catalogue> {
-    let leaves = akao_builtin::all().into_iter().map(|node| node.node_type);
-    let types: Vec<_> = akao_flow::control_types().into_iter().chain(leaves).collect();
-    Arc::new(Catalogue::from(types))
-}
-
 /// Where the large values of a data directory are.
 pub(crate) fn blobs_folder(folder: &Path) -> PathBuf {
     folder.join(BLOBS_FOLDER)
@@ -106,7 +102,7 @@ fn registry(blobs: Arc<dyn BlobStore>) -> Result<Registry, Failure> {
     let built_in: Arc<dyn StepRunner> = Arc::new(BuiltInRunner::new(ports));
     let mut registry = Registry::new();
     let taken = |error: akao_registry::NameTaken| Failure::internal("the node types collide").because(&error);
-    registry.add(akao_flow::control_types(), None).map_err(taken)?;
+    registry.add(control_types(), None).map_err(taken)?;
     registry.add(akao_builtin::all().into_iter().map(|node| node.node_type), Some(&built_in)).map_err(taken)?;
     Ok(registry)
 }
@@ -122,9 +118,16 @@ pub(crate) fn start_engine(
 ) -> Result<(Engine, EngineThread), Failure> {
     let blobs = blobs(folder);
     let registry = registry(Arc::clone(&blobs))?;
-    let catalogue = Arc::new(Catalogue::from(registry.types().to_vec()));
     let runner: Arc<dyn StepRunner> = Arc::new(registry);
-    let parts = Parts { journal, runner, blobs, catalogue, runtime, config: Config::default(), entropy: entropy()? };
+    let parts = Parts {
+        journal,
+        runner,
+        blobs,
+        catalogue: catalogue(),
+        runtime,
+        config: Config::default(),
+        entropy: entropy()?,
+    };
     Engine::start(parts).map_err(Failure::from)
 }
 

@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 const END_WITHIN: Duration = Duration::from_secs(20);
 
 fn node_types() -> Vec<NodeType> {
-    let leaves = akao_builtin::all().into_iter().map(|built_in| built_in.node_type);
+    let leaves = akao_builtin::all().into_iter().map(|built_in| Arc::unwrap_or_clone(built_in.node_type));
     akao_flow::control_types().into_iter().chain(leaves).collect()
 }
 

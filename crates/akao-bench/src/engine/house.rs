@@ -50,7 +50,7 @@ impl Volumes for Nothing {
 /// Control nodes and standard nodes.
 pub(crate) fn catalogue() -> Arc<Catalogue> {
     let mut types = control_types();
-    types.extend(akao_builtin::all().into_iter().map(|node| node.node_type));
+    types.extend(akao_builtin::all().into_iter().map(|node| Arc::unwrap_or_clone(node.node_type)));
     Arc::new(Catalogue::from(types))
 }
 

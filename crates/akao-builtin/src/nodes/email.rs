@@ -89,7 +89,7 @@ pub(super) fn built_in() -> BuiltIn {
         children_max: Some(0),
         examples: vec![Example::new(EXAMPLE, Value::Null, json!({"note": "denied"}))],
     };
-    BuiltIn { node_type, run: Run::Async(run) }
+    BuiltIn { node_type: node_type.into(), run: Run::Async(run) }
 }
 
 fn props_schema() -> Value {

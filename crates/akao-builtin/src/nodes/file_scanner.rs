@@ -57,7 +57,7 @@ pub(super) fn built_in() -> BuiltIn {
         children_max: Some(0),
         examples: vec![Example::new(EXAMPLE, Value::Null, json!({"names": []}))],
     };
-    BuiltIn { node_type, run: Run::Blocking(run) }
+    BuiltIn { node_type: node_type.into(), run: Run::Blocking(run) }
 }
 
 fn props_schema() -> Value {

@@ -70,7 +70,7 @@ pub(super) fn built_in() -> BuiltIn {
         children_max: Some(0),
         examples: vec![Example::new(EXAMPLE, Value::Null, json!({"rows": [{"place": "Hanoi", "day": "2026-02-01"}]}))],
     };
-    BuiltIn { node_type, run: Run::Blocking(run) }
+    BuiltIn { node_type: node_type.into(), run: Run::Blocking(run) }
 }
 
 fn props_schema() -> Value {

@@ -24,7 +24,7 @@ pub(super) fn built_in() -> BuiltIn {
         children_max: Some(0),
         examples: vec![Example::new("type: SuccessNode\n", Value::Null, Value::Null)],
     };
-    BuiltIn { node_type, run: Run::Inline(run) }
+    BuiltIn { node_type: node_type.into(), run: Run::Inline(run) }
 }
 
 fn run(_: &Invocation) -> Outcome {

@@ -19,6 +19,7 @@ use std::{
     collections::BTreeMap,
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -69,7 +70,7 @@ type Stamps = BTreeMap<PathBuf, Option<SystemTime>>;
 struct Watch {
     args: Args,
     context: Context,
-    catalogue: Catalogue,
+    catalogue: Arc<Catalogue>,
     stamps: Stamps,
     last_outputs: Option<Map<String, Value>>,
 }

@@ -7,6 +7,7 @@ pub(crate) use follow::{View, follow};
 pub(crate) use result::Report;
 
 use crate::{
+    catalogue::catalogue,
     cli::Context,
     exit::Exit,
     failure::Failure,
@@ -71,7 +72,7 @@ pub(crate) enum EventsFormat {
 
 /// Runs the workflow.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
-    let catalogue = wiring::catalogue();
+    let catalogue = catalogue();
     let start = prepare(&args, &catalogue, context)?;
     let folder = wiring::data_dir(context)?;
     let runtime = wiring::runtime()?;

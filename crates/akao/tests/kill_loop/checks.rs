@@ -144,7 +144,7 @@ fn parse(id: &str) -> Result<ExecutionId, String> {
 
 fn catalogue() -> Catalogue {
     let leaves = akao_builtin::all().into_iter().map(|node| node.node_type);
-    Catalogue::from(akao_flow::control_types().into_iter().chain(leaves).collect::<Vec<_>>())
+    Catalogue::from(akao_flow::control_types().into_iter().map(Into::into).chain(leaves).collect::<Vec<_>>())
 }
 
 /// The number of the start in an execution's input.

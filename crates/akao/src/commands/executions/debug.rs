@@ -2,7 +2,8 @@
 
 use super::{ask, done, locate, steer::OneArgs};
 use crate::{
-    cli::Context, commands::run, exit::Exit, failure::Failure, live::Steps, load, output::plain, owner, wiring,
+    catalogue::catalogue, cli::Context, commands::run, exit::Exit, failure::Failure, live::Steps, load, output::plain,
+    owner, wiring,
 };
 use akao_contract::{Address, ExecutionId};
 use akao_engine::{Executions, GivenSecrets, Reply, Request};
@@ -150,7 +151,7 @@ pub(super) fn debug(args: &OneArgs, context: &Context) -> Result<Exit, Failure> 
         let client = owner::background(&folder).await?;
         client.call(Request::Debug { execution, on: true }).await?;
         let view = run::View { events: false, debug: true, cancels: false };
-        run::follow(&client, &folder, execution, &wiring::catalogue(), view, context).await
+        run::follow(&client, &folder, execution, &catalogue(), view, context).await
     });
     runtime.shutdown_background();
     left

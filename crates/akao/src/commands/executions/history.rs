@@ -1,7 +1,7 @@
 //! `akao executions replay`, `fork`, `export`, `import` and `prune`.
 
 use super::{ask, done, list, locate};
-use crate::{cli::Context, commands::run, exit::Exit, failure::Failure, load, wiring};
+use crate::{catalogue::catalogue, cli::Context, commands::run, exit::Exit, failure::Failure, load, wiring};
 use akao_engine::{Reply, Request, export};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ pub(super) fn replay(args: &ReplayArgs, context: &Context) -> Result<Exit, Failu
         export_text(&folder, execution)?
     };
     let exported = export::Export::parse(&text).map_err(Failure::usage)?;
-    let told = exported.replay(&wiring::catalogue()).map_err(|problem| {
+    let told = exported.replay(&catalogue()).map_err(|problem| {
         Failure::new("differs", Exit::Internal, problem)
             .hint("Keep a copy with `akao executions export` and report it with the version of Akao that recorded it.")
     })?;

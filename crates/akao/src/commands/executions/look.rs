@@ -2,6 +2,7 @@
 
 use super::locate;
 use crate::{
+    catalogue::catalogue,
     cli::Context,
     commands::run::Report,
     exit::Exit,
@@ -64,7 +65,7 @@ fn level(text: &str) -> Result<LogLevel, String> {
 
 /// The whole history as it stands now.
 fn history(folder: &Path, execution: ExecutionId) -> Result<(Vec<Told>, Steps), Failure> {
-    let mut follower = Follower::new(folder, execution, &wiring::catalogue())?;
+    let mut follower = Follower::new(folder, execution, &catalogue())?;
     follower.catch_up()?;
     let told = follower.take_ready();
     let mut steps = Steps::default();
@@ -204,7 +205,7 @@ pub(super) fn events(args: &EventsArgs, context: &Context) -> Result<Exit, Failu
     if args.follow && context.output.json {
         return Err(Failure::usage("`--follow` prints lines, `--json` one document").hint("Leave out `--json`."));
     }
-    let mut follower = Follower::new(&folder, execution, &wiring::catalogue())?;
+    let mut follower = Follower::new(&folder, execution, &catalogue())?;
     follower.catch_up()?;
     let print = |told: &Told| -> Result<(), Failure> {
         if told.seq < args.from {
