@@ -5,8 +5,13 @@ mod engine;
 mod row;
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 use row::Row;
 use std::process::ExitCode;
+
+/// The allocator of the program that is measured.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Measures and compares with the goals.
 #[derive(Parser)]

@@ -15,7 +15,12 @@ mod problems;
 mod replace;
 mod wiring;
 
+use mimalloc::MiMalloc;
 use std::process::ExitCode;
+
+/// Steps are made of many small values, and a wide loop has a hundred thousand of them; see decision record 0008.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     cli::main()

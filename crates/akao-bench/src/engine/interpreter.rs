@@ -45,16 +45,20 @@ pub(super) fn events(ground: &Ground) -> Vec<Row> {
     let program = program(json!({"type": "Repeat", "props": {"numCycles": -1}, "children": [tree]}));
     let mut reaction = Reaction::default();
     let mut machine = begin(program, Value::Null, &mut reaction);
-    let count = if ground.quick { 1_000_000 } else { 5_000_000u64 };
-    let started = Instant::now();
-    for now in 0..count {
-        let op = first_step(&reaction).expect("a step is started by every event");
-        reaction.clear();
-        machine.apply(now as i64, finished(op), &mut reaction);
+    // The figure is not a ratio, so that the round that other work on the machine disturbed least counts.
+    let (rounds, count) = if ground.quick { (5, 400_000) } else { (10, 1_000_000u64) };
+    let mut rate = 0.0;
+    for _ in 0..rounds {
+        let started = Instant::now();
+        for now in 0..count {
+            let op = first_step(&reaction).expect("a step is started by every event");
+            reaction.clear();
+            machine.apply(now as i64, finished(op), &mut reaction);
+        }
+        rate = f64::max(rate, count as f64 / started.elapsed().as_secs_f64());
     }
-    let rate = count as f64 / started.elapsed().as_secs_f64();
     vec![Row::new(
-        "interpreter alone, events per second at depth 10",
+        "interpreter alone, events per second at depth 10, best round",
         rate,
         "events/s",
         None,
@@ -134,7 +138,7 @@ fn value_bytes(reaction: &Reaction) -> f64 {
 
 pub(super) fn fan_out(ground: &Ground) -> Vec<Row> {
     const LARGE: u64 = 100_000;
-    let rounds = if ground.quick { 5 } else { 15 };
+    let rounds = if ground.quick { 8 } else { 20 };
     // The first large round of a process pays for its memory, which is what the bytes are measured by; times are compared
     // once both sizes have theirs.
     let first = fan_out_of(LARGE);
@@ -143,9 +147,11 @@ pub(super) fn fan_out(ground: &Ground) -> Vec<Row> {
         small.extend((0..20).map(|_| fan_out_of(1_000).time));
         large.push(fan_out_of(LARGE).time);
     }
-    let floor = (super::floor::median(&mut small), "time per item at 1000 items, µs");
-    let time = super::floor::median(&mut large);
-    let name = format!("fan-out, time per item at {LARGE} items");
+    // The least is nearest to the hardware; what lies above it is other work on the machine.
+    let least = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min);
+    let floor = (least(&small), "time per item at 1000 items, least of the rounds, µs");
+    let time = least(&large);
+    let name = format!("fan-out, time per item at {LARGE} items, least of {rounds} rounds");
     vec![
         Row::new(&name, time, "µs/item", Some(floor), Goal::RatioAtMost(1.3), ground.quick),
         Row::new(
