@@ -120,6 +120,8 @@ pub enum Effect {
     Feed(ExecutionId, FeedItem),
     /// Tell whoever waits for the end.
     Ended(ExecutionId, Box<akao_flow::Finish>),
+    /// Tell whoever waits for the end or follows that there will be none.
+    Quarantined(ExecutionId, String),
 }
 
 /// What a due time is for.

@@ -378,7 +378,7 @@ impl Shell {
         let (answers, others): (Vec<_>, Vec<_>) =
             effects.into_iter().partition(|effect| matches!(effect, Effect::Answer(..)));
         let (ends, others): (Vec<_>, Vec<_>) =
-            others.into_iter().partition(|effect| matches!(effect, Effect::Ended(..)));
+            others.into_iter().partition(|effect| matches!(effect, Effect::Ended(..) | Effect::Quarantined(..)));
         for effect in answers.into_iter().chain(others).chain(ends) {
             self.let_go(effect);
         }
@@ -410,11 +410,22 @@ impl Shell {
                 for caller in self.waiting.remove(&execution).into_iter().flatten() {
                     let _ = caller.send(Ok((execution, finish.clone())));
                 }
-                // One that is cancelled in the queue has no event that could tell its followers; their feed ends instead.
-                if self.followers.remove(&execution).is_some() {
-                    self.core.handle(self.journal.read(), now_ms(), Input::Unfollow(execution));
-                }
+                self.end_feeds(execution);
             }
+            Effect::Quarantined(execution, reason) => {
+                for caller in self.waiting.remove(&execution).into_iter().flatten() {
+                    let _ = caller.send(Err(CallError::Quarantined { execution, reason: reason.clone() }));
+                }
+                self.end_feeds(execution);
+            }
+        }
+    }
+
+    /// Ends the feeds of an execution that has ended. One that is cancelled in the queue, or quarantined, has no event that
+    /// could tell its followers; the end of the feed makes them look at the row.
+    fn end_feeds(&mut self, execution: ExecutionId) {
+        if self.followers.remove(&execution).is_some() {
+            self.core.handle(self.journal.read(), now_ms(), Input::Unfollow(execution));
         }
     }
 

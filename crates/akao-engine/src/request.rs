@@ -320,6 +320,12 @@ pub enum CallError {
     },
 }
 
+impl From<akao_flow::BreakpointProblem> for CallError {
+    fn from(problem: akao_flow::BreakpointProblem) -> Self {
+        Self::Invalid { message: problem.message, suggestion: problem.suggestion }
+    }
+}
+
 impl CallError {
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::Invalid { message: message.into(), suggestion: None }

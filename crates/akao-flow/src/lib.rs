@@ -39,7 +39,7 @@ pub use machine::{
 pub use place::Place;
 pub use problem::{Position, Problem, Severity};
 pub use problem_code::ProblemCode;
-pub use program::{NodeIndex, Program, RetryPolicy};
+pub use program::{BreakpointProblem, NodeIndex, Program, RetryPolicy};
 pub use read::{Location, Parsed, Positions, read};
 pub use schema::workflow_schema;
 pub use validate::props::{PropProblem, PropProblemKind, check_props, with_defaults};

@@ -19,6 +19,7 @@ mod signals;
 mod snapshot;
 mod sparse;
 mod steps;
+mod waits;
 
 pub use command::{
     Command, Failure, Finish, RunStep, SoftFailure, StartChild, StepInput, TaskEnd, TaskSpec, fingerprint,
@@ -278,21 +279,9 @@ impl Machine {
         timers.min()
     }
 
-    /// What the execution waits for, as fragments for people.
-    pub fn waits(&self) -> Vec<String> {
-        let describe = |(_, open): (&OpId, &OpenOp)| match &open.kind {
-            OpKind::Signal(awaited) => Some(match &awaited.key {
-                None => format!("signal {}", awaited.name),
-                Some(key) => format!("signal {} with key {key}", awaited.name),
-            }),
-            OpKind::Task(task) => Some(format!("task \"{}\"", task.title)),
-            OpKind::Timer { .. } if Some(open.frame) != Some(FrameIndex::NONE) => Some("timer".to_owned()),
-            OpKind::Child(child) => Some(format!("child {}", child.child)),
-            _ => None,
-        };
-        let mut waits: Vec<String> = self.state.ops.iter().filter_map(describe).take(20).collect();
-        waits.dedup();
-        waits
+    /// What the execution waits for, as fragments for people, seen at `now_ms`.
+    pub fn waits(&self, now_ms: i64) -> Vec<String> {
+        waits::tell(&self.state, now_ms)
     }
 
     /// Where the execution is held by a pause or a breakpoint: address, node and reason.

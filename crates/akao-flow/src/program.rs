@@ -3,6 +3,10 @@
 //! A program is immutable and shared by every execution of the same workflow version. It never changes meaning: the same
 //! definition and the same node types give the same program.
 
+mod breakpoint;
+
+pub use breakpoint::BreakpointProblem;
+
 use crate::{OnFailure, control::Control, machine::StepInput};
 use akao_contract::{Digest, ErrorKind, NodeId, Outcome};
 use akao_expression::{Condition, Expression, Template};
@@ -168,28 +172,6 @@ impl Program {
     /// The names of the secrets that some node uses.
     pub fn secret_names(&self) -> Vec<&str> {
         self.secret_names.iter().map(String::as_str).collect()
-    }
-
-    /// Whether a breakpoint names a place of this program.
-    ///
-    /// # Errors
-    /// There is no such node or edge, or the condition does not compile.
-    pub fn check_breakpoint(&self, breakpoint: &crate::Breakpoint) -> Result<(), String> {
-        if let Some(condition) = &breakpoint.condition {
-            let compiled = Predicate::compile(condition);
-            compiled.map_err(|problem| format!("the condition `{condition}` cannot be read: {}", problem.message))?;
-        }
-        let at = breakpoint.at.as_str();
-        if at.starts_with('/') {
-            return at.parse::<akao_contract::Address>().map(|_| ()).map_err(|problem| problem.to_string());
-        }
-        let names: Vec<&str> = at.split("->").map(str::trim).collect();
-        let unknown = names.iter().find(|name| self.find(name).is_none());
-        match (unknown, names.len()) {
-            (Some(name), _) => Err(format!("there is no node `{name}` in this workflow")),
-            (None, 1 | 2) => Ok(()),
-            (None, _) => Err(format!("`{at}` is no place; use a node id, an address or an edge `a->b`")),
-        }
     }
 
     /// How many executions may run at once with the queue key that this input gives; none means no bound.

@@ -118,6 +118,7 @@ impl Core {
             };
             self.inner.push_back(super::Inner::Event(parent, event));
         }
+        self.effect(super::Effect::Quarantined(execution, reason.clone()));
         self.writes.push(Write::UpdateExecution {
             execution,
             change: ExecutionChange {

@@ -14,7 +14,7 @@ use crate::{
 };
 use akao_contract::{Address, ExecutionId, ExecutionStatus};
 use akao_flow::{Breakpoint, Event, Machine, Note, Reaction, Start};
-use akao_journal::Write;
+use akao_journal::{ExecutionRow, Write};
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -69,7 +69,8 @@ impl Core {
             events.push((self.now_ms, Event::ValueEdited { path, value, at: Some(address.clone()) }));
         }
         events.push((self.now_ms, Event::ResumeRequested));
-        let row = fresh.row(ExecutionStatus::Running);
+        // The history tells of the time before, the row of this execution.
+        let row = ExecutionRow { started_ms: self.now_ms, ..fresh.row(ExecutionStatus::Running) };
         self.retrace(fresh, row, events);
         Ok(Reply::Started { execution, status: ExecutionStatus::Running, repeated: false, position: None })
     }

@@ -151,7 +151,7 @@ impl Live {
             let names: BTreeSet<&str> = self.blocked.values().map(String::as_str).collect();
             waiting = Some(format!("secret {}", names.into_iter().collect::<Vec<_>>().join(", ")));
         } else if status == ExecutionStatus::Waiting {
-            waiting = Some(self.machine.waits().join(", "));
+            waiting = Some(self.machine.waits(self.last_ms).join("; "));
         } else if status == ExecutionStatus::Paused {
             waiting = self.machine.held().first().map(|(address, id, reason)| format!("{reason} at {address} ({id})"));
         }

@@ -78,6 +78,9 @@ impl Core {
             .map_err(|problem| CallError::invalid(format!("the input cannot be stored: {problem}")))?;
         // Refused before anything is written: a key without its execution would spoil the whole batch.
         version.program.concurrency(&input).map_err(|error| CallError::invalid(error.message))?;
+        for breakpoint in &request.breakpoints {
+            version.program.check_breakpoint(breakpoint)?;
+        }
         let secret_names = version.program.secret_names();
         if let Some(name) = secret_names.iter().find(|name| !request.secrets.0.contains_key(**name)) {
             return Err(CallError::Invalid {
@@ -302,7 +305,7 @@ impl Core {
         if gave || waits || live.row.status == ExecutionStatus::Running {
             return Ok(Reply::Done);
         }
-        let waits = live.machine.waits().join(", ");
+        let waits = live.machine.waits(self.now_ms).join("; ");
         Err(CallError::conflict(format!("execution {execution} is not paused; it waits for {waits}")))
     }
 
@@ -314,7 +317,7 @@ impl Core {
     ) -> Result<(), CallError> {
         self.ensure_live(store, execution)?;
         let Some(live) = self.live.get(&execution) else { return Ok(()) };
-        live.machine.program().check_breakpoint(breakpoint).map_err(CallError::invalid)
+        Ok(live.machine.program().check_breakpoint(breakpoint)?)
     }
 
     fn edit(

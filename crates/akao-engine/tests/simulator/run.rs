@@ -440,6 +440,7 @@ impl Simulation<'_> {
                 }
                 Effect::Halt(execution, op) => self.outside.halt(execution, op),
                 Effect::Load(execution, op, tenant, blob) => self.loads.push((execution, op, tenant, blob)),
+                Effect::Quarantined(execution, reason) => return Err(format!("{execution} is quarantined: {reason}")),
                 Effect::Feed(..) | Effect::Ended(..) => {}
             }
         }

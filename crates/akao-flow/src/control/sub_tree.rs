@@ -42,7 +42,7 @@ pub(super) fn node_type() -> NodeType {
 /// The tree's root, what goes in (read at the start) and what comes out (made at the end).
 #[derive(Debug)]
 pub(crate) struct Plan {
-    tree: NodeIndex,
+    pub(crate) tree: NodeIndex,
     props: ControlProps,
     outputs: Vec<(String, Template)>,
 }

@@ -220,7 +220,7 @@ impl World {
                 "the execution is {status} and waits for nothing"
             );
             if status == ExecutionStatus::Waiting {
-                prop_assert!(!self.machine.waits().is_empty(), "it waits and does not say for what");
+                prop_assert!(!self.machine.waits(self.now_ms).is_empty(), "it waits and does not say for what");
             }
             if status == ExecutionStatus::Running {
                 prop_assert!(self.machine.is_busy(), "it runs and nothing is under way");
