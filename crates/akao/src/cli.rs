@@ -110,15 +110,25 @@ pub(crate) fn main() -> ExitCode {
 fn refused(error: &clap::Error) -> ExitCode {
     let json = std::env::args_os().any(|argument| argument == "--json");
     if error.use_stderr() && json {
-        let text = error.to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let failure = Failure::usage(message).hint("Run the command with `--help`.");
+        let (message, hint) = on_one_line(&error.to_string());
+        let failure = Failure::usage(message).hint(hint);
         Output::new(ColorChoice::Never, true, false, 0).failure(&failure);
     } else {
         // Nowhere is left to say that the stream is closed.
         let _ = error.print();
     }
     ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Success }.code())
+}
+
+/// The message and the hint of what clap says over several lines: a paragraph that says what is wrong, and perhaps one with a
+/// tip. The rest is about `--help`.
+fn on_one_line(text: &str) -> (String, String) {
+    let joined = |paragraph: &str| paragraph.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let mut paragraphs = text.trim_start_matches("error: ").split("\n\n");
+    let message = joined(paragraphs.next().unwrap_or_default());
+    let tip = paragraphs.map(joined).find_map(|paragraph| paragraph.strip_prefix("tip: ").map(str::to_owned));
+    let hint = tip.map_or_else(String::new, |tip| format!("Note that {tip}. "));
+    (message, format!("{hint}Run the command with `--help`."))
 }
 
 fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
@@ -147,6 +157,18 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn what_clap_says_fits_on_one_line() {
+        let told =
+            |arguments: &[&str]| on_one_line(&Cli::try_parse_from(arguments).expect_err("a mistake").to_string());
+        let (message, hint) = told(&["akao", "node-info"]);
+        assert_eq!(message, "the following required arguments were not provided: <TYPE>");
+        assert_eq!(hint, "Run the command with `--help`.");
+        let (message, hint) = told(&["akao", "run", "w.yaml", "--events", "json"]);
+        assert_eq!(message, "invalid value 'json' for '--events <FORMAT>' [possible values: jsonl]");
+        assert_eq!(hint, "Note that a similar value exists: 'jsonl'. Run the command with `--help`.");
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

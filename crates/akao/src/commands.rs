@@ -33,10 +33,11 @@ pub(crate) fn definition_of(file: &Path, catalogue: &Catalogue, context: &Contex
 pub(crate) fn invalid(loaded: &crate::load::Loaded, file: &Path, context: &Context) -> Failure {
     let output = &context.output;
     let name = file.display();
+    let failure = Failure::usage(format!("{name} is not valid"));
     if output.json {
-        return Failure::usage(format!("{name} is not valid: {}", problems::first_message(loaded)))
-            .hint(format!("`akao validate {name}` shows every problem."));
+        let failure = Failure { causes: problems::messages(loaded), ..failure };
+        return failure.hint(format!("`akao validate {name}` shows every problem with its place."));
     }
-    output.note_text(&problems::render(&loaded.problems, &loaded.texts, output.color_err));
-    Failure::usage(format!("{name} is not valid"))
+    output.problems(&problems::render(&loaded.problems, &loaded.texts, output.color_err));
+    failure
 }

@@ -13,6 +13,7 @@ mod output;
 mod owner;
 mod problems;
 mod replace;
+mod stop;
 mod wiring;
 
 use mimalloc::MiMalloc;

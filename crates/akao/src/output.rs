@@ -4,8 +4,14 @@
 use crate::failure::Failure;
 use clap::ValueEnum;
 use serde::Serialize;
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::atomic::{AtomicBool, Ordering},
+};
 use unicode_width::UnicodeWidthStr;
+
+/// Whether writing to standard output has met a closed pipe.
+static READER_LEFT: AtomicBool = AtomicBool::new(false);
 
 /// When output is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -85,11 +91,18 @@ impl Output {
     pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Failure::storage("cannot write to standard output").because(&error))
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                READER_LEFT.store(true, Ordering::Relaxed);
+                Ok(())
             }
-            _ => Ok(()),
+            Err(error) => Err(Failure::storage("cannot write to standard output").because(&error)),
+            Ok(()) => Ok(()),
         }
+    }
+
+    /// Whether nobody reads standard output any more, so that what only prints may end.
+    pub(crate) fn reader_left(&self) -> bool {
+        READER_LEFT.load(Ordering::Relaxed)
     }
 
     /// Writes one line to standard output.
@@ -123,10 +136,10 @@ impl Output {
         }
     }
 
-    /// Writes a line to standard error only when more is to be told.
-    pub(crate) fn detail(&self, line: &str) {
-        if self.verbose > 0 && !self.quiet {
-            self.always(line);
+    /// Writes the lines of problems to standard error, also when that is to be quiet: they are why nothing was done.
+    pub(crate) fn problems(&self, lines: &str) {
+        if !lines.is_empty() {
+            self.always(lines.trim_end());
         }
     }
 
@@ -153,6 +166,11 @@ impl Output {
             let _ = self.document(&failure.to_json());
             return;
         }
+        self.failure_words(failure);
+    }
+
+    /// Presents a failure in words, on standard error.
+    pub(crate) fn failure_words(&self, failure: &Failure) {
         self.always(&format!("{} {}", self.err(Style::Bad, "error:"), failure.message));
         for cause in &failure.causes {
             self.always(&format!("  caused by: {cause}"));
@@ -160,6 +178,24 @@ impl Output {
         if let Some(hint) = &failure.hint {
             self.always(&format!("\n{} {hint}", self.err(Style::Active, "hint:")));
         }
+    }
+}
+
+/// A count with its word: `1 step`, `2 steps`.
+pub(crate) fn count(number: u64, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Waits until the reader of a pipe on standard output has gone away, which a writer notices only when it writes; for ever
+/// when standard output is something else.
+pub(crate) async fn reader_gone() {
+    use tokio::io::{Interest, unix::AsyncFd};
+    #[expect(deprecated, reason = "its successor is unsafe: it wants a descriptor that stays open, as this one does")]
+    let watched = AsyncFd::with_interest(io::stdout(), Interest::ERROR);
+    // A plain file cannot be watched and has no reader.
+    match watched {
+        Ok(stdout) if stdout.ready(Interest::ERROR).await.is_ok() => {}
+        _ => std::future::pending().await,
     }
 }
 

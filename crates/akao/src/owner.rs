@@ -49,10 +49,15 @@ impl Attached {
         }
     }
 
-    /// Lets go. An owner with unfinished executions hands them to a background process.
-    pub(crate) async fn end(self) -> Result<(), Failure> {
+    /// Whether this process is the owner.
+    pub(crate) fn is_own(&self) -> bool {
+        matches!(self, Self::Own(_))
+    }
+
+    /// Lets go. An owner with unfinished executions hands them to a background process if they are to go on.
+    pub(crate) async fn end(self, goes_on: bool) -> Result<(), Failure> {
         match self {
-            Self::Own(own) => own.end().await,
+            Self::Own(own) => own.end(goes_on).await,
             Self::Client(_) => Ok(()),
         }
     }
@@ -107,9 +112,9 @@ impl Own {
         }
     }
 
-    async fn end(self) -> Result<(), Failure> {
+    async fn end(self, goes_on: bool) -> Result<(), Failure> {
         let folder = self.folder.clone();
-        let unfinished = !self.is_idle().await && !self.has_failed();
+        let unfinished = goes_on && !self.is_idle().await && !self.has_failed();
         self.stop().await?;
         if unfinished { start_background(&folder).map(drop) } else { Ok(()) }
     }

@@ -50,13 +50,14 @@ pub(crate) fn summary(problems: &[FileProblem], files: usize) -> String {
     }
 }
 
-/// The problems of a file that was to be run, on one line for programs.
-pub(crate) fn first_message(loaded: &Loaded) -> String {
-    let first = loaded.problems.iter().find(|found| found.problem.severity == Severity::Error);
-    first.map_or_else(String::new, |found| {
+/// The errors of a file that was to be run, each on one line, for programs.
+pub(crate) fn messages(loaded: &Loaded) -> Vec<String> {
+    let errors = loaded.problems.iter().filter(|found| found.problem.severity == Severity::Error);
+    let line = |found: &FileProblem| {
         let position = found.problem.position;
         format!("{}:{}:{}: {}", found.file, position.line, position.column, found.problem.message)
-    })
+    };
+    errors.map(line).collect()
 }
 
 /// The line of the source and a mark under the column, both counted from 1.

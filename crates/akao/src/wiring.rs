@@ -149,6 +149,14 @@ pub(crate) fn reader(folder: &Path) -> Result<Reader, Failure> {
     Reader::open(folder).map_err(Failure::from)
 }
 
+/// Opens the journal of a data directory for reading; none when nothing was ever started there.
+pub(crate) fn reader_if_any(folder: &Path) -> Result<Option<Reader>, Failure> {
+    match Reader::open(folder) {
+        Err(akao_journal::ReadError::Missing { .. }) => Ok(None),
+        other => other.map(Some).map_err(Failure::from),
+    }
+}
+
 /// The execution whose id begins with `text`.
 ///
 /// # Errors

@@ -13,6 +13,7 @@ use crate::program::Work;
 use akao_contract::Address;
 use akao_expression::Expression;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What a debugger has asked for.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -95,6 +96,7 @@ impl Run<'_> {
             let note = Note::Held {
                 address: self.address(frame),
                 id: self.node_of(frame).id.clone(),
+                node_type: Arc::clone(&self.node_of(frame).node_type),
                 reason: reason.to_owned(),
             };
             self.note(note);

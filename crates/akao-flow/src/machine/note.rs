@@ -81,6 +81,9 @@ pub enum Note {
         address: Address,
         /// The node.
         id: NodeId,
+        /// Its type.
+        #[serde(rename = "type")]
+        node_type: Arc<str>,
         /// `pause`, `breakpoint` or `step`.
         reason: String,
     },

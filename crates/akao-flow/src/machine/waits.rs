@@ -30,8 +30,10 @@ pub(super) fn tell(state: &State, now_ms: i64) -> Vec<String> {
 
 fn describe(state: &State, open: &[&OpenOp], wait: &OpenOp) -> Option<String> {
     match &wait.kind {
-        OpKind::Signal { name, key: None } => Some(format!("signal {name}")),
-        OpKind::Signal { name, key: Some(key) } => Some(format!("signal {name} with key {key}")),
+        OpKind::Signal(awaited) => Some(match &awaited.key {
+            None => format!("signal {}", awaited.name),
+            Some(key) => format!("signal {} with key {key}", awaited.name),
+        }),
         OpKind::Task(task) => Some(format!("task \"{}\"", task.title)),
         OpKind::Child(child) => Some(format!("child {}", child.child)),
         OpKind::Timer { .. } => (!open.iter().any(|other| is_limit(state, wait, other))).then(|| "timer".to_owned()),

@@ -17,6 +17,9 @@ pub(crate) struct Args {
 
 /// Prints the script of a shell.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+    if context.output.json {
+        return Err(Failure::usage("completions are a script, `--json` one document").hint("Leave out `--json`."));
+    }
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "akao", &mut script);
     context.output.text(&String::from_utf8_lossy(&script))?;

@@ -1,7 +1,8 @@
 //! `akao dev`: runs a workflow again whenever one of its files is saved, and shows the tree, the outputs and what changed.
 //!
-//! Each run is `akao run --json` in a process of its own, so that it is exactly what `akao run` does and that a save or
-//! Ctrl-C ends it as Ctrl-C ends any run. A file with problems is not run.
+//! Each run is `akao run --json` in a process of its own, so that it is exactly what `akao run` does. A save or Ctrl-C
+//! cancels it as Ctrl-C cancels any run; a request to end leaves the execution where it is. A file with problems is not
+//! run.
 
 use crate::{
     catalogue::catalogue,
@@ -9,14 +10,16 @@ use crate::{
     exit::Exit,
     failure::Failure,
     load::{Loaded, load},
-    output::{Output, Style, plain},
+    output::{Output, Style, plain, reader_gone},
     problems,
+    stop::{Stop, Stops},
 };
 use akao_contract::{Address, NodeStatus};
 use akao_flow::{Catalogue, Definition, draw};
 use serde_json::{Map, Value};
 use std::{
     collections::BTreeMap,
+    os::unix::process::CommandExt,
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -61,7 +64,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::internal("the runtime cannot be started").because(&error))?;
-    runtime.block_on(Watch::new(args, context.clone()).go())
+    runtime.block_on(async { Watch::new(args, context.clone())?.go().await })
 }
 
 /// When each file was written last; none when it is not there.
@@ -73,41 +76,56 @@ struct Watch {
     catalogue: Arc<Catalogue>,
     stamps: Stamps,
     last_outputs: Option<Map<String, Value>>,
+    stops: Stops,
 }
 
-/// Why a run or a pause ended.
+/// Why a run or a pause is over before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wake {
+    /// One of the files was written.
     Saved,
-    Interrupted,
+    /// Nobody wants to see more.
+    Stopped(Stop),
+}
+
+/// How a run ended.
+enum Ran {
+    /// By itself.
+    Through,
+    /// A save has cancelled it.
+    Replaced,
+    /// Somebody wanted the end of everything.
+    Stopped,
 }
 
 impl Watch {
-    fn new(args: Args, context: Context) -> Self {
-        Self { args, context, catalogue: catalogue(), stamps: Stamps::new(), last_outputs: None }
+    fn new(args: Args, context: Context) -> Result<Self, Failure> {
+        let stops = Stops::new()?;
+        Ok(Self { args, context, catalogue: catalogue(), stamps: Stamps::new(), last_outputs: None, stops })
     }
 
     async fn go(mut self) -> Result<Exit, Failure> {
         loop {
             let loaded = load(&self.args.file, &self.catalogue)?;
             self.watch_files(&loaded);
-            let wake = match &loaded.bundle {
+            let ran = match &loaded.bundle {
                 Some(bundle) => self.run_once(&bundle.definition).await?,
                 None => {
                     self.show_problems(&loaded);
-                    None
+                    Ran::Through
                 }
             };
-            let wake = match wake {
-                Some(wake) => wake,
-                None => {
+            match ran {
+                Ran::Replaced => {}
+                Ran::Stopped => return Ok(Exit::Cancelled),
+                Ran::Through => {
                     self.context.output.note("Waiting for a save; Ctrl-C ends.");
-                    self.wake().await
+                    if self.wake().await != Wake::Saved {
+                        return Ok(Exit::Success);
+                    }
                 }
-            };
-            match wake {
-                Wake::Saved => self.settle().await,
-                Wake::Interrupted => return Ok(Exit::Success),
             }
+            self.settle().await;
         }
     }
 
@@ -123,24 +141,26 @@ impl Watch {
         output.note(&problems::summary(&loaded.problems, loaded.texts.len()));
     }
 
-    /// One run; what woke it up when it did not end by itself.
-    async fn run_once(&mut self, definition: &Definition) -> Result<Option<Wake>, Failure> {
+    /// One run.
+    async fn run_once(&mut self, definition: &Definition) -> Result<Ran, Failure> {
         let child = self.start()?;
         let pid = child.id();
         let mut ended = tokio::task::spawn_blocking(move || child.wait_with_output());
-        let wake = tokio::select! {
-            result = &mut ended => {
-                self.show_end(definition, &read(joined(result))?);
-                return Ok(None);
-            }
-            wake = self.wake() => wake,
+        let mut ran = Ran::Through;
+        let result = loop {
+            let wake = if matches!(ran, Ran::Through) {
+                tokio::select! { result = &mut ended => break result, wake = self.wake() => wake }
+            } else {
+                tokio::select! { result = &mut ended => break result, stop = self.stops.next() => Wake::Stopped(stop) }
+            };
+            ran = if wake == Wake::Saved { Ran::Replaced } else { Ran::Stopped };
+            ask_to_end(pid, wake);
         };
-        // On a terminal the run has received Ctrl-C by itself; a save asks it to end in the same way.
-        if matches!(wake, Wake::Saved) {
-            interrupt(pid);
+        let end = read(joined(result))?;
+        if !matches!(ran, Ran::Replaced) {
+            self.show_end(definition, &end);
         }
-        read(joined(ended.await))?;
-        Ok(Some(wake))
+        Ok(ran)
     }
 
     fn start(&self) -> Result<Child, Failure> {
@@ -157,15 +177,16 @@ impl Watch {
         for (name, value) in self.args.input.iter().map(|input| ("--input", input)).chain(many) {
             command.arg(format!("{name}={value}"));
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed)
+        // In a process group of its own it gets Ctrl-C only from here, and therefore once.
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0).spawn().map_err(failed)
     }
 
-    /// Waits for a save or Ctrl-C.
-    async fn wake(&self) -> Wake {
+    /// Waits for a save, or for somebody who wants no more.
+    async fn wake(&mut self) -> Wake {
         tokio::select! {
-            // Without a handler for Ctrl-C the program ends by it, as is wanted.
-            Ok(()) = tokio::signal::ctrl_c() => Wake::Interrupted,
+            stop = self.stops.next() => Wake::Stopped(stop),
             () = changed(&self.stamps) => Wake::Saved,
+            () = reader_gone() => Wake::Stopped(Stop::Hangup),
         }
     }
 
@@ -246,10 +267,12 @@ fn read(ended: std::io::Result<std::process::Output>) -> Result<Value, Failure> 
         .map_err(|error| Failure::internal(format!("the run has given no result ({})", ended.status)).because(&error))
 }
 
-/// Asks a process to end as Ctrl-C does. One that has ended already needs no asking.
-fn interrupt(pid: u32) {
-    if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
+/// Asks a run to end: a request to end is passed on, everything else cancels. One that has ended needs no asking.
+fn ask_to_end(pid: u32, wake: Wake) {
+    use rustix::process::{Pid, Signal, kill_process};
+    let signal = if wake == Wake::Stopped(Stop::Terminate) { Signal::TERM } else { Signal::INT };
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, signal);
     }
 }
 

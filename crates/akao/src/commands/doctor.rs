@@ -4,12 +4,13 @@ use crate::{
     cli::Context,
     exit::Exit,
     failure::Failure,
-    output::{Style, table},
+    output::{Style, count, table},
     wiring,
 };
 use akao_contract::Tenant;
 use akao_host::DiskBlobs;
 use serde_json::{Map, Value, json};
+use std::path::Path;
 
 /// Arguments of `akao doctor`.
 #[derive(Debug, clap::Args)]
@@ -18,7 +19,7 @@ pub(crate) struct Args {}
 /// Checks everything that is stored.
 pub(crate) fn run(_: Args, context: &Context) -> Result<Exit, Failure> {
     let folder = wiring::data_dir(context)?;
-    let reader = wiring::reader(&folder)?;
+    let Some(reader) = wiring::reader_if_any(&folder)? else { return nothing_yet(&folder, context) };
     let report = reader.verify()?;
     let space = reader.disk_use()?;
     let blobs = DiskBlobs::new(wiring::blobs_folder(&folder))
@@ -46,8 +47,11 @@ pub(crate) fn run(_: Args, context: &Context) -> Result<Exit, Failure> {
         vec!["data directory".to_owned(), folder.display().to_string()],
         vec!["journal".to_owned(), format!("{} (of it free: {})", bytes(space.journal_bytes), bytes(space.free_bytes))],
         vec!["write-ahead log".to_owned(), bytes(space.wal_bytes)],
-        vec!["large values".to_owned(), format!("{} in {} files", bytes(blob_bytes), blobs.len())],
-        vec!["checked".to_owned(), format!("{} executions, {} frames", report.executions, report.frames)],
+        vec!["large values".to_owned(), format!("{} in {}", bytes(blob_bytes), count(blobs.len() as u64, "file"))],
+        vec![
+            "checked".to_owned(),
+            format!("{}, {}", count(report.executions, "execution"), count(report.frames, "frame")),
+        ],
     ];
     let states = space.executions.iter().map(|(status, count)| vec![status.to_string(), count.to_string()]);
     let rows: Vec<Vec<String>> = rows.into_iter().chain(states).collect();
@@ -61,6 +65,20 @@ pub(crate) fn run(_: Args, context: &Context) -> Result<Exit, Failure> {
     }
     output.note("\nhint: Keep a copy of the data directory, then follow docs/journal.md, \"Recovery\".");
     Ok(Exit::Internal)
+}
+
+/// A data directory in which nothing was ever started.
+fn nothing_yet(folder: &Path, context: &Context) -> Result<Exit, Failure> {
+    if context.output.json {
+        context.output.document(&json!({
+            "data_dir": folder.display().to_string(), "sound": true, "damages": [],
+            "checked": {"executions": 0, "frames": 0},
+            "bytes": {"journal": 0, "log": 0, "free": 0, "blobs": 0}, "blobs": 0, "executions": {},
+        }))?;
+    } else {
+        context.output.line(&format!("nothing is stored in {} yet", folder.display()))?;
+    }
+    Ok(Exit::Success)
 }
 
 /// Bytes for people.

@@ -3,7 +3,7 @@
 pub(crate) mod debug;
 mod history;
 mod list;
-mod look;
+pub(crate) mod look;
 mod steer;
 
 use crate::{cli::Context, exit::Exit, failure::Failure, owner, wiring};
@@ -16,6 +16,8 @@ use std::path::PathBuf;
 pub(crate) enum Command {
     /// List executions, newest first.
     List(list::Args),
+    /// Show what waits for its turn.
+    Queue(list::QueueArgs),
     /// Show the tree of an execution.
     Show(look::ShowArgs),
     /// Show what the steps wrote.
@@ -56,6 +58,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> {
     match command {
         Command::List(args) => list::run(&args, context),
+        Command::Queue(args) => list::queue(&args, context),
         Command::Show(args) => look::show(&args, context),
         Command::Logs(args) => look::logs(&args, context),
         Command::Events(args) => look::events(&args, context),

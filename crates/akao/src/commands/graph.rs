@@ -60,6 +60,10 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match &args.output {
         Some(file) => {
             replace_file(file, drawing.as_bytes())?;
+            if output.json {
+                output.document(&json!({ "file": file }))?;
+                return Ok(Exit::Success);
+            }
             output.note(&format!("Wrote {}.", file.display()));
         }
         None if output.json => output.document(&json!({ "drawing": drawing }))?,

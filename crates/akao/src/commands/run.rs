@@ -3,21 +3,22 @@
 mod follow;
 mod result;
 
-pub(crate) use follow::{View, follow};
+pub(crate) use follow::{Seen, View, follow};
 pub(crate) use result::Report;
 
 use crate::{
     catalogue::catalogue,
     cli::Context,
+    commands::{executions::look::history, invalid},
     exit::Exit,
     failure::Failure,
-    load::{self, Loaded},
+    load,
     owner::{self, Attached},
-    wiring,
+    problems, wiring,
 };
 use akao_contract::{ExecutionId, Permission, Tenant};
 use akao_engine::{Bundle, GivenSecrets, Reply, Request, StartRequest, input};
-use akao_flow::{Breakpoint, Catalogue, Severity};
+use akao_flow::{Breakpoint, Catalogue};
 use akao_step::SecretSource;
 use serde_json::{Value, json};
 use std::{
@@ -82,9 +83,16 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         }
         let attached = owner::in_process(&folder).await?;
         let seen = begin_and_follow(&args, &attached, &folder, start, catalogue, context).await;
+        let (is_own, goes_on) = (attached.is_own(), !matches!(seen, Ok((_, Seen::Terminated))));
         // What is wrong with the journal explains better than what became of the question.
-        attached.end().await?;
-        seen
+        attached.end(goes_on).await?;
+        let (execution, seen) = seen?;
+        match seen {
+            Seen::End(_) => {}
+            Seen::Left => left(&folder, execution, false, context)?,
+            Seen::Terminated => left(&folder, execution, is_own, context)?,
+        }
+        Ok(seen.exit())
     });
     // Work that hangs in a system call must not keep the program from ending.
     runtime.shutdown_background();
@@ -98,10 +106,36 @@ async fn begin_and_follow(
     start: StartRequest,
     catalogue: Arc<Catalogue>,
     context: &Context,
-) -> Result<Exit, Failure> {
-    let (execution, _) = begin(attached.executions(), start).await?;
+) -> Result<(ExecutionId, Seen), Failure> {
+    let (execution, told) = begin(attached.executions(), start).await?;
+    if let Some(position) = told["position"].as_u64() {
+        context.output.note(&format!("Queued at place {position}; execution {execution} starts when its turn comes."));
+    }
     let view = View { events: args.events.is_some(), debug: args.debug, cancels: true };
-    follow(attached.executions(), folder, execution, &catalogue, view, context).await
+    let seen = follow(attached.executions(), folder, execution, &catalogue, view, context).await?;
+    Ok((execution, seen))
+}
+
+/// Says what becomes of an execution that was left before its end. `rests` when the process that ran it has ended.
+fn left(folder: &Path, execution: ExecutionId, rests: bool, context: &Context) -> Result<(), Failure> {
+    let row = wiring::reader(folder)?.execution(execution)?;
+    let row = row.ok_or_else(|| Failure::not_found(format!("execution {execution} was pruned meanwhile")))?;
+    let (output, status) = (&context.output, row.status);
+    output.note(&match (status.is_final(), rests) {
+        (true, _) => format!("Execution {execution} has ended: {status}."),
+        (false, true) => format!(
+            "Stopped before the end; execution {execution} rests where it is. Any command that needs it takes it up again, \
+             such as `akao executions events {execution} --follow`."
+        ),
+        (false, false) => {
+            format!("Execution {execution} goes on in the background; see it with `akao executions show {execution}`.")
+        }
+    });
+    if output.json {
+        let (_, steps) = history(folder, execution)?;
+        output.document(&Report::new(row).to_json(&steps))?;
+    }
+    Ok(())
 }
 
 async fn begin(executions: &dyn akao_engine::Executions, start: StartRequest) -> Result<(ExecutionId, Value), Failure> {
@@ -129,11 +163,7 @@ async fn detach(folder: &Path, start: StartRequest, context: &Context) -> Result
 /// Everything that can be refused before anything is started.
 fn prepare(args: &Args, catalogue: &Catalogue, context: &Context) -> Result<StartRequest, Failure> {
     let bundle = load_bundle(&args.file, catalogue, context)?;
-    let given = load::input::read_input(args.input.as_deref(), &args.set).map_err(|error| {
-        let failure = Failure::usage(error.to_string());
-        let failure = std::error::Error::source(&error).map_or(failure.clone(), |source| failure.because(source));
-        error.hint().map_or(failure.clone(), |hint| failure.hint(hint))
-    })?;
+    let given = load::input::read_input("--input", args.input.as_deref(), &args.set)?;
     let input = input::accept(&bundle.definition, given).map_err(|problems| bad_input(&problems))?;
     Ok(StartRequest {
         tenant: Tenant::local(),
@@ -149,40 +179,14 @@ fn prepare(args: &Args, catalogue: &Catalogue, context: &Context) -> Result<Star
     })
 }
 
+/// The workflow of a file with everything that belongs to it.
 fn load_bundle(file: &Path, catalogue: &Catalogue, context: &Context) -> Result<Bundle, Failure> {
-    let loaded: Loaded = load::load(file, catalogue).map_err(|error| {
-        let failure = Failure::usage(error.to_string());
-        std::error::Error::source(&error).map_or(failure.clone(), |source| failure.because(source))
-    })?;
-    let errors = loaded.problems.iter().filter(|found| found.problem.severity == Severity::Error).count();
+    let mut loaded = load::load(file, catalogue)?;
+    let Some(bundle) = loaded.bundle.take() else { return Err(invalid(&loaded, file, context)) };
     if !context.output.json {
-        for found in &loaded.problems {
-            context.output.note(&problem_text(found));
-        }
+        context.output.note_text(&problems::render(&loaded.problems, &loaded.texts, context.output.color_err));
     }
-    match loaded.bundle {
-        Some(bundle) if errors == 0 => Ok(bundle),
-        _ => {
-            let what = if errors == 1 { "1 problem".to_owned() } else { format!("{errors} problems") };
-            let mut failure = Failure::usage(format!("{} has {what}", file.display()));
-            if context.output.json {
-                failure.causes = loaded.problems.iter().map(problem_text).collect();
-            }
-            Err(failure.hint(format!("Check it again with `akao validate {}`.", file.display())))
-        }
-    }
-}
-
-/// `file:line:column: error: message` with the suggestion on a line of its own.
-fn problem_text(found: &load::FileProblem) -> String {
-    let word = match found.problem.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    };
-    let position = found.problem.position;
-    let suggestion = found.problem.suggestion.as_ref().map(|text| format!("\n  {text}"));
-    let suggestion = suggestion.unwrap_or_default();
-    format!("{}:{}:{}: {word}: {}{suggestion}", found.file, position.line, position.column, found.problem.message)
+    Ok(bundle)
 }
 
 fn bad_input(problems: &[String]) -> Failure {

@@ -10,17 +10,20 @@ use crate::{
     output::{plain, table},
     wiring,
 };
-use akao_contract::{OpId, Tenant};
+use akao_contract::{ExecutionId, OpId, Tenant};
 use akao_engine::Request;
 use akao_flow::Decision;
 use akao_journal::{TaskFilter, TaskRow, TaskStatus};
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 
 /// What `akao tasks` can do.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// List tasks.
     List(ListArgs),
+    /// Show a task with its form.
+    Show(ShowArgs),
     /// Answer a task.
     Complete(CompleteArgs),
 }
@@ -40,6 +43,14 @@ pub(crate) struct ListArgs {
     /// How many, at most 1000.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
+}
+
+/// Arguments of `akao tasks show`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ShowArgs {
+    /// The task as the list names it.
+    #[arg(value_name = "EXECUTION:NUMBER")]
+    task: String,
 }
 
 /// Arguments of `akao tasks complete`.
@@ -69,6 +80,7 @@ pub(crate) struct CompleteArgs {
 pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> {
     match command {
         Command::List(args) => list(&args, context),
+        Command::Show(args) => show(&args, context),
         Command::Complete(args) => complete(&args, context),
     }
 }
@@ -82,7 +94,8 @@ fn list(args: &ListArgs, context: &Context) -> Result<Exit, Failure> {
         role: args.role.clone(),
         execution: None,
     };
-    let rows = wiring::reader(&folder)?.tasks(&filter, args.limit)?;
+    let reader = wiring::reader_if_any(&folder)?;
+    let rows = reader.map(|reader| reader.tasks(&filter, args.limit)).transpose()?.unwrap_or_default();
     if context.output.json {
         let tasks: Vec<Value> = rows.iter().map(to_json).collect();
         context.output.document(&json!({"tasks": tasks}))?;
@@ -92,9 +105,11 @@ fn list(args: &ListArgs, context: &Context) -> Result<Exit, Failure> {
         context.output.note("Nothing waits for anybody.");
         return Ok(Exit::Success);
     }
-    let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
+    let cells: Vec<Vec<String>> = rows.iter().map(|row| cells(row).to_vec()).collect();
     context.output.text(&table(&["TASK", "STATE", "FOR", "DUE", "TITLE"], &cells))?;
-    context.output.note("Answer one with `akao tasks complete TASK --approve`, or `--reject`.");
+    if rows.iter().any(|row| row.status == TaskStatus::Open) {
+        context.output.note("Answer one with `akao tasks complete TASK --approve`, or `--reject`.");
+    }
     Ok(Exit::Success)
 }
 
@@ -102,10 +117,10 @@ fn name(row: &TaskRow) -> String {
     format!("{}:{}", row.execution, row.op)
 }
 
-fn cells(row: &TaskRow) -> Vec<String> {
+fn cells(row: &TaskRow) -> [String; 5] {
     let whom = row.assignee.as_deref().or(row.role.as_deref()).unwrap_or("anybody");
     let due = row.due_ms.map(timestamp).unwrap_or_default();
-    vec![name(row), row.status.as_str().to_owned(), plain(whom), due, plain(&row.title)]
+    [name(row), row.status.as_str().to_owned(), plain(whom), due, plain(&row.title)]
 }
 
 fn to_json(row: &TaskRow) -> Value {
@@ -125,21 +140,68 @@ fn to_json(row: &TaskRow) -> Value {
     })
 }
 
-fn complete(args: &CompleteArgs, context: &Context) -> Result<Exit, Failure> {
+/// The execution and the number that a task's name holds.
+fn named(task: &str, context: &Context) -> Result<(PathBuf, ExecutionId, OpId), Failure> {
     let not_a_task = || {
-        Failure::usage(format!("`{}` does not name a task", args.task))
+        Failure::usage(format!("`{task}` does not name a task"))
             .hint("A task is named EXECUTION:NUMBER; see `akao tasks list`.")
     };
-    let (id, number) = args.task.split_once(':').ok_or_else(not_a_task)?;
+    let (id, number) = task.split_once(':').ok_or_else(not_a_task)?;
     let op = OpId(number.parse().map_err(|_| not_a_task())?);
-    let data = load::input::read_input(args.data.as_deref(), &[]);
-    let data = data.map_err(|error| Failure::usage(error.to_string()))?;
-    let decision = Decision { approved: !args.reject, data, by: args.by.clone(), comment: args.comment.clone() };
     let (folder, execution) = locate(id, context)?;
-    ask(&folder, Request::CompleteTask { execution, op, decision })?;
+    Ok((folder, execution, op))
+}
+
+/// Tasks of one execution among which one is looked for.
+const TASKS_MAX: u32 = 1_000;
+
+fn find(folder: &Path, execution: ExecutionId, op: OpId) -> Result<TaskRow, Failure> {
+    let filter = TaskFilter { execution: Some(execution), ..TaskFilter::default() };
+    let rows = wiring::reader(folder)?.tasks(&filter, TASKS_MAX)?;
+    rows.into_iter().find(|row| row.op == op).ok_or_else(|| {
+        Failure::not_found(format!("there is no task {execution}:{op}")).hint("See `akao tasks list --all`.")
+    })
+}
+
+fn show(args: &ShowArgs, context: &Context) -> Result<Exit, Failure> {
+    let (folder, execution, op) = named(&args.task, context)?;
+    let row = find(&folder, execution, op)?;
+    let document = to_json(&row);
+    let output = &context.output;
+    if output.json {
+        output.document(&document)?;
+        return Ok(Exit::Success);
+    }
+    output.line(&plain(&row.title))?;
+    if let Some(description) = document["details"]["description"].as_str() {
+        output.line(&plain(description))?;
+    }
+    let [_, state, whom, due, _] = cells(&row);
+    let due = if due.is_empty() { due } else { format!(", due {due}") };
+    output.line(&format!("{state}, for {whom}{due}"))?;
+    for (word, value) in [("form", &document["details"]["form"]), ("result", &document["result"])] {
+        if !value.is_null() {
+            output.line(&format!("\n{word}:"))?;
+            output.pretty(value)?;
+        }
+    }
+    Ok(Exit::Success)
+}
+
+fn complete(args: &CompleteArgs, context: &Context) -> Result<Exit, Failure> {
+    let data = load::input::read_input("--data", args.data.as_deref(), &[])?;
+    let decision = Decision { approved: !args.reject, data, by: args.by.clone(), comment: args.comment.clone() };
+    let (folder, execution, op) = named(&args.task, context)?;
+    let name = format!("{execution}:{op}");
+    ask(&folder, Request::CompleteTask { execution, op, decision }).map_err(|failure| match failure.hint {
+        None if failure.exit == Exit::Usage => {
+            failure.hint(format!("`akao tasks show {name}` shows the form; give its content with `--data '{{…}}'`."))
+        }
+        _ => failure,
+    })?;
     let word = if args.reject { "rejected" } else { "approved" };
     if context.output.json {
-        context.output.document(&json!({"task": format!("{execution}:{op}"), "decision": word}))?;
+        context.output.document(&json!({"task": name, "decision": word}))?;
     } else {
         context.output.note(&format!("The task is {word}."));
     }

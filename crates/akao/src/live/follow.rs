@@ -1,7 +1,7 @@
 //! Joins what the journal holds of an execution with what is added to it, without a gap.
 
 use crate::{failure::Failure, wiring};
-use akao_contract::{ExecutionId, OpId};
+use akao_contract::{ExecutionId, ExecutionStatus, OpId};
 use akao_engine::{Executions, Feed, FeedItem, Replica, Told, Version};
 use akao_flow::{Catalogue, Machine};
 use akao_journal::Reader;
@@ -63,7 +63,12 @@ impl Follower {
     /// Whether it has ended without an event that says so: cancelled in the queue, quarantined or pruned. What the journal
     /// holds has been read then.
     fn has_ended_unseen(&mut self) -> Result<bool, Failure> {
-        let over = self.reader.execution(self.execution)?.is_none_or(|row| row.status.is_final());
+        let status = self.reader.execution(self.execution)?.map(|row| row.status);
+        if status == Some(ExecutionStatus::Quarantined) {
+            // Its record cannot be trusted and perhaps not be read; the row says why.
+            return Ok(self.ready.is_empty());
+        }
+        let over = status.is_none_or(ExecutionStatus::is_final);
         if over {
             self.catch_up()?;
         }
@@ -77,6 +82,11 @@ impl Follower {
             self.ready.extend(told);
         }
         Ok(())
+    }
+
+    /// Whether more was read than taken.
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
     }
 
     /// What was read and not yet taken.

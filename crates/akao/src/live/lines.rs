@@ -1,8 +1,11 @@
 //! An execution as it goes on, as plain lines for files and pipes, and as JSON lines for programs.
 
-use super::{steps::Steps, tree};
+use super::{
+    steps::{Place, Step, Steps, timestamp},
+    tree,
+};
 use crate::output::{Output, Style, plain};
-use akao_contract::Address;
+use akao_contract::{Address, ExecutionId, LogLevel, LogLine};
 use akao_engine::Told;
 use akao_flow::Note;
 use serde_json::{Value, json};
@@ -35,22 +38,27 @@ impl Lines {
                         continue;
                     }
                     let (sign, style) = tree::sign(*status);
-                    let mut line = format!("{} {} {}", output.err(style, sign), address, plain(&step.id));
-                    let took = format!(" {} {}", step.node_type, tree::duration(step.duration_ms().unwrap_or(0)));
+                    let (label, rest) = step.description();
+                    let mut line = format!("{} {address} {}", output.err(style, sign), plain(label));
+                    let took = format!("{} {}", plain(&rest), tree::duration(step.duration_ms().unwrap_or(0)));
                     line.push_str(&output.err(Style::Dim, &took));
                     if let Some(failure) = own {
                         line.push_str(&format!("  {}", plain(&failure.error.message).replace('\n', " ")));
                     }
                     output.note(&line);
                 }
-                Note::Waiting { address, what, .. } => {
-                    output.note(&format!("… {address} waits for {}", plain(what)));
+                Note::Waiting { address, what, until_ms } => {
+                    let what = tree::limited(what, *until_ms, told.at);
+                    output.note(&format!("… {address} waits for {}", plain(&what)));
                 }
-                Note::Held { address, id, reason } => {
-                    output.note(&format!("‖ {address} {} is held: {reason}", plain(id.as_str())));
+                Note::Held { address, reason, .. } => {
+                    let label = steps.all.get(address).map(Step::label).unwrap_or_default();
+                    output.note(&format!("‖ {address} {} is held: {reason}", plain(label)));
                 }
                 Note::Log { address, line } => {
-                    output.detail(&format!("  {address} {}", plain(&line.message)));
+                    if let Some(line) = log(steps, address, line, output) {
+                        output.note(&line);
+                    }
                 }
                 Note::Started { .. } | Note::Wrote { .. } | Note::Buffered { .. } => {}
             }
@@ -65,14 +73,30 @@ impl Lines {
     }
 }
 
+/// A line of a step's log for people; none when it is of little interest: for debugging, or one of a great many.
+pub(crate) fn log(steps: &Steps, address: &Address, line: &LogLine, output: &Output) -> Option<String> {
+    let serious = matches!(line.level, LogLevel::Warn | LogLevel::Error);
+    let runs = steps.places.get(&address.place()).map_or(0, Place::runs);
+    let wanted = match line.level {
+        LogLevel::Debug => output.verbose > 0,
+        LogLevel::Info => runs <= RUNS_TOLD_MAX || output.verbose > 0,
+        LogLevel::Warn | LogLevel::Error => true,
+    };
+    let style = if line.level == LogLevel::Error { Style::Bad } else { Style::Warning };
+    let word = if line.level == LogLevel::Error { "error: " } else { "warning: " };
+    let word = if serious { output.err(style, word) } else { String::new() };
+    wanted.then(|| format!("  {} {word}{}", output.err(Style::Dim, &address.to_string()), plain(&line.message)))
+}
+
 /// The notes of an event as JSON, each with the event's number and time and its own number within the event. An event
 /// without notes is one line too, so that the numbers have no gap.
-pub(crate) fn events(told: &Told) -> Vec<Value> {
+pub(crate) fn events(execution: ExecutionId, told: &Told) -> Vec<Value> {
+    let at = timestamp(told.at);
     if told.notes.is_empty() {
-        return vec![json!({"seq": told.seq, "at": told.at, "index": 0, "note": "none"})];
+        return vec![json!({"execution": execution, "seq": told.seq, "at": at, "index": 0, "note": "none"})];
     }
     let line = |(index, note): (usize, &Note)| {
-        let mut line = json!({"seq": told.seq, "at": told.at, "index": index});
+        let mut line = json!({"execution": execution, "seq": told.seq, "at": at, "index": index});
         if let (Value::Object(line), Ok(Value::Object(note))) = (&mut line, serde_json::to_value(note)) {
             line.extend(note);
         }

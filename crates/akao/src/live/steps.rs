@@ -17,6 +17,10 @@ const LOG_LINES_MAX: usize = 1_000;
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
     pub(crate) id: String,
+    /// Its name for people.
+    pub(crate) name: Option<Arc<str>>,
+    /// Whether it was started or has ended; one that is held has not come so far.
+    pub(crate) begun: bool,
     pub(crate) node_type: Arc<str>,
     pub(crate) status: NodeStatus,
     /// Attempts of a leaf; the first one counts.
@@ -29,6 +33,8 @@ pub(crate) struct Step {
     pub(crate) logs: Vec<LogLine>,
     /// What it waits for, while it does.
     pub(crate) waiting: Option<String>,
+    /// Until when it waits, in Unix milliseconds.
+    pub(crate) waiting_until_ms: Option<i64>,
     /// Why it is held, while it is.
     pub(crate) held: Option<String>,
     /// What it says of itself while it runs.
@@ -36,6 +42,23 @@ pub(crate) struct Step {
 }
 
 impl Step {
+    /// What people call it: its name, else its id, else its type. An id that was not given is a place.
+    pub(crate) fn label(&self) -> &str {
+        self.name.as_deref().or(self.given_id()).unwrap_or(&self.node_type)
+    }
+
+    /// The label with what it does not say: the id beside a name, the type beside both.
+    pub(crate) fn description(&self) -> (&str, String) {
+        let label = self.label();
+        let id = self.given_id().filter(|id| *id != label);
+        let node_type = Some(&*self.node_type).filter(|node_type| *node_type != label);
+        (label, [id, node_type].into_iter().flatten().map(|word| format!(" {word}")).collect())
+    }
+
+    fn given_id(&self) -> Option<&str> {
+        Some(self.id.as_str()).filter(|id| !id.contains('/'))
+    }
+
     /// How long it took, in milliseconds; none while it runs.
     pub(crate) fn duration_ms(&self) -> Option<i64> {
         self.ended_ms.map(|ended| ended.saturating_sub(self.started_ms).max(0))
@@ -98,6 +121,37 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
+    /// The steps that have begun, for documents.
+    pub(crate) fn begun(&self) -> impl Iterator<Item = (&Address, &Step)> {
+        self.all.iter().filter(|(_, step)| step.begun)
+    }
+
+    /// Whether something is held.
+    pub(crate) fn holds(&self) -> bool {
+        self.attention.iter().any(|address| self.all.get(address).is_some_and(|step| step.held.is_some()))
+    }
+
+    /// What is held, for documents.
+    pub(crate) fn held(&self) -> Vec<Value> {
+        let held = self.attention.iter().filter_map(|address| {
+            let step = self.all.get(address)?;
+            Some(json!({"step": address, "id": step.id, "type": step.node_type, "reason": step.held.as_ref()?}))
+        });
+        held.collect()
+    }
+
+    /// The steps of a node that were started: those at an address, or those of a node with this id. The newest is the last.
+    pub(crate) fn named(&self, name: &str) -> Vec<&Address> {
+        let address: Option<Address> = name.parse().ok();
+        let is_it = |(at, step): &(&Address, &Step)| match &address {
+            Some(wanted) => *at == wanted,
+            None => step.id == name,
+        };
+        let mut found: Vec<(&Address, &Step)> = self.all.iter().filter(is_it).collect();
+        found.sort_by_key(|(_, step)| step.started_ms);
+        found.into_iter().map(|(address, _)| address).collect()
+    }
+
     /// Takes in an event with what it led to.
     pub(crate) fn take(&mut self, told: &Told) {
         for note in &told.notes {
@@ -116,21 +170,12 @@ impl Steps {
 
     fn take_note(&mut self, told: &Told, note: &Note) {
         match note {
-            Note::Started { address, id, node_type, op, props, .. } => {
+            Note::Started { address, id, node_type, name, op, props } => {
                 let step = Step {
-                    id: id.to_string(),
-                    node_type: Arc::clone(node_type),
-                    status: NodeStatus::Running,
-                    attempts: None,
-                    started_ms: told.at,
-                    ended_ms: None,
-                    failure: None,
+                    name: name.clone(),
+                    begun: true,
                     props: props.clone(),
-                    outputs: Map::new(),
-                    logs: Vec::new(),
-                    waiting: None,
-                    held: None,
-                    progress: None,
+                    ..unbegun(id.as_str(), node_type, told.at)
                 };
                 self.operations.extend(op.map(|op| (op, address.clone())));
                 self.attention.remove(address);
@@ -141,8 +186,9 @@ impl Steps {
             }
             Note::Ended { address, status, attempts, outputs, failure, id, node_type } => {
                 self.attention.remove(address);
-                let known = self.all.contains_key(address);
-                let step = self.all.entry(address.clone()).or_insert_with(|| skipped(id.as_str(), node_type, told.at));
+                let known = self.all.get(address).is_some_and(|step| step.begun);
+                let step = self.all.entry(address.clone()).or_insert_with(|| unbegun(id.as_str(), node_type, told.at));
+                step.begun = true;
                 step.status = *status;
                 step.attempts = *attempts;
                 step.ended_ms = Some(told.at);
@@ -168,26 +214,30 @@ impl Steps {
                     step.logs.push(line.clone());
                 }
             }
-            Note::Waiting { address, what, .. } => {
+            Note::Waiting { address, what, until_ms } => {
                 if let Some(step) = self.all.get_mut(address) {
                     step.waiting = Some(what.clone());
+                    step.waiting_until_ms = *until_ms;
                     self.attention.insert(address.clone());
                 }
             }
-            Note::Held { address, id, reason } => {
-                let step = self.all.entry(address.clone()).or_insert_with(|| skipped(id.as_str(), &"".into(), told.at));
+            Note::Held { address, id, node_type, reason } => {
+                let step = self.all.entry(address.clone()).or_insert_with(|| unbegun(id.as_str(), node_type, told.at));
                 step.held = Some(reason.clone());
                 self.attention.insert(address.clone());
+                self.places.entry(address.place()).or_default().last = address.clone();
             }
             Note::Wrote { .. } | Note::Buffered { .. } => {}
         }
     }
 }
 
-/// A step that ended, or was held, before it started.
-fn skipped(id: &str, node_type: &Arc<str>, at_ms: i64) -> Step {
+/// A step before it has begun.
+fn unbegun(id: &str, node_type: &Arc<str>, at_ms: i64) -> Step {
     Step {
         id: id.to_owned(),
+        name: None,
+        begun: false,
         node_type: Arc::clone(node_type),
         status: NodeStatus::Running,
         attempts: None,
@@ -198,6 +248,7 @@ fn skipped(id: &str, node_type: &Arc<str>, at_ms: i64) -> Step {
         outputs: Map::new(),
         logs: Vec::new(),
         waiting: None,
+        waiting_until_ms: None,
         held: None,
         progress: None,
     }

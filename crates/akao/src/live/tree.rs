@@ -58,21 +58,21 @@ fn describe(step: &Step, counts: &Place, frame: &str, now_ms: i64, colored: bool
             (None, None) => frame,
         };
     }
-    let mut text = format!("{} {}", style.paint(sign, colored), plain(&step.id));
-    let mut rest = format!(" {}", step.node_type);
+    let (label, mut rest) = step.description();
+    let mut text = format!("{} {}", style.paint(sign, colored), plain(label));
     if counts.runs() > 1 {
         rest.push_str(&format!(" ×{}{}", counts.runs(), tally(counts)));
-    } else {
+    } else if step.begun {
         let ended = step.ended_ms.unwrap_or(now_ms);
         rest.push_str(&format!(" {}", duration(ended.saturating_sub(step.started_ms))));
         if let Some(attempts) = step.attempts.filter(|attempts| *attempts > 1) {
             rest.push_str(&format!(" {attempts} attempts"));
         }
     }
-    text.push_str(&Style::Dim.paint(&rest, colored));
+    text.push_str(&Style::Dim.paint(&plain(&rest), colored));
     let words = [
         step.held.as_ref().map(|reason| format!("held: {reason}")),
-        step.waiting.as_ref().map(|what| format!("waits for {what}")),
+        step.waiting.as_ref().map(|what| format!("waits for {}", limited(what, step.waiting_until_ms, now_ms))),
         step.progress.clone(),
         step.failure
             .as_ref()
@@ -83,6 +83,15 @@ fn describe(step: &Step, counts: &Place, frame: &str, now_ms: i64, colored: bool
         text.push_str(&format!("  {}", plain(&word).replace('\n', " ")));
     }
     text
+}
+
+/// What is waited for, and how long it can take from now on.
+pub(crate) fn limited(what: &str, until_ms: Option<i64>, now_ms: i64) -> String {
+    match until_ms.map(|until| until.saturating_sub(now_ms).max(0)) {
+        Some(left) if what == "timer" => format!("timer, {} left", duration(left)),
+        Some(left) => format!("{what}, at most {}", duration(left)),
+        None => what.to_owned(),
+    }
 }
 
 /// The status that says most about all runs of a node.

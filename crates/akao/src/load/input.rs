@@ -43,19 +43,19 @@ impl InputError {
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Read(_) | Self::Yaml { .. } => None,
-            Self::Json { .. } => Some("Write `--input '{\"name\": \"Ada\"}'`, or `--input @FILE` for a file."),
+            Self::Json { .. } => Some("Write JSON such as `'{\"name\": \"Ada\"}'`, or `@FILE` for a file."),
             Self::Assignment(_) => Some("Write for example `--set customer.name=Ada`."),
             Self::NotAnObject { .. } => Some("Give the whole value with `--input`."),
         }
     }
 }
 
-/// The input that the options give; null when there are none. Assignments are made in order over `--input`.
+/// The value that an option such as `--input` gives; null when it is not there. Assignments are made over it in order.
 ///
 /// # Errors
 /// See [`InputError`].
-pub(crate) fn read_input(input: Option<&str>, assignments: &[String]) -> Result<Value, InputError> {
-    let mut value = input.map(read_value).transpose()?.unwrap_or(Value::Null);
+pub(crate) fn read_input(option: &str, input: Option<&str>, assignments: &[String]) -> Result<Value, InputError> {
+    let mut value = input.map(|text| read_value(option, text)).transpose()?.unwrap_or(Value::Null);
     for assignment in assignments {
         let (path, new) = read_assignment(assignment)?;
         set(&mut value, &path, new)?;
@@ -78,9 +78,9 @@ pub(crate) fn read_assignment(text: &str) -> Result<(String, Value), InputError>
 }
 
 /// The value of `JSON`, `@FILE` or `@-`. A file whose name ends in `.yaml` or `.yml` is YAML.
-fn read_value(text: &str) -> Result<Value, InputError> {
+fn read_value(option: &str, text: &str) -> Result<Value, InputError> {
     let Some(file) = text.strip_prefix('@') else {
-        return from_json(text.as_bytes(), "the value of --input");
+        return from_json(text.as_bytes(), &format!("the value of {option}"));
     };
     let path = Path::new(file);
     let (name, bytes) = super::read_bytes(path)?;
@@ -126,7 +126,7 @@ mod tests {
 
     fn read(input: Option<&str>, assignments: &[&str]) -> Result<Value, String> {
         let assignments: Vec<String> = assignments.iter().map(ToString::to_string).collect();
-        read_input(input, &assignments).map_err(|error| error.to_string())
+        read_input("--input", input, &assignments).map_err(|error| error.to_string())
     }
 
     #[test]

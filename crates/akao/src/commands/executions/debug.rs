@@ -2,14 +2,25 @@
 
 use super::{ask, done, locate, steer::OneArgs};
 use crate::{
-    catalogue::catalogue, cli::Context, commands::run, exit::Exit, failure::Failure, live::Steps, load, output::plain,
+    catalogue::catalogue,
+    cli::Context,
+    commands::run,
+    exit::Exit,
+    failure::Failure,
+    live::{Follower, Steps},
+    load,
+    output::plain,
     owner, wiring,
 };
 use akao_contract::{Address, ExecutionId};
 use akao_engine::{Executions, GivenSecrets, Reply, Request};
 use akao_flow::StepMode;
 use serde_json::{Value, json};
-use std::io::{self, BufRead, Write};
+use std::{
+    io::{self, BufRead, Write},
+    path::Path,
+};
+use tokio::sync::mpsc;
 
 /// What can be typed.
 const HELP: &str = "\
@@ -76,7 +87,7 @@ pub(crate) struct StepArgs {
 pub(crate) struct ValuesArgs {
     /// The execution: its id or the unique beginning of it.
     id: String,
-    /// The step that looks; the root when there is none.
+    /// The step that looks; the one that is held, or the root, when none is named.
     #[arg(long, value_name = "ADDRESS")]
     at: Option<Address>,
 }
@@ -119,9 +130,14 @@ pub(super) fn step(args: &StepArgs, context: &Context) -> Result<Exit, Failure> 
 /// Shows values.
 pub(super) fn values(args: &ValuesArgs, context: &Context) -> Result<Exit, Failure> {
     let (folder, execution) = locate(&args.id, context)?;
-    let reply = ask(&folder, Request::Inspect { execution, at: args.at.clone() })?;
-    let Reply::Values { values, held, status } = reply else {
-        return Err(Failure::internal("the engine did not answer with values"));
+    let row = wiring::reader(&folder)?.execution(execution)?;
+    let ended = row.map(|row| row.status).filter(|status| status.is_final());
+    let (values, held, status) = match ended {
+        Some(status) => (last_values(&folder, execution, args.at.as_ref())?, Vec::new(), status),
+        None => match ask(&folder, Request::Inspect { execution, at: args.at.clone() })? {
+            Reply::Values { values, held, status } => (values, held, status),
+            _ => return Err(Failure::internal("the engine did not answer with values")),
+        },
     };
     if context.output.json {
         let held: Vec<Value> =
@@ -133,10 +149,17 @@ pub(super) fn values(args: &ValuesArgs, context: &Context) -> Result<Exit, Failu
     Ok(Exit::Success)
 }
 
+/// The values with which an execution ended.
+fn last_values(folder: &Path, execution: ExecutionId, at: Option<&Address>) -> Result<Value, Failure> {
+    let mut follower = Follower::new(folder, execution, &catalogue())?;
+    follower.catch_up()?;
+    let never = || Failure::not_found(format!("execution {execution} never began, so that it has no values"));
+    follower.machine().map(|machine| machine.values_at(at)).ok_or_else(never)
+}
+
 /// Changes a value.
 pub(super) fn set(args: &SetArgs, context: &Context) -> Result<Exit, Failure> {
-    let (path, value) =
-        load::input::read_assignment(&args.assignment).map_err(|error| Failure::usage(error.to_string()))?;
+    let (path, value) = load::input::read_assignment(&args.assignment)?;
     let (folder, execution) = locate(&args.id, context)?;
     let words = format!("{path} is changed.");
     ask(&folder, Request::Edit { execution, path, value, at: args.at.clone() })?;
@@ -151,7 +174,11 @@ pub(super) fn debug(args: &OneArgs, context: &Context) -> Result<Exit, Failure> 
         let client = owner::background(&folder).await?;
         client.call(Request::Debug { execution, on: true }).await?;
         let view = run::View { events: false, debug: true, cancels: false };
-        run::follow(&client, &folder, execution, &catalogue(), view, context).await
+        let seen = run::follow(&client, &folder, execution, &catalogue(), view, context).await?;
+        if matches!(seen, run::Seen::Left | run::Seen::Terminated) {
+            context.output.note(&format!("Left; come back with `akao executions debug {execution}`."));
+        }
+        Ok(seen.exit())
     });
     runtime.shutdown_background();
     left
@@ -194,13 +221,15 @@ fn typed(line: &str) -> Typed<'_> {
 /// Asks what to do whenever the execution is held.
 pub(crate) struct Debugger {
     execution: ExecutionId,
+    typed: Option<mpsc::Receiver<io::Result<String>>>,
+    prompted: bool,
     left: bool,
 }
 
 impl Debugger {
     /// A debugger of one execution.
     pub(crate) fn new(execution: ExecutionId) -> Self {
-        Self { execution, left: false }
+        Self { execution, typed: None, prompted: false, left: false }
     }
 
     /// Whether the person has left.
@@ -208,28 +237,42 @@ impl Debugger {
         self.left
     }
 
-    /// Asks until the execution goes on or the person leaves. The end of the input means: go on to the end.
-    pub(crate) async fn ask(
+    /// The next line that is typed; none at the end of the input. May be given up and asked for again.
+    pub(crate) async fn line(&mut self) -> Result<Option<String>, Failure> {
+        if !std::mem::replace(&mut self.prompted, true) {
+            eprint_prompt();
+        }
+        let line = self.typed.get_or_insert_with(type_lines).recv().await.transpose();
+        self.prompted = false;
+        line.map_err(|error| Failure::storage("cannot read standard input").because(&error))
+    }
+
+    /// The prompt is stale, because something was printed after it or the execution went on without it.
+    pub(crate) fn interrupted(&mut self) {
+        if std::mem::take(&mut self.prompted) {
+            eprint_newline();
+        }
+    }
+
+    /// Does what a line asks for; true when the execution goes on or the person leaves. The end of the input means: go on
+    /// to the end.
+    pub(crate) async fn take(
         &mut self,
+        line: Option<&str>,
         executions: &dyn Executions,
         steps: &Steps,
         context: &Context,
-    ) -> Result<(), Failure> {
-        loop {
-            eprint_prompt();
-            let Some(line) = read_line().await? else {
-                executions.call(Request::Debug { execution: self.execution, on: false }).await?;
-                executions
-                    .call(Request::Resume { execution: self.execution, secrets: GivenSecrets::default() })
-                    .await?;
-                return Ok(());
-            };
-            match self.obey(executions, steps, &line, context).await {
-                Ok(true) => return Ok(()),
-                Ok(false) => {}
-                Err(failure) => context.output.always(&format!("error: {}", failure.full_message())),
-            }
-        }
+    ) -> Result<bool, Failure> {
+        let execution = self.execution;
+        let Some(line) = line else {
+            executions.call(Request::Debug { execution, on: false }).await?;
+            executions.call(Request::Resume { execution, secrets: GivenSecrets::default() }).await?;
+            return Ok(true);
+        };
+        self.obey(executions, steps, line, context).await.or_else(|failure| {
+            context.output.failure_words(&failure);
+            Ok(false)
+        })
     }
 
     /// Does what was typed; true when there is nothing more to ask.
@@ -301,15 +344,24 @@ fn eprint_prompt() {
     let _ = out.write_all(b"(akao) ").and_then(|()| out.flush());
 }
 
-/// The next line of standard input; none at its end.
-async fn read_line() -> Result<Option<String>, Failure> {
-    let read = tokio::task::spawn_blocking(|| {
-        let mut line = String::new();
-        let count = io::stdin().lock().read_line(&mut line)?;
-        Ok::<_, io::Error>((count > 0).then_some(line))
+/// Ends the line of a prompt.
+fn eprint_newline() {
+    // As with the prompt.
+    let _ = io::stderr().lock().write_all(b"\n");
+}
+
+/// The lines of standard input as they are typed. Reading cannot be interrupted, so it has a thread of its own, which the
+/// program's end ends.
+fn type_lines() -> mpsc::Receiver<io::Result<String>> {
+    let (sender, lines) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        for line in io::stdin().lock().lines() {
+            if sender.blocking_send(line).is_err() {
+                return;
+            }
+        }
     });
-    let failed = |error: &dyn std::error::Error| Failure::storage("cannot read standard input").because(error);
-    read.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
+    lines
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! `akao executions replay`, `fork`, `export`, `import` and `prune`.
 
 use super::{ask, done, list, locate};
-use crate::{catalogue::catalogue, cli::Context, commands::run, exit::Exit, failure::Failure, load, wiring};
+use crate::{
+    catalogue::catalogue, cli::Context, commands::run, exit::Exit, failure::Failure, load, output,
+    replace::replace_file, wiring,
+};
 use akao_engine::{Reply, Request, export};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -62,7 +65,8 @@ pub(super) fn replay(args: &ReplayArgs, context: &Context) -> Result<Exit, Failu
         let (folder, execution) = locate(&args.what, context)?;
         export_text(&folder, execution)?
     };
-    let exported = export::Export::parse(&text).map_err(Failure::usage)?;
+    let unreadable = |problem| Failure::usage(format!("{}: {problem}", args.what));
+    let exported = export::Export::parse(&text).map_err(unreadable)?;
     let told = exported.replay(&catalogue()).map_err(|problem| {
         Failure::new("differs", Exit::Internal, problem)
             .hint("Keep a copy with `akao executions export` and report it with the version of Akao that recorded it.")
@@ -71,15 +75,15 @@ pub(super) fn replay(args: &ReplayArgs, context: &Context) -> Result<Exit, Failu
     if context.output.json {
         context.output.document(&json!({"execution": exported.row.id, "events": events, "equal": true}))?;
     } else {
-        let plural = if events == 1 { "event" } else { "events" };
-        context.output.line(&format!("{}: {events} {plural}, every decision is the recorded one", exported.row.id))?;
+        let events = output::count(events as u64, "event");
+        context.output.line(&format!("{}: {events}, every decision is the recorded one", exported.row.id))?;
     }
     Ok(Exit::Success)
 }
 
 /// Starts a new execution from the state before a step.
 pub(super) fn fork(args: &ForkArgs, context: &Context) -> Result<Exit, Failure> {
-    let read = |text: &String| load::input::read_assignment(text).map_err(|error| Failure::usage(error.to_string()));
+    let read = |text: &String| load::input::read_assignment(text).map_err(Failure::from);
     let edits = args.set.iter().map(read).collect::<Result<_, _>>()?;
     let secrets = run::secrets(&args.secrets)?;
     let (folder, execution) = locate(&args.id, context)?;
@@ -119,14 +123,14 @@ pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<Exit, Failu
         context.output.text(&text)?;
         return Ok(Exit::Success);
     };
-    let failed = |error| Failure::storage(format!("cannot write {}", file.display())).because(&error);
-    std::fs::write(file, text).map_err(failed)?;
+    replace_file(file, text.as_bytes())?;
     done(context, execution, &format!("Wrote {}.", file.display()))
 }
 
 /// Takes in an exported execution.
 pub(super) fn import(args: &ImportArgs, context: &Context) -> Result<Exit, Failure> {
     let export = read(&args.file)?;
+    export::Export::parse(&export).map_err(|problem| Failure::usage(format!("{}: {problem}", args.file.display())))?;
     let folder = wiring::data_dir(context)?;
     let reply = ask(&folder, Request::Import { export })?;
     started(reply, context)
@@ -141,14 +145,17 @@ fn read(file: &Path) -> Result<String, Failure> {
 pub(super) fn prune(args: &PruneArgs, context: &Context) -> Result<Exit, Failure> {
     let ended_before_ms = list::time(&args.older_than)?;
     let folder = wiring::data_dir(context)?;
-    wiring::reader(&folder)?;
-    let Reply::Pruned { executions } = ask(&folder, Request::Prune { ended_before_ms })? else {
-        return Err(Failure::internal("the engine did not say what it removed"));
+    let executions = match wiring::reader_if_any(&folder)? {
+        None => 0,
+        Some(_) => match ask(&folder, Request::Prune { ended_before_ms })? {
+            Reply::Pruned { executions } => executions,
+            _ => return Err(Failure::internal("the engine did not say what it removed")),
+        },
     };
     if context.output.json {
         context.output.document(&json!({"pruned": executions}))?;
     } else {
-        context.output.line(&format!("removed {executions} executions"))?;
+        context.output.line(&format!("removed {}", output::count(executions, "execution")))?;
     }
     Ok(Exit::Success)
 }

@@ -9,8 +9,8 @@ use crate::{
     owner, wiring,
 };
 use akao_contract::{BareNumber, ExecutionId, ExecutionStatus, Tenant, parse_duration_ms};
-use akao_engine::{Executions, Reply, Request};
-use akao_journal::{ExecutionFilter, ExecutionRow};
+use akao_engine::{Executions, QueueEntry, Reply, Request};
+use akao_journal::{ExecutionFilter, ExecutionRow, Page};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, path::Path};
 
@@ -55,7 +55,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         text: args.text.clone(),
         ..ExecutionFilter::default()
     };
-    let page = wiring::reader(&folder)?.list(&filter, args.cursor, args.limit)?;
+    let reader = wiring::reader_if_any(&folder)?;
+    let page = reader.map(|reader| reader.list(&filter, args.cursor, args.limit)).transpose()?;
+    let page = page.unwrap_or_else(|| Page { rows: Vec::new(), next: None });
     let queued = page.rows.iter().any(|row| row.status == ExecutionStatus::Queued);
     let positions = if queued { positions(&folder)? } else { BTreeMap::new() };
     if context.output.json {
@@ -64,7 +66,12 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         return Ok(Exit::Success);
     }
     if page.rows.is_empty() {
-        context.output.note("There are no such executions.");
+        let any = filter == ExecutionFilter { tenant: Some(Tenant::local()), ..ExecutionFilter::default() };
+        context.output.note(if any && args.cursor.is_none() {
+            "There are no executions yet; start one with `akao run FILE`."
+        } else {
+            "There are no such executions."
+        });
         return Ok(Exit::Success);
     }
     let rows: Vec<Vec<String>> = page.rows.iter().map(|row| cells(row, &positions)).collect();
@@ -88,17 +95,68 @@ pub(super) fn time(text: &str) -> Result<i64, Failure> {
 }
 
 /// Places in the queue, as far as there is an owner who knows.
-fn positions(folder: &Path) -> Result<BTreeMap<ExecutionId, u64>, Failure> {
+pub(super) fn positions(folder: &Path) -> Result<BTreeMap<ExecutionId, u64>, Failure> {
+    let queue = queue_of(folder)?.map(|queue| queue.entries).unwrap_or_default();
+    Ok(queue.into_iter().map(|entry| (entry.id, entry.position)).collect())
+}
+
+/// What waits for its turn, and for how many there is room.
+struct Queue {
+    entries: Vec<QueueEntry>,
+    running: u64,
+    limit: u64,
+}
+
+fn queue_of(folder: &Path) -> Result<Option<Queue>, Failure> {
     let runtime = wiring::runtime()?;
     let reply = runtime.block_on(async {
         match owner::existing(folder).await {
-            Some(client) => client.call(Request::Queue).await.ok(),
-            None => None,
+            Some(client) => client.call(Request::Queue).await.map(Some),
+            None => Ok(None),
         }
     });
-    Ok(match reply {
-        Some(Reply::Queue { entries, .. }) => entries.into_iter().map(|entry| (entry.id, entry.position)).collect(),
-        _ => BTreeMap::new(),
+    runtime.shutdown_background();
+    Ok(match reply? {
+        Some(Reply::Queue { entries, running, limit }) => Some(Queue { entries, running, limit }),
+        _ => None,
+    })
+}
+
+/// Arguments of `akao executions queue`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct QueueArgs {}
+
+/// Shows what waits for its turn.
+pub(super) fn queue(_: &QueueArgs, context: &Context) -> Result<Exit, Failure> {
+    let folder = wiring::data_dir(context)?;
+    let queue = queue_of(&folder)?;
+    let output = &context.output;
+    let (running, limit) = queue.as_ref().map_or((0, None), |queue| (queue.running, Some(queue.limit)));
+    let entries = queue.map(|queue| queue.entries).unwrap_or_default();
+    if output.json {
+        let list: Vec<Value> = entries.iter().map(queued_json).collect();
+        output.document(&json!({"queue": list, "running": running, "limit": limit}))?;
+        return Ok(Exit::Success);
+    }
+    if entries.is_empty() {
+        output.note("Nothing waits for its turn.");
+        return Ok(Exit::Success);
+    }
+    let cells = |entry: &QueueEntry| {
+        let key = entry.key.as_deref().map(plain).unwrap_or_default();
+        let since = timestamp(entry.enqueued_at);
+        vec![entry.position.to_string(), entry.id.to_string(), plain(&entry.target), since, key]
+    };
+    let rows: Vec<Vec<String>> = entries.iter().map(cells).collect();
+    output.text(&table(&["PLACE", "ID", "WORKFLOW", "QUEUED", "KEY"], &rows))?;
+    output.note(&format!("{running} of at most {} run.", limit.unwrap_or_default()));
+    Ok(Exit::Success)
+}
+
+fn queued_json(entry: &QueueEntry) -> Value {
+    json!({
+        "id": entry.id, "type": entry.kind, "target": entry.target, "action": entry.action,
+        "enqueued_at": timestamp(entry.enqueued_at), "position": entry.position, "key": entry.key,
     })
 }
 

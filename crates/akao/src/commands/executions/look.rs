@@ -1,6 +1,6 @@
 //! `akao executions show`, `logs` and `events`: what the journal tells of one execution.
 
-use super::locate;
+use super::{list, locate};
 use crate::{
     catalogue::catalogue,
     cli::Context,
@@ -8,11 +8,11 @@ use crate::{
     exit::Exit,
     failure::Failure,
     live::{Follower, Steps, Update, lines, steps::timestamp, tree},
-    output::{Style, plain},
+    output::{self, Style, plain},
     owner, wiring,
 };
-use akao_contract::{Address, ExecutionId, LogLevel, NodeStatus};
-use akao_engine::Told;
+use akao_contract::{Address, ExecutionId, ExecutionStatus, LogLevel, NodeStatus};
+use akao_engine::{Executions, Told};
 use akao_flow::Note;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -25,9 +25,9 @@ const FAILED_RUNS_SHOWN: usize = 5;
 pub(crate) struct ShowArgs {
     /// The execution: its id or the unique beginning of it.
     id: String,
-    /// Show one step with its props, outputs, error and log.
-    #[arg(long, value_name = "ADDRESS")]
-    step: Option<Address>,
+    /// Show one step with its props, outputs, error and log: a node id, whose latest run is shown, or an address.
+    #[arg(long, value_name = "STEP")]
+    step: Option<String>,
 }
 
 /// Arguments of `akao executions logs`.
@@ -41,9 +41,9 @@ pub(crate) struct LogsArgs {
     /// Only lines with this text in them.
     #[arg(long)]
     text: Option<String>,
-    /// Only lines of this step.
-    #[arg(long, value_name = "ADDRESS")]
-    step: Option<Address>,
+    /// Only lines of this step: a node id or an address.
+    #[arg(long, value_name = "STEP")]
+    step: Option<String>,
 }
 
 /// Arguments of `akao executions events`.
@@ -64,7 +64,7 @@ fn level(text: &str) -> Result<LogLevel, String> {
 }
 
 /// The whole history as it stands now.
-fn history(folder: &Path, execution: ExecutionId) -> Result<(Vec<Told>, Steps), Failure> {
+pub(crate) fn history(folder: &Path, execution: ExecutionId) -> Result<(Vec<Told>, Steps), Failure> {
     let mut follower = Follower::new(folder, execution, &catalogue())?;
     follower.catch_up()?;
     let told = follower.take_ready();
@@ -77,18 +77,27 @@ fn history(folder: &Path, execution: ExecutionId) -> Result<(Vec<Told>, Steps), 
 pub(super) fn show(args: &ShowArgs, context: &Context) -> Result<Exit, Failure> {
     let (folder, execution) = locate(&args.id, context)?;
     let (_, steps) = history(&folder, execution)?;
-    if let Some(address) = &args.step {
-        return show_step(&steps, address, context);
+    if let Some(step) = &args.step {
+        return show_step(&steps, step, context);
     }
     let row = wiring::reader(&folder)?.execution(execution)?;
     let row = row.ok_or_else(|| Failure::not_found(format!("there is no execution {execution}")))?;
     let report = Report::new(row);
     let output = &context.output;
+    let row = &report.row;
+    let queued = row.status == ExecutionStatus::Queued;
+    let position = if queued { list::positions(&folder)?.get(&execution).copied() } else { None };
     if output.json {
-        output.document(&report.to_json(&steps))?;
+        let mut document = report.to_json(&steps);
+        if let Value::Object(map) = &mut document {
+            map.insert("held".to_owned(), json!(steps.held()));
+            map.insert("position".to_owned(), json!(position));
+            map.insert("parent".to_owned(), json!(row.parent.map(|(parent, _)| parent)));
+            map.insert("forked_from".to_owned(), json!(row.forked_from.map(|(origin, _)| origin)));
+        }
+        output.document(&document)?;
         return Ok(Exit::Success);
     }
-    let row = &report.row;
     let took = report.duration_ms().map(|ms| format!(" in {}", tree::duration(ms))).unwrap_or_default();
     output.line(&format!(
         "{} {} {}",
@@ -97,10 +106,22 @@ pub(super) fn show(args: &ShowArgs, context: &Context) -> Result<Exit, Failure> 
         row.version
     ))?;
     output.line(&format!("{}{took}, started {}", row.status, timestamp(row.started_ms)))?;
-    if let Some(waiting) = &row.waiting {
-        output.line(&format!("waits for {}", plain(waiting)))?;
+    if let Some(position) = position {
+        output.line(&format!("place {position} in the queue"))?;
     }
-    output.line("")?;
+    if let Some((origin, _)) = row.forked_from {
+        output.line(&format!("forked from {origin}"))?;
+    }
+    if let Some((parent, _)) = row.parent {
+        output.line(&format!("started by {parent}"))?;
+    }
+    if let Some(waiting) = &row.waiting {
+        let word = if row.status == ExecutionStatus::Paused { "held by a" } else { "waits for" };
+        output.line(&format!("{word} {}", plain(waiting)))?;
+    }
+    if !steps.places.is_empty() {
+        output.line("")?;
+    }
     for line in tree::lines(&steps, "●", wiring::now_ms(), output.color_out) {
         output.line(&line.text)?;
         failed_runs(&steps, &line.address, context)?;
@@ -108,7 +129,10 @@ pub(super) fn show(args: &ShowArgs, context: &Context) -> Result<Exit, Failure> 
     if let Some(failure) = report.summary.as_ref().and_then(|summary| summary.failure.as_ref()) {
         let word = output.out(Style::Bad, "error:");
         output.line(&format!("\n{word} {}: {}", failure.error.kind, plain(&failure.error.message)))?;
-        output.line(&format!("  at step {}", failure.step))?;
+        // What was cancelled in the queue has no step.
+        if steps.all.get(&failure.step).is_some_and(|step| step.begun) {
+            output.line(&format!("  at step {}", failure.step))?;
+        }
     }
     if let Some(summary) = report.summary.as_ref().filter(|summary| !summary.outputs.is_empty()) {
         output.line("")?;
@@ -138,11 +162,17 @@ fn failed_runs(steps: &Steps, address: &Address, context: &Context) -> Result<()
     if shown > 0 && more > 0 { context.output.line(&format!("{indent}✗ and {more} more")) } else { Ok(()) }
 }
 
-fn show_step(steps: &Steps, address: &Address, context: &Context) -> Result<Exit, Failure> {
-    let step = steps.all.get(address).ok_or_else(|| {
-        Failure::not_found(format!("no step ran at {address}"))
-            .hint("See the addresses with `akao executions show ID --json`.")
+fn show_step(steps: &Steps, name: &str, context: &Context) -> Result<Exit, Failure> {
+    let found = steps.named(name);
+    let latest = found.last().and_then(|address| Some((*address, steps.all.get(*address)?)));
+    let (address, step) = latest.ok_or_else(|| {
+        Failure::not_found(format!("no step `{name}` was started"))
+            .hint("Name a node id or an address such as `/0/2[17]/1`; see them with `akao executions show ID --json`.")
     })?;
+    if let [first, .., _] = found.as_slice() {
+        let runs = output::count(found.len() as u64, "run");
+        context.output.note(&format!("{name} has {runs}; this is the latest, the first is {first}."));
+    }
     let mut document = step.to_json(address);
     if let Value::Object(map) = &mut document {
         map.insert("props".to_owned(), json!(step.props));
@@ -163,13 +193,14 @@ fn show_step(steps: &Steps, address: &Address, context: &Context) -> Result<Exit
 pub(super) fn logs(args: &LogsArgs, context: &Context) -> Result<Exit, Failure> {
     let (folder, execution) = locate(&args.id, context)?;
     let (told, steps) = history(&folder, execution)?;
+    let wanted_steps = args.step.as_ref().map(|name| steps.named(name));
     let mut documents = Vec::new();
     for told in &told {
         for note in &told.notes {
             let Note::Log { address, line } = note else { continue };
             let wanted = args.level.is_none_or(|level| rank(line.level) >= rank(level))
                 && args.text.as_ref().is_none_or(|text| line.message.contains(text.as_str()))
-                && args.step.as_ref().is_none_or(|step| step == address);
+                && wanted_steps.as_ref().is_none_or(|steps| steps.contains(&address));
             if !wanted {
                 continue;
             }
@@ -211,29 +242,58 @@ pub(super) fn events(args: &EventsArgs, context: &Context) -> Result<Exit, Failu
         if told.seq < args.from {
             return Ok(());
         }
-        lines::events(told).iter().try_for_each(|line| context.output.document(line))
+        lines::events(execution, told).iter().try_for_each(|line| context.output.document(line))
     };
+    let mut steps = Steps::default();
     let ready = follower.take_ready();
     if context.output.json {
         let wanted = ready.iter().filter(|told| told.seq >= args.from);
-        let events: Vec<Value> = wanted.flat_map(lines::events).collect();
+        let events: Vec<Value> = wanted.flat_map(|told| lines::events(execution, told)).collect();
         context.output.document(&json!({"execution": execution, "events": events}))?;
         return Ok(Exit::Success);
     }
-    ready.iter().try_for_each(print)?;
-    if !args.follow || follower.has_ended() {
-        return Ok(Exit::Success);
+    for told in &ready {
+        steps.take(told);
+        print(told)?;
     }
-    let runtime = wiring::runtime()?;
-    let followed = runtime.block_on(async {
-        let client = owner::background(&folder).await?;
-        while let Some(update) = follower.next(&client).await? {
-            if let Update::Told(told) = update {
-                print(&told)?;
-            }
+    if args.follow && !follower.has_ended() {
+        let runtime = wiring::runtime()?;
+        let followed = runtime.block_on(async {
+            let client = owner::background(&folder).await?;
+            follow(&mut follower, &client, context, |told| {
+                steps.take(told);
+                print(told)
+            })
+            .await
+        });
+        runtime.shutdown_background();
+        followed?;
+    }
+    let row = wiring::reader(&folder)?.execution(execution)?;
+    let Some(row) = row.filter(|row| row.status.is_final()) else { return Ok(Exit::Success) };
+    // Who waits for the end gets its exit code, as from `akao run`.
+    let exit = if args.follow { Exit::of(row.status) } else { Exit::Success };
+    context.output.document(&Report::new(row).last_event(&steps))?;
+    Ok(exit)
+}
+
+/// Prints what is added until the execution has ended or nobody reads any more.
+async fn follow(
+    follower: &mut Follower,
+    executions: &dyn Executions,
+    context: &Context,
+    mut print: impl FnMut(&Told) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    while !context.output.reader_left() {
+        let update = tokio::select! {
+            update = follower.next(executions) => update?,
+            () = output::reader_gone() => return Ok(()),
+        };
+        match update {
+            None => return Ok(()),
+            Some(Update::Told(told)) => print(&told)?,
+            Some(Update::Step(..)) => {}
         }
-        Ok(Exit::Success)
-    });
-    runtime.shutdown_background();
-    followed
+    }
+    Ok(())
 }

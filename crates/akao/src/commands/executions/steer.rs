@@ -54,8 +54,7 @@ pub(crate) struct ResumeArgs {
 
 /// Sends a signal.
 pub(super) fn signal(args: &SignalArgs, context: &Context) -> Result<Exit, Failure> {
-    let payload = load::input::read_input(args.payload.as_deref(), &[]);
-    let payload = payload.map_err(|error| Failure::usage(error.to_string()))?;
+    let payload = load::input::read_input("--payload", args.payload.as_deref(), &[])?;
     let (folder, execution) = locate(&args.id, context)?;
     let request = Request::Signal {
         execution,

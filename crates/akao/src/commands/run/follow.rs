@@ -3,21 +3,26 @@
 use super::result::Report;
 use crate::{
     cli::Context,
-    commands::executions::debug,
+    commands::executions::debug::Debugger,
     exit::Exit,
     failure::Failure,
     live::{Follower, Steps, Update, lines, lines::Lines, terminal},
     output::Output,
+    stop::{Stop, Stops},
     wiring,
 };
-use akao_contract::ExecutionId;
+use akao_contract::{ExecutionId, OpId};
 use akao_engine::{Executions, Request, Told};
 use akao_flow::{Catalogue, Note};
+use akao_journal::{TaskFilter, TaskStatus};
 use std::{
+    collections::BTreeSet,
     io::{self, IsTerminal},
     path::Path,
 };
-use tokio::signal::unix::{SignalKind, signal};
+
+/// Tasks of one execution that are told while it is watched.
+const TASKS_TOLD_MAX: u32 = 100;
 
 /// What is wanted of the view.
 #[derive(Debug, Clone, Copy)]
@@ -30,10 +35,32 @@ pub(crate) struct View {
     pub(crate) cancels: bool,
 }
 
+/// How the view was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// The execution has come to this end, or was left by a word of the debugger.
+    End(Exit),
+    /// Somebody pressed Ctrl-C, or the terminal went away: it goes on without the view.
+    Left,
+    /// The program was asked to end.
+    Terminated,
+}
+
+impl Seen {
+    /// How the program ends.
+    pub(crate) fn exit(self) -> Exit {
+        match self {
+            Self::End(exit) => exit,
+            Self::Left | Self::Terminated => Exit::Cancelled,
+        }
+    }
+}
+
 /// Something that the view waits for.
 enum Cause {
     Update(Option<Update>),
-    Interrupt,
+    Line(Option<String>),
+    Stop(Stop),
     Tick,
 }
 
@@ -45,41 +72,52 @@ pub(crate) async fn follow(
     catalogue: &Catalogue,
     view: View,
     context: &Context,
-) -> Result<Exit, Failure> {
+) -> Result<Seen, Failure> {
     let output = &context.output;
     let mut follower = Follower::new(folder, execution, catalogue)?;
-    let mut screen = Screen::new(view, output);
-    let mut interrupts = signal(SignalKind::interrupt())
-        .map_err(|error| Failure::internal("cannot listen for Ctrl-C").because(&error))?;
+    let mut screen = Screen::new(view, execution, output);
+    let mut stops = Stops::new()?;
     let mut tick = tokio::time::interval(terminal::REDRAW_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut cancelled = false;
-    let mut debugger = view.debug.then(|| debug::Debugger::new(execution));
+    let mut debugger = view.debug.then(|| Debugger::new(execution));
+    // Whether the execution was held since a person was asked last, and whether a person is asked now.
+    let (mut held, mut asks) = (false, false);
     loop {
         let cause = tokio::select! {
             update = follower.next(executions) => Cause::Update(update?),
-            _ = interrupts.recv() => Cause::Interrupt,
+            line = typed(&mut debugger), if asks => Cause::Line(line?),
+            stop = stops.next() => Cause::Stop(stop),
             _ = tick.tick(), if screen.draws() => Cause::Tick,
         };
         match cause {
             Cause::Update(None) => break,
             Cause::Update(Some(Update::Told(told))) => {
-                screen.tell(&told, execution)?;
-                if let Some(debugger) = &mut debugger
-                    && told.notes.iter().any(|note| matches!(note, Note::Held { .. }))
-                {
-                    screen.clear();
-                    debugger.ask(executions, &screen.steps, context).await?;
-                    if debugger.has_left() {
-                        output.note(&format!("Come back with `akao executions debug {execution}`."));
-                        return Ok(Exit::Success);
-                    }
+                debugger.iter_mut().for_each(Debugger::interrupted);
+                screen.tell(&told, folder)?;
+                held |= told.notes.iter().any(|note| matches!(note, Note::Held { .. }));
+                // What was held in the past, or was released from another terminal, is nothing to ask about.
+                let holds = debugger.is_some() && screen.steps.holds();
+                held &= holds;
+                asks &= holds;
+                if held && !follower.has_ready() {
+                    (held, asks) = (false, true);
                 }
             }
-            Cause::Update(Some(Update::Step(op, event))) => screen.step_event(op, &event),
+            Cause::Update(Some(Update::Step(op, event))) => screen.steps.take_event(op, &event),
+            Cause::Line(line) => {
+                let Some(debugger) = &mut debugger else { continue };
+                asks = !debugger.take(line.as_deref(), executions, &screen.steps, context).await?;
+                if debugger.has_left() {
+                    output.note(&format!("Come back with `akao executions debug {execution}`."));
+                    return Ok(Seen::End(Exit::Success));
+                }
+            }
             Cause::Tick => screen.draw(),
-            Cause::Interrupt if cancelled || !view.cancels => return Ok(Exit::Cancelled),
-            Cause::Interrupt => {
+            Cause::Stop(Stop::Terminate) => return Ok(Seen::Terminated),
+            Cause::Stop(Stop::Hangup) => return Ok(Seen::Left),
+            Cause::Stop(Stop::Interrupt) if cancelled || !view.cancels => return Ok(Seen::Left),
+            Cause::Stop(Stop::Interrupt) => {
                 cancelled = true;
                 screen.say("Cancelling; Ctrl-C again leaves at once.");
                 let reason = Some("Ctrl-C".to_owned());
@@ -92,26 +130,40 @@ pub(crate) async fn follow(
     let row = row.ok_or_else(|| Failure::not_found(format!("execution {execution} was pruned meanwhile")))?;
     let report = Report::new(row);
     if view.events {
-        return Ok(Exit::of(report.row.status));
+        output.document(&report.last_event(&screen.steps))?;
+        return Ok(Seen::End(Exit::of(report.row.status)));
     }
-    report.present(&screen.steps, output)
+    report.present(&screen.steps, output).map(Seen::End)
+}
+
+/// What is typed, when there is a debugger to type for.
+async fn typed(debugger: &mut Option<Debugger>) -> Result<Option<String>, Failure> {
+    match debugger {
+        Some(debugger) => debugger.line().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Where the progress of the execution is shown.
 struct Screen<'a> {
+    execution: ExecutionId,
     steps: Steps,
     output: &'a Output,
+    /// Tasks whose names were told.
+    tasks_told: BTreeSet<OpId>,
     events: bool,
     drawing: Option<terminal::Drawing>,
     lines: Lines,
 }
 
 impl<'a> Screen<'a> {
-    fn new(view: View, output: &'a Output) -> Self {
+    fn new(view: View, execution: ExecutionId, output: &'a Output) -> Self {
         let draws = !view.events && !view.debug && !output.json && !output.quiet && io::stderr().is_terminal();
         Self {
+            execution,
             steps: Steps::default(),
             output,
+            tasks_told: BTreeSet::new(),
             events: view.events,
             drawing: draws.then(terminal::Drawing::default),
             lines: Lines::default(),
@@ -122,27 +174,47 @@ impl<'a> Screen<'a> {
         self.drawing.is_some()
     }
 
-    fn tell(&mut self, told: &Told, execution: ExecutionId) -> Result<(), Failure> {
+    fn tell(&mut self, told: &Told, folder: &Path) -> Result<(), Failure> {
         self.steps.take(told);
         if self.events {
-            return lines::events(told).iter().try_for_each(|line| self.output.document(line));
+            let events = lines::events(self.execution, told);
+            return events.iter().try_for_each(|line| self.output.document(line));
         }
-        if !self.draws() && !self.output.json {
+        if self.output.json || self.output.quiet {
+            return Ok(());
+        }
+        if !self.draws() {
             self.lines.tell(&self.steps, told, self.output);
         }
         for note in &told.notes {
-            if let Note::Waiting { what, .. } = note
-                && let Some(advice) = advice(what, execution)
-                && !self.output.json
-            {
-                self.say(&advice);
+            match note {
+                Note::Log { address, line } if self.draws() => {
+                    if let Some(line) = lines::log(&self.steps, address, line, self.output) {
+                        self.say(&line);
+                    }
+                }
+                Note::Waiting { what, .. } if what.starts_with("task ") => self.tell_tasks(folder)?,
+                Note::Waiting { what, .. } => {
+                    if let Some(signal) = what.strip_prefix("signal ") {
+                        self.say(&advice(signal, self.execution));
+                    }
+                }
+                _ => {}
             }
         }
         Ok(())
     }
 
-    fn step_event(&mut self, op: akao_contract::OpId, event: &akao_step::StepEvent) {
-        self.steps.take_event(op, event);
+    /// Says how the tasks that wait are completed.
+    fn tell_tasks(&mut self, folder: &Path) -> Result<(), Failure> {
+        let filter =
+            TaskFilter { statuses: vec![TaskStatus::Open], execution: Some(self.execution), ..TaskFilter::default() };
+        for task in wiring::reader(folder)?.tasks(&filter, TASKS_TOLD_MAX)? {
+            if self.tasks_told.insert(task.op) {
+                self.say(&format!("Complete it with: akao tasks complete {}:{} --approve", task.execution, task.op));
+            }
+        }
+        Ok(())
     }
 
     fn draw(&mut self) {
@@ -173,14 +245,10 @@ impl<'a> Screen<'a> {
     }
 }
 
-/// What to type so that a waiting execution goes on.
-fn advice(what: &str, execution: ExecutionId) -> Option<String> {
-    if let Some(signal) = what.strip_prefix("signal ") {
-        return Some(match signal.split_once(" with key ") {
-            Some((name, key)) => format!("Go on with: akao executions signal {execution} {name} --key {key}"),
-            None => format!("Go on with: akao executions signal {execution} {signal}"),
-        });
+/// What to type so that an execution goes on that waits for a signal.
+fn advice(signal: &str, execution: ExecutionId) -> String {
+    match signal.split_once(" with key ") {
+        Some((name, key)) => format!("Go on with: akao executions signal {execution} {name} --key {key}"),
+        None => format!("Go on with: akao executions signal {execution} {signal}"),
     }
-    what.starts_with("task ")
-        .then(|| format!("Complete it with: akao tasks list, then akao tasks complete {execution}:OPERATION --approve"))
 }

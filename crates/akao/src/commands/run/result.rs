@@ -36,15 +36,31 @@ impl Report {
         self.summary.as_ref().map(|summary| summary.outputs.clone()).unwrap_or_default()
     }
 
+    /// Why it is quarantined, if it is.
+    fn quarantined(&self) -> Option<&str> {
+        let reason = self.row.waiting.as_deref().unwrap_or("its record is damaged");
+        (self.row.status == ExecutionStatus::Quarantined).then_some(reason)
+    }
+
+    fn error_json(&self, seen: &Steps) -> Option<Value> {
+        if let Some(reason) = self.quarantined() {
+            let message = format!("the execution is quarantined: {reason}");
+            return Some(json!({
+                "kind": "internal", "message": message, "retryable": false, "detail": null, "step": null,
+            }));
+        }
+        let failure = self.summary.as_ref().and_then(|summary| summary.failure.as_ref());
+        failure.map(|failure| steps::failure_json(seen, failure))
+    }
+
     /// The document of `akao run --json` and `akao executions show --json`.
     pub(crate) fn to_json(&self, seen: &Steps) -> Value {
-        let failure = self.summary.as_ref().and_then(|summary| summary.failure.as_ref());
-        let listed: Vec<Value> = seen.all.iter().map(|(address, step)| step.to_json(address)).collect();
+        let listed: Vec<Value> = seen.begun().map(|(address, step)| step.to_json(address)).collect();
         let mut document = json!({
             "execution": self.row.id,
             "status": self.row.status,
             "outputs": self.outputs(),
-            "error": failure.map(|failure| steps::failure_json(seen, failure)),
+            "error": self.error_json(seen),
             "duration_ms": self.duration_ms(),
             "steps": listed,
         });
@@ -52,6 +68,20 @@ impl Report {
             map.insert("waiting".to_owned(), json!(waiting));
         }
         document
+    }
+
+    /// The last line of an event stream: how it ended.
+    pub(crate) fn last_event(&self, seen: &Steps) -> Value {
+        json!({
+            "execution": self.row.id,
+            "seq": self.row.last_seq,
+            "at": self.row.ended_ms.map(steps::timestamp),
+            "note": "finished",
+            "status": self.row.status,
+            "outputs": self.outputs(),
+            "error": self.error_json(seen),
+            "duration_ms": self.duration_ms(),
+        })
     }
 
     /// Says how it ended, and prints the outputs.
@@ -78,18 +108,28 @@ impl Report {
         };
         let status = output.err(style, self.row.status.as_str());
         output.note(&format!("{status}{took}, execution {id}"));
+        let word = output.err(Style::Bad, "error:");
+        if let Some(reason) = self.quarantined() {
+            output.always(&format!("{word} the execution is quarantined: {}", plain(reason)));
+            let hint = "Keep the data directory as it is and check it with `akao doctor`; see docs/journal.md.";
+            output.always(&format!("\n{} {hint}", output.err(Style::Active, "hint:")));
+        }
         let Some(summary) = &self.summary else { return };
         for soft in &summary.soft_failures {
             output.note(&format!("  soft failure at {}: {}", soft.step, plain(&soft.message)));
         }
         let Some(failure) = &summary.failure else { return };
-        let node = seen.all.get(&failure.step).map(|step| format!(" ({})", plain(&step.id))).unwrap_or_default();
-        let word = output.err(Style::Bad, "error:");
         output.always(&format!("{word} {}: {}", failure.error.kind, plain(&failure.error.message)));
-        output.always(&format!("  at step {}{node}", failure.step));
+        // What was cancelled in the queue has no step.
+        let step = seen.all.get(&failure.step).filter(|step| step.begun);
+        if let Some(step) = step {
+            output.always(&format!("  at step {} ({})", failure.step, plain(step.label())));
+        }
         if let Some(suggestion) = failure.error.suggestion() {
             output.always(&format!("\n{} {}", output.err(Style::Active, "hint:"), plain(suggestion)));
         }
-        output.note(&format!("\nLook closer with `akao executions show {id} --step {}`.", failure.step));
+        if step.is_some() {
+            output.note(&format!("\nLook closer with `akao executions show {id} --step {}`.", failure.step));
+        }
     }
 }
