@@ -16,7 +16,7 @@ use akao_step::{BlobStore, CancellationToken, StepRunner};
 use crossbeam_channel::{Receiver, Sender};
 use std::{
     collections::BTreeMap,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     thread::JoinHandle,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -66,6 +66,8 @@ pub type Ended = (ExecutionId, Box<Finish>);
 #[derive(Clone)]
 pub struct Engine {
     messages: Sender<Message>,
+    /// What callers are told once it has ended by itself.
+    ended: Arc<OnceLock<CallError>>,
 }
 
 /// The engine's thread, to be waited for.
@@ -125,7 +127,7 @@ impl Engine {
             parts.entropy,
         );
         core.recover(parts.journal.read(), now_ms())?;
-        let engine = Self { messages: messages.clone() };
+        let engine = Self { messages: messages.clone(), ended: Arc::default() };
         let shell = Shell {
             core,
             journal: parts.journal,
@@ -140,6 +142,7 @@ impl Engine {
             running: BTreeMap::new(),
             followers: BTreeMap::new(),
             stopping: None,
+            ended: Arc::clone(&engine.ended),
         };
         let thread = std::thread::Builder::new().name("akao-engine".into()).spawn(move || shell.run());
         let thread = thread.expect("the system has a thread for the engine");
@@ -152,9 +155,8 @@ impl Engine {
     /// The request was refused; nothing was changed.
     pub async fn call(&self, request: Request) -> Result<Reply, CallError> {
         let (sender, receiver) = oneshot::channel();
-        let stopped = || CallError::Stopped { message: "it has ended".into() };
-        self.messages.send(Message::Call(Box::new(request), sender)).map_err(|_| stopped())?;
-        receiver.await.unwrap_or_else(|_| Err(stopped()))
+        self.messages.send(Message::Call(Box::new(request), sender)).map_err(|_| self.stopped())?;
+        receiver.await.unwrap_or_else(|_| Err(self.stopped()))
     }
 
     /// Starts an execution and waits until it has ended.
@@ -178,9 +180,19 @@ impl Engine {
         message: impl FnOnce(oneshot::Sender<Result<Ended, CallError>>) -> Message,
     ) -> Result<Ended, CallError> {
         let (sender, receiver) = oneshot::channel();
-        let stopped = || CallError::Stopped { message: "it has ended".into() };
-        self.messages.send(message(sender)).map_err(|_| stopped())?;
-        receiver.await.unwrap_or_else(|_| Err(stopped()))
+        self.messages.send(message(sender)).map_err(|_| self.stopped())?;
+        receiver.await.unwrap_or_else(|_| Err(self.stopped()))
+    }
+
+    /// What whoever asks too late is told: why the engine ended, if not because it was asked to.
+    fn stopped(&self) -> CallError {
+        let asked = || CallError::Stopped { message: "it has ended".into() };
+        self.ended.get().cloned().unwrap_or_else(asked)
+    }
+
+    /// Whether it has ended by itself, which it does only when the journal fails.
+    pub fn has_failed(&self) -> bool {
+        self.ended.get().is_some()
     }
 
     /// Follows an execution from now on. What came before is in the journal; entries carry their sequence numbers, so the
@@ -220,6 +232,7 @@ struct Shell {
     running: BTreeMap<(ExecutionId, OpId), CancellationToken>,
     followers: BTreeMap<ExecutionId, Vec<mpsc::Sender<FeedItem>>>,
     stopping: Option<Instant>,
+    ended: Arc<OnceLock<CallError>>,
 }
 
 /// The time, in Unix milliseconds. The one place where the engine looks at a clock.
@@ -230,6 +243,14 @@ fn now_ms() -> i64 {
 
 impl Shell {
     fn run(mut self) -> Result<(), CommitError> {
+        let ended = self.work();
+        if let Err(problem) = &ended {
+            self.refuse_all(problem);
+        }
+        ended
+    }
+
+    fn work(&mut self) -> Result<(), CommitError> {
         let mut tidy = false;
         loop {
             match self.wait(tidy) {
@@ -247,10 +268,7 @@ impl Shell {
                 }
                 None => {}
             }
-            if let Err(problem) = self.turn() {
-                self.refuse_all(&problem);
-                return Err(problem);
-            }
+            self.turn()?;
             if self.may_end() {
                 return Ok(());
             }
@@ -336,7 +354,7 @@ impl Shell {
     /// Remembers who waits for an end, or answers from the row when it has come already.
     fn wait_for(&mut self, execution: ExecutionId, caller: oneshot::Sender<Result<Ended, CallError>>) {
         let answer = match self.journal.read().execution(execution) {
-            Err(problem) => Err(CallError::Stopped { message: problem.to_string() }),
+            Err(problem) => Err(CallError::unreadable(&problem)),
             Ok(None) => Err(CallError::NotFound { message: format!("there is no execution {execution}") }),
             Ok(Some(row)) if row.status == ExecutionStatus::Quarantined => {
                 Err(CallError::Quarantined { execution, reason: row.waiting.unwrap_or_default() })
@@ -359,7 +377,7 @@ impl Shell {
             match self.journal.prune(ended_before_ms) {
                 Ok(0) => return Ok(Reply::Pruned { executions }),
                 Ok(count) => executions += count as u64,
-                Err(problem) => return Err(CallError::Stopped { message: problem.to_string() }),
+                Err(problem) => return Err(CallError::of_commit(&problem)),
             }
         }
     }
@@ -466,12 +484,14 @@ impl Shell {
     }
 
     fn refuse_all(&mut self, problem: &CommitError) {
-        let message = problem.to_string();
+        let refusal = CallError::of_commit(problem);
+        // Before anything else, so that whoever asks from now on is told the same.
+        let _ = self.ended.set(refusal.clone());
         for (_, caller) in std::mem::take(&mut self.callers) {
-            self.answer(caller, Err(CallError::Stopped { message: message.clone() }));
+            self.answer(caller, Err(refusal.clone()));
         }
         for caller in std::mem::take(&mut self.waiting).into_values().flatten() {
-            let _ = caller.send(Err(CallError::Stopped { message: message.clone() }));
+            let _ = caller.send(Err(refusal.clone()));
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use akao_contract::{Address, ExecutionId, ExecutionStatus, OpId, Permission, Tenant};
 use akao_flow::{Breakpoint, Decision, Definition, StepMode};
+use akao_journal::{CommitError, ReadError};
 use akao_step::Secret;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -312,6 +313,12 @@ pub enum CallError {
         /// Why.
         reason: String,
     },
+    /// The journal is damaged where the request, or the whole engine, needs it.
+    #[error("{message}")]
+    Damaged {
+        /// Which file, where in it, and what.
+        message: String,
+    },
     /// The engine has stopped acknowledging.
     #[error("the engine has stopped: {message}")]
     Stopped {
@@ -337,5 +344,23 @@ impl CallError {
 
     pub(crate) fn conflict(message: impl Into<String>) -> Self {
         Self::Conflict { message: message.into() }
+    }
+
+    /// What became of a request whose batch was not committed.
+    pub(crate) fn of_commit(problem: &CommitError) -> Self {
+        let message = problem.to_string();
+        match problem {
+            CommitError::Damaged(_) => Self::Damaged { message },
+            _ => Self::Stopped { message },
+        }
+    }
+
+    /// What became of a request that had to read what cannot be read.
+    pub(crate) fn unreadable(problem: &ReadError) -> Self {
+        let message = problem.to_string();
+        match problem {
+            ReadError::Damaged(_) => Self::Damaged { message },
+            _ => Self::Stopped { message },
+        }
     }
 }

@@ -36,6 +36,8 @@ impl BlobStore for MemoryBlobs {
 #[derive(Default)]
 struct Runner {
     flaky: Arc<AtomicU64>,
+    /// How many steps `Slow` were begun.
+    slow: Arc<AtomicU64>,
 }
 
 impl StepRunner for Runner {
@@ -58,7 +60,7 @@ impl StepRunner for Runner {
     }
 
     fn run(&self, invocation: Invocation, io: StepIo) -> BoxFuture<'static, Outcome> {
-        let flaky = Arc::clone(&self.flaky);
+        let (flaky, slow) = (Arc::clone(&self.flaky), Arc::clone(&self.slow));
         Box::pin(async move {
             let number = |key: &str| invocation.props.get(key).and_then(Value::as_u64).unwrap_or(0);
             if &*invocation.node_type == "Flaky" {
@@ -69,6 +71,7 @@ impl StepRunner for Runner {
                     false => Outcome::success().output("result", failed),
                 };
             }
+            slow.fetch_add(1, Ordering::SeqCst);
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_millis(number("ms"))) => Outcome::success().output("result", "slow"),
                 () = io.cancel.cancelled() => Outcome::cancelled(),
@@ -104,11 +107,18 @@ impl House {
     }
 
     fn open(&self) -> (Engine, EngineThread) {
+        self.open_over(self.journal(), Runner::default())
+    }
+
+    fn journal(&self) -> Journal {
         let options = OpenOptions { created_by: "test".into(), now_ms: 0 };
-        let journal = Journal::open(self.folder.path(), &options).expect("a journal");
+        Journal::open(self.folder.path(), &options).expect("a journal")
+    }
+
+    fn open_over(&self, journal: Journal, runner: Runner) -> (Engine, EngineThread) {
         Engine::start(Parts {
             journal,
-            runner: Arc::new(Runner::default()),
+            runner: Arc::new(runner),
             blobs: Arc::clone(&self.blobs) as Arc<dyn BlobStore>,
             catalogue: catalogue(),
             runtime: self.runtime.handle().clone(),
@@ -272,4 +282,47 @@ fn a_cancel_halts_what_runs() {
     house.call(&engine, Request::Cancel { execution, reason: Some("enough".into()), force: false });
     house.wait(execution, ExecutionStatus::Cancelled);
     stop(&engine, thread);
+}
+
+/// The thread commits first and lets go afterwards: whatever it answers or begins is durable.
+#[test]
+fn nothing_is_acknowledged_or_begun_by_a_commit_that_fails() {
+    let house = House::new();
+    let journal = house.journal();
+    journal.limit_pages(45).unwrap();
+    let runner = Runner::default();
+    let slow = Arc::clone(&runner.slow);
+    let (engine, thread) = house.open_over(journal, runner);
+    let padding = "p".repeat(900);
+    let root = json!({"type": "Sequence", "children": [
+        {"type": "Slow", "props": {"ms": 600_000, "value": padding}},
+    ]});
+    let mut acknowledged = Vec::new();
+    let refused = loop {
+        assert!(acknowledged.len() < 10_000, "the disk is never full");
+        match house.runtime.block_on(engine.call(start(root.clone(), None))) {
+            Ok(Reply::Started { execution, .. }) => acknowledged.push(execution),
+            Ok(other) => panic!("{other:?}"),
+            Err(refused) => break refused,
+        }
+    };
+    let CallError::Stopped { message } = &refused else { panic!("{refused:?}") };
+    assert!(message.contains("journal.db cannot grow, the disk is full"), "{message}");
+    let Err(problem) = thread.join() else { panic!("the engine has ended without saying why") };
+    assert_eq!(problem.to_string(), *message);
+    let late = house.runtime.block_on(engine.call(Request::Health));
+    assert_eq!(late, Err(refused), "whoever asks later is told why, too");
+    let reader = house.reader();
+    let lost = |id: &&ExecutionId| reader.execution(**id).unwrap().is_none();
+    assert_eq!(acknowledged.iter().find(lost), None, "an acknowledged start is not durable");
+    // The last start that was refused began nothing. Those whose slots were taken wait for them.
+    let expected = acknowledged.len().min(Config::default().step_slots) as u64;
+    for _ in 0..500 {
+        if slow.load(Ordering::SeqCst) >= expected {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(slow.load(Ordering::SeqCst), expected);
 }

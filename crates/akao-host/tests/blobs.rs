@@ -1,6 +1,9 @@
 //! Blobs on disk: what is stored comes back, what is damaged is noticed, tenants do not see each other.
 #![expect(clippy::unwrap_used, reason = "what a test sets up fails by panicking")]
 
+#[path = "../../akao-journal/tests/support/no_sync.rs"]
+mod no_sync;
+
 use akao_contract::{Digest, Tenant};
 use akao_host::DiskBlobs;
 use akao_step::{BlobError, BlobStore};
@@ -114,4 +117,44 @@ fn many_writers_of_one_content_agree() {
     });
     assert_eq!(blobs.list(&tenant("one")).unwrap().len(), 1);
     assert_eq!(blobs.get(&tenant("one"), &Digest::of(b"the same")).unwrap(), b"the same");
+}
+
+#[test]
+fn a_blob_is_there_only_after_its_file_and_its_folder_were_synced() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = DiskBlobs::new(folder.path());
+    let stored = blobs.put(&tenant("one"), b"stored", "text/plain").unwrap();
+    // Another one of the same folder, so that nothing but the file and the folder is left to sync.
+    let beside = (0..)
+        .map(|n| format!("beside {n}"))
+        .find(|text| Digest::of(text.as_bytes()).hex()[..2] == stored.digest.hex()[..2]);
+    let beside = beside.unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            no_sync::fail_syncs(None);
+            let refused =
+                |bytes: &[u8]| matches!(blobs.put(&tenant("one"), bytes, "text/plain"), Err(BlobError::Storage(_)));
+            assert!(refused(beside.as_bytes()), "a blob is stored without a sync");
+            let path = place(folder.path(), "one", &Digest::of(beside.as_bytes()));
+            assert!(!path.exists(), "a blob has its name before its bytes are synced");
+            assert!(refused(b"stored"), "a blob that is there is promised without a sync of its folder");
+        });
+    });
+    blobs.put(&tenant("one"), beside.as_bytes(), "text/plain").unwrap();
+}
+
+#[test]
+fn a_folder_for_blobs_is_used_only_after_the_one_above_was_synced() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = DiskBlobs::new(folder.path().join("blobs"));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            no_sync::fail_syncs(None);
+            let refused = blobs.put(&tenant("one"), b"stored", "text/plain");
+            assert!(matches!(refused, Err(BlobError::Storage(_))), "{refused:?}");
+            let below = fs::read_dir(folder.path().join("blobs")).unwrap().count();
+            assert_eq!(below, 0, "a folder was used before it was synced in the one above");
+        });
+    });
+    blobs.put(&tenant("one"), b"stored", "text/plain").unwrap();
 }

@@ -83,7 +83,7 @@ pub enum OpenError {
         /// What the system said.
         source: io::Error,
     },
-    /// Anything else that SQLite reports, such as a full disk while the file is made.
+    /// Anything else that SQLite reports.
     #[error("{file} cannot be opened: {what}", file = file.display())]
     Sqlite {
         /// The journal file.
@@ -102,7 +102,12 @@ impl OpenError {
             Self::Foreign { .. } => "Choose another data directory.",
             Self::Damaged(_) => "Keep a copy of the data directory, then follow docs/journal.md, \"Recovery\".",
             Self::SqliteTooOld { .. } => "Build Akao with its bundled SQLite.",
-            Self::Io { .. } => "Check that the folder exists, is writable and is on a local disk.",
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    "Free space on the disk of the data directory, then start again."
+                }
+                _ => "Check that the folder exists, is writable and is on a local disk.",
+            },
             Self::Sqlite { .. } => "Check free space and permissions of the data directory.",
         }
     }
@@ -232,6 +237,8 @@ pub(crate) fn cause(error: &rusqlite::Error) -> Cause {
             let what = format!("{what} (SQLite code {})", failure.extended_code);
             match failure.code {
                 ErrorCode::DiskFull => Cause::Full(what),
+                // The index of the log cannot get its size, which takes nothing but space.
+                _ if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE => Cause::Full(what),
                 ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Cause::Damaged(what),
                 ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly => Cause::Io(what),
                 _ => Cause::Other(what),

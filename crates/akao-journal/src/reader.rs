@@ -15,6 +15,7 @@ use crate::{
     error::{Cause, cause},
     schema::{self, Kind},
     seal::{FrameColumns, Seal},
+    wal,
 };
 use akao_contract::{Digest, ExecutionId, OpId, Tenant};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
@@ -63,9 +64,19 @@ impl Reader {
         if !file.exists() {
             return Err(ReadError::Missing { file: file.to_owned() });
         }
-        let failed = |error: rusqlite::Error| read_error(file, &error, None);
-        let connection = schema::reader_connection(file).map_err(failed)?;
-        match schema::kind(&connection).map_err(failed)? {
+        let known = |connection: Connection| -> rusqlite::Result<(Kind, Connection)> {
+            Ok((schema::kind(&connection)?, connection))
+        };
+        let opened = match schema::reader_connection(file).and_then(known) {
+            // A disk that cannot be written has no room for the files that readers and writers share. Without a log nobody
+            // writes, and the main file holds everything.
+            Err(error) if schema::is_cannot_open(&error) && !wal::path(file).exists() => {
+                schema::frozen_connection(file).and_then(known)
+            }
+            other => other,
+        };
+        let (kind, connection) = opened.map_err(|error| read_error(file, &error, None))?;
+        match kind {
             Kind::Journal { format: FORMAT } => Ok(Self::new(connection, file.to_owned())),
             Kind::Journal { format: found } => {
                 Err(ReadError::Format { file: file.to_owned(), found, supported: FORMAT })

@@ -4,8 +4,14 @@ use crate::{
     Damage, OpenError,
     error::{Cause, cause},
 };
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
-use std::{path::Path, time::Duration};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    os::unix::ffi::OsStrExt,
+    path::Path,
+    time::Duration,
+};
 
 /// The journal's name within the data directory.
 pub const JOURNAL_FILE: &str = "journal.db";
@@ -151,6 +157,27 @@ pub(crate) fn reader_connection(file: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Opens a connection to a file that nobody writes, on a disk that cannot be written.
+pub(crate) fn frozen_connection(file: &Path) -> rusqlite::Result<Connection> {
+    let mut address = OsString::from("file:");
+    for byte in file.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'%' | b'?' | b'#' => address.push(format!("%{byte:02x}")),
+            _ => address.push(OsStr::from_bytes(std::slice::from_ref(byte))),
+        }
+    }
+    address.push("?immutable=1");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(Path::new(&address), flags)?;
+    settle(&connection)?;
+    Ok(connection)
+}
+
+/// Whether one of the files of a database cannot be opened or made.
+pub(crate) fn is_cannot_open(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+}
+
 /// Settings that both kinds share. A damaged schema must not be able to run anything, and cells are checked when a page
 /// is read. Memory mapping stays off: a read error would be a signal instead of an error.
 fn settle(connection: &Connection) -> rusqlite::Result<()> {
@@ -197,6 +224,10 @@ pub(crate) fn create(connection: &Connection, created_by: &str, now_ms: i64) -> 
 pub(crate) fn open_error(file: &Path, error: &rusqlite::Error) -> OpenError {
     match cause(error) {
         Cause::Damaged(what) => Damage { file: file.to_owned(), table: None, row: None, execution: None, what }.into(),
-        Cause::Full(what) | Cause::Io(what) | Cause::Other(what) => OpenError::Sqlite { file: file.to_owned(), what },
+        Cause::Full(what) => {
+            let source = io::Error::new(io::ErrorKind::StorageFull, format!("the disk is full: {what}"));
+            OpenError::Io { path: file.to_owned(), source }
+        }
+        Cause::Io(what) | Cause::Other(what) => OpenError::Sqlite { file: file.to_owned(), what },
     }
 }

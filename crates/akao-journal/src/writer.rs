@@ -12,7 +12,7 @@ use crate::{
     wal,
 };
 use akao_contract::{ExecutionId, Tenant};
-use rusqlite::{Connection, config::DbConfig};
+use rusqlite::{Connection, Transaction, TransactionBehavior, config::DbConfig};
 use std::{
     cell::Cell,
     collections::BTreeMap,
@@ -310,7 +310,12 @@ impl Journal {
     }
 }
 
+/// Raises the epoch. The commit is a statement of its own: one that ends with the statement that returns a row would fail
+/// without a word.
 fn next_epoch(connection: &Connection) -> rusqlite::Result<i64> {
-    let sql = "UPDATE meta SET value = value + 1 WHERE name = 'epoch' RETURNING value";
-    connection.query_row(sql, [], |row| row.get(0))
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    transaction.execute("UPDATE meta SET value = value + 1 WHERE name = 'epoch'", [])?;
+    let epoch = transaction.query_row("SELECT value FROM meta WHERE name = 'epoch'", [], |row| row.get(0))?;
+    transaction.commit()?;
+    Ok(epoch)
 }

@@ -174,6 +174,8 @@ impl From<CallError> for Failure {
             CallError::Conflict { .. } => Self::new("conflict", Exit::Failure, message),
             CallError::Quarantined { execution, .. } => Self::new("quarantined", Exit::Internal, message)
                 .hint(format!("Keep it as it is and look at it with `akao executions show {execution}`.")),
+            CallError::Damaged { .. } => Self::new("damaged", Exit::Internal, message)
+                .hint("Keep a copy of the data directory, then follow docs/journal.md, \"Recovery\"."),
             CallError::Stopped { .. } => Self::new("stopped", Exit::Failure, message)
                 .hint("Check free space and the disk of the data directory, then start again."),
         }

@@ -29,6 +29,9 @@ pub(crate) const STOP_GRACE: Duration = Duration::from_secs(10);
 /// How long an owner that has the lock may take until it answers.
 const OWNER_WAIT: Duration = Duration::from_secs(15);
 
+/// Background owners that are started anew when they are killed before they answer.
+const KILLED_MAX: u32 = 3;
+
 /// Between two looks at something that another process does.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -149,7 +152,7 @@ pub(crate) async fn background(folder: &Path) -> Result<Client, Failure> {
     wiring::make_data_dir(folder)?;
     let deadline = Instant::now() + OWNER_WAIT;
     let client = Client::new(folder);
-    let mut started: Option<std::process::Child> = None;
+    let (mut started, mut killed): (Option<std::process::Child>, u32) = (None, 0);
     loop {
         if client.is_answered().await? {
             return Ok(client);
@@ -159,7 +162,15 @@ pub(crate) async fn background(folder: &Path) -> Result<Client, Failure> {
             Some(child) => child.try_wait().ok().flatten().map(Some),
         };
         match ended {
-            Some(Some(status)) if !status.success() => return Err(spawn::failed(folder)),
+            Some(Some(status)) if !status.success() => {
+                // One that was killed had no reason of its own; the next one may live.
+                killed += u32::from(status.code().is_none());
+                let reason = why_not(folder);
+                if let Some(reason) = reason.filter(|_| status.code().is_some() || killed > KILLED_MAX) {
+                    return Err(reason);
+                }
+                started = None;
+            }
             Some(_) => started = Some(start_background(folder)?),
             None => {}
         }
@@ -168,6 +179,15 @@ pub(crate) async fn background(folder: &Path) -> Result<Client, Failure> {
             return Err(still.unwrap_or_else(|| spawn::failed(folder)));
         }
         tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// Why a background owner could not start, as this process meets it too; none when another one has started meanwhile.
+fn why_not(folder: &Path) -> Option<Failure> {
+    match wiring::open_journal(folder) {
+        Err(OpenError::Locked { .. }) => None,
+        Err(other) => Some(other.into()),
+        Ok(_) => Some(spawn::failed(folder)),
     }
 }
 

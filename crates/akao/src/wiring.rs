@@ -63,10 +63,16 @@ fn nearest_project_folder() -> Option<PathBuf> {
     here.ancestors().map(|folder| folder.join(PROJECT_FOLDER)).find(|folder| folder.is_dir())
 }
 
-/// Makes the data directory when it is not there; only its owner can enter it.
+/// Makes the data directory when it is not there; only its owner can enter it. A folder that was made is synced in the one
+/// above it, since nothing in it is durable before.
 pub(crate) fn make_data_dir(folder: &Path) -> Result<(), Failure> {
+    let missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|error| {
+    let synced = made.and_then(|()| {
+        let mut above = missing.into_iter().filter_map(Path::parent);
+        above.try_for_each(|folder| std::fs::File::open(folder)?.sync_all())
+    });
+    synced.map_err(|error| {
         Failure::storage(format!("cannot make the data directory {}", folder.display()))
             .because(&error)
             .hint("Name another folder with `--data-dir`.")

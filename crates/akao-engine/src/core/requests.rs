@@ -386,7 +386,7 @@ impl Core {
 }
 
 pub(super) fn unreadable(problem: akao_journal::ReadError) -> CallError {
-    CallError::Stopped { message: problem.to_string() }
+    CallError::unreadable(&problem)
 }
 
 /// A path that an edit can mean.

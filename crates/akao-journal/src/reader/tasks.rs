@@ -3,7 +3,10 @@
 use super::{CHECKSUM, Place, Reader};
 use crate::{ReadError, TaskFilter, TaskRow, TaskStatus, seal::task_sum};
 use akao_contract::{ExecutionId, OpId};
-use rusqlite::{Row, types::Value};
+use rusqlite::{
+    Row,
+    types::{Type, Value},
+};
 
 const COLUMNS: &str = "t.execution, t.op, t.tenant, t.title, t.assignee, t.role, t.due_ms, t.status, t.created_ms,
   t.closed_ms, t.crc, t.body_codec, t.body, t.result_codec, t.result, e.id";
@@ -120,7 +123,12 @@ struct Columns<'a> {
 
 impl<'a> Columns<'a> {
     fn read(row: &'a Row<'_>) -> rusqlite::Result<Self> {
-        let result: Option<i64> = row.get(13)?;
+        let result = match (row.get::<_, Option<i64>>(13)?, row.get_ref(14)?.as_blob_or_null()?) {
+            (Some(codec), Some(stored)) => Some((codec, stored)),
+            (None, None) => None,
+            // Half a result is one that was damaged; the checksum covers it only as a whole.
+            _ => return Err(rusqlite::Error::InvalidColumnType(13, "result_codec".into(), Type::Null)),
+        };
         Ok(Self {
             op: row.get(1)?,
             tenant: row.get(2)?,
@@ -133,7 +141,7 @@ impl<'a> Columns<'a> {
             closed_ms: row.get(9)?,
             crc: row.get(10)?,
             body: (row.get(11)?, row.get_ref(12)?.as_blob()?),
-            result: result.zip(row.get_ref(14)?.as_blob_or_null()?),
+            result,
         })
     }
 }

@@ -162,7 +162,12 @@ async fn answer(shared: &Shared, method: &str, params: Value) -> Result<Value, R
     match method {
         "call" => {
             let request: Request = serde_json::from_value(params).map_err(|error| bad_params(&error))?;
-            let reply = Executions::call(&shared.engine, request).await.map_err(refused)?;
+            let reply = Executions::call(&shared.engine, request).await;
+            if reply.is_err() && shared.engine.has_failed() {
+                // It answers nobody any more; the next owner may fare better.
+                shared.stop.notify_one();
+            }
+            let reply = reply.map_err(refused)?;
             serde_json::to_value(reply).map_err(|error| bad_params(&error))
         }
         "stop" => {

@@ -22,7 +22,11 @@ const LOG_TAIL_BYTES: i64 = 2_000;
 /// The program cannot be started.
 pub(crate) fn start_background(folder: &Path) -> Result<Child, Failure> {
     let log_path = folder.join(LOG_FILE);
-    let cannot_log = |error| Failure::storage(format!("cannot write {}", log_path.display())).because(&error);
+    let cannot_log = |error| {
+        Failure::storage(format!("cannot write {}", log_path.display()))
+            .because(&error)
+            .hint("Check that the folder is writable and has free space, or name another one with `--data-dir`.")
+    };
     let log = OpenOptions::new().create(true).append(true).mode(0o600).open(&log_path).map_err(cannot_log)?;
     let errors = log.try_clone().map_err(cannot_log)?;
     let failed = |error| Failure::internal("cannot start the owner of the data directory").because(&error);
