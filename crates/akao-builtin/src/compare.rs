@@ -43,6 +43,9 @@ pub(crate) struct Unordered {
     operand: &'static str,
 }
 
+/// Length of the texts that a pattern must be fit for; what is filtered is bounded by what a blackboard holds.
+const MATCHED_BYTES_MAX: usize = 8 << 20;
+
 /// One comparison, ready to be asked of many values.
 pub(crate) enum Test<'a> {
     /// Equal, or not equal when false.
@@ -84,7 +87,11 @@ impl<'a> Test<'a> {
             "in" => Self::OneOf(props.list("value")?, true),
             "nin" => Self::OneOf(props.list("value")?, false),
             "exists" => Self::Exists(props.flag_or("value", true)?),
-            "regex" => Self::Matches(Box::new(pattern::compile(props.text("value")?, "")?.regex)),
+            "regex" => {
+                let pattern = pattern::compile(props.text("value")?, "")?;
+                pattern.check_work(MATCHED_BYTES_MAX)?;
+                Self::Matches(Box::new(pattern.regex))
+            }
             "between" => Self::between(props)?,
             _ => Self::Contains(operand()?),
         })

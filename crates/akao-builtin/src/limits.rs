@@ -9,6 +9,9 @@ pub(crate) const RESULT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Levels that a result may be nested; the contract refuses deeper documents.
 pub(crate) const RESULT_DEPTH_MAX: usize = 64;
 
+/// Values that a document from outside may hold, keys not counted.
+const VALUES_MAX: usize = 2_000_000;
+
 /// The error of a result that is too long.
 pub(crate) fn too_large(what: &str) -> StepError {
     let message = format!("{what} is larger than {} MiB", RESULT_BYTES_MAX / (1024 * 1024));
@@ -46,6 +49,31 @@ fn check(value: &Value, levels: usize, left: &mut usize) -> Result<(), StepError
         Value::Object(map) => map.values().try_for_each(|item| check(item, levels - 1, left)),
         _ => Ok(()),
     }
+}
+
+/// Refuses a JSON text with too many values. A value takes many times the memory of the two bytes that can ask for it, so
+/// they are counted before anything is built. What is in quotes is passed over; whether it is JSON is for the parser to say.
+pub(crate) fn check_json_values(text: &[u8]) -> Result<(), StepError> {
+    let (mut marks, mut quoted, mut escaped) = (0, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b',' | b'[' | b'{' if !quoted => marks += 1,
+            _ => {}
+        }
+    }
+    refuse_many_values(marks)
+}
+
+/// Refuses a document of more than [`VALUES_MAX`] values.
+pub(crate) fn refuse_many_values(values: usize) -> Result<(), StepError> {
+    if values <= VALUES_MAX {
+        return Ok(());
+    }
+    let message = format!("the document has more than {VALUES_MAX} values");
+    Err(StepError::new(ErrorKind::Resource, message).with_suggestion("Split the document."))
 }
 
 #[cfg(test)]

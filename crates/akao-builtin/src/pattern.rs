@@ -1,14 +1,22 @@
 //! Regular expressions as workflows write them: JavaScript's spelling and flags, linear time, bounded memory.
 
 use crate::{props::bad_input, text::excerpt};
-use akao_contract::StepError;
+use akao_contract::{ErrorKind, StepError};
 use regex::{Regex, RegexBuilder};
+use regex_syntax::hir::{Hir, HirKind};
 
 /// Memory that one compiled expression may use, in bytes.
 const PROGRAM_BYTES_MAX: usize = 1024 * 1024;
 
+/// Deepest nesting of groups.
+const NEST_MAX: u32 = 100;
+
 /// Longest pattern, in bytes.
 const PATTERN_BYTES_MAX: usize = 16 * 1024;
+
+/// Places of a pattern, multiplied by the bytes of a text. Matching takes linear time, and a line can be very steep: when the
+/// library's fast ways do not fit a pattern, every place is looked at for every byte.
+const WORK_MAX: u64 = 4_000_000_000;
 
 /// A compiled pattern.
 pub(crate) struct Pattern {
@@ -16,6 +24,36 @@ pub(crate) struct Pattern {
     pub(crate) regex: Regex,
     /// Whether the flag `g` asks for every match.
     pub(crate) all: bool,
+    /// Places of the pattern after its repetitions were written out.
+    places: u64,
+}
+
+impl Pattern {
+    /// Refuses a text that is too long for this pattern.
+    pub(crate) fn check_work(&self, text_bytes: usize) -> Result<(), StepError> {
+        if self.places.saturating_mul(text_bytes as u64) <= WORK_MAX {
+            return Ok(());
+        }
+        let message =
+            format!("a pattern of {} places over a text of {text_bytes} bytes takes too much work", self.places);
+        Err(StepError::new(ErrorKind::Resource, message)
+            .with_suggestion("Use smaller repetition counts, or match a shorter text."))
+    }
+}
+
+/// How many places a pattern has when its counted repetitions are written out. The parser bounds the depth.
+fn places(hir: &Hir) -> u64 {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => 1,
+        HirKind::Literal(literal) => literal.0.len() as u64,
+        HirKind::Class(_) => 2,
+        HirKind::Repetition(repeated) => {
+            let times = repeated.max.unwrap_or_else(|| repeated.min.saturating_add(1)).max(1);
+            places(&repeated.sub).saturating_mul(u64::from(times))
+        }
+        HirKind::Capture(capture) => places(&capture.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().map(places).fold(0, u64::saturating_add),
+    }
 }
 
 /// Compiles a pattern with JavaScript's flags. `g`, `i`, `m`, `s` and `u` are known; the others have no meaning here.
@@ -24,7 +62,7 @@ pub(crate) fn compile(pattern: &str, flags: &str) -> Result<Pattern, StepError> 
         return Err(bad_input(format!("the pattern is longer than {PATTERN_BYTES_MAX} bytes")));
     }
     let mut builder = RegexBuilder::new(pattern);
-    builder.size_limit(PROGRAM_BYTES_MAX).dfa_size_limit(PROGRAM_BYTES_MAX).nest_limit(100);
+    builder.size_limit(PROGRAM_BYTES_MAX).dfa_size_limit(PROGRAM_BYTES_MAX).nest_limit(NEST_MAX);
     let mut all = false;
     for flag in flags.chars() {
         match flag {
@@ -41,7 +79,10 @@ pub(crate) fn compile(pattern: &str, flags: &str) -> Result<Pattern, StepError> 
         }
     }
     let regex = builder.build().map_err(|error| explain(pattern, &error))?;
-    Ok(Pattern { regex, all })
+    let parsed = regex_syntax::ParserBuilder::new().nest_limit(NEST_MAX).build().parse(pattern);
+    // What compiles has been parsed; should the two ever differ, the work counts as the most there can be.
+    let places = parsed.map_or(u64::MAX, |hir| places(&hir));
+    Ok(Pattern { regex, all, places })
 }
 
 fn explain(pattern: &str, error: &regex::Error) -> StepError {
@@ -80,6 +121,19 @@ mod tests {
         }
         assert!(compile("a", "g").unwrap().all);
         assert!(!compile("a", "i").unwrap().all);
+    }
+
+    #[test]
+    fn work_is_bounded_by_pattern_and_text_together() {
+        let mebibytes = 16 << 20;
+        for pattern in [r"\d{4}-\d{2}-\d{2}", r"(?i)\bword\b|other (\w+)", "[a-z]{1,100}", r"https?://\S+"] {
+            assert!(compile(pattern, "").unwrap().check_work(mebibytes).is_ok(), "{pattern}");
+        }
+        for pattern in ["[ab]*a[ab]{2000}c", "(a?){500}", "((a{9}){9}){9}"] {
+            let pattern = compile(pattern, "").unwrap();
+            assert!(pattern.check_work(1 << 10).is_ok());
+            assert_eq!(pattern.check_work(mebibytes).unwrap_err().kind, ErrorKind::Resource);
+        }
     }
 
     #[test]

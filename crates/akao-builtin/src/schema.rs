@@ -1,8 +1,7 @@
 //! Checks values against JSON Schemas that come from outside: no references elsewhere, patterns in linear time, bounded
-//! size.
-//!
-//! Not bounded is how often a schema of several `$ref`s visits one value: the library cannot be interrupted, and a static
-//! bound would refuse honest recursive schemas. The step's own timeout is what ends such a wait.
+//! size and, by `schema/work.rs`, bounded work.
+
+mod work;
 
 use crate::{limits::size_of, props::bad_input, text::excerpt};
 use akao_contract::StepError;
@@ -28,6 +27,7 @@ pub(crate) fn problems(schema: &Value, value: &Value, max: usize) -> Result<Vec<
     if size_of(schema)? > SCHEMA_BYTES_MAX {
         return Err(bad_input(format!("the schema is longer than {SCHEMA_BYTES_MAX} bytes")));
     }
+    work::check(schema, value)?;
     let patterns = PatternOptions::regex().size_limit(PATTERN_BYTES_MAX).dfa_size_limit(PATTERN_BYTES_MAX);
     let validator = jsonschema::options().offline().with_pattern_options(patterns).build(schema);
     let validator = validator.map_err(|error| {

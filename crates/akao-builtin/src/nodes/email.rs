@@ -4,6 +4,8 @@
 //! name. Addresses and the subject are parsed and encoded by `lettre`; control characters are refused before that, so no
 //! header can be smuggled in.
 
+mod stream;
+
 use crate::{BuiltIn, Run, outside};
 use akao_contract::{
     Category, Effects, ErrorDoc, ErrorKind, Example, Invocation, NodeType, Outcome, Permission, Reads, StepError,
@@ -22,6 +24,7 @@ use lettre::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
+use stream::BoundedStream;
 
 /// Recipients of one message, over all three fields.
 const RECIPIENTS_MAX: usize = 100;
@@ -214,10 +217,15 @@ async fn deliver(props: &Props, reach: &Reach, message: &Message) -> Result<Stri
         return Err(outside::input("a password is not sent without TLS; set `tls` to starttls or implicit"));
     }
     let hello = ClientId::default();
-    let implicit = tls.clone().filter(|_| props.tls == Tls::Implicit);
-    let connecting =
-        AsyncSmtpConnection::connect_tokio1(reach.addresses.as_slice(), Some(props.timeout), &hello, implicit, None);
-    let mut connection = connecting.await.map_err(|error| smtp_error(&error))?;
+    let connected = if props.tls == Tls::Implicit {
+        let (addresses, timeout) = (reach.addresses.as_slice(), Some(props.timeout));
+        AsyncSmtpConnection::connect_tokio1(addresses, timeout, &hello, tls.clone(), None).await
+    } else {
+        let socket = BoundedStream::connect(&reach.addresses).await;
+        let socket = socket.map_err(|error| StepError::new(ErrorKind::Connection, error.to_string()))?;
+        AsyncSmtpConnection::connect_with_transport(Box::new(socket), &hello).await
+    };
+    let mut connection = connected.map_err(|error| smtp_error(&error))?;
     if let Some(tls) = tls.filter(|_| props.tls == Tls::Starttls) {
         if !connection.can_starttls() {
             let message = format!("{} does not offer STARTTLS", reach.host);

@@ -14,7 +14,9 @@ use std::borrow::Cow;
 const DESCRIPTION: &str = "\
 Writes `data` in a format. Tables (`csv`, `xlsx`) take a list of objects; `columns` says which keys they show, in which order \
 and under which header. Without `columns` every key that occurs is a column, in the order in which it first occurs. A null is \
-an empty cell, a list or an object its JSON text.\n\n\
+an empty cell, a list or an object its JSON text. CSV holds the data as it is: a spreadsheet program that opens it takes a text \
+that begins with `=`, `+`, `-` or `@` for a formula. Where the data comes from strangers and people open the file in such a \
+program, use `xlsx`: there text is always text.\n\n\
 With `storage: persistent` the file is written into a volume at the path `filename`; the old file or the new one is there, \
 never half. With `storage: temp` it is kept as a blob, for another node to take, and goes when the execution is pruned.";
 

@@ -69,7 +69,7 @@ pub(super) fn built_in() -> BuiltIn {
             error(ErrorKind::NotFound, "the status is 404 or 410"),
             error(ErrorKind::User, "the status is any other that is not 2xx"),
             error(ErrorKind::Protocol, "the answer is not HTTP, not JSON where JSON is wanted, or redirects too often"),
-            error(ErrorKind::Resource, "the answer is larger than 32 MiB"),
+            error(ErrorKind::Resource, "the answer is larger than 32 MiB, or JSON of more than 2,000,000 values"),
         ],
         effects: Effects::Write,
         idempotent: false,

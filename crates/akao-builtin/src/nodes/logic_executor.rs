@@ -255,6 +255,20 @@ mod tests {
     }
 
     #[test]
+    fn many_rules_over_a_large_element_do_not_multiply_it() {
+        let entries: Vec<Value> = (0..1000).map(|n| json!({"id": format!("r{n}"), "forall": "false"})).collect();
+        let props = json!({"collection": ["x".repeat(4 << 20)], "rules": entries});
+        let error = run_node(&built_in(), &props, &json!({})).error.unwrap();
+        assert_eq!(error.kind, ErrorKind::Resource, "{}", error.message);
+        let deep = format!("{}1{}", "(".repeat(5_000), ")".repeat(5_000));
+        let error = run_node(&built_in(), &json!({"expression": deep}), &json!({})).error.unwrap();
+        assert_eq!(error.kind, ErrorKind::Input, "{}", error.message);
+        let calls = format!("{}1{}", "add(".repeat(500), ", 1)".repeat(500));
+        let error = run_node(&built_in(), &json!({"expression": calls}), &json!({})).error.unwrap();
+        assert_eq!(error.kind, ErrorKind::Input, "{}", error.message);
+    }
+
+    #[test]
     fn violations_are_counted_beyond_the_list_and_a_halt_ends_the_work() {
         let props =
             json!({"collection": vec![0; 3000], "rules": [{"id": "r", "forall": "item > 0", "severity": "info"}]});

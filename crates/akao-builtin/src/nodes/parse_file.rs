@@ -1,19 +1,21 @@
 //! `ParseFile`: reads a file or a text as CSV, JSON, JSON Lines, YAML, TOML or a spreadsheet.
 //!
 //! Tables become lists of row objects; the other formats become the value they hold. How tables become rows is in
-//! `parse_file/table.rs`, how spreadsheets become tables in `parse_file/sheet.rs`.
+//! `parse_file/table.rs`, how spreadsheets become tables in `parse_file/sheet.rs`; JSON Lines and TOML are in
+//! `parse_file/document.rs`.
 
+mod document;
 mod sheet;
 mod table;
 
-use crate::{BuiltIn, Run, outside};
+use crate::{BuiltIn, Run, limits::check_json_values, outside};
 use akao_contract::{
     BlobRef, Category, Effects, ErrorDoc, ErrorKind, Example, Invocation, NodeType, Outcome, Reads, StepError,
 };
 use akao_step::{Ports, StepIo};
 use indexmap::IndexMap;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Largest file that is read, in bytes (32 MiB).
 const FILE_BYTES_MAX: u64 = 32 << 20;
@@ -60,7 +62,11 @@ pub(super) fn built_in() -> BuiltIn {
         errors: vec![
             error(ErrorKind::Input, "the file is not what its format says; the message names line, column or row"),
             error(ErrorKind::NotFound, "the file or the sheet does not exist"),
-            error(ErrorKind::Resource, "the file is larger than 32 MiB, or a spreadsheet unpacks to more than it may"),
+            error(
+                ErrorKind::Resource,
+                "the file is larger than 32 MiB, a spreadsheet unpacks to more than it may, a table has more than \
+                2,000,000 cells or 64 MiB of rows, or a document more than 2,000,000 values",
+            ),
         ],
         effects: Effects::Read,
         idempotent: true,
@@ -175,15 +181,21 @@ fn parse(invocation: &Invocation, ports: &Ports) -> Result<Value, StepError> {
     let bytes = bytes(invocation, ports, &props)?;
     let format = format(&props, &bytes)?;
     let mut data = match format {
-        "csv" => table::rows(csv_table(text(&bytes)?, &props.options)?, &props.options),
+        "csv" => table::rows(csv_table(text(&bytes)?, &props.options)?, &props.options)?,
         "xlsx" | "xls" => {
             let rows = sheet::read(format, bytes, props.sheet_name.as_deref())?;
-            table::rows(rows, &props.options)
+            table::rows(rows.map(Ok), &props.options)?
         }
-        "json" => serde_json::from_slice(&bytes).map_err(|error| bad(format, error))?,
-        "jsonl" => json_lines(text(&bytes)?)?,
+        "json" => {
+            check_json_values(&bytes)?;
+            serde_json::from_slice(&bytes).map_err(|error| bad(format, error))?
+        }
+        "jsonl" => {
+            check_json_values(&bytes)?;
+            document::json_lines(text(&bytes)?)?
+        }
         "yaml" => akao_yaml::to_value(text(&bytes)?).map_err(|error| bad(format, error))?,
-        _ => toml_value(toml::from_str(text(&bytes)?).map_err(|error| bad(format, error))?),
+        _ => document::toml(text(&bytes)?)?,
     };
     table::rename(&mut data, &props.column_mapping);
     table::read_dates(&mut data, &props.options.date_columns, &props.options.date_format)?;
@@ -244,39 +256,18 @@ fn bad(format: &str, error: impl std::fmt::Display) -> StepError {
     outside::input(format!("this is not {format}: {}", error.to_string().trim_end()))
 }
 
-fn csv_table(text: &str, options: &TableOptions) -> Result<Vec<Vec<Value>>, StepError> {
+/// The records of a CSV text, one at a time.
+fn csv_table<'t>(
+    text: &'t str,
+    options: &TableOptions,
+) -> Result<impl Iterator<Item = Result<Vec<Value>, StepError>> + use<'t>, StepError> {
     let delimiter = u8::try_from(options.delimiter).map_err(|_| {
         outside::input(format!("`{}` cannot separate CSV values; use an ASCII character", options.delimiter))
     })?;
-    let mut reader =
+    let reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(text.as_bytes());
-    let rows = reader.records().map(|record| {
+    Ok(reader.into_records().map(|record| {
         let record = record.map_err(|error| bad("csv", error))?;
         Ok(record.iter().map(|value| Value::String(value.to_owned())).collect())
-    });
-    rows.collect()
-}
-
-fn json_lines(text: &str) -> Result<Value, StepError> {
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let values = lines.map(|(at, line)| {
-        serde_json::from_str(line).map_err(|error| outside::input(format!("line {} is not JSON: {error}", at + 1)))
-    });
-    values.collect::<Result<Vec<Value>, _>>().map(Value::Array)
-}
-
-/// A TOML value as JSON; dates become text. The parser bounds the depth.
-fn toml_value(value: toml::Value) -> Value {
-    match value {
-        toml::Value::String(text) => text.into(),
-        toml::Value::Integer(number) => number.into(),
-        // JSON has no infinity and no NaN.
-        toml::Value::Float(number) => serde_json::Number::from_f64(number).map_or(Value::Null, Value::Number),
-        toml::Value::Boolean(flag) => flag.into(),
-        toml::Value::Datetime(date) => date.to_string().into(),
-        toml::Value::Array(items) => items.into_iter().map(toml_value).collect(),
-        toml::Value::Table(table) => {
-            Value::Object(table.into_iter().map(|(key, value)| (key, toml_value(value))).collect::<Map<_, _>>())
-        }
-    }
+    }))
 }

@@ -57,7 +57,7 @@ pub(super) fn built_in() -> BuiltIn {
         .output("count", json!({"type": "integer", "description": "How many matches were found."}))
         .error(ErrorKind::NotFound, "nothing on the blackboard has the path `input`")
         .error(ErrorKind::Input, "the value is not text, or pattern, flags or group are not valid")
-        .error(ErrorKind::Resource, "there are more than 1,000,000 matches or the result is larger than 16 MiB")
+        .error(ErrorKind::Resource, "there are more than 1,000,000 matches, the result is larger than 16 MiB, or pattern and text together take too much work")
         .example(include_str!("examples/regex_extract.yaml"), json!({"ids": ["17", "204"]}))
         .run(Run::Blocking(|invocation, _, _| extract(invocation).unwrap_or_else(Outcome::failure)))
 }
@@ -70,6 +70,7 @@ fn extract(invocation: &Invocation) -> Result<Outcome, StepError> {
         .as_str()
         .ok_or_else(|| bad_input(format!("`{input}` is {}; a pattern is matched against text", kind_of(value))))?;
     let pattern = pattern::compile(props.text("pattern")?, props.text_or("flags", "g")?)?;
+    pattern.check_work(text.len())?;
     let group = group(props, &pattern)?;
     let index = props.count("matchIndex", u64::MAX)?;
     let matches = matches(text, &pattern, group)?;
@@ -142,6 +143,16 @@ mod tests {
         for (props, expected) in cases {
             check(&super::built_in(), &[(props, board.clone(), expected)]);
         }
+    }
+
+    #[test]
+    fn a_steep_pattern_over_a_long_text_ends_soon() {
+        let board = json!({"text": "ab".repeat(1 << 20)});
+        let started = std::time::Instant::now();
+        for pattern in ["[ab]*a[ab]{1500}c", "(a?){1500}c", "(.*)(.*)(.*)(.*)(.*)x", "(x+x+)+y", "[ab]*a[ab]{12}c"] {
+            let _ = crate::testing::run(&super::built_in(), &json!({"input": "text", "pattern": pattern}), &board);
+        }
+        assert!(started.elapsed().as_secs() < 60, "it took {:?}", started.elapsed());
     }
 
     #[test]

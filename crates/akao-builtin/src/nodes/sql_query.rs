@@ -24,8 +24,8 @@ Runs one statement and gives `{rows, rowCount, rowsAffected, truncated}`. A row 
 rows reading stops and `truncated` is true.\n\n\
 `query` is taken literally; write `$1` (PostgreSQL) or `?` (MySQL, SQLite) where a value of `parameters` belongs. A parameter \
 takes the type that the statement wants. PostgreSQL and MySQL need the grant `network.tcp=HOST:PORT`; their certificates are \
-verified unless `tls` is `none`. A SQLite database is a file of a volume, made when it is missing; ATTACH and extensions are \
-off.\n\n\
+verified unless `tls` is `none`. A SQLite database is a file of a volume, made when it is missing; ATTACH, extensions \
+and pragmas that reach beyond the file are off.\n\n\
 Values become JSON: exact decimals and integers beyond 2^53 as text, dates and times as ISO text, bytes as `{\"$base64\": …}`, \
 JSON columns as what they hold.";
 

@@ -72,6 +72,29 @@ mod tests {
     }
 
     #[test]
+    fn nothing_but_values_is_reached() {
+        for template in [
+            "{{ ''.__class__.__mro__ }}",
+            "{{ self }}",
+            "{{ config }}",
+            "{{ open('/etc/passwd') }}",
+            "{{ range(1000000000) | join }}",
+            "{{ name | attr('constructor') }}",
+            "{{ 'x' | center(1000000000) }}",
+            "${process.env.HOME}",
+        ] {
+            let outcome =
+                crate::testing::run(&super::built_in(), &json!({"template": template}), &json!({"name": "n"}));
+            assert_eq!(outcome.error.expect(template).kind, akao_contract::ErrorKind::Input, "{template}");
+        }
+        let statements = "{% include '/etc/passwd' %}{% for x in y %}{# z #}";
+        check(&super::built_in(), &[(json!({"template": statements}), json!({}), is(statements))]);
+        // What a value holds is not read as a template again.
+        let board = json!({"name": "${secrets.KEY} {{ name }}"});
+        check(&super::built_in(), &[(json!({"template": "{{ name }}"}), board, is("${secrets.KEY} {{ name }}"))]);
+    }
+
+    #[test]
     fn mistakes_are_named() {
         for template in ["{{ nam }}", "{{ 1 + }}", "{{ secrets.KEY }}", "{{ 'x' * 9 }"] {
             let outcome = crate::testing::run(&super::built_in(), &json!({"template": template}), &json!({"name": 1}));

@@ -51,7 +51,8 @@ pub(super) fn built_in() -> BuiltIn {
         .error(ErrorKind::Input, "`parse` finds no YAML, a prop for the operation is missing, or the schema is not \
                                  valid")
         .error(ErrorKind::User, "`validate` finds problems and `failOnInvalid` is set")
-        .error(ErrorKind::Resource, "the value is larger than 16 MiB or nested deeper than 64 levels")
+        .error(ErrorKind::Resource, "the value is larger than 16 MiB or nested deeper than 64 levels, or the \
+                                   schema would be asked more than 5,000,000 times")
         .example(include_str!("examples/yaml_processor.yaml"),
             json!({"port": 8080}),
         )
@@ -156,6 +157,29 @@ mod tests {
         check(&built_in(), &cases);
         let outcome = run(&built_in(), &json!({"operation": "parse", "content": "a: [1"}), &json!({}));
         assert!(outcome.error.unwrap().message.starts_with("`content` is not YAML: "));
+    }
+
+    #[test]
+    fn hostile_texts_and_schemas_end_soon() {
+        let laughs: String =
+            (1..9).map(|n| format!("a{n}: &a{n} [{}]\n", format!("*a{},", n - 1).repeat(10))).collect();
+        let defs: serde_json::Map<String, Value> = (0..40)
+            .map(|n| (format!("p{n}"), json!({"anyOf": vec![json!({"$ref": format!("#/$defs/p{}", n + 1)}); 2]})))
+            .collect();
+        let schema = json!({"$defs": defs, "$ref": "#/$defs/p0"});
+        let cases = [
+            (json!({"operation": "parse", "content": format!("a0: &a0 ha\n{laughs}")}), ErrorKind::Input),
+            (json!({"operation": "parse", "content": "[".repeat(100_000)}), ErrorKind::Input),
+            (json!({"operation": "parse", "content": "a: !!python/object/apply:os.system [ls]"}), ErrorKind::Input),
+            (json!({"operation": "validate", "data": 1, "schema": schema}), ErrorKind::Resource),
+            (json!({"operation": "validate", "data": 1, "schema": {"$ref": "file:///etc/passwd"}}), ErrorKind::Input),
+        ];
+        for (props, kind) in cases {
+            let started = std::time::Instant::now();
+            let error = run(&built_in(), &props, &json!({})).error.expect("it is refused");
+            assert_eq!(error.kind, kind, "{}", error.message);
+            assert!(started.elapsed().as_secs() < 10, "it took {:?}: {}", started.elapsed(), error.message);
+        }
     }
 
     #[test]

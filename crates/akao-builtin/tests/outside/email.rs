@@ -114,3 +114,20 @@ async fn what_cannot_be_sent_is_said() {
     }
     assert!(!lines.lock().unwrap().iter().any(|line| line == "DATA"), "something was sent");
 }
+
+/// A server that talks without an end: in one line, in many lines of one answer, or slowly.
+#[tokio::test]
+async fn a_server_that_never_ends_its_line_is_left() {
+    for chunk in ["220 hello hello hello ", "220-hello\r\n"] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            while socket.write_all(chunk.repeat(1000).as_bytes()).await.is_ok() {}
+        });
+        let project = Project::new().grant(&format!("network.tcp={address}"));
+        let (kind, text) = project.failure("Email", props(address, &json!({"timeout": "20s"}))).await;
+        assert!(matches!(kind, ErrorKind::Connection | ErrorKind::Protocol), "{chunk:?}: {kind} {text}");
+        assert!(text.contains("more than") || text.contains("too l"), "{chunk:?}: {text}");
+    }
+}

@@ -77,3 +77,38 @@ async fn what_cannot_be_scanned_is_said() {
         assert_eq!(project().failure("FileScanner", props.clone()).await.0, kind, "{props}");
     }
 }
+
+#[tokio::test]
+async fn links_that_lead_round_or_out_are_left_out() {
+    let project = project();
+    let link = |to: &str, at: &str| std::os::unix::fs::symlink(to, project.path(at)).unwrap();
+    link("..", "src/up");
+    link(".", "src/self");
+    link("b", "src/a");
+    link("a", "src/b");
+    link("/etc", "etc");
+    link("/etc/passwd", "passwd");
+    let props = json!({"exclude": ["target"], "contentAnalysis": true, "maxDepth": 100});
+    let result = project.output("FileScanner", props, "result").await;
+    assert_eq!(paths(&result["directories"]), ["src", "src/deep", "src/deep/er"]);
+    assert_eq!(result["statistics"]["files"], 5);
+    for path in ["etc", "passwd", "src/a", "src/self/self/self"] {
+        let outcome = project.run("FileScanner", json!({"path": path})).await;
+        assert!(!Value::Object(outcome.outputs).to_string().contains("root:"), "{path}");
+    }
+    for (path, message) in [("etc/passwd", "leads out"), ("passwd", "leads out"), ("src/a", "")] {
+        let (_, text) = project.failure("ParseFile", json!({"file": path, "format": "csv"})).await;
+        assert!(text.contains(message), "{path}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_pipe_and_a_device_are_no_files() {
+    let project = project();
+    let status = std::process::Command::new("mkfifo").arg(project.path("pipe.csv")).status().unwrap();
+    assert!(status.success());
+    let files = project.output("FileScanner", json!({"contentAnalysis": true}), "files").await;
+    assert!(!paths(&files).contains(&"pipe.csv"));
+    let (kind, text) = project.failure("ParseFile", json!({"file": "pipe.csv"})).await;
+    assert!(kind == ErrorKind::Input && text.contains("is not an ordinary file"), "{kind}: {text}");
+}

@@ -47,3 +47,24 @@ async fn what_cannot_be_written_is_said() {
         assert!(kind == ErrorKind::Input && text.contains(message), "{props}: {text}");
     }
 }
+
+/// A spreadsheet program takes a CSV text that begins with `=` for a formula; in xlsx the type of a cell is written down.
+#[tokio::test]
+async fn text_never_becomes_a_formula_of_a_spreadsheet() {
+    let project = Project::new();
+    let rows = json!([{"a": "=1+1", "b": "@SUM(A1)", "c": "+1", "d": "-1", "e": "=cmd|' /C calc'!A0", "f": "\t=1"}]);
+    let props = json!({"format": "xlsx", "data": rows, "filename": "f.xlsx"});
+    project.output("GenerateFile", props, "file").await;
+    let read = json!({"file": "f.xlsx", "options": {"trim": false}});
+    assert_eq!(project.output("ParseFile", read, "data").await, rows);
+    let bytes = std::fs::read(project.path("f.xlsx")).unwrap();
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    let mut sheet = String::new();
+    std::io::Read::read_to_string(&mut archive.by_name("xl/worksheets/sheet1.xml").unwrap(), &mut sheet).unwrap();
+    assert!(!sheet.contains("<f>"), "{sheet}");
+
+    let props = json!({"format": "csv", "data": rows, "filename": "f.csv"});
+    project.output("GenerateFile", props, "file").await;
+    let text = std::fs::read_to_string(project.path("f.csv")).unwrap();
+    assert!(text.contains("=1+1,@SUM(A1),+1,-1,"), "data is data in CSV, as the description says: {text}");
+}

@@ -183,6 +183,22 @@ async fn what_cannot_be_done_is_said() {
 }
 
 #[tokio::test]
+async fn an_answer_that_would_become_huge_is_refused() {
+    let cases = [
+        ("auto", format!("[{}0]", "0,".repeat(2_100_000)), ErrorKind::Resource, "more than 2000000 values"),
+        ("json", format!("[{}0]", "{},".repeat(2_100_000)), ErrorKind::Resource, "more than 2000000 values"),
+        ("json", "[".repeat(100_000), ErrorKind::Protocol, "recursion limit"),
+    ];
+    for (wanted, body, kind, message) in cases {
+        let (address, _) = serve(move |_, _| answer(200, "application/json", &body)).await;
+        let project = Project::new().grant(&format!("network.http={address}"));
+        let props = json!({"url": format!("http://{address}/"), "responseType": wanted});
+        let (found, text) = project.failure("HttpRequest", props).await;
+        assert!(found == kind && text.contains(message), "{wanted}: {found} {text:.200}");
+    }
+}
+
+#[tokio::test]
 async fn a_halted_request_ends_at_once() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -113,3 +113,116 @@ async fn what_cannot_be_read_is_said() {
         assert!(found == kind && text.contains(message), "{props}: {found} {text}");
     }
 }
+
+/// A workbook of one sheet whose parts are given.
+fn workbook(sheet: &str, strings: &str) -> Vec<u8> {
+    let parts = [
+        (
+            "[Content_Types].xml",
+            "<Types xmlns=\"http://schemas.openxmlformats.org/package/2006/content-types\"><Default Extension=\"xml\" \
+             ContentType=\"application/xml\"/></Types>",
+        ),
+        (
+            "_rels/.rels",
+            "<Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\"><Relationship \
+             Id=\"r\" Type=\"http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument\" \
+             Target=\"xl/workbook.xml\"/></Relationships>",
+        ),
+        (
+            "xl/workbook.xml",
+            "<workbook xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\" \
+             xmlns:r=\"http://schemas.openxmlformats.org/officeDocument/2006/relationships\"><sheets><sheet \
+             name=\"S\" sheetId=\"1\" r:id=\"rId1\"/></sheets></workbook>",
+        ),
+        (
+            "xl/_rels/workbook.xml.rels",
+            "<Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\"><Relationship \
+             Id=\"rId1\" Type=\"http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet\" \
+             Target=\"worksheets/sheet1.xml\"/></Relationships>",
+        ),
+        ("xl/sharedStrings.xml", strings),
+        ("xl/worksheets/sheet1.xml", sheet),
+    ];
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, content) in parts {
+        archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut archive, content.as_bytes()).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+fn sheet(rows: &str) -> String {
+    format!(
+        "<worksheet xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"><sheetData>{rows}</sheetData>\
+         </worksheet>"
+    )
+}
+
+fn strings(items: &str) -> String {
+    format!("<sst xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\">{items}</sst>")
+}
+
+#[tokio::test]
+async fn a_small_spreadsheet_cannot_become_a_large_one() {
+    let project = Project::new();
+    let bomb = strings(&format!("<si><t>{}</t></si>", " ".repeat(257 << 20)));
+    let long = strings(&format!("<si><t>{}</t></si>", "x".repeat(1 << 20)));
+    let repeated: String =
+        (1..=200).map(|row| format!("<row r=\"{row}\"><c r=\"A{row}\" t=\"s\"><v>0</v></c></row>")).collect();
+    let far = "<row r=\"1\"><c r=\"A1\"><v>1</v></c></row><row r=\"1048576\"><c r=\"XFD1048576\"><v>2</v></c></row>";
+    let beyond = "<row r=\"1\"><c r=\"A1\"><v>1</v></c><c r=\"ZZZZZZ1\"><v>2</v></c></row>";
+    let laughs = "<!DOCTYPE sst [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\">]>".to_owned()
+        + &strings("<si><t>&b;&b;</t></si>");
+    let one = "<row r=\"1\"><c r=\"A1\" t=\"s\"><v>0</v></c></row><row r=\"2\"><c r=\"A2\" t=\"s\"><v>0</v></c></row>";
+    for (what, bytes, message) in [
+        ("an entry that unpacks to 257 MiB", workbook(&sheet(one), &bomb), "unpacks to more than"),
+        ("a long text in many cells", workbook(&sheet(&repeated), &long), "bytes of text in its cells"),
+        ("two far cells", workbook(&sheet(far), &strings("")), "not read as rows"),
+        ("a column that no sheet has", workbook(&sheet(beyond), &strings("")), ""),
+        ("entities that grow", workbook(&sheet(one), &laughs), ""),
+    ] {
+        project.write("hostile.xlsx", &bytes);
+        let started = std::time::Instant::now();
+        let outcome = project.run("ParseFile", json!({"file": "hostile.xlsx"})).await;
+        assert!(bytes.len() < 1 << 20, "{what}: {} bytes", bytes.len());
+        assert!(started.elapsed().as_secs() < 20, "{what}: {:?}", started.elapsed());
+        match outcome.error {
+            Some(error) => assert!(error.message.contains(message), "{what}: {}", error.message),
+            None => assert!(Value::Object(outcome.outputs).to_string().len() < 1 << 20, "{what}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn tables_and_documents_are_bounded_before_they_are_built() {
+    let project = Project::new();
+    let columns = 1_000_000;
+    let equal_names = format!("{}a\n", "a,".repeat(columns - 1));
+    let wide = format!("{}a\n{}", "a,".repeat(columns - 1), "x\n".repeat(100));
+    let growing = (1..4000).map(|width| "1,".repeat(width) + "1\n").collect::<String>();
+    let long_names = format!("{}\n{}", "n".repeat(1 << 20), "x\n".repeat(1000));
+    let many_values = format!("[{}0]", "0,".repeat(3_000_000));
+    for (what, format, content, message) in [
+        ("a million equal names", "csv", equal_names, None),
+        ("a million columns in each row", "csv", wide, Some("more than 2000000 cells")),
+        ("rows that grow", "csv", growing, Some("more than 2000000 cells")),
+        ("a name of a MiB in each row", "csv", long_names, Some("larger than 64 MiB")),
+        ("many values", "json", many_values.clone(), Some("more than 2000000 values")),
+        ("many values in a line", "jsonl", many_values.clone(), Some("more than 2000000 values")),
+        ("many lines", "jsonl", "0\n".repeat(2_000_002), Some("more than 2000000 values")),
+        ("many values", "toml", format!("a = {many_values}"), Some("more than 2000000 values")),
+        ("deep", "json", "[".repeat(100_000), Some("recursion limit")),
+        ("deep names", "toml", format!("{}a = 1", "a.".repeat(100_000)), Some("recursion limit")),
+        ("deep brackets", "toml", format!("a = {}", "[".repeat(100_000)), Some("recurs")),
+        ("marks in quotes", "json", format!("[\"{}\"]", ",[{".repeat(3_000_000)), None),
+    ] {
+        let started = std::time::Instant::now();
+        let outcome = project.run("ParseFile", json!({"content": content, "format": format})).await;
+        assert!(started.elapsed().as_secs() < 20, "{what}: {:?}", started.elapsed());
+        match (outcome.error, message) {
+            (None, None) => {}
+            (Some(error), Some(message)) => assert!(error.message.contains(message), "{what}: {}", error.message),
+            (error, _) => panic!("{what}: {error:?}"),
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! An answer as data: by the wish of the author, or by the answer's content type.
 
-use crate::outside;
+use crate::{limits::check_json_values, outside};
 use akao_contract::{ErrorKind, StepContext, StepError};
 use akao_step::{HttpAnswer, Ports};
 use serde::Deserialize;
@@ -44,14 +44,18 @@ pub(super) async fn data(
         return Ok(Value::Null);
     }
     match wanted {
-        ResponseType::Json => serde_json::from_slice(&answer.body).map_err(|error| {
-            let message = format!("the answer of {} is not JSON: {error}", answer.url);
-            StepError::new(ErrorKind::Protocol, message)
-        }),
+        ResponseType::Json => {
+            check_json_values(&answer.body)?;
+            serde_json::from_slice(&answer.body).map_err(|error| {
+                let message = format!("the answer of {} is not JSON: {error}", answer.url);
+                StepError::new(ErrorKind::Protocol, message)
+            })
+        }
         ResponseType::Text => Ok(text(&answer.body)),
         ResponseType::Binary => blob(context, &media_type, answer, ports).await,
         // A server that calls something JSON which is not, still answered; the author sees what it said.
         ResponseType::Auto if is_json(&media_type) => {
+            check_json_values(&answer.body)?;
             Ok(serde_json::from_slice(&answer.body).unwrap_or_else(|_| text(&answer.body)))
         }
         ResponseType::Auto if is_text(&media_type) => Ok(text(&answer.body)),

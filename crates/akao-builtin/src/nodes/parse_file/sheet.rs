@@ -14,8 +14,12 @@ use std::{
 /// Cells with a value that one sheet may have.
 const CELLS_MAX: usize = 2_000_000;
 
-/// Cells of the table, empty ones included.
-const TABLE_CELLS_MAX: u64 = 20_000_000;
+/// Bytes of text that the cells of one sheet may have together (64 MiB). Cells share their texts in the file, so that a
+/// small one can repeat a long text two million times.
+const TEXT_BYTES_MAX: usize = 64 << 20;
+
+/// Columns of a table, empty ones included; the format itself has no more.
+const COLUMNS_MAX: u32 = 16_384;
 
 /// Bytes that an `xlsx` archive may unpack to (256 MiB).
 const UNPACKED_BYTES_MAX: u64 = 256 << 20;
@@ -24,7 +28,11 @@ const UNPACKED_BYTES_MAX: u64 = 256 << 20;
 type Cells = BTreeMap<u32, BTreeMap<u32, Value>>;
 
 /// The rows of a sheet, from its first used row and column on.
-pub(super) fn read(format: &str, bytes: Vec<u8>, sheet: Option<&str>) -> Result<Vec<Vec<Value>>, StepError> {
+pub(super) fn read(
+    format: &str,
+    bytes: Vec<u8>,
+    sheet: Option<&str>,
+) -> Result<impl Iterator<Item = Vec<Value>>, StepError> {
     let read = || match format {
         "xls" => xls(bytes, sheet),
         _ => xlsx(bytes, sheet),
@@ -60,12 +68,16 @@ fn xlsx(bytes: Vec<u8>, sheet: Option<&str>) -> Result<Cells, StepError> {
     let name = sheet_name(&book.sheet_names(), sheet)?;
     // Cell by cell: a range would allocate the whole rectangle that two far corners span.
     let mut reader = book.worksheet_cells_reader(&name).map_err(|error| broken("xlsx", error))?;
-    let (mut cells, mut count) = (Cells::new(), 0);
+    let (mut cells, mut count, mut text_left) = (Cells::new(), 0, TEXT_BYTES_MAX);
     while let Some(cell) = reader.next_cell().map_err(|error| broken("xlsx", error))? {
         let (row, column) = cell.get_position();
         let value = value(&Data::from(cell.get_value().clone()));
         if !value.is_null() {
             count += 1;
+            let length = value.as_str().map_or(0, str::len);
+            text_left = text_left.checked_sub(length).ok_or_else(|| {
+                resource(format!("the sheet `{name}` has more than {TEXT_BYTES_MAX} bytes of text in its cells"))
+            })?;
             cells.entry(row).or_default().insert(column, value);
         }
         if count > CELLS_MAX {
@@ -132,19 +144,18 @@ fn number_value(number: f64) -> Value {
     serde_json::Number::from_f64(number).map_or(Value::Null, Value::Number)
 }
 
-/// A dense table from the first used row and column on.
-fn table(cells: Cells) -> Result<Vec<Vec<Value>>, StepError> {
-    let Some((&top, &bottom)) = cells.keys().next().zip(cells.keys().next_back()) else { return Ok(vec![]) };
+/// A dense table from the first used row and column on, made row by row: the rows between two far cells cost nothing.
+fn table(mut cells: Cells) -> Result<impl Iterator<Item = Vec<Value>>, StepError> {
+    let rows = cells.keys().next().copied().zip(cells.keys().next_back().copied());
     let left = cells.values().filter_map(|row| row.keys().next()).min().copied().unwrap_or(0);
     let right = cells.values().filter_map(|row| row.keys().next_back()).max().copied().unwrap_or(0);
-    let width = u64::from(right - left) + 1;
-    if (u64::from(bottom - top) + 1).saturating_mul(width) > TABLE_CELLS_MAX {
-        return Err(resource(format!("the sheet spans more than {TABLE_CELLS_MAX} cells")));
+    if right - left >= COLUMNS_MAX {
+        return Err(resource(format!("the sheet spans more than {COLUMNS_MAX} columns")));
     }
-    let mut cells = cells;
-    let rows = (top..=bottom).map(|row| {
-        let mut row = cells.remove(&row).unwrap_or_default();
-        (left..=right).map(|column| row.remove(&column).unwrap_or_default()).collect()
-    });
-    Ok(rows.collect())
+    let rows = rows.into_iter().flat_map(|(top, bottom)| top..=bottom);
+    // An empty row is a row without cells; the reader of rows knows the width.
+    Ok(rows.map(move |row| match cells.remove(&row) {
+        Some(mut row) => (left..=right).map(|column| row.remove(&column).unwrap_or_default()).collect(),
+        None => Vec::new(),
+    }))
 }

@@ -24,13 +24,20 @@ impl Answer {
             return Ok(false);
         }
         let row = Value::Object(row);
-        self.bytes = self.bytes.saturating_add(row.to_string().len());
-        if self.bytes > ROWS_BYTES_MAX {
-            let message = format!("the rows are larger than {ROWS_BYTES_MAX} bytes");
-            return Err(StepError::new(ErrorKind::Resource, message));
-        }
+        let bytes = row.to_string().len();
+        self.check_row(bytes)?;
+        self.bytes = self.bytes.saturating_add(bytes);
         self.rows.push(row);
         Ok(true)
+    }
+
+    /// Refuses a row that has grown to `bytes` when the rows would be too large with it.
+    pub(super) fn check_row(&self, bytes: usize) -> Result<(), StepError> {
+        if self.bytes.saturating_add(bytes) <= ROWS_BYTES_MAX {
+            return Ok(());
+        }
+        let message = format!("the rows are larger than {ROWS_BYTES_MAX} bytes");
+        Err(StepError::new(ErrorKind::Resource, message))
     }
 
     pub(super) fn into_value(self) -> Value {

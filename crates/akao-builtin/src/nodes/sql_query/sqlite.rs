@@ -1,4 +1,5 @@
-//! SQLite: a file of a volume. Nothing of the statement reaches another file: no ATTACH, no VACUUM INTO, no extensions.
+//! SQLite: a file of a volume. Nothing of the statement reaches beyond it: no ATTACH, no VACUUM INTO, no extensions, and
+//! only pragmas that look at the file or change it alone.
 
 use super::{
     Props,
@@ -9,11 +10,54 @@ use akao_contract::{ErrorKind, Invocation, StepError};
 use akao_step::Ports;
 use rusqlite::{
     Connection, InterruptHandle, OpenFlags,
+    config::DbConfig,
     hooks::{AuthAction, AuthContext, Authorization},
+    limits::Limit,
     types::{ToSqlOutput, Value as SqlValue, ValueRef},
 };
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
+
+/// Bytes of one value or one row of a table (32 MiB); SQLite's own bound is a gigabyte.
+const VALUE_BYTES_MAX: i32 = 32 << 20;
+
+/// Bytes of a pattern of LIKE or GLOB. One match is not interrupted, and takes the pattern times the text.
+const PATTERN_BYTES_MAX: i32 = 1_000;
+
+/// The pragmas that are let through. Others hold for the whole process (`hard_heap_limit` would starve the engine's own
+/// journal), lead to other folders, tell where the file lies on the host, or weaken what [`harden`] sets.
+const PRAGMAS: [&str; 30] = [
+    "application_id",
+    "auto_vacuum",
+    "collation_list",
+    "compile_options",
+    "data_version",
+    "defer_foreign_keys",
+    "encoding",
+    "foreign_key_check",
+    "foreign_key_list",
+    "foreign_keys",
+    "freelist_count",
+    "function_list",
+    "incremental_vacuum",
+    "index_info",
+    "index_list",
+    "index_xinfo",
+    "integrity_check",
+    "journal_mode",
+    "max_page_count",
+    "module_list",
+    "optimize",
+    "page_count",
+    "page_size",
+    "pragma_list",
+    "quick_check",
+    "table_info",
+    "table_list",
+    "table_xinfo",
+    "user_version",
+    "wal_checkpoint",
+];
 
 /// Stops the statement when nobody waits for it any more.
 struct Interrupt(InterruptHandle);
@@ -42,14 +86,33 @@ fn open(path: &Path, props: &Props) -> Result<Connection, StepError> {
     let connection = Connection::open_with_flags(path, flags).map_err(|error| sqlite_error(&error))?;
     connection.busy_timeout(props.timeout).map_err(|error| sqlite_error(&error))?;
     connection.authorizer(Some(authorize)).map_err(|error| sqlite_error(&error))?;
+    harden(&connection).map_err(|error| sqlite_error(&error))?;
     Ok(connection)
+}
+
+/// A file that somebody else made must not run anything by its schema, and a statement must not make a value of a
+/// gigabyte, as one call of `randomblob` does.
+fn harden(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, PATTERN_BYTES_MAX)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    Ok(())
 }
 
 fn authorize(context: AuthContext<'_>) -> Authorization {
     match context.action {
         AuthAction::Attach { .. } | AuthAction::Detach { .. } => Authorization::Deny,
-        AuthAction::Pragma { pragma_name, .. } if pragma_name.ends_with("_directory") => Authorization::Deny,
-        AuthAction::Function { function_name: "load_extension" } => Authorization::Deny,
+        // The name comes as it was written.
+        AuthAction::Pragma { pragma_name, .. }
+            if !PRAGMAS.iter().any(|name| name.eq_ignore_ascii_case(pragma_name)) =>
+        {
+            Authorization::Deny
+        }
+        AuthAction::Function { function_name } if function_name.eq_ignore_ascii_case("load_extension") => {
+            Authorization::Deny
+        }
         _ => Authorization::Allow,
     }
 }
@@ -64,8 +127,12 @@ fn run(connection: &Connection, props: &Props) -> Result<Answer, StepError> {
     let mut found = statement.query(rusqlite::params_from_iter(&parameters)).map_err(failed)?;
     while let Some(row) = found.next().map_err(failed)? {
         let mut object = Map::new();
+        let mut bytes = 0;
         for (at, name) in names.iter().enumerate() {
-            object.insert(name.clone(), value(row.get_ref(at).map_err(failed)?));
+            let found = row.get_ref(at).map_err(failed)?;
+            bytes += found.as_bytes_or_null().ok().flatten().map_or(0, <[u8]>::len);
+            answer.check_row(bytes)?;
+            object.insert(name.clone(), value(found));
         }
         if !answer.add(object, props.max_rows)? {
             break;
