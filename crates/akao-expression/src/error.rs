@@ -2,6 +2,17 @@
 
 use thiserror::Error;
 
+/// Longest message or suggestion, in bytes; a name or a number that it quotes may be as long as a source.
+const TEXT_BYTES_MAX: usize = 500;
+
+fn cut(mut text: String) -> String {
+    if text.len() > TEXT_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+        text.push('…');
+    }
+    text
+}
+
 /// An expression or a template that is not well formed.
 ///
 /// `Display` prints the message alone; `suggestion` is a sentence for the reader, to be shown separately.
@@ -20,11 +31,11 @@ pub struct CompileError {
 
 impl CompileError {
     pub(crate) fn new(offset: usize, message: impl Into<String>) -> Self {
-        Self { message: message.into(), offset, pointer: String::new(), suggestion: None }
+        Self { message: cut(message.into()), offset, pointer: String::new(), suggestion: None }
     }
 
     pub(crate) fn suggest(mut self, suggestion: impl Into<String>) -> Self {
-        self.suggestion = Some(suggestion.into());
+        self.suggestion = Some(cut(suggestion.into()));
         self
     }
 
@@ -56,11 +67,11 @@ pub struct EvalError {
 
 impl EvalError {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), suggestion: None, pointer: String::new() }
+        Self { message: cut(message.into()), suggestion: None, pointer: String::new() }
     }
 
     pub(crate) fn suggest(mut self, suggestion: impl Into<String>) -> Self {
-        self.suggestion = Some(suggestion.into());
+        self.suggestion = Some(cut(suggestion.into()));
         self
     }
 

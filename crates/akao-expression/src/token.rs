@@ -144,7 +144,7 @@ fn number(rest: &str, index_only: bool) -> Result<(TokenKind, usize), CompileErr
     };
     number
         .map(|number| (TokenKind::Number(number), end))
-        .ok_or_else(|| CompileError::new(0, format!("number `{text}` is too large")))
+        .ok_or_else(|| CompileError::new(0, format!("number `{text:.40}` is too large")))
 }
 
 /// A whole number in its usual form: signed while it fits, as JSON input has it.
