@@ -1,7 +1,22 @@
 //! What is wrong with a workflow file, where, and what to do about it.
 
+use crate::ProblemCode;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+
+/// Errors, and warnings, of one file that are told. Nobody reads more, and a file can hold a hundred thousand.
+pub(crate) const PROBLEMS_MAX: usize = 100;
+
+/// Longest message, suggestion or path of a problem, in bytes; what they quote may be a megabyte long.
+const TEXT_BYTES_MAX: usize = 500;
+
+fn cut(mut text: String) -> String {
+    if text.len() > TEXT_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+        text.push('…');
+    }
+    text
+}
 
 /// A place in a text, both counted from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -47,5 +62,71 @@ impl fmt::Display for Problem {
             Some(suggestion) => write!(f, "\n  {suggestion}"),
             None => Ok(()),
         }
+    }
+}
+
+/// The problems of a file while they are found. Beyond the bound they are only counted.
+#[derive(Debug, Default)]
+pub(crate) struct Problems {
+    list: Vec<Problem>,
+    errors: usize,
+    warnings: usize,
+    /// Where the first error stands that is not told.
+    untold: Option<Position>,
+}
+
+impl Problems {
+    /// Adds a problem, while there is room for one.
+    pub(crate) fn add(
+        &mut self,
+        code: ProblemCode,
+        position: Position,
+        path: &dyn fmt::Display,
+        message: String,
+        suggestion: Option<String>,
+    ) {
+        let severity = code.severity();
+        let count = if severity == Severity::Error { &mut self.errors } else { &mut self.warnings };
+        *count += 1;
+        if *count > PROBLEMS_MAX {
+            if severity == Severity::Error {
+                self.untold.get_or_insert(position);
+            }
+            return;
+        }
+        self.list.push(Problem {
+            severity,
+            code: code.as_str().to_owned(),
+            message: cut(message),
+            position,
+            path: cut(path.to_string()),
+            suggestion: suggestion.map(cut),
+        });
+    }
+
+    /// Whether an error was found that is not told, so that looking for more is in vain.
+    pub(crate) fn is_full(&self) -> bool {
+        self.untold.is_some()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Problem> {
+        self.list.iter_mut()
+    }
+
+    /// The problems in the order of the text. That there are more is a problem of its own.
+    pub(crate) fn into_vec(mut self) -> Vec<Problem> {
+        if let Some(position) = self.untold {
+            let code = ProblemCode::TooManyProblems;
+            self.list.push(Problem {
+                severity: code.severity(),
+                code: code.as_str().to_owned(),
+                message: format!("there are more than {PROBLEMS_MAX} errors; the others are not listed"),
+                position,
+                path: String::new(),
+                suggestion: Some("Mend these first; often one mistake was made in many places.".to_owned()),
+            });
+        }
+        self.list.sort_by_key(|problem| problem.position);
+        self.list
     }
 }

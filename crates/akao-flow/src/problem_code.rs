@@ -54,6 +54,7 @@ codes! {
     MissingProp = "missing-prop", Error, "A prop that the node type requires is missing.";
     InvalidProp = "invalid-prop", Error, "A prop's value does not fit the node type's schema.";
     TemplateSyntax = "template-syntax", Error, "An expression cannot be read.";
+    ExpressionBudget = "expression-budget", Error, "The workflow has too many expressions, or too long ones.";
     UnknownStep = "unknown-step", Error, "An expression names a node that is not there.";
     UnknownInput = "unknown-input", Error, "An expression names an input that is not declared.";
     UnknownNamespace = "unknown-namespace", Error, "An expression begins with a name that looks like a namespace and is none.";
@@ -72,4 +73,6 @@ codes! {
     TimeoutOnControl = "timeout-on-control", Warning, "`timeout` on a node that is not a step.";
     Unreachable = "unreachable", Warning, "A node that can never run.";
     UnusedTree = "unused-tree", Warning, "A tree that no SubTree names.";
+    TooManyNodes = "too-many-nodes", Error, "The file has more nodes than a program may have.";
+    TooManyProblems = "too-many-problems", Error, "There are more errors than are listed.";
 }

@@ -14,8 +14,11 @@ mod settings;
 
 pub use positions::{Location, Positions};
 
-use crate::{Definition, Problem};
+use crate::{Definition, Problem, problem::Problems};
 use akao_yaml::Budget;
+
+/// Longest workflow file, in bytes (2 MiB). Large data belongs into files of its own.
+const FILE_BYTES_MAX: usize = 2 << 20;
 
 /// A definition and the places of its parts.
 #[derive(Debug, Clone)]
@@ -32,22 +35,25 @@ pub struct Parsed {
 /// # Errors
 /// Every problem of the file's shape, in the order of the text.
 pub fn read(text: &str) -> Result<Parsed, Vec<Problem>> {
-    match read_leniently(text) {
-        (Some(parsed), problems) if problems.is_empty() => Ok(parsed),
-        (_, problems) => Err(problems),
-    }
+    let (parsed, problems) = read_leniently(text);
+    let problems = problems.into_vec();
+    parsed.filter(|_| problems.is_empty()).ok_or(problems)
 }
 
 /// Reads as much as can be read, with the problems of the rest. There is no definition when the text is not YAML or the
 /// document is not a workflow at all.
-pub(crate) fn read_leniently(text: &str) -> (Option<Parsed>, Vec<Problem>) {
-    let document = match akao_yaml::load(text, &Budget::default()) {
+pub(crate) fn read_leniently(text: &str) -> (Option<Parsed>, Problems) {
+    let budget = Budget { text_bytes_max: FILE_BYTES_MAX, ..Budget::default() };
+    let document = match akao_yaml::load(text, &budget) {
         Ok(document) => document,
-        Err(error) => return (None, vec![reader::yaml_problem(&error)]),
+        Err(error) => {
+            let mut reader = reader::Reader::default();
+            reader.yaml_problem(&error);
+            return (None, reader.problems);
+        }
     };
     let mut reader = reader::Reader::default();
     let read = document::read(&mut reader, &document);
     let parsed = read.map(|(definition, bare)| Parsed { definition, positions: Positions::new(document, bare) });
-    reader.problems.sort_by_key(|problem| problem.position);
     (parsed, reader.problems)
 }

@@ -7,9 +7,11 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
         return None;
     }
     let slips_max = (wanted.chars().count() / 3).max(1);
+    let mut cells_left = COMPARED_CELLS_MAX;
     candidates
         .into_iter()
-        .filter_map(|candidate| Some((distance(&wanted, &plain(candidate), slips_max)?, candidate)))
+        .take(CANDIDATES_MAX)
+        .filter_map(|candidate| Some((distance(&wanted, &plain(candidate), slips_max, &mut cells_left)?, candidate)))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -58,10 +60,21 @@ fn plain(name: &str) -> String {
         .collect()
 }
 
-fn distance(wanted: &str, candidate: &str, slips_max: usize) -> Option<usize> {
-    let distance = strsim::damerau_levenshtein(wanted, candidate);
-    if distance <= slips_max {
-        return Some(distance * 2);
+/// Names that are looked at; a file may have tens of thousands of ids.
+const CANDIDATES_MAX: usize = 500;
+
+/// Work that is spent on comparing: lengths multiplied, summed over the candidates.
+const COMPARED_CELLS_MAX: usize = 16 * 1024;
+
+fn distance(wanted: &str, candidate: &str, slips_max: usize, cells_left: &mut usize) -> Option<usize> {
+    let cells = wanted.len() * candidate.len();
+    // Each slip changes the length by one at most.
+    if wanted.len().abs_diff(candidate.len()) <= 4 * slips_max && cells <= *cells_left {
+        *cells_left -= cells;
+        let distance = strsim::damerau_levenshtein(wanted, candidate);
+        if distance <= slips_max {
+            return Some(distance * 2);
+        }
     }
     // `timeout` for `timeoutMs`, `key` for `outputKey`: one is the beginning or the end of the other.
     let (short, long) = if wanted.len() < candidate.len() { (wanted, candidate) } else { (candidate, wanted) };

@@ -10,6 +10,7 @@ pub(crate) mod props;
 mod templates;
 mod trees;
 
+use crate::problem::Problems;
 use crate::read::path::Path;
 use crate::read::{self, Parsed, Positions};
 use crate::{Catalogue, Definition, NodeDef, Position, Problem, ProblemCode};
@@ -25,19 +26,22 @@ use std::{
 
 /// Every problem of a definition that was read, in the order of the text. It can run when no problem is an error.
 pub fn validate(parsed: &Parsed, catalogue: &Catalogue) -> Vec<Problem> {
-    let mut checker = Checker::new(parsed, catalogue);
+    found(parsed, catalogue, Problems::default()).into_vec()
+}
+
+/// The problems of the meaning after those that were found before.
+fn found(parsed: &Parsed, catalogue: &Catalogue, before: Problems) -> Problems {
+    let mut checker = Checker::new(parsed, catalogue, before);
     checker.workflow();
-    checker.problems.sort_by_key(|problem| problem.position);
     checker.problems
 }
 
 /// Reads and validates in one go, so that problems of the shape do not hide problems of the meaning. There is a definition
 /// only when nothing is an error; warnings come with it.
 pub fn check(text: &str, catalogue: &Catalogue) -> (Option<Parsed>, Vec<Problem>) {
-    let (parsed, mut problems) = read::read_leniently(text);
-    let Some(parsed) = parsed else { return (None, problems) };
-    problems.extend(validate(&parsed, catalogue));
-    problems.sort_by_key(|problem| problem.position);
+    let (parsed, problems) = read::read_leniently(text);
+    let Some(parsed) = parsed else { return (None, problems.into_vec()) };
+    let problems = found(&parsed, catalogue, problems).into_vec();
     let sound = problems.iter().all(|problem| problem.severity != crate::Severity::Error);
     (sound.then_some(parsed), problems)
 }
@@ -60,7 +64,10 @@ struct Checker<'a> {
     compiled: BTreeMap<String, Rc<[Reference]>>,
     /// The same for conditions.
     conditions: BTreeMap<String, Rc<[Reference]>>,
-    problems: Vec<Problem>,
+    problems: Problems,
+    /// How many expressions were compiled, and how long the texts are that hold them.
+    expressions: usize,
+    expression_bytes: usize,
 }
 
 /// What stands around a node.
@@ -78,7 +85,7 @@ struct Surroundings<'s> {
 }
 
 impl<'a> Checker<'a> {
-    fn new(parsed: &'a Parsed, catalogue: &'a Catalogue) -> Self {
+    fn new(parsed: &'a Parsed, catalogue: &'a Catalogue, problems: Problems) -> Self {
         let mut ids = BTreeMap::new();
         let mut checker = Self {
             definition: &parsed.definition,
@@ -88,7 +95,9 @@ impl<'a> Checker<'a> {
             written: BTreeSet::new(),
             compiled: BTreeMap::new(),
             conditions: BTreeMap::new(),
-            problems: Vec::new(),
+            problems,
+            expressions: 0,
+            expression_bytes: 0,
         };
         checker.collect(ids.entry(None).or_default(), &parsed.definition.root);
         for (name, tree) in &parsed.definition.trees {
@@ -165,6 +174,9 @@ impl<'a> Checker<'a> {
 
     /// Checks a node and what is below it. Recursion is bounded by the depth that the YAML budget allows.
     fn node(&mut self, node: &'a NodeDef, path: &Path<'_>, around: &Surroundings<'_>) {
+        if self.problems.is_full() {
+            return;
+        }
         let catalogue = self.catalogue;
         let node_type = catalogue.get(&node.node_type);
         self.id(node, path, around);
@@ -266,7 +278,9 @@ impl<'a> Checker<'a> {
         }
         let message = format!("there is no node type `{}`", crate::suggest::shown(name));
         let suggestion = match self.nearest_type(name) {
-            _ if name.starts_with("n8n-nodes") => "Convert the n8n workflow with `akao import`.".to_owned(),
+            _ if name.starts_with("n8n-nodes") => {
+                "Nodes of n8n do not run here; `akao list-nodes` shows the node types.".to_owned()
+            }
             Some(near) => format!("Did you mean `{near}`?"),
             None => "`akao list-nodes` shows the node types.".to_owned(),
         };
@@ -440,8 +454,7 @@ impl<'a> Checker<'a> {
         message: String,
         suggestion: Option<String>,
     ) {
-        let (severity, code) = (code.severity(), code.as_str().to_owned());
-        self.problems.push(Problem { severity, code, message, position, path: path.to_string(), suggestion });
+        self.problems.add(code, position, path, message, suggestion);
     }
 
     /// A problem at the end of a JSON pointer below a path. A step that is an index is one where the text has a list.

@@ -77,16 +77,22 @@ fn not_a_workflow(reader: &mut Reader, document: &Node) {
 
 /// Documents of other tools are recognised as a whole; a list of their unknown keys would help nobody.
 fn refuse_foreign_format(reader: &mut Reader, document: &Node, has: &dyn Fn(&str) -> bool) -> bool {
-    let form = match () {
-        () if has("nodes") && has("connections") => "an n8n workflow or Akao's older graph form",
-        () if has("nodes") && has("edges") => "a graph of `nodes` and `edges`",
-        () if has("stages") => "Akao's older stage form",
-        () if has("jobs") && has("on") => "a GitHub Actions workflow",
-        () if has("tasks") && has("namespace") => "a Kestra flow",
+    let connected = |kind: &str| document.get("connections").is_some_and(|found| found.kind_name() == kind);
+    let (form, importable) = match () {
+        () if has("nodes") && connected("a mapping") => ("an n8n workflow", false),
+        () if has("nodes") && has("connections") => ("Akao's older graph form", true),
+        () if has("nodes") && has("edges") => ("a graph of `nodes` and `edges`", false),
+        () if has("stages") => ("Akao's older stage form", true),
+        () if has("jobs") && has("on") => ("a GitHub Actions workflow", false),
+        () if has("tasks") && has("namespace") => ("a Kestra flow", false),
         () => return false,
     };
     let message = format!("the document looks like {form}, not like an Akao workflow");
-    let suggestion = "Convert it with `akao import`, which reports what it could not convert.".to_owned();
+    let suggestion = match importable {
+        true => "Convert it with `akao import`, which reports what it could not convert.",
+        false => "Nothing converts it yet; write it anew, beginning with `akao new`.",
+    };
+    let suggestion = suggestion.to_owned();
     reader.problem(ProblemCode::ForeignFormat, document.position, &Path::DOCUMENT, message, Some(suggestion));
     true
 }
@@ -134,7 +140,14 @@ fn hint(key: &str) -> Option<&'static str> {
 }
 
 fn missing_keys(reader: &mut Reader, position: Position, entries: &[Entry]) {
-    let has = |key: &str| entries.iter().any(|entry| entry.key.text == key) || misspelt(entries, key, &KEYS);
+    // A key of another tool whose hint says `root:` is the root in other words.
+    let meant = |key: &str| {
+        let unknown = entries.iter().filter(|entry| !KEYS.contains(&entry.key.text.as_str())).take(MISSPELT_MAX);
+        key == "root"
+            && unknown.into_iter().any(|entry| hint(&entry.key.text).is_some_and(|hint| hint.contains("`root:")))
+    };
+    let has =
+        |key: &str| entries.iter().any(|entry| entry.key.text == key) || misspelt(entries, key, &KEYS) || meant(key);
     if !has("akao") {
         let suggestion = "Write `akao: 1` at the top of the file.".to_owned();
         let message = "the format line `akao: 1` is missing";
@@ -151,10 +164,13 @@ fn missing_keys(reader: &mut Reader, position: Position, entries: &[Entry]) {
     }
 }
 
+/// Unknown keys that are looked at for a misspelt one.
+const MISSPELT_MAX: usize = 50;
+
 /// Whether a key that nobody knows is a misspelt `key`; then its absence is no news.
 pub(crate) fn misspelt(entries: &[Entry], key: &str, keys: &[&str]) -> bool {
     let unknown = entries.iter().map(|entry| entry.key.text.as_str()).filter(|name| !keys.contains(name));
-    unknown.into_iter().any(|name| crate::suggest::nearest(name, keys.iter().copied()) == Some(key))
+    unknown.into_iter().take(MISSPELT_MAX).any(|name| crate::suggest::nearest(name, keys.iter().copied()) == Some(key))
 }
 
 fn format(reader: &mut Reader, node: &Node, path: &Path<'_>) {
@@ -180,7 +196,10 @@ fn id(reader: &mut Reader, node: &Node, path: &Path<'_>) -> Option<String> {
     if (1..=ID_CHARACTERS_MAX).contains(&text.len()) && text.chars().all(allowed) && !text.starts_with('-') {
         return Some(text);
     }
-    let message = format!("`{}` is not a workflow id", shown(&text));
+    let message = match text.as_str() {
+        "" => "the workflow's `id` is empty".to_owned(),
+        text => format!("`{}` is not a workflow id", shown(text)),
+    };
     let mended: String =
         text.to_lowercase().chars().map(|c| if allowed(c) { c } else { '-' }).take(ID_CHARACTERS_MAX).collect();
     let mended = mended.trim_matches('-');

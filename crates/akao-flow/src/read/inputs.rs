@@ -124,6 +124,9 @@ fn property(reader: &mut Reader, name: &str, node: &Node, at: &Path<'_>, besides
     let mut property = Property::with_capacity(entries.len());
     for Entry { key, node } in entries.iter().filter(|entry| !besides.contains(&entry.key.text.as_str())) {
         check_keyword(reader, &key.text, key.position, node, &at.key(&key.text));
+        if matches!(key.text.as_str(), "items" | "properties" | "additionalProperties" | "oneOf" | "anyOf" | "allOf") {
+            check_references(reader, node, &at.key(&key.text));
+        }
         property.insert(key.text.clone(), node.to_value());
     }
     check_default(reader, name, node, &property, at);
@@ -174,6 +177,22 @@ fn check_keyword(reader: &mut Reader, keyword: &str, key_position: akao_yaml::Po
             };
             reader.problem(ProblemCode::UnknownKey, key_position, path, message, suggestion);
         }
+    }
+}
+
+/// A schema of an input stands alone: references could lead it in circles. Recursion is bounded by the budget's depth.
+fn check_references(reader: &mut Reader, node: &Node, path: &Path<'_>) {
+    for (at, item) in node.items().unwrap_or_default().iter().enumerate() {
+        check_references(reader, item, &path.index(at));
+    }
+    for Entry { key, node } in node.entries().unwrap_or_default() {
+        let path = path.key(&key.text);
+        if matches!(key.text.as_str(), "$ref" | "$dynamicRef" | "$recursiveRef") && node.as_str().is_some() {
+            let message = format!("`{}` is not supported in an input", key.text);
+            let suggestion = Some("Write the schema out where it is needed.".to_owned());
+            reader.problem(ProblemCode::InvalidInput, key.position, &path, message, suggestion);
+        }
+        check_references(reader, node, &path);
     }
 }
 

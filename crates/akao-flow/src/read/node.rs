@@ -27,8 +27,20 @@ const KEYS: [&str; 14] = [
 ];
 const RETRY_KEYS: [&str; 5] = ["attempts", "delay", "factor", "max_delay", "on"];
 
+/// Nodes that one file may have, over all trees. What a loop runs counts once.
+const NODES_MAX: usize = 10_000;
+
 pub(crate) fn read(reader: &mut Reader, node: &Node, at: &Path<'_>) -> NodeDef {
     let mut def = NodeDef::default();
+    reader.nodes += 1;
+    if reader.nodes > NODES_MAX {
+        if reader.nodes == NODES_MAX + 1 {
+            let message = format!("the workflow has more than {NODES_MAX} nodes");
+            let suggestion = "Repeat nodes with a loop, or move a part into a workflow of its own.".to_owned();
+            reader.problem(ProblemCode::TooManyNodes, node.position, at, message, Some(suggestion));
+        }
+        return def;
+    }
     let Some(entries) = node.entries() else {
         not_a_node(reader, node, at);
         return def;
@@ -67,6 +79,7 @@ pub(crate) fn read(reader: &mut Reader, node: &Node, at: &Path<'_>) -> NodeDef {
 fn not_a_node(reader: &mut Reader, node: &Node, at: &Path<'_>) {
     let (message, suggestion) = match &node.value {
         Value::String(text, _) if text.bytes().all(|byte| byte.is_ascii_alphanumeric()) && !text.is_empty() => {
+            let text = crate::suggest::shown(text);
             (format!("a node must be a mapping, not the text `{text}`"), format!("Write `type: {text}`."))
         }
         Value::Sequence(_) => (
@@ -192,7 +205,9 @@ fn retry(reader: &mut Reader, node: &Node, at: &Path<'_>) -> Option<RetryDef> {
             other => reader.unknown_key(key, at, "retry", RETRY_KEYS, retry_hint(other)),
         }
     }
-    if !has_attempts {
+    // A key that is told to be `attempts` in other words says enough.
+    let meant = |entry: &Entry| retry_hint(&entry.key.text).is_some_and(|hint| hint.contains("`attempts"));
+    if !has_attempts && !entries.iter().any(meant) {
         let suggestion = Some("Write for example `retry: { attempts: 3 }`.".to_owned());
         reader.problem(ProblemCode::MissingKey, node.position, at, "`retry` has no `attempts`", suggestion);
     }

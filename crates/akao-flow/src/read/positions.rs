@@ -2,7 +2,8 @@
 
 use super::path::{self, Path, Step};
 use crate::Position;
-use akao_yaml::{Node, Value};
+use akao_yaml::{Entry, Node, Value};
+use std::collections::BTreeMap;
 
 /// The places of everything in a document, looked up by path.
 ///
@@ -12,7 +13,12 @@ use akao_yaml::{Node, Value};
 pub struct Positions {
     document: Node,
     bare: bool,
+    /// Where the keys of large mappings at the top stand (`trees`, `inputs`, `outputs`), which are looked up one by one.
+    index: BTreeMap<String, BTreeMap<String, usize>>,
 }
+
+/// Entries of a mapping that are looked through without an index.
+const UNINDEXED_ENTRIES_MAX: usize = 32;
 
 /// Where a key and its value stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +31,22 @@ pub struct Location {
 
 impl Positions {
     pub(crate) fn new(document: Node, bare: bool) -> Self {
-        Self { document, bare }
+        let mut index = BTreeMap::new();
+        for entry in document.entries().unwrap_or_default() {
+            let below = entry.node.entries().unwrap_or_default();
+            if below.len() > UNINDEXED_ENTRIES_MAX {
+                let places = (0..).zip(below).map(|(at, entry)| (entry.key.text.clone(), at)).collect();
+                index.insert(entry.key.text.clone(), places);
+            }
+        }
+        Self { document, bare, index }
+    }
+
+    fn entry<'n>(&self, entries: &'n [Entry], above: Option<&Step<'_>>, key: &str) -> Option<&'n Entry> {
+        match above {
+            Some(Step::Key(top)) if self.index.contains_key(*top) => entries.get(*self.index[*top].get(key)?),
+            _ => entries.iter().find(|entry| entry.key.text == key),
+        }
     }
 
     /// The place of a path such as `root.children[1].props.url`. In a bare tree `root` is the document.
@@ -66,10 +87,11 @@ impl Positions {
             [Step::Key("root"), below @ ..] if self.bare => below,
             steps => steps,
         };
-        for step in steps {
+        for (at, step) in steps.iter().enumerate() {
             match (step, &node.value) {
                 (Step::Key(key), Value::Mapping(entries)) => {
-                    let Some(entry) = entries.iter().find(|entry| entry.key.text == *key) else {
+                    let above = if at == 1 && !self.bare { steps.first() } else { None };
+                    let Some(entry) = self.entry(entries, above, key) else {
                         return (place, node, false);
                     };
                     node = &entry.node;

@@ -3,14 +3,16 @@
 use super::path::Path;
 use super::positions::convert;
 use crate::suggest::{self, shown};
-use crate::{Position, Problem, ProblemCode};
+use crate::{ProblemCode, problem::Problems};
 use akao_contract::{BareNumber, parse_duration_ms};
 use akao_yaml::{Entry, Key, Node, Value};
 
 /// Collects problems while values are read.
 #[derive(Default)]
 pub(crate) struct Reader {
-    pub(crate) problems: Vec<Problem>,
+    pub(crate) problems: Problems,
+    /// Nodes that were begun.
+    pub(crate) nodes: usize,
 }
 
 impl Reader {
@@ -22,9 +24,21 @@ impl Reader {
         message: impl Into<String>,
         suggestion: Option<String>,
     ) {
-        let (message, path) = (message.into(), path.to_string());
-        let (severity, code, position) = (code.severity(), code.as_str().to_owned(), convert(position));
-        self.problems.push(Problem { severity, code, message, position, path, suggestion });
+        self.problems.add(code, convert(position), path, message.into(), suggestion);
+    }
+
+    /// A problem that YAML itself has.
+    pub(crate) fn yaml_problem(&mut self, error: &akao_yaml::Error) {
+        use akao_yaml::ErrorKind;
+        let code = match error.kind {
+            ErrorKind::Syntax => ProblemCode::YamlSyntax,
+            ErrorKind::UnquotedTemplate => ProblemCode::YamlUnquotedTemplate,
+            ErrorKind::DuplicateKey => ProblemCode::YamlDuplicateKey,
+            ErrorKind::Unsupported => ProblemCode::YamlUnsupported,
+            ErrorKind::Budget => ProblemCode::YamlBudget,
+            ErrorKind::Encoding => ProblemCode::YamlEncoding,
+        };
+        self.problem(code, error.position, &Path::DOCUMENT, error.message.clone(), error.suggestion.clone());
     }
 
     /// A value of the wrong kind. `example` shows how the key is written.
@@ -48,7 +62,8 @@ impl Reader {
         hint: Option<&str>,
     ) {
         let message = format!("`{}` is not a key of {place}", shown(&key.text));
-        let suggestion = hint.map(str::to_owned).or_else(|| suggest::sentence(&key.text, "keys", known));
+        // Looking for what was meant costs more than everything else.
+        let suggestion = if self.problems.is_full() { None } else { suggestion_of(key, known, hint) };
         self.problem(ProblemCode::UnknownKey, key.position, &path.key(&key.text), message, suggestion);
     }
 
@@ -202,23 +217,10 @@ pub(crate) fn kind_of(node: &Node) -> String {
     }
 }
 
-/// A problem that YAML itself has.
-pub(crate) fn yaml_problem(error: &akao_yaml::Error) -> Problem {
-    use akao_yaml::ErrorKind;
-    let code = match error.kind {
-        ErrorKind::Syntax => ProblemCode::YamlSyntax,
-        ErrorKind::UnquotedTemplate => ProblemCode::YamlUnquotedTemplate,
-        ErrorKind::DuplicateKey => ProblemCode::YamlDuplicateKey,
-        ErrorKind::Unsupported => ProblemCode::YamlUnsupported,
-        ErrorKind::Budget => ProblemCode::YamlBudget,
-        ErrorKind::Encoding => ProblemCode::YamlEncoding,
-    };
-    Problem {
-        severity: code.severity(),
-        code: code.as_str().to_owned(),
-        message: error.message.clone(),
-        position: Position { line: error.position.line, column: error.position.column },
-        path: String::new(),
-        suggestion: error.suggestion.clone(),
-    }
+fn suggestion_of<'a>(
+    key: &Key,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+    hint: Option<&str>,
+) -> Option<String> {
+    hint.map(str::to_owned).or_else(|| suggest::sentence(&key.text, "keys", known))
 }

@@ -6,6 +6,7 @@ use crate::suggest::shown;
 use crate::{NodeDef, ProblemCode};
 use akao_contract::{Category, NodeType};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 impl<'a> Checker<'a> {
     pub(super) fn children_count(&mut self, node: &NodeDef, node_type: &NodeType, path: &Path<'_>) {
@@ -25,7 +26,10 @@ impl<'a> Checker<'a> {
         let suggestion = hint(name, node_type.category, count, least);
         // Too many stand at the first that is too many; too few at the list, or at the node when there is no list.
         let at = path.key("children");
-        let message = format!("{name} {wanted}, not {count}");
+        let message = match most {
+            Some(0) => format!("{name} {wanted}, but has {count}"),
+            _ => format!("{name} {wanted}, not {count}"),
+        };
         match most.filter(|most| count > *most) {
             Some(most) => self.problem(ProblemCode::ChildrenCount, &at.index(most), message, suggestion),
             None => self.problem(ProblemCode::ChildrenCount, &at, message, suggestion),
@@ -93,7 +97,7 @@ impl<'a> Checker<'a> {
 
     fn switch(&mut self, node: &NodeDef, path: &Path<'_>) {
         let children = path.key("children");
-        let mut taken: Vec<(&Value, usize)> = Vec::new();
+        let mut taken = BTreeMap::new();
         let mut default: Option<usize> = None;
         for (at, child) in node.children.iter().enumerate() {
             let child_path = children.index(at);
@@ -121,23 +125,25 @@ impl<'a> Checker<'a> {
                 (None, true) if default.is_some() => {
                     let message = "a Switch has two defaults".to_owned();
                     let path = child_path.key("default");
-                    self.problem(ProblemCode::InvalidCase, &path, message, Some("Keep the last one.".to_owned()));
+                    let suggestion = Some("Keep one of them, as the last child.".to_owned());
+                    self.problem(ProblemCode::InvalidCase, &path, message, suggestion);
                 }
                 (None, true) => default = Some(at),
-                (Some(case), false) => self.case(case, at, &mut taken, &child_path),
+                (Some(case), false) => self.case(case, &mut taken, &child_path),
             }
         }
     }
 
-    fn case<'v>(&mut self, case: &'v Value, at: usize, taken: &mut Vec<(&'v Value, usize)>, path: &Path<'_>) {
+    fn case(&mut self, case: &Value, taken: &mut BTreeMap<String, u32>, path: &Path<'_>) {
+        let line = self.positions.nearest(&path.key("case")).key.line;
         let values = case.as_array().map_or(std::slice::from_ref(case), Vec::as_slice);
         for value in values.iter().filter(|value| !value.as_str().is_some_and(super::props::has_template)) {
-            let Some((_, first)) = taken.iter().find(|(other, _)| *other == value) else {
-                taken.push((value, at));
+            let Some(first) = taken.get(&value.to_string()) else {
+                taken.insert(value.to_string(), line);
                 continue;
             };
             let shown = value.as_str().map_or_else(|| value.to_string(), shown);
-            let message = format!("the case `{shown}` is already taken by child {first}");
+            let message = format!("the case `{shown}` is already taken at line {first}");
             let suggestion = Some("The first one wins, so this one never runs; remove it.".to_owned());
             self.problem(ProblemCode::InvalidCase, &path.key("case"), message, suggestion);
         }

@@ -4,7 +4,10 @@ use super::Checker;
 use crate::read::path::Path;
 use crate::suggest::{self, shown};
 use crate::{NodeDef, ProblemCode};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Nodes of a cycle that a message names.
+const CYCLE_SHOWN_MAX: usize = 8;
 
 impl<'a> Checker<'a> {
     pub(super) fn graph(&mut self, node: &'a NodeDef, path: &Path<'_>) {
@@ -22,9 +25,13 @@ impl<'a> Checker<'a> {
     }
 
     fn needs(&mut self, child: &NodeDef, siblings: &BTreeMap<&str, usize>, path: &Path<'_>) {
+        let mut named = BTreeSet::new();
         for (at, need) in child.needs.iter().enumerate() {
+            if self.problems.is_full() {
+                return;
+            }
             let path = path.index(at);
-            if child.needs[..at].contains(need) {
+            if !named.insert(need) {
                 let message = format!("`needs` names `{}` twice", shown(need));
                 self.problem(ProblemCode::DuplicateNeed, &path, message, Some("Remove one of the two.".to_owned()));
             } else if child.id.as_deref() == Some(need) {
@@ -55,7 +62,7 @@ impl<'a> Checker<'a> {
         self.problem(ProblemCode::UnknownNeed, path, message, suggestion);
     }
 
-    /// Takes away what needs nothing until nothing can be taken away; what is left holds at least one cycle.
+    /// Tells one cycle, if there is any.
     fn cycle(&mut self, node: &NodeDef, siblings: &BTreeMap<&str, usize>, children: &Path<'_>) {
         let needs: Vec<Vec<usize>> = node
             .children
@@ -72,8 +79,9 @@ impl<'a> Checker<'a> {
             .collect();
         let Some(cycle) = find_cycle(&needs) else { return };
         let name = |at: &usize| node.children[*at].id.clone().unwrap_or_else(|| format!("child {at}"));
-        let mut names: Vec<String> = cycle.iter().map(name).collect();
-        names.extend(cycle.first().map(name));
+        let mut names: Vec<String> = cycle.iter().take(CYCLE_SHOWN_MAX).map(|at| shown(&name(at))).collect();
+        names.extend((cycle.len() > CYCLE_SHOWN_MAX).then(|| "…".to_owned()));
+        names.extend(cycle.first().map(|at| shown(&name(at))));
         let message = format!("these nodes wait for each other: {}", names.join(" → "));
         let Some(first) = cycle.first() else { return };
         let suggestion = Some("Remove one of the `needs` on the way.".to_owned());
@@ -81,8 +89,8 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// A cycle, from its smallest index on, each node followed by one that it needs.
-fn find_cycle(needs: &[Vec<usize>]) -> Option<Vec<usize>> {
+/// Takes away what needs nothing until nothing can be taken away; true stands for what is left.
+pub(super) fn left_over(needs: &[Vec<usize>]) -> Vec<bool> {
     let mut dependants: Vec<Vec<usize>> = vec![Vec::new(); needs.len()];
     let mut open: Vec<usize> = needs.iter().map(Vec::len).collect();
     for (at, needed) in needs.iter().enumerate() {
@@ -99,12 +107,18 @@ fn find_cycle(needs: &[Vec<usize>]) -> Option<Vec<usize>> {
             }
         }
     }
+    open.into_iter().map(|open| open > 0).collect()
+}
+
+/// A cycle, from its smallest index on, each node followed by one that it needs.
+fn find_cycle(needs: &[Vec<usize>]) -> Option<Vec<usize>> {
+    let left = left_over(needs);
     // Each node that is left needs another that is left, so following them comes back.
-    let mut at = (0..needs.len()).find(|at| open[*at] > 0)?;
-    let mut walked = Vec::new();
-    while !walked.contains(&at) {
+    let mut at = left.iter().position(|left| *left)?;
+    let (mut walked, mut seen) = (Vec::new(), BTreeSet::new());
+    while seen.insert(at) {
         walked.push(at);
-        at = needs[at].iter().copied().find(|to| open[*to] > 0)?;
+        at = needs[at].iter().copied().find(|to| left[*to])?;
     }
     let start = walked.iter().position(|seen| *seen == at)?;
     let mut cycle = walked.split_off(start);

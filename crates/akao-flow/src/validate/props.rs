@@ -8,6 +8,7 @@ mod keywords;
 
 pub(super) use keywords::{find, says};
 
+use crate::problem::PROBLEMS_MAX;
 use crate::suggest::{self, shown};
 use akao_contract::{BareNumber, annotation, format_duration_ms, parse_duration_ms};
 use keywords::Keywords;
@@ -117,6 +118,11 @@ struct Checker {
 }
 
 impl Checker {
+    /// Whether there are as many problems as anybody is told.
+    fn is_full(&self) -> bool {
+        self.problems.len() > PROBLEMS_MAX
+    }
+
     fn problem(&mut self, kind: PropProblemKind, message: String, suggestion: Option<String>) {
         self.problems.push(PropProblem { kind, pointer: self.pointer.clone(), message, suggestion });
     }
@@ -146,7 +152,7 @@ impl Checker {
 
     /// Runs `check` unless it is too deep, and takes the pointer back to `length`.
     fn deeper(&mut self, length: usize, check: impl FnOnce(&mut Self)) {
-        if self.depth >= DEPTH_MAX {
+        if self.depth >= DEPTH_MAX || self.is_full() {
             self.pointer.truncate(length);
             return;
         }
@@ -232,6 +238,7 @@ impl Checker {
             Some(near) => format!("Did you mean `{near}`?"),
             None => format!("It is one of {}.", suggest::list(&names)),
         };
+        let name = name.split('[').next().unwrap_or(name);
         self.invalid(format!("{} is not a value of `{name}`", value_in_ticks(value)), Some(suggestion));
     }
 
@@ -348,6 +355,7 @@ impl Checker {
         place: Place<'_>,
     ) {
         match additional {
+            _ if self.is_full() => {}
             Some(Value::Bool(false)) => {
                 let what = match place {
                     Place::Props => "there is no prop".to_owned(),

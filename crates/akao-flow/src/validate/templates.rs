@@ -38,11 +38,18 @@ const FOREIGN_NAMESPACES: [(&str, &str); 20] = [
     ("run", "Write `execution.id`."),
 ];
 
+/// Expressions that one workflow may have.
+const EXPRESSIONS_MAX: usize = 10_000;
+
+/// Bytes of all texts of one workflow that hold expressions; a compiled one takes twenty times its text.
+const EXPRESSION_BYTES_MAX: usize = 256 * 1024;
+
 impl<'a> Checker<'a> {
     /// Checks the templates inside a value that is not a literal.
     pub(super) fn templates(&mut self, value: &Value, path: &Path<'_>, around: &Surroundings<'_>) {
         match value {
-            Value::String(text) if super::props::has_template(text) => match self.compiled(text, value) {
+            _ if self.problems.is_full() => {}
+            Value::String(text) if super::props::has_template(text) => match self.compiled(text, value, path) {
                 Ok(references) => self.references(&references, text, path, around),
                 Err(error) => self.expression_error(error, text, path),
             },
@@ -60,7 +67,11 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn compiled(&mut self, text: &str, value: &Value) -> Result<Rc<[Reference]>, CompileError> {
+    /// What a template refers to; nothing when it is not looked at any more.
+    fn compiled(&mut self, text: &str, value: &Value, path: &Path<'_>) -> Result<Rc<[Reference]>, CompileError> {
+        if self.is_too_much(text, path) {
+            return Ok(Rc::new([]));
+        }
         if let Some(references) = self.compiled.get(text) {
             return Ok(Rc::clone(references));
         }
@@ -72,6 +83,9 @@ impl<'a> Checker<'a> {
     /// Checks the value of `if`.
     pub(super) fn condition(&mut self, value: &Value, path: &Path<'_>, around: &Surroundings<'_>) {
         let text = value.as_str().unwrap_or_default();
+        if self.is_too_much(text, path) {
+            return;
+        }
         if let Some(references) = self.conditions.get(text) {
             let references = Rc::clone(references);
             return self.references(&references, text, path, around);
@@ -83,6 +97,23 @@ impl<'a> Checker<'a> {
             }
             Err(error) => self.expression_error(error, text, path),
         }
+    }
+
+    /// Whether the workflow has more to compile than a program should hold; then it is said, once.
+    fn is_too_much(&mut self, text: &str, path: &Path<'_>) -> bool {
+        let told = self.expressions > EXPRESSIONS_MAX || self.expression_bytes > EXPRESSION_BYTES_MAX;
+        self.expressions += text.matches("${").count() + text.matches("{{").count();
+        self.expression_bytes += text.len();
+        let over = self.expressions > EXPRESSIONS_MAX || self.expression_bytes > EXPRESSION_BYTES_MAX;
+        if over && !told {
+            let message = format!(
+                "the workflow has more than {EXPRESSIONS_MAX} expressions, or more than {} KiB of text around them",
+                EXPRESSION_BYTES_MAX / 1024
+            );
+            let suggestion = "Move large texts into files, or a part of the workflow into one of its own.".to_owned();
+            self.problem(ProblemCode::ExpressionBudget, path, message, Some(suggestion));
+        }
+        over
     }
 
     fn expression_error(&mut self, error: CompileError, text: &str, path: &Path<'_>) {
@@ -99,6 +130,9 @@ impl<'a> Checker<'a> {
 
     fn references(&mut self, references: &[Reference], text: &str, path: &Path<'_>, around: &Surroundings<'_>) {
         for reference in references {
+            if self.problems.is_full() {
+                return;
+            }
             let Some((code, message, suggestion)) = self.broken_reference(reference, around) else { continue };
             let position = self.within(text, offset_of(reference, text), path);
             self.problem_at(code, position, path, message, suggestion);

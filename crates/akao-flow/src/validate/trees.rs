@@ -1,11 +1,18 @@
 //! SubTree: that the tree it names is there, that trees do not contain each other, and that each tree is used.
 
 use super::Checker;
+use super::graph::left_over;
 use crate::read::path::Path;
 use crate::suggest::{self, shown};
 use crate::{NodeDef, ProblemCode};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Trees of a cycle that a message names.
+const CYCLE_SHOWN_MAX: usize = 8;
+
+/// Trees from which a way back is looked for; each may walk through all others.
+const STARTS_MAX: usize = 50;
 
 impl<'a> Checker<'a> {
     pub(super) fn sub_tree(&mut self, node: &NodeDef, path: &Path<'_>) {
@@ -65,20 +72,39 @@ impl<'a> Checker<'a> {
 
     fn tree_cycles(&mut self, runs: &BTreeMap<&'a str, BTreeSet<&'a str>>, at: &Path<'_>) {
         let mut told: BTreeSet<&str> = BTreeSet::new();
-        for start in self.definition.trees.keys() {
+        let circular = circular(runs);
+        let starts = self.definition.trees.keys().filter(|name| circular.contains(name.as_str()));
+        for start in starts.take(STARTS_MAX) {
+            if told.contains(start.as_str()) {
+                continue;
+            }
             let Some(cycle) = way_back(start, runs).filter(|cycle| !cycle.iter().any(|name| told.contains(name)))
             else {
                 continue;
             };
             told.extend(cycle.iter().copied());
-            let mut names = cycle.clone();
-            names.push(start);
+            let mut names: Vec<String> = cycle.iter().take(CYCLE_SHOWN_MAX).map(|name| shown(name)).collect();
+            names.extend((cycle.len() > CYCLE_SHOWN_MAX).then(|| "…".to_owned()));
+            names.push(shown(start));
             let position = self.positions.nearest(&at.key(start)).key;
             let message = format!("trees contain each other: {}", names.join(" → "));
             let suggestion = Some("A tree cannot run itself; repeat with While, or call another workflow.".to_owned());
             self.problem_at(ProblemCode::TreeCycle, position, &at.key(start), message, suggestion);
         }
     }
+}
+
+/// The trees that may be part of a cycle: neither those that lead to none, nor those that none leads to.
+fn circular<'a>(runs: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> BTreeSet<&'a str> {
+    let places: BTreeMap<&str, usize> = runs.keys().enumerate().map(|(at, name)| (*name, at)).collect();
+    let forward: Vec<Vec<usize>> =
+        runs.values().map(|named| named.iter().filter_map(|name| places.get(name).copied()).collect()).collect();
+    let mut backward = vec![Vec::new(); forward.len()];
+    for (at, named) in forward.iter().enumerate() {
+        named.iter().for_each(|to| backward[*to].push(at));
+    }
+    let (leads, led) = (left_over(&forward), left_over(&backward));
+    runs.keys().enumerate().filter(|(at, _)| leads[*at] && led[*at]).map(|(_, name)| *name).collect()
 }
 
 /// The shortest way from a tree through what it runs back to itself.
