@@ -238,7 +238,7 @@ impl Checker {
             Some(near) => format!("Did you mean `{near}`?"),
             None => format!("It is one of {}.", suggest::list(&names)),
         };
-        let name = name.split('[').next().unwrap_or(name);
+        let name = name.last();
         self.invalid(format!("{} is not a value of `{name}`", value_in_ticks(value)), Some(suggestion));
     }
 
