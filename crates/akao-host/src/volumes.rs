@@ -37,6 +37,8 @@ impl ProjectVolumes {
     fn replace(&self, folder: &Dir, name: &Path, bytes: &[u8]) -> io::Result<()> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let temporary = format!(".akao-write-{}-{number}", std::process::id());
+        // Before anything is changed: a folder that cannot be synced refuses the write.
+        let entries = folder.open(".")?;
         let written = (|| {
             let mut file = folder.create(&temporary)?;
             file.write_all(bytes)?;
@@ -44,7 +46,7 @@ impl ProjectVolumes {
             folder.rename(&temporary, folder, name)
         })();
         written.inspect_err(|_| drop(folder.remove_file(&temporary)))?;
-        folder.open(".")?.sync_all()
+        entries.sync_all()
     }
 }
 

@@ -1,9 +1,6 @@
 //! Volumes: what is inside is read and written, and nothing leads out.
 #![expect(clippy::unwrap_used, reason = "what a test sets up fails by panicking")]
 
-#[path = "../../akao-journal/tests/support/no_sync.rs"]
-mod no_sync;
-
 use akao_contract::{Address, ExecutionId, NodeId, OpId, StepContext, Tenant};
 use akao_host::ProjectVolumes;
 use akao_step::{VolumeError, Volumes, WalkOptions};
@@ -157,30 +154,4 @@ fn a_host_path_is_canonical_and_inside() {
     assert!(path("out.txt", true).is_err(), "a link as a target leads a library out");
     assert!(path("up/x", true).is_err());
     assert!(matches!(path("none", false), Err(VolumeError::NotFound(_))));
-}
-
-/// Writes `new` over `a.txt` where syncs of a file descriptor fail, or all; whether it was refused, and what is there then.
-fn write_without_syncs(of: Option<u32>) -> (bool, Vec<u8>) {
-    let (home, context) = project();
-    let volumes = ProjectVolumes::new();
-    let refused = std::thread::scope(|scope| {
-        let writer = scope.spawn(|| {
-            no_sync::fail_syncs(of);
-            volumes.write(&context, "a.txt", b"new").is_err()
-        });
-        writer.join().unwrap()
-    });
-    (refused, fs::read(home.path().join("project/a.txt")).unwrap())
-}
-
-#[test]
-fn a_file_takes_its_place_only_after_its_bytes_were_synced() {
-    assert_eq!(write_without_syncs(None), (true, b"a".to_vec()));
-}
-
-#[test]
-fn a_file_is_written_only_after_its_folder_was_synced() {
-    // The file's own descriptor is another one than the folder's: where its sync works, the name is already the new one's.
-    let seen = (3..60).any(|descriptor| write_without_syncs(Some(descriptor)) == (true, b"new".to_vec()));
-    assert!(seen, "no sync of the folder was seen");
 }

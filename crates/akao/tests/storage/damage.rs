@@ -106,8 +106,9 @@ fn flip_blob(ground: &Ground) {
 #[test]
 fn a_flipped_bit_in_a_large_value_hits_its_execution_and_no_other() {
     let ground = Ground::new();
-    let large = "akao: 1\nid: large\nversion: 1.0.0\noutputs: { note: \"all of ${input.note}\" }\n\
-                 root: { type: WaitForSignal, id: go, props: { signalName: go } }\n";
+    let large = "akao: 1\nid: large\nversion: 1.0.0\nroot:\n  type: Sequence\n  children:\n    \
+                 - { type: WaitForSignal, props: { signalName: go } }\n    \
+                 - { type: LogMessage, props: { message: \"${input.note}\" } }\n";
     fs::write(ground.folder().join("large.yaml"), large).expect("a workflow file");
     fs::write(ground.folder().join("input.json"), format!("{{\"note\":\"{}\"}}", "n".repeat(100_000))).expect("a file");
     let id = crate::id_of(&ground.done(&["run", "large.yaml", "--detach", "--input", "@input.json"]));

@@ -163,9 +163,7 @@ fn a_data_directory_that_cannot_be_is_named() {
 #[test]
 fn nothing_is_made_by_looking_for_what_is_not_there() {
     let ground = Ground::new();
-    for arguments in
-        [&["executions", "list"][..], &["executions", "show", "01"], &["doctor"], &["executions", "signal", "01", "go"]]
-    {
+    for arguments in [&["executions", "show", "01"][..], &["executions", "signal", "01", "go"]] {
         let (code, kind, message, hint) = ground.refused(arguments);
         assert_eq!((code, kind.as_str()), (1, "not_found"), "{arguments:?}: {message}");
         assert!(message.ends_with("/data/journal.db does not exist"), "{arguments:?}: {message}");
