@@ -14,7 +14,7 @@ use crate::{
     version::{StoredVersion, Version},
 };
 use akao_contract::{BlobRef, Digest, ExecutionId, ExecutionStatus, Tenant};
-use akao_flow::Catalogue;
+use akao_flow::{Catalogue, Event, Machine};
 use akao_journal::{ExecutionRow, Reader, Write};
 use akao_step::{BlobError, BlobStore};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -193,6 +193,7 @@ impl Export {
             return Err(format!("the file has format {}; this version reads {EXPORT_FORMAT}", head.akao_export));
         }
         let mut export = Self { row: head.execution, definitions: head.definitions, blobs: vec![], frames: vec![] };
+        let mut next_seq = 0;
         for (number, text) in lines {
             let wrong = |problem: String| format!("line {number}: {problem}");
             if text.starts_with("{\"blob\"") {
@@ -203,8 +204,20 @@ impl Export {
                 }
                 export.blobs.push((line.blob, bytes));
             } else {
-                export.frames.push(serde_json::from_str(text).map_err(|problem| wrong(problem.to_string()))?);
+                let frame: FrameLine = serde_json::from_str(text).map_err(|problem| wrong(problem.to_string()))?;
+                if frame.first_seq != next_seq || frame.entries.is_empty() {
+                    let found = frame.first_seq;
+                    return Err(wrong(format!(
+                        "event {next_seq} must come next, not {} from {found}",
+                        frame.entries.len()
+                    )));
+                }
+                next_seq += frame.entries.len() as u64;
+                export.frames.push(frame);
             }
+        }
+        if next_seq == 0 {
+            return Err("the file holds no event".into());
         }
         Ok(export)
     }
@@ -225,6 +238,10 @@ impl Export {
     /// # Errors
     /// The file is incomplete, or the interpreter takes another decision than the recorded one.
     pub fn replay(&self, catalogue: &Catalogue) -> Result<Vec<Told>, String> {
+        self.replayed(catalogue).map(|(_, told)| told)
+    }
+
+    fn replayed(&self, catalogue: &Catalogue) -> Result<(Replica, Vec<Told>), String> {
         let blobs = Arc::new(FileBlobs(self.blobs.iter().map(|(blob, bytes)| (blob.digest, bytes.clone())).collect()));
         let mut replica = Replica::new(self.version(catalogue)?, self.row.tenant.clone(), blobs);
         let mut told = Vec::new();
@@ -232,12 +249,25 @@ impl Export {
             let more = replica.apply_entries(frame.first_seq, &frame.entries);
             told.extend(more.map_err(|problem: ReplayError| problem.to_string())?);
         }
-        Ok(told)
+        Ok((replica, told))
     }
 
-    /// Checks that the file is complete and replays.
+    /// Checks that the file is complete, replays, and says of its execution what its history says.
     pub(crate) fn check(&self, catalogue: &Catalogue) -> Result<(), String> {
-        self.replay(catalogue).map(|_| ())
+        let (replica, _) = self.replayed(catalogue)?;
+        let found = replica.machine().map(Machine::status).ok_or("the file holds no start")?;
+        let told = self.row.status;
+        // A quarantined execution is one whose history does not say how it stands.
+        let differs = told.is_final() != found.is_final() || (told.is_final() && told != found);
+        if differs && told != ExecutionStatus::Quarantined {
+            return Err(format!("the file says {told}, its history {found}"));
+        }
+        match self.frames.first().and_then(|frame| frame.entries.first()).map(|entry| &entry.event) {
+            Some(Event::Started(start)) if (start.execution, &start.tenant) == (self.row.id, &self.row.tenant) => {
+                Ok(())
+            }
+            _ => Err("the history is that of another execution".into()),
+        }
     }
 
     /// The large values, with their media types.

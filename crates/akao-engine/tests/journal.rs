@@ -89,6 +89,7 @@ fn catalogue() -> Arc<Catalogue> {
         node_type.props =
             json!({"type": "object", "properties": {"value": {}, "ms": {}, "outputKey": {"type": "string"}}});
         node_type.main_output = Some("result".into());
+        (node_type.children_min, node_type.children_max) = (0, Some(0));
         types.push(node_type);
     }
     Arc::new(Catalogue::from(types))
@@ -272,6 +273,64 @@ fn large_collections_are_walked_by_reference() {
     let text = export::export(&house.reader(), house.blobs.as_ref(), execution).unwrap();
     export::Export::parse(&text).unwrap().replay(&catalogue()).unwrap();
     stop(&engine, thread);
+}
+
+/// What somebody else wrote is taken in only when it is whole and says of itself what its history says.
+#[test]
+fn exports_that_are_not_what_they_say_are_refused() {
+    let house = House::new();
+    let (engine, thread) = house.open();
+    let execution = house.start(&engine, json!({"type": "Echo", "props": {"value": 1}}));
+    house.wait(execution, ExecutionStatus::Success);
+    let text = export::export(&house.reader(), house.blobs.as_ref(), execution).unwrap();
+    stop(&engine, thread);
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+
+    let elsewhere = House::new();
+    let (engine, thread) = elsewhere.open();
+    let import = |lines: &[Value]| {
+        let export = lines.iter().map(|line| line.to_string() + "\n").collect();
+        elsewhere.runtime.block_on(engine.call(Request::Import { export }))
+    };
+    type Change = fn(&mut Vec<Value>);
+    let cases: [(Change, &str); 11] = [
+        (|lines| lines.truncate(1), "holds no event"),
+        (|lines| lines.push(json!({"first_seq": 0, "entries": []})), "must come next"),
+        (|lines| lines.push(json!({"first_seq": u64::MAX, "entries": []})), "must come next"),
+        (|lines| lines.push(lines[1].clone()), "must come next"),
+        (|lines| lines[1]["first_seq"] = json!(7), "must come next"),
+        (|lines| lines[0]["execution"]["status"] = json!("waiting"), "the file says waiting, its history success"),
+        (|lines| lines[0]["execution"]["status"] = json!("failure"), "the file says failure, its history success"),
+        (|lines| lines[0]["execution"]["id"] = json!("01ARZ3NDEKTSV4RRFFQ69G5FAV"), "of another execution"),
+        (|lines| lines[0]["execution"]["tenant"] = json!("acme"), "of another execution"),
+        (
+            |lines| with_root(lines, json!({"type": "Conditional", "children": [{"type": "Echo"}]})),
+            "cannot have 1 children",
+        ),
+        (
+            |lines| with_root(lines, json!({"type": "SubTree", "props": {"treeId": "again"}})),
+            "trees contain each other",
+        ),
+    ];
+    for (change, message) in cases {
+        let mut changed = lines.clone();
+        change(&mut changed);
+        let error = import(&changed).expect_err(message).to_string();
+        assert!(error.contains(message), "{message}: {error}");
+    }
+    assert!(matches!(import(&lines), Ok(Reply::Started { status: ExecutionStatus::Success, .. })));
+    stop(&engine, thread);
+}
+
+/// Puts another root into an export's definition, and a tree that names itself, with the digest that it then has.
+fn with_root(lines: &mut [Value], root: Value) {
+    let (_, mut stored) = lines[0]["definitions"].as_object().unwrap().clone().into_iter().next().unwrap();
+    stored["definition"]["root"] = root;
+    stored["definition"]["trees"] = json!({"again": {"type": "SubTree", "props": {"treeId": "again"}}});
+    let definition: akao_flow::Definition = serde_json::from_value(stored["definition"].clone()).unwrap();
+    let digest = akao_flow::content_hash(&definition, None).to_string();
+    lines[0]["definitions"] = json!({ digest.clone(): stored });
+    lines[0]["execution"]["definition"] = json!(digest);
 }
 
 #[test]

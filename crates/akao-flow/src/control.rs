@@ -46,6 +46,7 @@ use crate::{
     NodeDef,
     lower::{LowerError, Lowering},
     machine::{End, FrameIndex, Run, ScopeIndex},
+    program::{Node, Work},
 };
 use akao_contract::{NodeType, OpId};
 use serde::{Deserialize, Serialize};
@@ -105,6 +106,15 @@ pub(crate) enum State {
     Timer(OpId),
     Scope(sub_tree::OwnScope),
     Wait(Box<wait_for_signal::Wait>),
+}
+
+/// Whether a node of this kind can have such a state: what is indexed by the node's children has their number.
+pub(crate) fn fits(state: &State, node: &Node) -> bool {
+    match (state, &node.work) {
+        (State::Graph(progress), Work::Control(Control::Graph(plan))) => progress.fits(plan),
+        (State::Graph(_), _) => false,
+        _ => true,
+    }
 }
 
 /// The declarations of every control node, sorted by name. Part of every catalogue.

@@ -169,6 +169,7 @@ impl<'a> Lowering<'a> {
         let node_type = self.catalogue.get(&definition.node_type);
         let node_type =
             node_type.ok_or_else(|| LowerError::new(format!("there is no node type `{}`", definition.node_type)))?;
+        check_children(definition, node_type)?;
         let condition = definition.condition.as_ref().map(|value| self.condition(value)).transpose()?;
         let handles_failure = self.references.iter().any(names_end_of_step);
         let mut filled = definition.clone();
@@ -304,6 +305,9 @@ impl<'a> Lowering<'a> {
         };
         let timeout_ms = definition.settings.timeout.as_deref().map(duration).transpose();
         let mut nodes: Vec<Node> = std::mem::take(&mut self.nodes).into_iter().flatten().collect();
+        if has_circle(&nodes) {
+            return Err(LowerError::new("trees contain each other").at("trees"));
+        }
         for node in &mut nodes {
             node.retained = self.named_steps.as_ref().is_none_or(|named| named.contains(node.id.as_str()));
         }
@@ -320,6 +324,37 @@ impl<'a> Lowering<'a> {
             secret_names: self.secret_names,
         }))
     }
+}
+
+/// Control nodes start their children by number, so that a missing one would not be a failure but a defect.
+fn check_children(definition: &NodeDef, node_type: &NodeType) -> Result<(), LowerError> {
+    let count = u32::try_from(definition.children.len()).unwrap_or(u32::MAX);
+    if count >= node_type.children_min && node_type.children_max.is_none_or(|most| count <= most) {
+        return Ok(());
+    }
+    Err(LowerError::new(format!("{} cannot have {count} children", node_type.name)))
+}
+
+/// Whether following children and the trees that SubTree nodes run ever comes back to a node.
+fn has_circle(nodes: &[Node]) -> bool {
+    let mut open: Vec<usize> = vec![0; nodes.len()];
+    let below = |node: &Node| {
+        let tree = if let Work::Control(Control::SubTree(plan)) = &node.work { Some(plan.tree()) } else { None };
+        node.children.iter().copied().chain(tree).map(NodeIndex::at).filter(|at| *at < nodes.len()).collect::<Vec<_>>()
+    };
+    nodes.iter().flat_map(below).for_each(|at| open[at] += 1);
+    let mut free: Vec<usize> = (0..nodes.len()).filter(|at| open[*at] == 0).collect();
+    let mut taken = 0;
+    while let Some(at) = free.pop() {
+        taken += 1;
+        for next in below(&nodes[at]) {
+            open[next] -= 1;
+            if open[next] == 0 {
+                free.push(next);
+            }
+        }
+    }
+    taken < nodes.len()
 }
 
 /// Whether a reference looks at how a step ended, not only at what it gave.

@@ -17,6 +17,7 @@ mod run;
 mod scope;
 mod signals;
 mod snapshot;
+mod sound;
 mod sparse;
 mod steps;
 mod waits;

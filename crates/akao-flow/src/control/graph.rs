@@ -19,6 +19,7 @@ use crate::{
 use akao_contract::{Category, NodeStatus, NodeType};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 pub(super) fn node_type() -> NodeType {
     let example = "akao: 1\nid: graph-example\nversion: 1.0.0\noutputs: { sum: \"${steps.sum.outputs.result}\" }\nroot:\n  type: Graph\n  children:\n    - { id: a, type: MathOp, props: { expression: 2 + 3 } }\n    - { id: b, type: MathOp, props: { expression: 4 * 5 } }\n    - { id: sum, type: MathOp, needs: [a, b], props: { expression: \"${steps.a.outputs.result} + ${steps.b.outputs.result}\" } }\n";
@@ -34,11 +35,17 @@ pub(crate) struct Plan {
 
 pub(super) fn lower(definition: &NodeDef, _: &mut Lowering<'_>) -> Result<Plan, LowerError> {
     let children = &definition.children;
+    let mut siblings: BTreeMap<&str, usize> = BTreeMap::new();
+    for (at, child) in children.iter().enumerate() {
+        if let Some(id) = child.id.as_deref() {
+            siblings.entry(id).or_insert(at);
+        }
+    }
     let mut needed_by = vec![Vec::new(); children.len()];
     let mut needs = Vec::with_capacity(children.len());
     for (slot, child) in (0u32..).zip(children) {
         for need in &child.needs {
-            let found = children.iter().position(|other| other.id.as_deref() == Some(need));
+            let found = siblings.get(need.as_str()).copied();
             let found = found.ok_or_else(|| LowerError::new(format!("`needs` names `{need}`, which is no sibling")))?;
             needed_by[found].push(slot);
         }
@@ -87,6 +94,13 @@ pub(super) fn start(run: &mut Run<'_>, frame: FrameIndex, plan: &Plan) {
         State::Graph(Box::new(Progress { open, blocked, ended: 0, skipped: 0, failures: Vec::new() }));
     for slot in (0u32..).zip(&plan.needs).filter(|(_, needs)| **needs == 0).map(|(slot, _)| slot) {
         run.start_child(frame, slot);
+    }
+}
+
+impl Progress {
+    /// Whether there is an entry for each child.
+    pub(super) fn fits(&self, plan: &Plan) -> bool {
+        self.open.len() == plan.needs.len() && self.blocked.len() == plan.needs.len()
     }
 }
 

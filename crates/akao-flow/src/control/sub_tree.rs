@@ -47,6 +47,13 @@ pub(crate) struct Plan {
     outputs: Vec<(String, Template)>,
 }
 
+impl Plan {
+    /// The root of the tree that is run.
+    pub(crate) fn tree(&self) -> NodeIndex {
+        self.tree
+    }
+}
+
 pub(super) fn lower(definition: &NodeDef, lowering: &mut Lowering<'_>) -> Result<Plan, LowerError> {
     let tree = definition.props.get("treeId").and_then(Value::as_str).unwrap_or_default();
     let tree = lowering.tree(tree)?;

@@ -146,4 +146,13 @@ impl<T> Slab<T> {
     pub(crate) fn len(&self) -> usize {
         self.entries.len() - self.free.len()
     }
+
+    /// Whether the free places are exactly the empty ones, each once.
+    pub(crate) fn is_sound(&self) -> bool {
+        let distinct: std::collections::BTreeSet<u32> = self.free.iter().copied().collect();
+        let empty = self.entries.iter().filter(|entry| entry.is_none()).count();
+        distinct.len() == self.free.len()
+            && distinct.len() == empty
+            && distinct.iter().all(|at| self.entries.get(*at as usize).is_some_and(Option::is_none))
+    }
 }

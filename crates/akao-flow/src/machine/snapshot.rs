@@ -22,6 +22,9 @@ pub enum RestoreError {
         /// What was found.
         found: u16,
     },
+    /// It does not fit the program, or itself.
+    #[error("the snapshot is damaged: {0}")]
+    Unsound(&'static str),
     /// Made for another definition.
     #[error("the snapshot belongs to another workflow version")]
     Program,
@@ -61,6 +64,7 @@ impl Machine {
         if reading.program != program.hash() {
             return Err(RestoreError::Program);
         }
+        super::sound::check(&reading.state, &program).map_err(RestoreError::Unsound)?;
         Ok(Self { program, state: reading.state, trace, messages: VecDeque::new() })
     }
 
