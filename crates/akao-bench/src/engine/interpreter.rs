@@ -99,8 +99,8 @@ fn fan_out_of(items: u64) -> FanOut {
     let op = load.expect("the loop asks for its collection");
     reaction.clear();
     let before = resident_bytes();
-    let started = Instant::now();
     let value = Some(Arc::new((0..items).map(Value::from).collect::<Value>()));
+    let started = Instant::now();
     machine.apply(0, Event::BlobLoaded { op, value, error: None }, &mut reaction);
     let elapsed = started.elapsed();
     let bytes = (resident_bytes() - before) / items as f64;
