@@ -132,14 +132,25 @@ impl Core {
         self.touched.insert(execution);
     }
 
-    /// Takes up what a new execution with a history has open.
+    /// Takes up what a new execution with a history has open. A step that was being halted there does not begin here.
     pub(super) fn take_up_new(&mut self, execution: ExecutionId) {
         let Some(live) = self.live.get(&execution) else { return };
         if live.finish.is_some() {
             return;
         }
-        for command in live.machine.outstanding() {
+        let outstanding = live.machine.outstanding();
+        let is_halting = |command: &Command| match command {
+            Command::RunStep(step) => live.machine.is_halting(step.op),
+            _ => false,
+        };
+        let (halting, open): (Vec<_>, Vec<_>) = outstanding.into_iter().partition(is_halting);
+        for command in open {
             self.carry_out(execution, command);
+        }
+        for command in halting {
+            if let Command::RunStep(step) = command {
+                self.finish_step(execution, step.op, Outcome::cancelled(), 1, None);
+            }
         }
     }
 

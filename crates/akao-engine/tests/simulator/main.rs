@@ -58,6 +58,21 @@ fn every_seed_keeps_the_promises_of_the_engine() {
     }
 }
 
+/// Seeds beyond those of a usual run that once found a defect.
+const SEEDS_OF_DEFECTS: [u64; 1] = [
+    // A fork from a moment in which a step was being halted began that step anew.
+    550_521,
+];
+
+#[test]
+fn seeds_that_found_a_defect_hold() {
+    let catalogue = Arc::new(workload::catalogue());
+    for seed in SEEDS_OF_DEFECTS {
+        let ended = run::run(seed, &catalogue, false);
+        assert!(ended.is_ok(), "seed {seed}: {}", ended.err().unwrap_or_default());
+    }
+}
+
 #[test]
 fn a_seed_gives_the_same_run_twice() {
     let catalogue = Arc::new(workload::catalogue());
