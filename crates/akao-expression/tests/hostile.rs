@@ -115,7 +115,7 @@ fn complaint(name: &str, run: impl FnMut() -> Result<Value, String>, message: &s
         Err(found) if found.len() > 600 => return Some(format!("{name}: a message of {} bytes", found.len())),
         Err(_) => {}
     }
-    cost.is_too_high().then(|| format!("{name} costs {cost}"))
+    cost.is_too_high(1).then(|| format!("{name} costs {cost}"))
 }
 
 /// An object whose values each ask for the same text.

@@ -64,12 +64,13 @@ fn plain(name: &str) -> String {
 const CANDIDATES_MAX: usize = 500;
 
 /// Work that is spent on comparing: lengths multiplied, summed over the candidates.
-const COMPARED_CELLS_MAX: usize = 16 * 1024;
+const COMPARED_CELLS_MAX: usize = 8 * 1024;
 
 fn distance(wanted: &str, candidate: &str, slips_max: usize, cells_left: &mut usize) -> Option<usize> {
     let cells = wanted.len() * candidate.len();
-    // Each slip changes the length by one at most.
-    if wanted.len().abs_diff(candidate.len()) <= 4 * slips_max && cells <= *cells_left {
+    // Each slip changes the length by one character at most.
+    let longer_by = wanted.chars().count().abs_diff(candidate.chars().count());
+    if longer_by <= slips_max && cells <= *cells_left {
         *cells_left -= cells;
         let distance = strsim::damerau_levenshtein(wanted, candidate);
         if distance <= slips_max {

@@ -16,9 +16,9 @@ static MEMORY: PeakAlloc = PeakAlloc;
 pub(crate) const MEMORY_BYTES_MAX: usize = 16 << 20;
 /// What a case may take.
 pub(crate) const TIME_MAX: Duration = Duration::from_millis(50);
-/// The tests' profile is optimised little and checks each addition; with `--release`, as in the nightly suite, the bound is
-/// the promised one.
-const TIME_FACTOR: u32 = if cfg!(debug_assertions) { 4 } else { 1 };
+/// How much longer a case may take here. The tests' profile is optimised little and checks each addition. With `--release`,
+/// as in the nightly suite, only neighbours count: they share caches and cores, which doubles even the processor's time.
+const TIME_FACTOR: u32 = if cfg!(debug_assertions) { 4 } else { 2 };
 /// Runs of a case that takes too long the first time.
 const RUNS_MAX: usize = 3;
 
@@ -32,9 +32,9 @@ pub(crate) struct Cost {
 }
 
 impl Cost {
-    /// Whether the case cost more than it may.
-    pub(crate) fn is_too_high(&self) -> bool {
-        self.time > TIME_MAX * TIME_FACTOR || self.bytes > MEMORY_BYTES_MAX
+    /// Whether the case cost more than it may: `times` as much time as the usual bound.
+    pub(crate) fn is_too_high(&self, times: u32) -> bool {
+        self.time > TIME_MAX * TIME_FACTOR * times || self.bytes > MEMORY_BYTES_MAX
     }
 }
 
