@@ -23,10 +23,10 @@ type Measure = fn(&Ground) -> Vec<Row>;
 pub(crate) const FIGURES: [(&str, Measure); 8] = [
     // First, while the process has no memory left over from other figures.
     ("parked", parked::parked),
+    ("fan-out", interpreter::fan_out),
     ("durable steps", throughput::durable_steps),
     ("sequential chain", throughput::sequential_chain),
     ("executions", throughput::executions),
-    ("fan-out", interpreter::fan_out),
     ("interpreter", interpreter::events),
     ("load and validate", load::load_and_validate),
     ("process", process::one_step),
