@@ -3,7 +3,7 @@
 use akao_contract::*;
 use akao_engine::*;
 use akao_flow::{Catalogue, Event, control_types};
-use akao_journal::{Journal, OpenOptions, Reader};
+use akao_journal::{Batch, Journal, OpenOptions, Reader, Write};
 use akao_step::*;
 use serde_json::{Value, json};
 use std::{
@@ -384,4 +384,36 @@ fn nothing_is_acknowledged_or_begun_by_a_commit_that_fails() {
     }
     std::thread::sleep(Duration::from_millis(50));
     assert_eq!(slow.load(Ordering::SeqCst), expected);
+}
+
+/// The checksum of a decision: the events are whole, and the interpreter answers them in another way than it did.
+#[test]
+fn an_execution_whose_decision_is_no_longer_taken_is_quarantined() {
+    let (house, other) = (House::new(), House::new());
+    let (engine, thread) = house.open();
+    let execution = house.start(&engine, json!({"type": "WaitForSignal", "props": {"signalName": "go"}}));
+    house.wait(execution, ExecutionStatus::Waiting);
+    stop(&engine, thread);
+    let reader = house.reader();
+    let row = reader.execution(execution).unwrap().unwrap();
+    let body = reader.definition(&row.tenant, row.definition).unwrap().unwrap();
+    let mut writes = vec![
+        Write::PutDefinition { tenant: row.tenant.clone(), digest: row.definition, body: body.into() },
+        Write::InsertExecution(Box::new(row)),
+    ];
+    for frame in reader.frames(execution, 0).unwrap() {
+        let mut entries = read_entries(&frame.body).unwrap();
+        entries.last_mut().unwrap().hash ^= 1;
+        let body = serde_json::to_vec(&entries).unwrap();
+        let (first_seq, count, at_ms) = (frame.first_seq, frame.count, frame.at_ms);
+        writes.push(Write::AppendFrame { execution, first_seq, count, at_ms, body });
+    }
+    other.journal().commit(&Batch { writes }).unwrap();
+    let (engine, thread) = other.open();
+    let request = Request::Signal { execution, name: "go".into(), key: None, payload: Value::Null, signal_id: None };
+    let refused = other.runtime.block_on(engine.call(request));
+    let Err(CallError::Quarantined { reason, .. }) = &refused else { panic!("{refused:?}") };
+    assert!(reason.starts_with("nondeterminism at event "), "{reason}");
+    other.wait(execution, ExecutionStatus::Quarantined);
+    stop(&engine, thread);
 }

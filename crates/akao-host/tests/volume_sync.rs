@@ -1,5 +1,6 @@
-//! A file that a volume writes takes its place only after it is durable. One test in a program of its own: descriptors are
-//! counted, and another test's would come between.
+//! What a node writes is synced: the bytes before the file takes its place, the folder before the write is told as done.
+//!
+//! One test alone, since file descriptors are the process's own and the test counts on their numbers.
 #![expect(clippy::unwrap_used, reason = "what a test sets up fails by panicking")]
 
 #[path = "../../akao-journal/tests/support/no_sync.rs"]
@@ -8,10 +9,13 @@ mod no_sync;
 use akao_contract::{Address, ExecutionId, NodeId, OpId, StepContext, Tenant};
 use akao_host::ProjectVolumes;
 use akao_step::Volumes;
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fs, sync::Arc, thread};
 
-fn context(project: &Path) -> StepContext {
-    StepContext {
+/// Writes `new` over `old` where syncs of a file descriptor fail, or all; whether it was refused, and what is there then.
+fn write_without_syncs(of: Option<u32>) -> (bool, String) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.txt"), "old").unwrap();
+    let context = StepContext {
         tenant: Tenant::local(),
         execution: ExecutionId::from_parts(0, 0),
         workflow: "test".into(),
@@ -22,29 +26,22 @@ fn context(project: &Path) -> StepContext {
         idempotency_key: "blake3:00".into(),
         deadline_ms: None,
         grants: Arc::default(),
-        volumes: Arc::new(BTreeMap::from([("project".to_owned(), project.display().to_string())])),
-    }
-}
-
-/// Writes `new` over `a.txt` where syncs of a file descriptor fail, or all; whether it was refused, and what is there then.
-fn write_without_syncs(of: Option<u32>) -> (bool, Vec<u8>) {
-    let home = tempfile::tempdir().unwrap();
-    fs::write(home.path().join("a.txt"), "a").unwrap();
-    let (volumes, context) = (ProjectVolumes::new(), context(home.path()));
-    let refused = std::thread::scope(|scope| {
+        volumes: Arc::new(BTreeMap::from([("project".to_owned(), folder.path().display().to_string())])),
+    };
+    let refused = thread::scope(|scope| {
         let writer = scope.spawn(|| {
             no_sync::fail_syncs(of);
-            volumes.write(&context, "a.txt", b"new").is_err()
+            ProjectVolumes::new().write(&context, "a.txt", b"new").is_err()
         });
         writer.join().unwrap()
     });
-    (refused, fs::read(home.path().join("a.txt")).unwrap())
+    (refused, fs::read_to_string(folder.path().join("a.txt")).unwrap())
 }
 
 #[test]
-fn a_file_and_then_its_folder_are_synced() {
-    assert_eq!(write_without_syncs(None), (true, b"a".to_vec()), "the file's bytes");
-    // The file's own descriptor is another one than the folder's: where its sync works, the name is already the new one's.
-    let seen = (3..60).any(|descriptor| write_without_syncs(Some(descriptor)) == (true, b"new".to_vec()));
+fn a_write_is_done_only_after_file_and_folder_were_synced() {
+    assert_eq!(write_without_syncs(None), (true, "old".into()), "a file took its place before its bytes were synced");
+    // Where the file's own sync works and the folder's does not, the name is already the new file's.
+    let seen = (3..40).any(|descriptor| write_without_syncs(Some(descriptor)) == (true, "new".into()));
     assert!(seen, "no sync of the folder was seen");
 }

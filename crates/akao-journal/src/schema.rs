@@ -7,7 +7,8 @@ use crate::{
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 use std::{
     ffi::{OsStr, OsString},
-    io,
+    fs::File,
+    io::{self, Read},
     os::unix::ffi::OsStrExt,
     path::Path,
     time::Duration,
@@ -21,6 +22,9 @@ pub const FORMAT: i64 = 1;
 
 /// `AKAO` in the header's application id, so that a database of something else is not mistaken for a journal.
 const APPLICATION_ID: i64 = 0x414B_414F;
+
+/// What every SQLite file begins with.
+const MAGIC: &[u8] = b"SQLite format 3\0";
 
 /// SQLite before 3.51.3 can lose a write-ahead log's reset in a race between checkpoint and commit.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
@@ -176,6 +180,20 @@ pub(crate) fn frozen_connection(file: &Path) -> rusqlite::Result<Connection> {
 /// Whether one of the files of a database cannot be opened or made.
 pub(crate) fn is_cannot_open(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+}
+
+/// A damaged pair of version numbers in the file's header. SQLite takes it for a file that may only be read, or reads past a
+/// log, and says nothing of damage. What else is wrong with the header, it finds itself.
+pub(crate) fn header_damage(file: &Path) -> Option<Damage> {
+    let mut header = [0; 20];
+    // A file that is missing, empty or unreadable is met by whoever opens it next.
+    File::open(file).and_then(|mut file| file.read_exact(&mut header)).ok()?;
+    let [write, read] = [header[18], header[19]];
+    if !header.starts_with(MAGIC) || [write, read].iter().all(|version| (1..=2).contains(version)) {
+        return None;
+    }
+    let what = format!("the header has the impossible versions {write} and {read}");
+    Some(Damage { file: file.to_owned(), table: None, row: None, execution: None, what })
 }
 
 /// Settings that both kinds share. A damaged schema must not be able to run anything, and cells are checked when a page

@@ -103,6 +103,9 @@ impl Journal {
         let lock = Lock::take(folder, options.now_ms)?;
         let file = folder.join(JOURNAL_FILE);
         wal::check(&file)?;
+        if let Some(damage) = schema::header_damage(&file) {
+            return Err(damage.into());
+        }
         let sqlite = |error: rusqlite::Error| schema::open_error(&file, &error);
         let connection = schema::writer_connection(&file).map_err(sqlite)?;
         let kind = schema::kind(&connection).map_err(sqlite)?;

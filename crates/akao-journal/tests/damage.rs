@@ -358,6 +358,49 @@ fn a_flipped_bit_in_the_log_does_not_hide_acknowledged_commits() {
     }
 }
 
+/// SQLite would open such a file for reading only and blame the disk.
+#[test]
+fn a_flipped_bit_in_the_versions_of_the_header_is_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    sample(folder.path());
+    let file = folder.path().join("journal.db");
+    let original = fs::read(&file).unwrap();
+    for (byte, bit) in (18..20).flat_map(|byte| (1..8).map(move |bit| (byte, bit))) {
+        flip(&file, &original, byte, bit);
+        match Journal::open(folder.path(), &options()) {
+            Err(OpenError::Damaged(damage)) => {
+                assert!(damage.what.starts_with("the header has the impossible versions "), "{damage}");
+            }
+            Err(error) => panic!("byte {byte}, bit {bit}: {error}"),
+            Ok(_) => panic!("byte {byte}, bit {bit}: opened"),
+        }
+        let told = Reader::open(folder.path()).and_then(|reader| reader.verify());
+        assert!(told.is_err() || !told.unwrap().damages.is_empty(), "byte {byte}, bit {bit}");
+    }
+}
+
+/// Damage in the last commit looks like a torn write. Damage in the header does not, also where only one commit follows.
+#[test]
+fn a_flipped_bit_in_the_header_of_the_log_does_not_hide_its_only_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = open(folder.path());
+    let acme = tenant("acme");
+    journal.commit(&batch([definition(&acme), insert(1, &acme)])).unwrap();
+    journal.idle().unwrap();
+    journal.commit(&batch([frame(1, 1, 1, body(1, 1))])).unwrap();
+    let log = fs::read(folder.path().join("journal.db-wal")).unwrap();
+    for at in [1, 13, 17, 25] {
+        let copy = tempfile::tempdir().unwrap();
+        crashed_copy(folder.path(), copy.path());
+        flip(&copy.path().join("journal.db-wal"), &log, at, 3);
+        match Journal::open(copy.path(), &options()) {
+            Err(OpenError::Damaged(damage)) => assert_eq!(damage.what, "the header's checksum does not match"),
+            Err(error) => panic!("byte {at}: {error}"),
+            Ok(_) => panic!("byte {at}: opened in spite of a lost commit"),
+        }
+    }
+}
+
 #[test]
 fn a_structurally_damaged_page_is_named_as_damage_by_the_writer_too() {
     let folder = tempfile::tempdir().unwrap();

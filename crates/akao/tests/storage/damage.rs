@@ -128,6 +128,19 @@ fn a_flipped_bit_in_a_large_value_hits_its_execution_and_no_other() {
     assert_eq!((code, kind.as_str()), (2, "usage"), "{message}");
     assert!(message.contains("the bytes are not those of sha256:"), "{message}");
 
+    // The same for what the interpreter decided.
+    let digits = text.find("\"hash\":").expect("a recorded decision") + "\"hash\":".len();
+    let last = digits + text[digits..].bytes().take_while(u8::is_ascii_digit).count() - 1;
+    let digit = if text[last..].starts_with('0') { "1" } else { "0" };
+    fs::write(&exported, format!("{}{digit}{}", &text[..last], &text[last + 1..])).expect("the export");
+    let (code, kind, message, _) = ground.refused(&["executions", "replay", "run.akao"]);
+    assert_eq!((code, kind.as_str()), (4, "differs"), "{message}");
+
+    // And for the workflow itself.
+    fs::write(&exported, text.replacen("\"signalName\":\"go\"", "\"signalName\":\"no\"", 1)).expect("the export");
+    let (code, _, message, _) = ground.refused(&["executions", "replay", "run.akao"]);
+    assert!(code == 4 && message.contains("definition"), "{code}: {message}");
+
     flip_blob(&ground);
     let answer = ground.ask(&["executions", "signal", &id, "go", "--payload", "{\"n\":1}"]);
     let damaged = "is damaged: its bytes do not match its digest";

@@ -8,6 +8,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::TcpListener,
+    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
@@ -57,21 +58,23 @@ fn an_owner_that_does_not_answer_is_named() {
     ground.wait_for(&id, "success");
 }
 
-/// A server that takes one request and answers after a while.
-fn slow_server(answers_after: Duration) -> u16 {
+/// Starts an execution that posts to a server, which answers after a while; returns when the request has arrived. Later
+/// requests are told by the channel.
+fn posts(ground: &Ground, answers_after: Duration) -> (String, mpsc::Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
+    let (arrived, arrives) = mpsc::channel();
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            let _ = stream.read(&mut [0; 4096]);
-            thread::sleep(answers_after);
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            let arrived = arrived.clone();
+            thread::spawn(move || {
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = arrived.send(());
+                thread::sleep(answers_after);
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            });
         }
     });
-    port
-}
-
-fn posts(ground: &Ground, port: u16) -> String {
     let text = format!(
         "akao: 1\nid: posts\nversion: 1.0.0\nroot:\n  type: Sequence\n  children:\n    - {{ type: HttpRequest, id: post, \
          props: {{ method: POST, url: \"http://127.0.0.1:{port}/\" }} }}\n    - {{ type: WaitForSignal, props: {{ \
@@ -79,17 +82,19 @@ fn posts(ground: &Ground, port: u16) -> String {
     );
     fs::write(ground.folder().join("posts.yaml"), text).expect("a workflow file");
     let grant = format!("network.http=127.0.0.1:{port}");
-    crate::id_of(&ground.done(&["run", "posts.yaml", "--detach", "--grant", &grant]))
+    let id = crate::id_of(&ground.done(&["run", "posts.yaml", "--detach", "--grant", &grant]));
+    arrives.recv_timeout(Duration::from_secs(20)).expect("the request arrives");
+    (id, arrives)
 }
 
 #[test]
 fn an_owner_that_is_told_to_end_lets_running_steps_end() {
     let ground = Ground::new();
-    let id = posts(&ground, slow_server(Duration::from_millis(1_500)));
+    let (id, again) = posts(&ground, Duration::from_millis(1_500));
     let began = Instant::now();
     ground.stop();
     let took = began.elapsed();
-    assert!(took > Duration::from_millis(700) && took < Duration::from_secs(8), "the step ended first: {took:?}");
+    assert!(took > Duration::from_millis(300) && took < Duration::from_secs(8), "the step ended first: {took:?}");
     // Nobody runs now: what the step gave is in the journal.
     assert_eq!(ground.place.owner(), None);
     let shown = ground.done(&["executions", "show", &id]);
@@ -97,14 +102,14 @@ fn an_owner_that_is_told_to_end_lets_running_steps_end() {
     assert_eq!((&step["id"], &step["status"]), (&"post".into(), &"success".into()), "{shown}");
     ground.signal(&id);
     ground.wait_for(&id, "success");
+    assert!(again.try_recv().is_err(), "the request came twice");
 }
 
 #[test]
 fn a_step_that_outlasts_the_grace_is_not_lost_and_not_run_twice() {
     let ground = Ground::new();
-    let id = posts(&ground, slow_server(Duration::from_secs(60)));
+    let (id, again) = posts(&ground, Duration::from_secs(60));
     let other = ground.waits("{}");
-    thread::sleep(Duration::from_millis(300));
     let began = Instant::now();
     ground.stop();
     assert!(began.elapsed() < Duration::from_secs(15), "it ends after the grace: {:?}", began.elapsed());
@@ -113,4 +118,5 @@ fn a_step_that_outlasts_the_grace_is_not_lost_and_not_run_twice() {
     ground.wait_for(&id, "failure");
     let shown = ground.ask(&["executions", "show", &id]).document;
     assert_eq!(shown["error"]["detail"]["reason"], "outcome_unknown", "{shown}");
+    assert!(again.try_recv().is_err(), "the request came twice");
 }
