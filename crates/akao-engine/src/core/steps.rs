@@ -39,11 +39,13 @@ impl Slots {
         self.running.is_empty() && self.waiting.is_empty()
     }
 
-    /// An attempt has ended; a repeated end of an earlier one frees nothing.
-    fn ended(&mut self, execution: ExecutionId, op: OpId, attempt: u32) {
-        if self.running.get(&(execution, op)) == Some(&attempt) {
+    /// An attempt has ended; says whether it had a slot. A repeated end of an earlier one frees nothing.
+    fn ended(&mut self, execution: ExecutionId, op: OpId, attempt: u32) -> bool {
+        let had_slot = self.running.get(&(execution, op)) == Some(&attempt);
+        if had_slot {
             self.running.remove(&(execution, op));
         }
+        had_slot
     }
 
     fn next(&mut self) -> Option<(ExecutionId, RunStep)> {
@@ -191,7 +193,7 @@ impl Core {
         outcome: Outcome,
         started_ms: i64,
     ) {
-        self.steps.ended(execution, op, attempt);
+        let had_slot = self.steps.ended(execution, op, attempt);
         if self.ensure_live(store, execution).is_err() {
             return;
         }
@@ -205,7 +207,13 @@ impl Core {
         let started_ms = current.and_then(|attempt| attempt.started_ms).unwrap_or(started_ms);
         let wait = self.retry_wait(execution, op, attempt, &outcome);
         match wait {
-            Some(wait_ms) => self.wait_for_attempt(execution, op, attempt + 1, wait_ms, started_ms),
+            Some(wait_ms) => {
+                if !had_slot {
+                    // It ended somewhere else, before a crash, and waits here to begin; the next attempt has its own time.
+                    self.steps.withdraw(execution, op);
+                }
+                self.wait_for_attempt(execution, op, attempt + 1, wait_ms, started_ms);
+            }
             None => self.finish_step(execution, op, outcome, attempt, Some(started_ms)),
         }
     }

@@ -59,9 +59,11 @@ fn every_seed_keeps_the_promises_of_the_engine() {
 }
 
 /// Seeds beyond those of a usual run that once found a defect.
-const SEEDS_OF_DEFECTS: [u64; 1] = [
+const SEEDS_OF_DEFECTS: [u64; 2] = [
     // A fork from a moment in which a step was being halted began that step anew.
     550_521,
+    // A late failure from before a crash was counted while the same attempt waited for a slot: two second attempts began.
+    608_272,
 ];
 
 #[test]
