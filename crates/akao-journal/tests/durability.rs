@@ -253,3 +253,48 @@ fn the_settings_that_durability_rests_on_are_in_force() {
         assert_eq!((settings.automatic_checkpoint_pages, settings.page_bytes), (0, 4096));
     }
 }
+
+/// Bytes of the log's file.
+fn log_bytes(journal: &Journal) -> u64 {
+    journal.read().disk_use().unwrap().wal_bytes
+}
+
+#[test]
+fn a_slow_writer_writes_over_its_log_and_a_large_log_gives_its_room_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = open(folder.path());
+    start(&mut journal);
+    for n in 1..2_000 {
+        journal.commit(&batch([frame(1, n, 1, format!("{n:>256}"))])).unwrap();
+    }
+    // Two pages a commit would be 16 MB; it has come round every 256 commits.
+    let small = log_bytes(&journal);
+    assert!((1_000_000..5_000_000).contains(&small), "{small} bytes");
+
+    // One commit that is larger than what may keep its place while nothing happens.
+    journal.commit(&batch([frame(2, 1, 1, noise(3_000_000))])).unwrap();
+    assert!(log_bytes(&journal) > 2_200_000);
+    journal.idle().unwrap();
+    assert_eq!(log_bytes(&journal), 0);
+
+    journal.commit(&batch([frame(2, 2, 1, noise(10_000))])).unwrap();
+    let kept = log_bytes(&journal);
+    journal.idle().unwrap();
+    assert!(kept > 0 && log_bytes(&journal) == kept, "a small log keeps its {kept} bytes");
+    journal.commit(&batch([frame(2, 3, 1, noise(10_000))])).unwrap();
+    let after = log_bytes(&journal);
+    assert!(after < 2 * kept, "and is written over: {kept} bytes became {after}");
+}
+
+/// Text that hardly compresses.
+fn noise(bytes: usize) -> String {
+    let mut state = 0x9E37_79B9_7F4A_7C15u64;
+    let mut text = String::with_capacity(bytes + 16);
+    while text.len() < bytes {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        text.push_str(&format!("{state:016x}"));
+    }
+    text
+}
