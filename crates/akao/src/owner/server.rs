@@ -121,6 +121,11 @@ async fn serve(stream: UnixStream, shared: &Shared) -> io::Result<()> {
     if stream.peer_cred()?.uid() != rustix::process::getuid().as_raw() {
         return Ok(());
     }
+    if shared.engine.has_failed() {
+        // Not even greeted: to the client it is an owner that is ending, for which it waits.
+        shared.stop.notify_one();
+        return Ok(());
+    }
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     protocol::send(&mut writer, &Message::notification("hello", json!({"pid": std::process::id()}))).await?;

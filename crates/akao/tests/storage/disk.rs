@@ -1,6 +1,11 @@
 //! A disk that is full, read-only, elsewhere, or cannot keep what it was given.
 
-use crate::{Ground, Random, id_of, no_sync::fail_syncs, program::tail, region::with_files_that_end_at};
+use crate::{
+    Ground, Random, id_of,
+    no_sync::fail_syncs,
+    program::{Answer, tail},
+    region::with_files_that_end_at,
+};
 use std::{
     env, fs,
     path::Path,
@@ -65,6 +70,23 @@ fn unmount(at: &Path) {
     assert!(done.success());
 }
 
+/// Starts executions with large inputs until one is refused: those that were acknowledged, and the refusal.
+fn start_until_refused(ground: &Ground) -> (Vec<String>, Answer) {
+    let mut acknowledged = Vec::new();
+    let refused = (0..200).find_map(|n| {
+        fs::write(ground.folder().join("input.json"), format!("{{\"note\":\"{}\"}}", noise(n))).expect("a file");
+        let answer = ground.ask(&["run", "waits.yaml", "--detach", "--input", "@input.json"]);
+        if answer.is_done() {
+            acknowledged.push(id_of(&answer.document));
+            return None;
+        }
+        Some(answer)
+    });
+    let refused = refused.expect("it is refused at last");
+    assert!(acknowledged.len() > 5, "{acknowledged:?}");
+    (acknowledged, refused)
+}
+
 /// Text that hardly compresses, and is small enough to stand in the journal itself.
 fn noise(seed: u64) -> String {
     let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
@@ -80,18 +102,7 @@ fn a_full_disk_stops_acknowledging_and_loses_nothing() {
     let data = ground.place.data();
     fs::create_dir(&data).expect("a folder");
     mount(&["-t", "tmpfs", "-o", "size=2m", "tmpfs"], &data);
-    let mut acknowledged = Vec::new();
-    let refused = (0..200).find_map(|n| {
-        fs::write(ground.folder().join("input.json"), format!("{{\"note\":\"{}\"}}", noise(n))).expect("a file");
-        let answer = ground.ask(&["run", "waits.yaml", "--detach", "--input", "@input.json"]);
-        if answer.is_done() {
-            acknowledged.push(id_of(&answer.document));
-            return None;
-        }
-        Some(answer)
-    });
-    let refused = refused.expect("the disk is full at last");
-    assert!(acknowledged.len() > 5, "{acknowledged:?}");
+    let (acknowledged, refused) = start_until_refused(&ground);
     assert_full(refused.code, &refused.document["error"], &data);
     // It stays so while nothing is done about it, in the foreground and in the background.
     for arguments in [&["run", "hello.yaml"][..], &["run", "hello.yaml", "--detach"]] {
@@ -288,18 +299,7 @@ fn a_disk_that_fails_under_work_ends_the_owner_and_loses_nothing() {
         ground.wait_until("the owner has the lock", || {
             ground.place.owner().is_some_and(|pid| pid.as_raw_nonzero().get().unsigned_abs() == owner.id())
         });
-        let mut acknowledged = Vec::new();
-        let refused = (0..200).find_map(|n| {
-            fs::write(ground.folder().join("input.json"), format!("{{\"note\":\"{}\"}}", noise(n))).expect("a file");
-            let answer = ground.ask(&["run", "waits.yaml", "--detach", "--input", "@input.json"]);
-            if answer.is_done() {
-                acknowledged.push(id_of(&answer.document));
-                return None;
-            }
-            Some(answer)
-        });
-        let refused = refused.expect("it fails at last");
-        assert!(acknowledged.len() > 5, "{acknowledged:?}");
+        let (acknowledged, refused) = start_until_refused(&ground);
         let expected = format!("{} {what}", file.display());
         assert_eq!((refused.code, refused.error("kind")), (1, "stopped"), "{}", refused.document);
         assert!(refused.error("message").contains(&expected), "{}", refused.document);
