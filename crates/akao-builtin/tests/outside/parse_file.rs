@@ -171,6 +171,8 @@ async fn a_small_spreadsheet_cannot_become_a_large_one() {
         (1..=200).map(|row| format!("<row r=\"{row}\"><c r=\"A{row}\" t=\"s\"><v>0</v></c></row>")).collect();
     let far = "<row r=\"1\"><c r=\"A1\"><v>1</v></c></row><row r=\"1048576\"><c r=\"XFD1048576\"><v>2</v></c></row>";
     let beyond = "<row r=\"1\"><c r=\"A1\"><v>1</v></c><c r=\"ZZZZZZ1\"><v>2</v></c></row>";
+    let deep =
+        "<row r=\"1\"><c r=\"A1\"><v>1</v></c></row><row r=\"4294967295\"><c r=\"A4294967295\"><v>2</v></c></row>";
     let laughs = "<!DOCTYPE sst [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\">]>".to_owned()
         + &strings("<si><t>&b;&b;</t></si>");
     let one = "<row r=\"1\"><c r=\"A1\" t=\"s\"><v>0</v></c></row><row r=\"2\"><c r=\"A2\" t=\"s\"><v>0</v></c></row>";
@@ -179,6 +181,7 @@ async fn a_small_spreadsheet_cannot_become_a_large_one() {
         ("a long text in many cells", workbook(&sheet(&repeated), &long), "bytes of text in its cells"),
         ("two far cells", workbook(&sheet(far), &strings("")), "not read as rows"),
         ("a column that no sheet has", workbook(&sheet(beyond), &strings("")), ""),
+        ("a row that no sheet has", workbook(&sheet(deep), &strings("")), ""),
         ("entities that grow", workbook(&sheet(one), &laughs), ""),
     ] {
         project.write("hostile.xlsx", &bytes);

@@ -18,8 +18,9 @@ const CELLS_MAX: usize = 2_000_000;
 /// small one can repeat a long text two million times.
 const TEXT_BYTES_MAX: usize = 64 << 20;
 
-/// Columns of a table, empty ones included; the format itself has no more.
+/// Columns and rows of a table, empty ones included; the format itself has no more.
 const COLUMNS_MAX: u32 = 16_384;
+const ROWS_MAX: u32 = 1_048_576;
 
 /// Bytes that an `xlsx` archive may unpack to (256 MiB).
 const UNPACKED_BYTES_MAX: u64 = 256 << 20;
@@ -151,6 +152,9 @@ fn table(mut cells: Cells) -> Result<impl Iterator<Item = Vec<Value>>, StepError
     let right = cells.values().filter_map(|row| row.keys().next_back()).max().copied().unwrap_or(0);
     if right - left >= COLUMNS_MAX {
         return Err(resource(format!("the sheet spans more than {COLUMNS_MAX} columns")));
+    }
+    if rows.is_some_and(|(top, bottom)| bottom - top >= ROWS_MAX) {
+        return Err(resource(format!("the sheet spans more than {ROWS_MAX} rows")));
     }
     let rows = rows.into_iter().flat_map(|(top, bottom)| top..=bottom);
     // An empty row is a row without cells; the reader of rows knows the width.
