@@ -3,14 +3,11 @@
 //! The one place that knows which port stands behind which trait. Nothing here is made before it is needed, because most
 //! commands need little of it.
 
-use crate::{
-    catalogue::{catalogue, control_types},
-    cli::Context,
-    failure::Failure,
-};
+use crate::{catalogue::control_types, cli::Context, failure::Failure};
 use akao_builtin::BuiltInRunner;
 use akao_contract::{ExecutionId, Tenant};
 use akao_engine::{Config, Engine, EngineThread, Parts};
+use akao_flow::Catalogue;
 use akao_host::{CheckedEgress, DiskBlobs, EgressOptions, ProjectVolumes};
 use akao_journal::{Journal, OpenOptions, Prefix, Reader};
 use akao_registry::Registry;
@@ -124,16 +121,9 @@ pub(crate) fn start_engine(
 ) -> Result<(Engine, EngineThread), Failure> {
     let blobs = blobs(folder);
     let registry = registry(Arc::clone(&blobs))?;
+    let catalogue = Arc::new(Catalogue::from(registry.types().to_vec()));
     let runner: Arc<dyn StepRunner> = Arc::new(registry);
-    let parts = Parts {
-        journal,
-        runner,
-        blobs,
-        catalogue: catalogue(),
-        runtime,
-        config: Config::default(),
-        entropy: entropy()?,
-    };
+    let parts = Parts { journal, runner, blobs, catalogue, runtime, config: Config::default(), entropy: entropy()? };
     Engine::start(parts).map_err(Failure::from)
 }
 
