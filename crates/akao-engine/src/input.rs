@@ -92,12 +92,8 @@ fn unfit(schema: &Value) -> Option<String> {
     None
 }
 
-fn cut(mut text: String) -> String {
-    if text.len() > PROBLEM_BYTES_MAX {
-        text.truncate(text.floor_char_boundary(PROBLEM_BYTES_MAX));
-        text.push('…');
-    }
-    text
+fn cut(text: String) -> String {
+    akao_expression::shortened(text, PROBLEM_BYTES_MAX)
 }
 
 #[cfg(test)]

@@ -5,9 +5,14 @@ use thiserror::Error;
 /// Longest message or suggestion, in bytes; a name or a number that it quotes may be as long as a source.
 const TEXT_BYTES_MAX: usize = 500;
 
-fn cut(mut text: String) -> String {
-    if text.len() > TEXT_BYTES_MAX {
-        text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+fn cut(text: String) -> String {
+    shortened(text, TEXT_BYTES_MAX)
+}
+
+/// The beginning of a text, with a mark where it was cut off. What an error quotes may be a megabyte long.
+pub fn shortened(mut text: String, bytes_max: usize) -> String {
+    if text.len() > bytes_max {
+        text.truncate(text.floor_char_boundary(bytes_max));
         text.push('…');
     }
     text

@@ -10,12 +10,8 @@ pub(crate) const PROBLEMS_MAX: usize = 100;
 /// Longest message, suggestion or path of a problem, in bytes; what they quote may be a megabyte long.
 const TEXT_BYTES_MAX: usize = 500;
 
-fn cut(mut text: String) -> String {
-    if text.len() > TEXT_BYTES_MAX {
-        text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
-        text.push('…');
-    }
-    text
+fn cut(text: String) -> String {
+    akao_expression::shortened(text, TEXT_BYTES_MAX)
 }
 
 /// A place in a text, both counted from 1; columns count characters.
