@@ -5,29 +5,18 @@
 
 #[path = "../../akao-journal/tests/support/no_sync.rs"]
 mod no_sync;
+mod support;
 
-use akao_contract::{Address, ExecutionId, NodeId, OpId, StepContext, Tenant};
 use akao_host::ProjectVolumes;
 use akao_step::Volumes;
-use std::{collections::BTreeMap, fs, sync::Arc, thread};
+use std::{fs, thread};
+use support::context;
 
 /// Writes `new` over `old` where syncs of a file descriptor fail, or all; whether it was refused, and what is there then.
 fn write_without_syncs(of: Option<u32>) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.txt"), "old").unwrap();
-    let context = StepContext {
-        tenant: Tenant::local(),
-        execution: ExecutionId::from_parts(0, 0),
-        workflow: "test".into(),
-        node_id: NodeId::new("node"),
-        step: Address::root(),
-        op: OpId(1),
-        attempt: 1,
-        idempotency_key: "blake3:00".into(),
-        deadline_ms: None,
-        grants: Arc::default(),
-        volumes: Arc::new(BTreeMap::from([("project".to_owned(), folder.path().display().to_string())])),
-    };
+    let context = context(&[("project", folder.path())]);
     let refused = thread::scope(|scope| {
         let writer = scope.spawn(|| {
             no_sync::fail_syncs(of);

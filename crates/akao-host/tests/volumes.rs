@@ -1,27 +1,13 @@
 //! Volumes: what is inside is read and written, and nothing leads out.
 #![expect(clippy::unwrap_used, reason = "what a test sets up fails by panicking")]
 
-use akao_contract::{Address, ExecutionId, NodeId, OpId, StepContext, Tenant};
+mod support;
+
+use akao_contract::StepContext;
 use akao_host::ProjectVolumes;
 use akao_step::{VolumeError, Volumes, WalkOptions};
-use std::{collections::BTreeMap, fs, os::unix::fs::symlink, path::Path, sync::Arc};
-
-fn context(volumes: &[(&str, &Path)]) -> StepContext {
-    let volumes = volumes.iter().map(|(name, path)| ((*name).to_owned(), path.display().to_string()));
-    StepContext {
-        tenant: Tenant::local(),
-        execution: ExecutionId::from_parts(0, 0),
-        workflow: "test".into(),
-        node_id: NodeId::new("node"),
-        step: Address::root(),
-        op: OpId(1),
-        attempt: 1,
-        idempotency_key: "blake3:00".into(),
-        deadline_ms: None,
-        grants: Arc::default(),
-        volumes: Arc::new(volumes.collect::<BTreeMap<_, _>>()),
-    }
-}
+use std::{fs, os::unix::fs::symlink};
+use support::context;
 
 /// A project folder beside a secret that must never be seen.
 fn project() -> (tempfile::TempDir, StepContext) {
