@@ -26,5 +26,5 @@ pub use row::{
     ExecutionChange, ExecutionFilter, ExecutionRow, Frame, OpenExecution, OperationRow, OperationState, Snapshot,
     StartKey, TaskFilter, TaskRow, TaskStatus,
 };
-pub use schema::{FORMAT, JOURNAL_FILE, Settings};
+pub use schema::{FORMAT, JOURNAL_FILE, Settings, header_damage};
 pub use writer::{Journal, OpenOptions};

@@ -182,18 +182,22 @@ pub(crate) fn is_cannot_open(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
 }
 
-/// A damaged pair of version numbers in the file's header. SQLite takes it for a file that may only be read, or reads past a
-/// log, and says nothing of damage. What else is wrong with the header, it finds itself.
-pub(crate) fn header_damage(file: &Path) -> Option<Damage> {
+/// A damaged pair of version numbers in the header of a data directory's journal. SQLite takes it for a file that may only be
+/// read, or reads past a log, and says nothing of damage. What else is wrong with the header, it finds itself.
+///
+/// To be asked before anything is opened: a process that closes a file loses all its locks on it, also those of its open
+/// connections, and another process could then take the log away from under them.
+pub fn header_damage(folder: &Path) -> Option<Damage> {
+    let file = folder.join(JOURNAL_FILE);
     let mut header = [0; 20];
     // A file that is missing, empty or unreadable is met by whoever opens it next.
-    File::open(file).and_then(|mut file| file.read_exact(&mut header)).ok()?;
+    File::open(&file).and_then(|mut file| file.read_exact(&mut header)).ok()?;
     let [write, read] = [header[18], header[19]];
     if !header.starts_with(MAGIC) || [write, read].iter().all(|version| (1..=2).contains(version)) {
         return None;
     }
     let what = format!("the header has the impossible versions {write} and {read}");
-    Some(Damage { file: file.to_owned(), table: None, row: None, execution: None, what })
+    Some(Damage { file, table: None, row: None, execution: None, what })
 }
 
 /// Settings that both kinds share. A damaged schema must not be able to run anything, and cells are checked when a page

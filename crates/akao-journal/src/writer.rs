@@ -103,7 +103,7 @@ impl Journal {
         let lock = Lock::take(folder, options.now_ms)?;
         let file = folder.join(JOURNAL_FILE);
         wal::check(&file)?;
-        if let Some(damage) = schema::header_damage(&file) {
+        if let Some(damage) = schema::header_damage(folder) {
             return Err(damage.into());
         }
         let sqlite = |error: rusqlite::Error| schema::open_error(&file, &error);

@@ -7,7 +7,7 @@ mod support;
 use akao_contract::{Digest, OpId};
 use akao_journal::{
     CommitError, ExecutionChange, ExecutionFilter, Journal, OpenError, OperationState, ReadError, Reader, TaskFilter,
-    Write,
+    Write, header_damage,
 };
 use rusqlite::types::Value;
 use std::{fs, path::Path};
@@ -374,8 +374,7 @@ fn a_flipped_bit_in_the_versions_of_the_header_is_damage() {
             Err(error) => panic!("byte {byte}, bit {bit}: {error}"),
             Ok(_) => panic!("byte {byte}, bit {bit}: opened"),
         }
-        let told = Reader::open(folder.path()).and_then(|reader| reader.verify());
-        assert!(told.is_err() || !told.unwrap().damages.is_empty(), "byte {byte}, bit {bit}");
+        assert!(header_damage(folder.path()).is_some(), "byte {byte}, bit {bit}");
     }
 }
 

@@ -254,6 +254,34 @@ fn the_settings_that_durability_rests_on_are_in_force() {
     }
 }
 
+/// The locks of this process on the journal's file. Each descriptor tells its own; the kernel's list of all locks is read in
+/// pieces and leaves some out while others change.
+fn locks(folder: &Path) -> usize {
+    let file = folder.join("journal.db");
+    let mut count = 0;
+    for descriptor in fs::read_dir("/proc/self/fd").unwrap().flatten() {
+        if fs::read_link(descriptor.path()).is_ok_and(|target| target == file) {
+            let info = fs::read_to_string(Path::new("/proc/self/fdinfo").join(descriptor.file_name())).unwrap();
+            count += info.lines().filter(|line| line.starts_with("lock:")).count();
+        }
+    }
+    count
+}
+
+#[test]
+fn what_looks_at_the_file_leaves_the_writers_locks_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = open(folder.path());
+    start(&mut journal);
+    let held = locks(folder.path());
+    assert!(held > 0, "the connection holds a lock");
+    journal.read().verify().unwrap();
+    journal.read().disk_use().unwrap();
+    drop(journal.reader().unwrap());
+    drop(Reader::open(folder.path()).unwrap());
+    assert_eq!(locks(folder.path()), held);
+}
+
 /// Bytes of the log's file.
 fn log_bytes(journal: &Journal) -> u64 {
     journal.read().disk_use().unwrap().wal_bytes

@@ -1,7 +1,7 @@
 //! The whole file: every checksum, SQLite's own structure, and how much space it takes.
 
 use super::{CHECKSUM, Place, Reader};
-use crate::{Damage, ReadError, row::status_from_code, schema, seal::Seal, wal};
+use crate::{Damage, ReadError, row::status_from_code, seal::Seal, wal};
 use akao_contract::{Digest, ExecutionId, ExecutionStatus};
 use std::{collections::BTreeMap, fs, ops::ControlFlow, path::PathBuf};
 
@@ -76,7 +76,6 @@ impl Reader {
 
     /// SQLite's check of pages, records and indexes.
     fn verify_structure(&self, report: &mut VerifyReport) -> Result<(), ReadError> {
-        report.damages.extend(schema::header_damage(&self.file));
         let mut complaints = Vec::new();
         let sql = format!("PRAGMA integrity_check({COMPLAINTS_MAX})");
         let checked = self.rows(&sql, "sqlite_schema", |row| {

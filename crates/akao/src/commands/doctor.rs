@@ -19,8 +19,10 @@ pub(crate) struct Args {}
 /// Checks everything that is stored.
 pub(crate) fn run(_: Args, context: &Context) -> Result<Exit, Failure> {
     let folder = wiring::data_dir(context)?;
+    let header = akao_journal::header_damage(&folder);
     let Some(reader) = wiring::reader_if_any(&folder)? else { return nothing_yet(&folder, context) };
-    let report = reader.verify()?;
+    let mut report = reader.verify()?;
+    report.damages.extend(header);
     let space = reader.disk_use()?;
     let blobs = DiskBlobs::new(wiring::blobs_folder(&folder))
         .list(&Tenant::local())
