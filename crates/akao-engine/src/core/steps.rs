@@ -194,7 +194,12 @@ impl Core {
         started_ms: i64,
     ) {
         let had_slot = self.steps.ended(execution, op, attempt);
+        let was_live = self.live.contains_key(&execution);
         if self.ensure_live(store, execution).is_err() {
+            return;
+        }
+        if !was_live && self.is_about_to_end(execution, op) {
+            // Taking the execution up decided already how the step ended.
             return;
         }
         let Some(live) = self.live.get_mut(&execution) else { return };
@@ -216,6 +221,14 @@ impl Core {
             }
             None => self.finish_step(execution, op, outcome, attempt, Some(started_ms)),
         }
+    }
+
+    /// Whether the end of a step is decided and only has to be applied.
+    fn is_about_to_end(&self, execution: ExecutionId, op: OpId) -> bool {
+        self.inner.iter().any(|inner| match inner {
+            super::Inner::Event(id, Event::StepFinished { op: ended, .. }) => *id == execution && *ended == op,
+            _ => false,
+        })
     }
 
     fn retry_wait(&self, execution: ExecutionId, op: OpId, attempt: u32, outcome: &Outcome) -> Option<u64> {

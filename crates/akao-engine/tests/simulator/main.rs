@@ -59,11 +59,14 @@ fn every_seed_keeps_the_promises_of_the_engine() {
 }
 
 /// Seeds beyond those of a usual run that once found a defect.
-const SEEDS_OF_DEFECTS: [u64; 2] = [
+const SEEDS_OF_DEFECTS: [u64; 4] = [
     // A fork from a moment in which a step was being halted began that step anew.
     550_521,
     // A late failure from before a crash was counted while the same attempt waited for a slot: two second attempts began.
     608_272,
+    // A late failure from before a crash brought its execution into memory, which ended the step; it was tried again as well.
+    1_003_181,
+    1_509_199,
 ];
 
 #[test]
