@@ -8,6 +8,7 @@ use crate::{
     delivery::{self, Tell},
     job::Job,
     request::{CallError, Reply, Request},
+    watch::Unread,
 };
 use akao_contract::{ErrorKind, ExecutionId, ExecutionStatus, OpId, StepError};
 use akao_flow::{Catalogue, Finish};
@@ -143,6 +144,7 @@ impl Engine {
             followers: BTreeMap::new(),
             stopping: None,
             ended: Arc::clone(&engine.ended),
+            unread: Unread::default(),
         };
         let thread = std::thread::Builder::new().name("akao-engine".into()).spawn(move || shell.run());
         let thread = thread.expect("the system has a thread for the engine");
@@ -233,6 +235,7 @@ struct Shell {
     followers: BTreeMap<ExecutionId, Vec<mpsc::Sender<FeedItem>>>,
     stopping: Option<Instant>,
     ended: Arc<OnceLock<CallError>>,
+    unread: Unread,
 }
 
 /// The time, in Unix milliseconds. The one place where the engine looks at a clock.
@@ -301,19 +304,19 @@ impl Shell {
                 if let Input::StepDone { execution, op, .. } = &input {
                     self.running.remove(&(*execution, *op));
                 }
-                self.core.handle(self.journal.read(), now_ms(), input);
+                self.core.handle(&self.unread.watch(self.journal.read()), now_ms(), input);
             }
             Message::Call(request, caller) => self.take_call(*request, Caller::Answer(caller)),
             Message::Run(request, caller) => self.take_call(*request, Caller::End(caller)),
             Message::Wait(execution, caller) => self.wait_for(execution, caller),
             Message::Follow(execution, follower) => {
                 self.followers.entry(execution).or_default().push(follower);
-                self.core.handle(self.journal.read(), now_ms(), Input::Follow(execution));
+                self.core.handle(&self.unread.watch(self.journal.read()), now_ms(), Input::Follow(execution));
             }
             Message::Told(execution, op, event) => self.feed(execution, &FeedItem::Step(op, event)),
             Message::Stop { grace } => {
                 self.stopping.get_or_insert_with(|| Instant::now() + grace);
-                self.core.handle(self.journal.read(), now_ms(), Input::Drain);
+                self.core.handle(&self.unread.watch(self.journal.read()), now_ms(), Input::Drain);
             }
         }
     }
@@ -326,7 +329,7 @@ impl Shell {
         let call = CallId(self.next_call);
         self.next_call += 1;
         self.callers.insert(call, caller);
-        self.core.handle(self.journal.read(), now_ms(), Input::Call(call, Box::new(request)));
+        self.core.handle(&self.unread.watch(self.journal.read()), now_ms(), Input::Call(call, Box::new(request)));
     }
 
     fn answer(&mut self, caller: Caller, answer: Result<Reply, CallError>) {
@@ -384,13 +387,15 @@ impl Shell {
 
     /// One batch: advance, seal, commit, let go.
     fn turn(&mut self) -> Result<(), CommitError> {
-        self.core.advance(self.journal.read(), now_ms());
+        self.core.advance(&self.unread.watch(self.journal.read()), now_ms());
+        // What was decided without what could not be read is not committed.
+        self.unread.check()?;
         let (batch, effects) = self.core.seal();
         if !batch.writes.is_empty() {
             self.journal.commit(&batch)?;
         }
         self.core.committed();
-        self.core.run_durable(self.journal.read());
+        self.core.run_durable(&self.unread.watch(self.journal.read()));
         // Answers first: a caller that waits for an end is known before the end is told. Ends last: followers have
         // everything by then.
         let (answers, others): (Vec<_>, Vec<_>) =
@@ -443,7 +448,7 @@ impl Shell {
     /// could tell its followers; the end of the feed makes them look at the row.
     fn end_feeds(&mut self, execution: ExecutionId) {
         if self.followers.remove(&execution).is_some() {
-            self.core.handle(self.journal.read(), now_ms(), Input::Unfollow(execution));
+            self.core.handle(&self.unread.watch(self.journal.read()), now_ms(), Input::Unfollow(execution));
         }
     }
 
@@ -468,7 +473,7 @@ impl Shell {
         followers.retain(|follower| follower.try_send(item.clone()).is_ok());
         if followers.is_empty() {
             self.followers.remove(&execution);
-            self.core.handle(self.journal.read(), now_ms(), Input::Unfollow(execution));
+            self.core.handle(&self.unread.watch(self.journal.read()), now_ms(), Input::Unfollow(execution));
         }
     }
 

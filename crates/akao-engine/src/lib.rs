@@ -17,6 +17,7 @@ mod replay;
 mod request;
 mod store;
 mod version;
+mod watch;
 
 pub use core::{Attributes, CallId, Config, Core, Effect, Entries, FeedItem, Input, Summary, step_done};
 pub use delivery::HALT_GRACE;

@@ -133,6 +133,14 @@ pub enum CommitError {
         /// What SQLite said.
         what: String,
     },
+    /// What the batch rests on cannot be read. The disk does not answer; the record may well be sound.
+    #[error("{file} cannot be read: {what}", file = file.display())]
+    Unreadable {
+        /// The journal file.
+        file: PathBuf,
+        /// What SQLite said.
+        what: String,
+    },
     /// A page or row that the batch had to touch is damaged.
     #[error(transparent)]
     Damaged(Damage),
@@ -169,7 +177,9 @@ impl CommitError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::DiskFull { .. } => "Free space on the disk of the data directory, then start again.",
-            Self::Io { .. } => "Check the disk and the system log, then start again. Acknowledged work is kept.",
+            Self::Io { .. } | Self::Unreadable { .. } => {
+                "Check the disk and the system log, then start again. Acknowledged work is kept."
+            }
             Self::Damaged(_) => "Keep a copy of the data directory, then follow docs/journal.md, \"Recovery\".",
             Self::Fenced { .. } => "Stop one of the two processes; never delete journal.lock while one runs.",
             Self::Refused { .. } | Self::Sqlite { .. } => "Start again and report this with the log.",

@@ -152,7 +152,9 @@ impl From<ReadError> for Failure {
 impl From<CommitError> for Failure {
     fn from(error: CommitError) -> Self {
         let (kind, exit) = match &error {
-            CommitError::DiskFull { .. } | CommitError::Io { .. } => ("storage", Exit::Failure),
+            CommitError::DiskFull { .. } | CommitError::Io { .. } | CommitError::Unreadable { .. } => {
+                ("storage", Exit::Failure)
+            }
             CommitError::Damaged(_) => ("damaged", Exit::Internal),
             CommitError::Fenced { .. } | CommitError::Refused { .. } | CommitError::Sqlite { .. } => {
                 ("internal", Exit::Internal)

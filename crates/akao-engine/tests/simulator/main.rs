@@ -65,8 +65,7 @@ const SEEDS_OF_DEFECTS: [u64; 4] = [
     // A late failure from before a crash was counted while the same attempt waited for a slot: two second attempts began.
     608_272,
     // A late failure from before a crash brought its execution into memory, which ended the step; it was tried again as well.
-    1_003_181,
-    1_509_199,
+    1_003_181, 1_509_199,
 ];
 
 #[test]

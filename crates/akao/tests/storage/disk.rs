@@ -4,12 +4,12 @@ use crate::{
     Ground, Random, id_of,
     no_sync::fail_syncs,
     program::{Answer, tail},
-    region::with_files_that_end_at,
+    region::{with_files_that_end_at, with_files_unreadable_beyond},
 };
 use std::{
     env, fs,
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     thread,
 };
 
@@ -262,14 +262,30 @@ fn main_file(ground: &Ground) -> u32 {
     name.to_str().and_then(|name| name.parse().ok()).expect("a number")
 }
 
+/// Whether a process is the owner of the data directory.
+fn owns(ground: &Ground, process: &Child) -> bool {
+    ground.place.owner().is_some_and(|pid| pid.as_raw_nonzero().get().unsigned_abs() == process.id())
+}
+
 #[test]
 fn a_sync_that_fails_later_ends_the_owner_and_loses_nothing() {
     let ground = Ground::new();
     let first = ground.waits("{}");
-    let descriptor = main_file(&ground);
+    let mut descriptor = main_file(&ground);
     ground.stop();
     let data = ground.place.data();
-    let mut owner = without_syncs(Some(descriptor), || ground.place.spawn(&["owner"]));
+    // Which number a file gets depends on what the threads of the program open before.
+    let mut owner = loop {
+        let mut owner = without_syncs(Some(descriptor), || ground.place.spawn(&["owner"]));
+        ground.wait_until("the owner has the lock", || owns(&ground, &owner));
+        let found = main_file(&ground);
+        if found == descriptor {
+            break owner;
+        }
+        descriptor = found;
+        ground.stop();
+        owner.wait().expect("it ends");
+    };
     let second = ground.waits("{}");
     // The owner tidies up when it is idle: it moves the log into the main file, which cannot be synced.
     let status = owner.wait().expect("it ends");
@@ -285,6 +301,30 @@ fn a_sync_that_fails_later_ends_the_owner_and_loses_nothing() {
     assert_eq!(ground.done(&["doctor"])["sound"], true);
 }
 
+/// The last page of an execution's record cannot be had: that says nothing of the record. (A disk that answers with EIO
+/// says that the place itself is bad, which SQLite takes for damage.)
+#[test]
+fn a_record_that_cannot_be_read_ends_the_owner_and_is_not_taken_for_damaged() {
+    let ground = Ground::new();
+    let id = ground.waits(&format!("{{\"note\":\"{}\"}}", noise(1)));
+    ground.stop();
+    let file = ground.place.data().join("journal.db");
+    // A record of several pages is the last thing that was added to the file.
+    let bound = fs::metadata(&file).expect("the journal").len() - 4096 - 1;
+    let mut owner = with_files_unreadable_beyond(bound, libc::ETIMEDOUT, || ground.place.spawn(&["owner"]));
+    ground.wait_until("the owner has the lock", || owns(&ground, &owner));
+    let refused = ground.ask(&["executions", "signal", &id, "go", "--payload", "{\"n\":1}"]);
+    let expected = format!("{} cannot be read: disk I/O error", file.display());
+    assert_eq!((refused.code, refused.error("kind")), (1, "stopped"), "{}", refused.document);
+    assert!(refused.error("message").contains(&expected), "{}", refused.document);
+    assert_eq!(owner.wait().expect("it ends").code(), Some(1), "an owner that cannot read ends");
+    let told = tail(&ground.folder().join("spawned.log"));
+    assert!(told.contains(&format!("error: {expected}")), "{told}");
+    assert_eq!(ground.status(&id), "waiting", "nothing was decided about it");
+    ground.signal(&id);
+    ground.wait_for(&id, "success");
+}
+
 /// Without a mount: the owner works, and from some byte on its files cannot be used any more.
 #[test]
 fn a_disk_that_fails_under_work_ends_the_owner_and_loses_nothing() {
@@ -296,9 +336,7 @@ fn a_disk_that_fails_under_work_ends_the_owner_and_loses_nothing() {
         let ground = Ground::new();
         let file = ground.place.data().join("journal.db");
         let mut owner = with_files_that_end_at(1_000_000, errno, || ground.place.spawn(&["owner"]));
-        ground.wait_until("the owner has the lock", || {
-            ground.place.owner().is_some_and(|pid| pid.as_raw_nonzero().get().unsigned_abs() == owner.id())
-        });
+        ground.wait_until("the owner has the lock", || owns(&ground, &owner));
         let (acknowledged, refused) = start_until_refused(&ground);
         let expected = format!("{} {what}", file.display());
         assert_eq!((refused.code, refused.error("kind")), (1, "stopped"), "{}", refused.document);
