@@ -285,6 +285,11 @@ impl Machine {
         waits::tell(&self.state, now_ms)
     }
 
+    /// The breakpoints that are set, in the order in which they were.
+    pub fn breakpoints(&self) -> &[Breakpoint] {
+        &self.state.debug.breakpoints
+    }
+
     /// Where the execution is held by a pause or a breakpoint: address, node and reason.
     pub fn held(&self) -> Vec<(Address, NodeId, String)> {
         let held = self.state.debug.held.iter();

@@ -66,8 +66,16 @@ fn it_is_steered_from_another_terminal() {
     let (story, id) = counting();
     let (code, told) = story.json(&["executions", "break", &id, "secnd", "--json"]);
     assert_eq!((code, &told["error"]["suggestion"]), (2, &json!("Did you mean `second`?")), "{told}");
+    let (code, told) = story.json(&["executions", "break", &id, "second", "--clear", "--json"]);
+    assert_eq!((code, &told["error"]["message"]), (2, &json!("there is no breakpoint at `second`")), "{told}");
+    assert_eq!(told["error"]["suggestion"], "No breakpoint is set.", "{told}");
     let said = story.akao(&["executions", "break", &id, "second"]);
     assert_eq!((said.code, said.err.as_str()), (0, "Stops at second.\n"));
+    let said = story.akao(&["executions", "break", &id, "third", "--clear"]);
+    assert_eq!(
+        (said.code, said.err.as_str()),
+        (2, "error: there is no breakpoint at `third`\n\nhint: Breakpoints are set at second.\n")
+    );
     assert_eq!(story.akao(&["executions", "signal", &id, "go"]).code, 0);
     let values = held_at(&story, &id, "/2");
     assert_eq!((&values["status"], &values["values"]["bb"]["count"]), (&json!("paused"), &json!(1)), "{values}");

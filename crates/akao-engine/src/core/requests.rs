@@ -37,6 +37,7 @@ impl Core {
                 self.simple(store, execution, Event::BreakpointSet(breakpoint))
             }
             Request::ClearBreakpoint { execution, at } => {
+                self.check_clear(store, execution, &at)?;
                 self.simple(store, execution, Event::BreakpointCleared { at })
             }
             Request::Edit { execution, path, value, at } => self.edit(store, execution, path, value, at),
@@ -318,6 +319,22 @@ impl Core {
         self.ensure_live(store, execution)?;
         let Some(live) = self.live.get(&execution) else { return Ok(()) };
         Ok(live.machine.program().check_breakpoint(breakpoint)?)
+    }
+
+    /// A breakpoint that is to be cleared must be set.
+    fn check_clear(&mut self, store: &dyn Store, execution: ExecutionId, at: &str) -> Result<(), CallError> {
+        self.ensure_live(store, execution)?;
+        let Some(live) = self.live.get(&execution) else { return Ok(()) };
+        let set: Vec<&str> = live.machine.breakpoints().iter().map(|breakpoint| breakpoint.at.as_str()).collect();
+        if set.contains(&at) {
+            return Ok(());
+        }
+        let suggestion = match &set[..] {
+            [] => "No breakpoint is set.".to_owned(),
+            set => format!("Breakpoints are set at {}.", set.join(", ")),
+        };
+        let message = format!("there is no breakpoint at `{at}`");
+        Err(CallError::Invalid { message, suggestion: Some(suggestion) })
     }
 
     fn edit(

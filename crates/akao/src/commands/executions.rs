@@ -1,6 +1,7 @@
 //! `akao executions`: list executions, look into them and steer them.
 
 pub(crate) mod debug;
+pub(crate) mod debugger;
 mod history;
 mod list;
 pub(crate) mod look;

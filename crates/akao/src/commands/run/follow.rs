@@ -3,7 +3,7 @@
 use super::result::Report;
 use crate::{
     cli::Context,
-    commands::executions::debug::Debugger,
+    commands::executions::debugger::Debugger,
     exit::Exit,
     failure::Failure,
     live::{Follower, Steps, Update, lines, lines::Lines, terminal},
