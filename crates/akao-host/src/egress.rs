@@ -5,15 +5,14 @@
 //! [`CheckedEgress`] costs nothing; what TLS needs is built with the first secure connection. The policy is explained in
 //! `docs/network.md`.
 
-mod address;
 mod connection;
 mod decode;
 mod grant;
 mod redirect;
-mod resolver;
 mod target;
 mod trust;
 
+use akao_address::parse_host;
 use akao_contract::Permission;
 use akao_step::{BoxFuture, Egress, EgressError, HttpAnswer, HttpCall, Reach};
 use decode::Coding;
@@ -32,9 +31,8 @@ use std::{
 };
 use target::Target;
 
-pub use address::{AddressClass, classify};
+pub use akao_address::{AddressClass, Resolver, SystemResolver, classify};
 pub use grant::{GrantError, check_grant};
-pub use resolver::{Resolver, SystemResolver};
 
 /// Headers that the client itself sets; a caller who sets them could make two servers read two different requests.
 const OWN_HEADERS: [HeaderName; 8] = [
@@ -159,8 +157,8 @@ impl Egress for CheckedEgress {
         port: u16,
     ) -> BoxFuture<'a, Result<Reach, EgressError>> {
         Box::pin(async move {
-            let parsed = target::parse_host(host.trim_start_matches('[').trim_end_matches(']'));
-            let target = Target { host: parsed.map_err(EgressError::Request)?, port };
+            let parsed = parse_host(host.trim_start_matches('[').trim_end_matches(']'));
+            let target = Target { host: parsed.map_err(|error| EgressError::Request(error.to_string()))?, port };
             let addresses = self.check(Purpose::Tcp, grants, &target).await?;
             Ok(Reach { host: target.host_text(), addresses })
         })

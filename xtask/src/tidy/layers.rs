@@ -22,7 +22,8 @@ const LAYERS: &[Layer] = &[
     Layer { name: "akao-journal", below: &["akao-contract"] },
     Layer { name: "akao-registry", below: &["akao-contract", "akao-step"] },
     Layer { name: "akao-builtin", below: &["akao-contract", "akao-expression", "akao-step", "akao-yaml"] },
-    Layer { name: "akao-host", below: &["akao-contract", "akao-step"] },
+    Layer { name: "akao-address", below: &[] },
+    Layer { name: "akao-host", below: &["akao-address", "akao-contract", "akao-step"] },
     Layer { name: "akao-import", below: &["akao-contract", "akao-flow", "akao-yaml"] },
     Layer {
         name: "akao-engine",

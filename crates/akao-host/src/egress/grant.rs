@@ -3,16 +3,10 @@
 //! HOST is a name, `*.suffix`, an address or a network such as `10.0.0.0/8`; an IPv6 address with a port stands in
 //! brackets. PORT is a number or `*`; without it `network.http` opens 80 and 443, and `network.tcp` opens nothing.
 
-use super::{
-    address::{AddressClass, canonical, classify, contains},
-    target::Target,
-};
+use super::target::Target;
+use akao_address::{AddressClass, Host, HostPattern, WEB_PORTS, classify, parse_port, split_port};
 use akao_contract::Permission;
 use std::net::IpAddr;
-use url::Host;
-
-/// The ports that are open for HTTP unless a grant names another.
-pub(super) const WEB_PORTS: [u16; 2] = [80, 443];
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,14 +33,6 @@ pub struct GrantError {
     pub grant: String,
     /// What is wrong with it.
     pub reason: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum HostPattern {
-    Name(String),
-    /// The text after `*`, with its dot.
-    Suffix(String),
-    Network(IpAddr, u8),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,77 +98,28 @@ impl NetworkGrant {
             PortPattern::Default => purpose == Purpose::Http && WEB_PORTS.contains(&target.port),
         };
         port && match (&self.host, &target.host) {
-            (HostPattern::Network(network, prefix), _) => {
-                let whole = *prefix == if network.is_ipv4() { 32 } else { 128 };
-                contains(*network, *prefix, address) && (whole || class != AddressClass::Metadata)
+            (HostPattern::Network(network), _) => {
+                network.contains(address) && (network.is_single() || class != AddressClass::Metadata)
             }
+            (_, Host::Ipv4(_) | Host::Ipv6(_)) => false,
             // Who names a host means wherever it resolves to. Nobody means the credentials of the machine.
-            (HostPattern::Name(name), Host::Domain(host)) => name == host && class != AddressClass::Metadata,
-            // A suffix may cover names that others control; those must not lead back to this machine.
-            (HostPattern::Suffix(suffix), Host::Domain(host)) => {
-                host.ends_with(suffix.as_str()) && matches!(class, AddressClass::Public | AddressClass::Private)
+            (name @ HostPattern::Name(_), Host::Domain(host)) => {
+                name.covers_name(host) && class != AddressClass::Metadata
             }
-            _ => false,
+            // A suffix may cover names that others control; those must not lead back to this machine.
+            (suffix @ HostPattern::Suffix(_), Host::Domain(host)) => {
+                suffix.covers_name(host) && matches!(class, AddressClass::Public | AddressClass::Private)
+            }
         }
     }
 }
 
 fn parse(scope: &str) -> Result<NetworkGrant, String> {
-    let (host, port) = split(scope)?;
-    Ok(NetworkGrant { host: parse_host(host)?, port: parse_port(port)? })
-}
-
-/// Host and port apart. A text with several colons and no brackets is an IPv6 address without a port.
-fn split(scope: &str) -> Result<(&str, Option<&str>), String> {
-    if let Some(rest) = scope.strip_prefix('[') {
-        let (host, rest) = rest.split_once(']').ok_or("the bracket is not closed")?;
-        return match (rest, rest.strip_prefix(':')) {
-            ("", _) => Ok((host, None)),
-            (_, Some(port)) => Ok((host, Some(port))),
-            _ => Err("after the bracket only `:PORT` may follow".to_owned()),
-        };
-    }
-    match scope.split_once(':') {
-        Some((_, rest)) if rest.contains(':') => Ok((scope, None)),
-        Some((host, port)) => Ok((host, Some(port))),
-        None => Ok((scope, None)),
-    }
-}
-
-fn parse_port(port: Option<&str>) -> Result<PortPattern, String> {
-    match port {
-        None => Ok(PortPattern::Default),
-        Some("*") => Ok(PortPattern::Any),
-        Some(text) => match text.parse() {
-            Ok(port) if port != 0 => Ok(PortPattern::One(port)),
-            _ => Err(format!("`{text}` is not a port; a port is a number from 1 to 65535 or `*`")),
-        },
-    }
-}
-
-fn parse_host(text: &str) -> Result<HostPattern, String> {
-    if let Some((network, prefix)) = text.split_once('/') {
-        return parse_network(network, prefix).ok_or_else(|| format!("`{text}` is not a network such as 10.0.0.0/8"));
-    }
-    if let Ok(address) = text.parse::<IpAddr>() {
-        let address = canonical(address);
-        return Ok(HostPattern::Network(address, if address.is_ipv4() { 32 } else { 128 }));
-    }
-    let name = text.strip_prefix("*.").unwrap_or(text);
-    let bad = || format!("`{text}` is not a host; write a name, `*.suffix`, an address or a network");
-    match super::target::parse_host(name) {
-        Ok(Host::Domain(name)) if !name.contains('*') && text.starts_with("*.") => {
-            Ok(HostPattern::Suffix(format!(".{name}")))
-        }
-        Ok(Host::Domain(name)) if !name.contains('*') => Ok(HostPattern::Name(name)),
-        // Another spelling of an address, such as 127.1.
-        Ok(Host::Ipv4(address)) if !text.starts_with("*.") => Ok(HostPattern::Network(address.into(), 32)),
-        _ => Err(bad()),
-    }
-}
-
-fn parse_network(network: &str, prefix: &str) -> Option<HostPattern> {
-    let network: IpAddr = network.parse().ok()?;
-    let prefix: u8 = prefix.parse().ok()?;
-    (prefix <= if network.is_ipv4() { 32 } else { 128 }).then_some(HostPattern::Network(network, prefix))
+    let (host, port) = split_port(scope)?;
+    let port = match port {
+        None => PortPattern::Default,
+        Some("*") => PortPattern::Any,
+        Some(port) => PortPattern::One(parse_port(port)?),
+    };
+    Ok(NetworkGrant { host: HostPattern::parse(host)?, port })
 }

@@ -1,11 +1,9 @@
 //! Where a request goes: scheme, host and port, taken from a URL by the one parser that everything else uses too.
 
+use akao_address::{Host, parse_host};
 use akao_step::EgressError;
-use std::{
-    fmt,
-    net::{IpAddr, Ipv6Addr},
-};
-use url::{Host, Url};
+use std::{fmt, net::IpAddr};
+use url::Url;
 
 /// Longest URL that is sent, in bytes.
 const URL_BYTES_MAX: usize = 64 * 1024;
@@ -82,23 +80,4 @@ pub(super) fn check_url(url: &Url) -> Result<(), EgressError> {
         return Err(EgressError::Request(message.to_owned()));
     }
     Ok(())
-}
-
-/// Reads a host by the rules of URLs: IDNA, lower case, every spelling of an IPv4 address, IPv6 with or without brackets.
-pub(super) fn parse_host(text: &str) -> Result<Host<String>, String> {
-    if let Ok(address) = text.parse::<Ipv6Addr>() {
-        return Ok(Host::Ipv6(address));
-    }
-    let bad = || format!("`{text}` is not a host");
-    match Host::parse(text).map_err(|_| bad())? {
-        Host::Domain(name) => {
-            let name = name.strip_suffix('.').unwrap_or(&name);
-            // Taking the dot away may leave an address (`127.0.0.1.`), or nothing.
-            match Host::parse(name).map_err(|_| bad())? {
-                Host::Domain(name) if name.ends_with('.') => Err(bad()),
-                host => Ok(host),
-            }
-        }
-        host => Ok(host),
-    }
 }

@@ -2,6 +2,7 @@
 //!
 //! Forms of IPv6 that carry an IPv4 address are judged by the address they carry, so no spelling leads around the table.
 
+use crate::network::contains;
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -97,23 +98,8 @@ pub fn classify(address: IpAddr) -> AddressClass {
 }
 
 /// The address with the IPv4-mapped form of IPv6 taken back to IPv4, which is what the kernel dials.
-pub(super) fn canonical(address: IpAddr) -> IpAddr {
+pub fn canonical(address: IpAddr) -> IpAddr {
     address.to_canonical()
-}
-
-/// Whether `address` is in the network; an IPv4 address is never in an IPv6 network.
-pub(super) fn contains(network: IpAddr, prefix: u8, address: IpAddr) -> bool {
-    match (network, canonical(address)) {
-        (IpAddr::V4(network), IpAddr::V4(address)) => {
-            let shift = 32u32.saturating_sub(prefix.into());
-            network.to_bits().checked_shr(shift) == address.to_bits().checked_shr(shift)
-        }
-        (IpAddr::V6(network), IpAddr::V6(address)) => {
-            let shift = 128u32.saturating_sub(prefix.into());
-            network.to_bits().checked_shr(shift) == address.to_bits().checked_shr(shift)
-        }
-        _ => false,
-    }
 }
 
 fn classify_v4(address: Ipv4Addr) -> AddressClass {

@@ -1,7 +1,9 @@
 //! Names to addresses. A trait, so that tests can answer as a hostile name server would.
 
-use akao_step::BoxFuture;
-use std::{io, net::IpAddr};
+use std::{future::Future, io, net::IpAddr, pin::Pin};
+
+/// A future on the heap, so that the trait can be used as an object.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Most addresses of one name that are considered.
 const ADDRESSES_MAX: usize = 32;
