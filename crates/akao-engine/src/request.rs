@@ -1,13 +1,13 @@
 //! What can be asked of an engine, and what it answers: plain data, so that a local handle, the control socket and, later,
 //! HTTP carry the same words.
 
-use akao_contract::{Address, ExecutionId, ExecutionStatus, OpId, Permission, Tenant};
+use akao_contract::{Address, ExecutionId, ExecutionStatus, NodeType, OpId, Permission, Tenant};
 use akao_flow::{Breakpoint, Decision, Definition, StepMode};
 use akao_journal::{CommitError, ReadError};
 use akao_step::Secret;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A workflow with the workflows that its `SubWorkflow` nodes name, by the text that names them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,17 @@ pub struct Bundle {
     /// The others.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub children: BTreeMap<String, Bundle>,
+    /// The node types that it uses beside those of the engine's catalogue. Their names never mean anything else: they hold
+    /// the digest of what will run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<Arc<NodeType>>,
+}
+
+impl Bundle {
+    /// A workflow that starts no others and uses the engine's node types alone.
+    pub fn of(definition: Definition) -> Self {
+        Self { definition, children: BTreeMap::new(), nodes: Vec::new() }
+    }
 }
 
 /// Secrets given for one execution. They are held in memory only; `Debug` masks them.

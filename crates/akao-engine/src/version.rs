@@ -1,7 +1,8 @@
-//! Workflow versions as they are stored: a definition with the digests of the workflows it starts.
+//! Workflow versions as they are stored: a definition with the digests of the workflows it starts and the declarations of
+//! the external node types it uses, so that it can be read wherever the journal or an export of it is.
 
 use crate::request::{Bundle, CallError};
-use akao_contract::{Digest, Tenant};
+use akao_contract::{Digest, NodeType, Tenant};
 use akao_flow::{Catalogue, Definition, Program, content_hash, lower};
 use akao_journal::Write;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,9 @@ pub struct StoredVersion {
     /// What `SubWorkflow` nodes name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub children: BTreeMap<String, Digest>,
+    /// External node types, as they were declared when the version was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<Arc<NodeType>>,
 }
 
 /// A version that is ready to run.
@@ -44,7 +48,10 @@ impl Version {
     }
 
     fn new(digest: Digest, stored: StoredVersion, catalogue: &Catalogue) -> Result<Self, akao_flow::LowerError> {
-        let program = lower(&stored.definition, catalogue)?;
+        let program = match &stored.nodes[..] {
+            [] => lower(&stored.definition, catalogue)?,
+            nodes => lower(&stored.definition, &catalogue.and(nodes))?,
+        };
         Ok(Self { digest, program, definition: stored.definition, children: stored.children })
     }
 
@@ -82,7 +89,7 @@ fn collect(
     }
     let lock = (!children.is_empty()).then(|| serde_json::json!(children));
     let digest = content_hash(&bundle.definition, lock.as_ref());
-    let stored = StoredVersion { definition: bundle.definition, children };
+    let stored = StoredVersion { definition: bundle.definition, children, nodes: bundle.nodes };
     let as_value = serde_json::to_value(&stored).map_err(|problem| CallError::invalid(problem.to_string()))?;
     let body: Arc<[u8]> = plain(&as_value).into();
     writes.push(Write::PutDefinition { tenant: tenant.clone(), digest, body });

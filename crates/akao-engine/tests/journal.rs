@@ -45,7 +45,7 @@ impl StepRunner for Runner {
         let traits = |effects, inline| Some(RunnerTraits { effects, idempotent: inline, inline });
         match node_type {
             "Echo" | "Big" => traits(Effects::None, true),
-            "Slow" | "Flaky" => traits(Effects::Write, false),
+            "Slow" | "Flaky" | EXTERNAL => traits(Effects::Write, false),
             _ => None,
         }
     }
@@ -80,18 +80,22 @@ impl StepRunner for Runner {
     }
 }
 
+/// A node type that the engine's catalogue does not know; it runs as `Slow` does.
+const EXTERNAL: &str = "com.example.slow@sha256:0123";
+
+fn leaf(name: &str) -> NodeType {
+    let mut node_type = control_types()[0].clone();
+    node_type.name = name.into();
+    node_type.aliases.clear();
+    node_type.props = json!({"type": "object", "properties": {"value": {}, "ms": {}, "outputKey": {"type": "string"}}});
+    node_type.main_output = Some("result".into());
+    (node_type.children_min, node_type.children_max) = (0, Some(0));
+    node_type
+}
+
 fn catalogue() -> Arc<Catalogue> {
     let mut types = control_types();
-    for name in ["Echo", "Slow", "Flaky", "Big"] {
-        let mut node_type = types[0].clone();
-        node_type.name = name.into();
-        node_type.aliases.clear();
-        node_type.props =
-            json!({"type": "object", "properties": {"value": {}, "ms": {}, "outputKey": {"type": "string"}}});
-        node_type.main_output = Some("result".into());
-        (node_type.children_min, node_type.children_max) = (0, Some(0));
-        types.push(node_type);
-    }
+    types.extend(["Echo", "Slow", "Flaky", "Big"].map(leaf));
     Arc::new(Catalogue::from(types))
 }
 
@@ -171,7 +175,7 @@ fn start(root: Value, key: Option<&str>) -> Request {
     let definition = json!({"akao": 1, "id": "w", "version": "1.0.0", "outputs": outputs, "root": root});
     Request::Start(Box::new(StartRequest {
         tenant: Tenant::local(),
-        bundle: Bundle { definition: serde_json::from_value(definition).unwrap(), children: BTreeMap::new() },
+        bundle: Bundle::of(serde_json::from_value(definition).unwrap()),
         input: Value::Null,
         grants: vec![],
         volumes: BTreeMap::new(),
@@ -217,6 +221,35 @@ fn an_execution_survives_a_restart_and_ends_with_its_signal() {
     };
     house.call(&engine, signal("s1"));
     assert_eq!(house.wait(execution, ExecutionStatus::Success), json!({"got": {"x": 1}}));
+    let text = export::export(&house.reader(), house.blobs.as_ref(), execution).unwrap();
+    assert_eq!(export::Export::parse(&text).unwrap().replay(&catalogue()).unwrap().len(), 4);
+    stop(&engine, thread);
+}
+
+#[test]
+fn a_version_carries_the_external_node_types_that_it_uses() {
+    let house = House::new();
+    let (engine, thread) = house.open();
+    let root = json!({"type": "Sequence", "children": [
+        {"type": EXTERNAL, "props": {"ms": 1, "outputKey": "first"}},
+        {"type": "WaitForSignal", "props": {"signalName": "go"}},
+        {"type": EXTERNAL, "props": {"ms": 1, "outputKey": "got"}},
+    ]});
+    let mut request = start(root, None);
+    let asked = house.runtime.block_on(engine.call(request.clone()));
+    let Err(CallError::Invalid { message, .. }) = asked else { panic!("{asked:?}") };
+    assert_eq!(message, format!("/0: there is no node type `{EXTERNAL}`"));
+    let Request::Start(given) = &mut request else { panic!("a start") };
+    given.bundle.nodes.push(Arc::new(leaf(EXTERNAL)));
+    let Reply::Started { execution, .. } = house.call(&engine, request) else { panic!("no start") };
+    house.wait(execution, ExecutionStatus::Waiting);
+    stop(&engine, thread);
+
+    // Another engine, and whoever has an export, knows them from the version alone.
+    let (engine, thread) = house.open();
+    let signal = Request::Signal { execution, name: "go".into(), key: None, payload: Value::Null, signal_id: None };
+    house.call(&engine, signal);
+    assert_eq!(house.wait(execution, ExecutionStatus::Success), json!({"got": "slow"}));
     let text = export::export(&house.reader(), house.blobs.as_ref(), execution).unwrap();
     assert_eq!(export::Export::parse(&text).unwrap().replay(&catalogue()).unwrap().len(), 4);
     stop(&engine, thread);

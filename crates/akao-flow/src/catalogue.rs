@@ -37,6 +37,12 @@ impl Catalogue {
         self.types.get(*self.names.get(name)?).map(AsRef::as_ref)
     }
 
+    /// This catalogue and some more node types. A name that is taken stays with who has it.
+    #[must_use]
+    pub fn and(&self, more: &[Arc<NodeType>]) -> Self {
+        Self::from([&self.types[..], more].concat())
+    }
+
     /// Every node type, in the order given.
     pub fn types(&self) -> &[Arc<NodeType>] {
         &self.types

@@ -119,7 +119,7 @@ fn bundle(text: &str, catalogue: &Catalogue) -> Result<Bundle, String> {
     }
     let mut definition = parsed.ok_or("it gives no definition")?.definition;
     akao_flow::canonicalise(&mut definition, catalogue);
-    Ok(Bundle { definition, children: BTreeMap::new() })
+    Ok(Bundle::of(definition))
 }
 
 /// The bundle of a node type's example with the workflows that stand beside it.

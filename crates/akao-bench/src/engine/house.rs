@@ -80,7 +80,7 @@ pub(crate) fn open(folder: &Path, runtime: &tokio::runtime::Runtime, config: Con
 pub(crate) fn start(definition: &Definition) -> Request {
     Request::Start(Box::new(StartRequest {
         tenant: Tenant::local(),
-        bundle: Bundle { definition: definition.clone(), children: BTreeMap::new() },
+        bundle: Bundle::of(definition.clone()),
         input: Value::Null,
         grants: vec![],
         volumes: BTreeMap::new(),

@@ -175,7 +175,7 @@ fn definition(id: &str, root: &Value, limit: Option<u32>) -> Definition {
 }
 
 fn bundle(definition: Definition) -> Bundle {
-    Bundle { definition, children: BTreeMap::new() }
+    Bundle::of(definition)
 }
 
 /// A workflow that a seed of its own describes, with the two workflows that it may start.
@@ -193,5 +193,5 @@ pub(crate) fn workflow(seed: u64) -> Bundle {
     let limit = random.percent(35).then(|| 1 + random.below(2) as u32);
     let root = tree(random, 3, &mut 0);
     let children = BTreeMap::from([("child".to_owned(), bundle(child)), ("keyed".to_owned(), bundle(keyed))]);
-    Bundle { definition: definition(&format!("w{}", seed % 3), &root, limit), children }
+    Bundle { children, ..Bundle::of(definition(&format!("w{}", seed % 3), &root, limit)) }
 }

@@ -90,7 +90,7 @@ impl<'a> Loader<'a> {
                 }
             }
         }
-        whole.then(|| Bundle { definition: parsed.definition.clone(), children })
+        whole.then(|| Bundle { children, ..Bundle::of(parsed.definition.clone()) })
     }
 
     /// The bundle of what a node names; none when that file has problems of its own, which are told with it.
