@@ -73,6 +73,15 @@ impl fmt::Display for ErrorKind {
     }
 }
 
+/// The beginning of a text, with a mark where it was cut off. What an error quotes may be a megabyte long.
+pub fn shortened(mut text: String, bytes_max: usize) -> String {
+    if text.len() > bytes_max {
+        text.truncate(text.floor_char_boundary(bytes_max));
+        text.push('…');
+    }
+    text
+}
+
 /// Why a step failed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]

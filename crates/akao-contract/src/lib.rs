@@ -13,15 +13,17 @@ mod invocation;
 mod node_type;
 mod outcome;
 mod permission;
+mod properties;
 mod status;
 
 pub use address::{Address, AddressError, Segment};
 pub use blob::{BLOB_KEY, BlobRef, Digest, INLINE_VALUE_BYTES_MAX};
 pub use duration::{BareNumber, DurationError, format_duration_ms, parse_duration_ms};
-pub use error::{ErrorKind, StepError};
+pub use error::{ErrorKind, StepError, shortened};
 pub use ids::{ExecutionId, IdError, NodeId, OpId, Tenant, is_name};
 pub use invocation::{Invocation, StepContext};
 pub use node_type::{Category, Effects, ErrorDoc, Example, NodeType, Reads, annotation};
 pub use outcome::{LogLevel, LogLine, Outcome, OutcomeStatus};
 pub use permission::{Permission, PermissionError};
+pub use properties::{Properties, Property};
 pub use status::{ExecutionStatus, NodeStatus};

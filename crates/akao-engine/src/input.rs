@@ -93,7 +93,7 @@ fn unfit(schema: &Value) -> Option<String> {
 }
 
 fn cut(text: String) -> String {
-    akao_expression::shortened(text, PROBLEM_BYTES_MAX)
+    akao_contract::shortened(text, PROBLEM_BYTES_MAX)
 }
 
 #[cfg(test)]

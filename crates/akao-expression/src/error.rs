@@ -6,16 +6,7 @@ use thiserror::Error;
 const TEXT_BYTES_MAX: usize = 500;
 
 fn cut(text: String) -> String {
-    shortened(text, TEXT_BYTES_MAX)
-}
-
-/// The beginning of a text, with a mark where it was cut off. What an error quotes may be a megabyte long.
-pub fn shortened(mut text: String, bytes_max: usize) -> String {
-    if text.len() > bytes_max {
-        text.truncate(text.floor_char_boundary(bytes_max));
-        text.push('…');
-    }
-    text
+    akao_contract::shortened(text, TEXT_BYTES_MAX)
 }
 
 /// An expression or a template that is not well formed.

@@ -31,7 +31,7 @@ mod template;
 mod token;
 
 pub use condition::{Condition, condition};
-pub use error::{CompileError, EvalError, shortened};
+pub use error::{CompileError, EvalError};
 pub use expression::{Expression, evaluate_over};
 pub use scope::{MapScope, Namespace, Reference, Scope};
 pub use secret::{MASK, Rendered, SecretPart, SecretUse};

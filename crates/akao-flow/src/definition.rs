@@ -3,6 +3,7 @@
 //! Comments, layout and the order of keys of the file are not in it. The order of `props` keys is kept because it can be
 //! seen in rendered objects.
 
+use crate::InputSchema;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -40,35 +41,6 @@ pub struct Definition {
     pub trees: IndexMap<String, NodeDef>,
     /// The tree that is run.
     pub root: NodeDef,
-}
-
-/// The input as the short form of `inputs:` gives it: property name to JSON Schema, with `required` inside each property.
-/// It stands for an object schema with a `required` list and `additionalProperties: false`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct InputSchema(pub IndexMap<String, Map<String, Value>>);
-
-impl InputSchema {
-    /// Whether no input is declared. Then any input is accepted.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The JSON Schema that the short form stands for.
-    pub fn to_json_schema(&self) -> Value {
-        let mut properties = Map::new();
-        let mut required = Vec::new();
-        for (name, property) in &self.0 {
-            let mut property = property.clone();
-            if property.shift_remove("required") == Some(Value::Bool(true)) {
-                required.push(Value::String(name.clone()));
-            }
-            properties.insert(name.clone(), Value::Object(property));
-        }
-        serde_json::json!({
-            "type": "object", "properties": properties, "required": required, "additionalProperties": false,
-        })
-    }
 }
 
 /// Settings of the whole execution.

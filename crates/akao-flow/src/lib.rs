@@ -16,18 +16,20 @@ mod lower;
 mod machine;
 mod place;
 mod printable;
-mod problem;
 mod problem_code;
 mod program;
 mod read;
 mod schema;
-mod suggest;
 mod validate;
 
+/// The input as the short form of `inputs:` gives it.
+pub use akao_contract::Properties as InputSchema;
+pub use akao_document::value::{PropProblem, PropProblemKind, check_props, with_defaults};
+pub use akao_document::{Position, Problem, Severity};
 pub use canonical::canonicalise;
 pub use catalogue::Catalogue;
 pub use control::control_types;
-pub use definition::{Concurrency, Definition, InputSchema, NodeDef, OnFailure, RetryDef, Settings, WORKFLOW_FORMAT};
+pub use definition::{Concurrency, Definition, NodeDef, OnFailure, RetryDef, Settings, WORKFLOW_FORMAT};
 pub use format::format_workflow;
 pub use hash::{canonical_json, content_hash};
 pub use lower::{LowerError, lower};
@@ -37,10 +39,8 @@ pub use machine::{
     SignalRefused, SoftFailure, Start, StartChild, StepInput, StepMode, TaskEnd, TaskSpec, fingerprint,
 };
 pub use place::Place;
-pub use problem::{Position, Problem, Severity};
 pub use problem_code::ProblemCode;
 pub use program::{BreakpointProblem, NodeIndex, Program, RetryPolicy};
 pub use read::{Location, Parsed, Positions, read};
 pub use schema::workflow_schema;
-pub use validate::props::{PropProblem, PropProblemKind, check_props, with_defaults};
 pub use validate::{check, validate};

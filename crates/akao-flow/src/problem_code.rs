@@ -1,6 +1,6 @@
 //! The codes of problems: stable names that `docs/problems.md` explains, each with its cause and its cure.
 
-use crate::Severity;
+use akao_document::{Code, Severity};
 
 macro_rules! codes {
     ($($name:ident = $text:literal, $severity:ident, $doc:literal;)+) => {
@@ -15,13 +15,24 @@ macro_rules! codes {
             pub const ALL: &[Self] = &[$(Self::$name,)+];
 
             /// The name that is printed.
-            pub fn as_str(self) -> &'static str {
+            pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)+ }
             }
 
             /// How much it matters.
-            pub fn severity(self) -> Severity {
+            pub const fn severity(self) -> Severity {
                 match self { $(Self::$name => Severity::$severity,)+ }
+            }
+
+            /// The code as readers of documents write it down.
+            pub(crate) const fn code(self) -> Code {
+                Code { name: self.as_str(), severity: self.severity() }
+            }
+        }
+
+        impl From<ProblemCode> for Code {
+            fn from(code: ProblemCode) -> Self {
+                code.code()
             }
         }
     };

@@ -5,16 +5,14 @@
 //! is left out and reading goes on, so that all problems come at once.
 
 mod document;
-mod inputs;
 mod node;
-pub(crate) mod path;
 pub(crate) mod positions;
-mod reader;
 mod settings;
 
 pub use positions::{Location, Positions};
 
-use crate::{Definition, Problem, problem::Problems};
+use crate::{Definition, Problem};
+use akao_document::{Problems, Reader};
 use akao_yaml::Budget;
 
 /// Longest workflow file, in bytes (2 MiB). Large data belongs into files of its own.
@@ -47,12 +45,12 @@ pub(crate) fn read_leniently(text: &str) -> (Option<Parsed>, Problems) {
     let document = match akao_yaml::load(text, &budget) {
         Ok(document) => document,
         Err(error) => {
-            let mut reader = reader::Reader::default();
+            let mut reader = Reader::default();
             reader.yaml_problem(&error);
             return (None, reader.problems);
         }
     };
-    let mut reader = reader::Reader::default();
+    let mut reader = Reader::default();
     let read = document::read(&mut reader, &document);
     let parsed = read.map(|(definition, bare)| Parsed { definition, positions: Positions::new(document, bare) });
     (parsed, reader.problems)

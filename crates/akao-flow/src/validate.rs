@@ -6,18 +6,17 @@
 mod children;
 mod graph;
 pub(crate) mod names;
-pub(crate) mod props;
 mod templates;
 mod trees;
 
-use crate::problem::Problems;
-use crate::read::path::Path;
 use crate::read::{self, Parsed, Positions};
 use crate::{Catalogue, Definition, NodeDef, Position, Problem, ProblemCode};
 use akao_contract::{Category, NodeType, annotation};
+use akao_document::Path;
+use akao_document::Problems;
+use akao_document::value::{self as props, PropProblemKind};
 use akao_expression::Reference;
 use names::NameProblem;
-use props::PropProblemKind;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -156,8 +155,14 @@ impl<'a> Checker<'a> {
             let path = at.key(name);
             if !akao_contract::is_name(name) {
                 let position = self.positions.nearest(&path).key;
-                let message = format!("`{}` is not a valid name of an output", crate::suggest::shown(name));
-                self.problem_at(ProblemCode::InvalidName, position, &path, message, Some(names::mended(name)));
+                let message = format!("`{}` is not a valid name of an output", akao_document::suggest::shown(name));
+                self.problem_at(
+                    ProblemCode::InvalidName,
+                    position,
+                    &path,
+                    message,
+                    Some(akao_document::suggest::mended_name(name)),
+                );
             }
             self.templates(value, &path, around);
         }
@@ -211,7 +216,7 @@ impl<'a> Checker<'a> {
         let Some(first) = around.ids.get(id).copied().filter(|first| !std::ptr::eq(*first, node)) else { return };
         let (tree, tree_path) = around.tree;
         let line = self.position_of_id(first, tree, tree_path).map_or(0, |position| position.line);
-        let message = format!("the id `{}` is already given at line {line}", crate::suggest::shown(id));
+        let message = format!("the id `{}` is already given at line {line}", akao_document::suggest::shown(id));
         let suggestion = Some("Ids are unique within a tree; choose another.".to_owned());
         self.problem(ProblemCode::DuplicateId, &path, message, suggestion);
     }
@@ -271,12 +276,12 @@ impl<'a> Checker<'a> {
         }
         let path = path.key("type");
         if let Some(form) = external_form(name) {
-            let shown = crate::suggest::shown(name);
+            let shown = akao_document::suggest::shown(name);
             let message = format!("`{shown}` is {form}, which is not part of this installation");
             let suggestion = "Use a built-in node; `akao list-nodes` shows them.".to_owned();
             return self.problem(ProblemCode::UnavailableType, &path, message, Some(suggestion));
         }
-        let message = format!("there is no node type `{}`", crate::suggest::shown(name));
+        let message = format!("there is no node type `{}`", akao_document::suggest::shown(name));
         let suggestion = match self.nearest_type(name) {
             _ if name.starts_with("n8n-nodes") => {
                 "Nodes of n8n do not run here; `akao list-nodes` shows the node types.".to_owned()
@@ -289,7 +294,7 @@ impl<'a> Checker<'a> {
 
     /// The canonical name of the type whose name or alias is nearest.
     fn nearest_type(&self, name: &str) -> Option<&'a str> {
-        let near = crate::suggest::nearest(name, self.catalogue.names())?;
+        let near = akao_document::suggest::nearest(name, self.catalogue.names())?;
         self.catalogue.get(near).map(|node_type| node_type.name.as_str())
     }
 

@@ -17,8 +17,9 @@ const LAYERS: &[Layer] = &[
     Layer { name: "akao-contract", below: &[] },
     Layer { name: "akao-yaml", below: &[] },
     Layer { name: "akao-expression", below: &["akao-contract"] },
+    Layer { name: "akao-document", below: &["akao-contract", "akao-yaml"] },
     Layer { name: "akao-step", below: &["akao-contract"] },
-    Layer { name: "akao-flow", below: &["akao-contract", "akao-expression", "akao-yaml"] },
+    Layer { name: "akao-flow", below: &["akao-contract", "akao-document", "akao-expression", "akao-yaml"] },
     Layer { name: "akao-journal", below: &["akao-contract"] },
     Layer { name: "akao-registry", below: &["akao-contract", "akao-step"] },
     Layer { name: "akao-builtin", below: &["akao-contract", "akao-expression", "akao-step", "akao-yaml"] },
@@ -53,7 +54,8 @@ const LAYERS: &[Layer] = &[
 ];
 
 /// Crates that are data and decisions only, for the browser as well.
-pub(super) const PURE_CRATES: [&str; 4] = ["akao-contract", "akao-expression", "akao-flow", "akao-yaml"];
+pub(super) const PURE_CRATES: [&str; 5] =
+    ["akao-contract", "akao-document", "akao-expression", "akao-flow", "akao-yaml"];
 
 /// What must not stand anywhere below a pure crate: runtimes, databases, HTTP, and what brings time or randomness in.
 const FORBIDDEN_BELOW_PURE: [&str; 21] = [

@@ -1,8 +1,9 @@
 //! Whether a breakpoint names a place of a program. Where it stops is decided by the machine.
 
 use super::{NodeIndex, Predicate, Program, Work};
-use crate::{Breakpoint, control::Control, suggest};
+use crate::{Breakpoint, control::Control};
 use akao_contract::Address;
+use akao_document::suggest;
 
 /// Why a breakpoint cannot be set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

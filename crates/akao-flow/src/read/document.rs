@@ -1,15 +1,23 @@
 //! The top of a workflow file: its format, its header, its trees.
 
-use super::path::Path;
-use super::reader::Reader;
-use super::{inputs, node, settings};
-use crate::suggest::shown;
+use super::{node, settings};
 use crate::{Definition, InputSchema, NodeDef, ProblemCode, Settings, WORKFLOW_FORMAT};
+use akao_document::property::{self, Declared};
+use akao_document::suggest::shown;
+use akao_document::{MISSPELT_MAX, Path, Reader, misspelt};
 use akao_yaml::{Entry, Node, Position, Value};
 use indexmap::IndexMap;
 
 const KEYS: [&str; 10] =
     ["akao", "id", "version", "name", "description", "inputs", "outputs", "settings", "trees", "root"];
+
+/// What `inputs:` declares.
+const INPUTS: Declared = Declared {
+    key: "inputs",
+    noun: "input",
+    example: "inputs: { customer: { type: string, required: true } }",
+    code: ProblemCode::InvalidInput.code(),
+};
 
 /// The id of a tree that stands without a header.
 const BARE_ID: &str = "workflow";
@@ -105,10 +113,10 @@ fn read_workflow(reader: &mut Reader, document: &Node, entries: &[Entry]) -> Def
         match key.text.as_str() {
             "akao" => format(reader, node, &path),
             "id" => definition.id = id(reader, node, &path).unwrap_or_default(),
-            "version" => definition.version = version(reader, node, &path).unwrap_or_default(),
+            "version" => definition.version = reader.version(node, &path, "version").unwrap_or_default(),
             "name" => definition.name = reader.text(node, &path, "name"),
             "description" => definition.description = reader.text(node, &path, "description"),
-            "inputs" => definition.inputs = inputs::read(reader, node, &path),
+            "inputs" => definition.inputs = property::read(reader, node, &path, &INPUTS),
             "outputs" => definition.outputs = outputs(reader, node, &path),
             "settings" => definition.settings = settings::read(reader, node, &path),
             "trees" => definition.trees = trees(reader, node, &path),
@@ -164,15 +172,6 @@ fn missing_keys(reader: &mut Reader, position: Position, entries: &[Entry]) {
     }
 }
 
-/// Unknown keys that are looked at for a misspelt one.
-const MISSPELT_MAX: usize = 50;
-
-/// Whether a key that nobody knows is a misspelt `key`; then its absence is no news.
-pub(crate) fn misspelt(entries: &[Entry], key: &str, keys: &[&str]) -> bool {
-    let unknown = entries.iter().map(|entry| entry.key.text.as_str()).filter(|name| !keys.contains(name));
-    unknown.into_iter().take(MISSPELT_MAX).any(|name| crate::suggest::nearest(name, keys.iter().copied()) == Some(key))
-}
-
 fn format(reader: &mut Reader, node: &Node, path: &Path<'_>) {
     let number = match &node.value {
         Value::Number(number) if number.as_u64() == Some(u64::from(WORKFLOW_FORMAT)) => return,
@@ -208,29 +207,6 @@ fn id(reader: &mut Reader, node: &Node, path: &Path<'_>) -> Option<String> {
         mended => format!("Use lower-case letters, digits and hyphens, for example `{mended}`."),
     };
     reader.problem(ProblemCode::InvalidName, node.position, path, message, Some(suggestion));
-    None
-}
-
-fn version(reader: &mut Reader, node: &Node, path: &Path<'_>) -> Option<String> {
-    let text = match &node.value {
-        Value::String(text, _) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        _ => return reader.text(node, path, "version"),
-    };
-    if semver::Version::parse(&text).is_ok() {
-        return Some(text);
-    }
-    let message = format!("`{}` is not a semantic version", shown(&text));
-    let numbers: Vec<&str> = text.trim_start_matches('v').split('.').collect();
-    let all_numbers = numbers.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
-    let mended = match (all_numbers, numbers.as_slice()) {
-        (true, [major]) => format!("{major}.0.0"),
-        (true, [major, minor]) => format!("{major}.{minor}.0"),
-        (true, [major, minor, patch]) => format!("{major}.{minor}.{patch}"),
-        _ => "1.0.0".to_owned(),
-    };
-    let suggestion = Some(format!("Write three numbers, for example `version: {mended}`."));
-    reader.problem(ProblemCode::InvalidValue, node.position, path, message, suggestion);
     None
 }
 

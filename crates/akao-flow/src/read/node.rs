@@ -1,11 +1,10 @@
 //! One node of a tree, and the nodes below it. Recursion is bounded by the depth that the YAML budget allows.
 
-use super::document::misspelt;
-use super::path::Path;
-use super::reader::Reader;
 use super::settings::ON_FAILURE;
 use crate::{NodeDef, ProblemCode, RetryDef};
 use akao_contract::ErrorKind;
+use akao_document::misspelt;
+use akao_document::{Path, Reader};
 use akao_yaml::{Entry, Node, Value};
 use serde_json::Map;
 
@@ -79,7 +78,7 @@ pub(crate) fn read(reader: &mut Reader, node: &Node, at: &Path<'_>) -> NodeDef {
 fn not_a_node(reader: &mut Reader, node: &Node, at: &Path<'_>) {
     let (message, suggestion) = match &node.value {
         Value::String(text, _) if text.bytes().all(|byte| byte.is_ascii_alphanumeric()) && !text.is_empty() => {
-            let text = crate::suggest::shown(text);
+            let text = akao_document::suggest::shown(text);
             (format!("a node must be a mapping, not the text `{text}`"), format!("Write `type: {text}`."))
         }
         Value::Sequence(_) => (
@@ -87,7 +86,7 @@ fn not_a_node(reader: &mut Reader, node: &Node, at: &Path<'_>) {
             "Put the list under `children:` of a node such as `type: Sequence`.".to_owned(),
         ),
         _ => (
-            format!("a node must be a mapping, not {}", super::reader::kind_of(node)),
+            format!("a node must be a mapping, not {}", akao_document::kind_of(node)),
             "Write for example `{ type: Sequence, children: […] }`.".to_owned(),
         ),
     };
@@ -243,7 +242,7 @@ fn factor(reader: &mut Reader, node: &Node, path: &Path<'_>) -> Option<f64> {
 
 fn error_kinds(reader: &mut Reader, node: &Node, path: &Path<'_>) -> Vec<ErrorKind> {
     if let Some(text) = node.as_str() {
-        reader.wrong_kind(node, path, "on", "a list", &format!("on: [{}]", crate::suggest::shown(text)));
+        reader.wrong_kind(node, path, "on", "a list", &format!("on: [{}]", akao_document::suggest::shown(text)));
         return Vec::new();
     }
     let words = ErrorKind::ALL.map(|kind| (kind.as_str(), kind));

@@ -1,7 +1,7 @@
 //! Where the parts of a definition stand in its text.
 
-use super::path::{self, Path, Step};
 use crate::Position;
+use akao_document::{OwnedStep, Path, Step, parse_path};
 use akao_yaml::{Entry, Node, Value};
 use std::collections::BTreeMap;
 
@@ -51,8 +51,8 @@ impl Positions {
 
     /// The place of a path such as `root.children[1].props.url`. In a bare tree `root` is the document.
     pub fn find(&self, path: &str) -> Option<Location> {
-        let steps = path::parse(path)?;
-        let steps: Vec<Step<'_>> = steps.iter().map(path::OwnedStep::as_step).collect();
+        let steps = parse_path(path)?;
+        let steps: Vec<Step<'_>> = steps.iter().map(OwnedStep::as_step).collect();
         let (place, _, found) = self.walk(&steps);
         found.then_some(place)
     }
@@ -95,7 +95,7 @@ impl Positions {
                         return (place, node, false);
                     };
                     node = &entry.node;
-                    place = Location { key: convert(entry.key.position), value: convert(node.position) };
+                    place = Location { key: entry.key.position.into(), value: node.position.into() };
                 }
                 (Step::Index(index), Value::Sequence(items)) if *index < items.len() => {
                     node = &items[*index];
@@ -109,9 +109,5 @@ impl Positions {
 }
 
 fn both(position: akao_yaml::Position) -> Location {
-    Location { key: convert(position), value: convert(position) }
-}
-
-pub(crate) fn convert(position: akao_yaml::Position) -> Position {
-    Position { line: position.line, column: position.column }
+    Location { key: position.into(), value: position.into() }
 }

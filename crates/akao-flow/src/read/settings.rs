@@ -1,8 +1,7 @@
 //! `settings:` of a workflow.
 
-use super::path::Path;
-use super::reader::Reader;
 use crate::{Concurrency, OnFailure, ProblemCode, Settings};
+use akao_document::{Path, Reader};
 use akao_yaml::{Entry, Node};
 
 const KEYS: [&str; 3] = ["timeout", "concurrency", "on_failure"];

@@ -1,10 +1,10 @@
 //! How many children a node has, and the rules of Switch, Graph, SubTree and Conditional about them.
 
 use super::Checker;
-use crate::read::path::Path;
-use crate::suggest::shown;
 use crate::{NodeDef, ProblemCode};
 use akao_contract::{Category, NodeType};
+use akao_document::Path;
+use akao_document::suggest::shown;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -137,7 +137,7 @@ impl<'a> Checker<'a> {
     fn case(&mut self, case: &Value, taken: &mut BTreeMap<String, u32>, path: &Path<'_>) {
         let line = self.positions.nearest(&path.key("case")).key.line;
         let values = case.as_array().map_or(std::slice::from_ref(case), Vec::as_slice);
-        for value in values.iter().filter(|value| !value.as_str().is_some_and(super::props::has_template)) {
+        for value in values.iter().filter(|value| !value.as_str().is_some_and(akao_document::value::has_template)) {
             let Some(first) = taken.get(&value.to_string()) else {
                 taken.insert(value.to_string(), line);
                 continue;

@@ -1,9 +1,9 @@
 //! `needs` inside a Graph: names of siblings, each once, and no cycle.
 
 use super::Checker;
-use crate::read::path::Path;
-use crate::suggest::{self, shown};
 use crate::{NodeDef, ProblemCode};
+use akao_document::Path;
+use akao_document::suggest::{self, shown};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Nodes of a cycle that a message names.

@@ -1,10 +1,10 @@
 //! Expressions: whether they can be read, and whether what they name is there.
 
 use super::{Checker, Surroundings};
-use crate::read::path::Path;
-use crate::suggest;
 use crate::{Position, ProblemCode};
 use akao_contract::is_name;
+use akao_document::Path;
+use akao_document::suggest;
 use akao_expression::{CompileError, Namespace, Reference, Template, condition};
 use serde_json::Value;
 use std::rc::Rc;
@@ -49,7 +49,7 @@ impl<'a> Checker<'a> {
     pub(super) fn templates(&mut self, value: &Value, path: &Path<'_>, around: &Surroundings<'_>) {
         match value {
             _ if self.problems.is_full() => {}
-            Value::String(text) if super::props::has_template(text) => match self.compiled(text, value, path) {
+            Value::String(text) if akao_document::value::has_template(text) => match self.compiled(text, value, path) {
                 Ok(references) => self.references(&references, text, path, around),
                 Err(error) => self.expression_error(error, text, path),
             },

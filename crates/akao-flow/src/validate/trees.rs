@@ -2,9 +2,9 @@
 
 use super::Checker;
 use super::graph::left_over;
-use crate::read::path::Path;
-use crate::suggest::{self, shown};
 use crate::{NodeDef, ProblemCode};
+use akao_document::Path;
+use akao_document::suggest::{self, shown};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ impl<'a> Checker<'a> {
         let trees = &self.definition.trees;
         let props = path.key("props");
         let path = props.key("treeId");
-        if super::props::has_template(name) {
+        if akao_document::value::has_template(name) {
             let message = "`treeId` must be the name of a tree, not an expression".to_owned();
             let suggestion = Some("Choose among trees with a Switch.".to_owned());
             return self.problem(ProblemCode::UnknownTree, &path, message, suggestion);

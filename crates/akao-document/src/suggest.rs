@@ -1,7 +1,9 @@
 //! Which name was meant: the nearest of the names that exist.
 
+use akao_contract::is_name;
+
 /// The nearest of `candidates`, if one is near enough that a slip of the hand explains the difference.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = plain(name);
     if wanted.is_empty() {
         return None;
@@ -17,11 +19,7 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
 }
 
 /// A sentence that names the nearest candidate, or all of them when there are few.
-pub(crate) fn sentence<'a>(
-    name: &str,
-    what: &str,
-    candidates: impl IntoIterator<Item = &'a str> + Clone,
-) -> Option<String> {
+pub fn sentence<'a>(name: &str, what: &str, candidates: impl IntoIterator<Item = &'a str> + Clone) -> Option<String> {
     if let Some(nearest) = nearest(name, candidates.clone()) {
         return Some(format!("Did you mean `{nearest}`?"));
     }
@@ -33,7 +31,7 @@ pub(crate) fn sentence<'a>(
 const LISTED_MAX: usize = 16;
 
 /// Names in backticks: `a`, `b` and `c`.
-pub(crate) fn list(names: &[&str]) -> String {
+pub fn list(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     match quoted.split_last() {
         None => String::new(),
@@ -43,11 +41,28 @@ pub(crate) fn list(names: &[&str]) -> String {
 }
 
 /// A text of any length, cut so that it fits into a message.
-pub(crate) fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     const SHOWN_CHARACTERS_MAX: usize = 60;
     let line = text.lines().next().unwrap_or_default();
     let cut: String = line.chars().take(SHOWN_CHARACTERS_MAX).collect();
     if cut.len() < text.len() { format!("{cut}…") } else { cut }
+}
+
+/// A sentence with a name that would do.
+pub fn mended_name(name: &str) -> String {
+    const MENDED_CHARACTERS_MAX: usize = 60;
+    let mut mended: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' })
+        .take(MENDED_CHARACTERS_MAX)
+        .collect();
+    if mended.starts_with(|c: char| c.is_ascii_digit()) {
+        mended.insert(0, '_');
+    }
+    match is_name(&mended) && mended.contains(|c: char| c.is_ascii_alphanumeric()) {
+        true => format!("Use letters, digits and `_`, for example `{mended}`."),
+        false => "Use letters, digits and `_`; begin with a letter.".to_owned(),
+    }
 }
 
 /// Case, hyphens and underscores are the most frequent differences; they count for nothing.

@@ -6,9 +6,9 @@
 
 mod keywords;
 
-pub(super) use keywords::{find, says};
+pub use keywords::{find, says};
 
-use crate::problem::PROBLEMS_MAX;
+use crate::PROBLEMS_MAX;
 use crate::suggest::{self, shown};
 use akao_contract::{BareNumber, annotation, format_duration_ms, parse_duration_ms};
 use keywords::Keywords;
@@ -49,7 +49,7 @@ pub fn check_props(schema: &Value, props: &Map<String, Value>) -> Vec<PropProble
 }
 
 /// Checks one value, called `name` in messages, against a schema.
-pub(crate) fn check_value(schema: &Value, value: &Value, name: &str) -> Vec<PropProblem> {
+pub fn check_value(schema: &Value, value: &Value, name: &str) -> Vec<PropProblem> {
     let mut checker = Checker::default();
     checker.value(schema, value, Name::Key(name));
     checker.problems
@@ -70,7 +70,7 @@ pub fn with_defaults(schema: &Value, props: &mut Map<String, Value>) {
 }
 
 /// Whether a text holds an expression, so that its value is not known yet.
-pub(crate) fn has_template(text: &str) -> bool {
+pub fn has_template(text: &str) -> bool {
     text.contains('{') && (text.contains("${") || text.contains("{{"))
 }
 

@@ -70,7 +70,7 @@ impl<'s> Keywords<'s> {
 const SCANNED_ENTRIES_MAX: usize = 12;
 
 /// The value of a key.
-pub(in crate::validate) fn find<'m>(map: &'m Map<String, Value>, key: &str) -> Option<&'m Value> {
+pub fn find<'m>(map: &'m Map<String, Value>, key: &str) -> Option<&'m Value> {
     if map.len() > SCANNED_ENTRIES_MAX {
         return map.get(key);
     }
@@ -78,7 +78,7 @@ pub(in crate::validate) fn find<'m>(map: &'m Map<String, Value>, key: &str) -> O
 }
 
 /// Whether an annotation of a prop's schema is `true`.
-pub(in crate::validate) fn says(property: Option<&Value>, annotation: &str) -> bool {
+pub fn says(property: Option<&Value>, annotation: &str) -> bool {
     let mut keywords = property.and_then(Value::as_object).into_iter().flatten();
     keywords.any(|(name, value)| name == annotation && value == &Value::Bool(true))
 }

@@ -3,15 +3,15 @@
 use std::fmt;
 
 /// A path such as `root.children[1].props.url`.
-#[derive(Clone, Copy)]
-pub(crate) struct Path<'a> {
+#[derive(Debug, Clone, Copy)]
+pub struct Path<'a> {
     parent: Option<&'a Path<'a>>,
     step: Step<'a>,
 }
 
 /// One step of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step<'a> {
+pub enum Step<'a> {
     /// Nothing: the document.
     Document,
     /// The value under a key.
@@ -22,18 +22,20 @@ pub(crate) enum Step<'a> {
 
 impl<'a> Path<'a> {
     /// The whole document.
-    pub(crate) const DOCUMENT: Path<'static> = Path { parent: None, step: Step::Document };
+    pub const DOCUMENT: Path<'static> = Path { parent: None, step: Step::Document };
 
-    pub(crate) fn key(&'a self, key: &'a str) -> Path<'a> {
+    /// The path of the value under a key of this one.
+    pub fn key(&'a self, key: &'a str) -> Path<'a> {
         Path { parent: Some(self), step: Step::Key(key) }
     }
 
-    pub(crate) fn index(&'a self, index: usize) -> Path<'a> {
+    /// The path of an item of this one, counted from 0.
+    pub fn index(&'a self, index: usize) -> Path<'a> {
         Path { parent: Some(self), step: Step::Index(index) }
     }
 
     /// The key that the path ends with.
-    pub(crate) fn last_key(&self) -> Option<&'a str> {
+    pub fn last_key(&self) -> Option<&'a str> {
         match self.step {
             Step::Key(key) => Some(key),
             _ => None,
@@ -41,7 +43,7 @@ impl<'a> Path<'a> {
     }
 
     /// The steps from the document down.
-    pub(crate) fn steps(&self) -> Vec<Step<'a>> {
+    pub fn steps(&self) -> Vec<Step<'a>> {
         let (mut steps, mut at) = (Vec::new(), Some(self));
         while let Some(path) = at {
             if path.step != Step::Document {
@@ -79,7 +81,7 @@ fn is_bare(key: &str) -> bool {
 }
 
 /// Reads what [`Path`] prints; none when the text is not a path.
-pub(crate) fn parse(text: &str) -> Option<Vec<OwnedStep>> {
+pub fn parse(text: &str) -> Option<Vec<OwnedStep>> {
     let (mut steps, mut rest) = (Vec::new(), text);
     while !rest.is_empty() {
         if let Some(quoted) = rest.strip_prefix("[\"") {
@@ -103,13 +105,16 @@ pub(crate) fn parse(text: &str) -> Option<Vec<OwnedStep>> {
 
 /// A step that owns its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum OwnedStep {
+pub enum OwnedStep {
+    /// The value under a key.
     Key(String),
+    /// An item of a list, counted from 0.
     Index(usize),
 }
 
 impl OwnedStep {
-    pub(crate) fn as_step(&self) -> Step<'_> {
+    /// The step, borrowed.
+    pub fn as_step(&self) -> Step<'_> {
         match self {
             Self::Key(key) => Step::Key(key),
             Self::Index(index) => Step::Index(*index),

@@ -1,17 +1,17 @@
-//! What is wrong with a workflow file, where, and what to do about it.
+//! What is wrong with a document, where, and what to do about it.
 
-use crate::ProblemCode;
+use crate::{Code, codes};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Errors, and warnings, of one file that are told. Nobody reads more, and a file can hold a hundred thousand.
-pub(crate) const PROBLEMS_MAX: usize = 100;
+pub const PROBLEMS_MAX: usize = 100;
 
 /// Longest message, suggestion or path of a problem, in bytes; what they quote may be a megabyte long.
 const TEXT_BYTES_MAX: usize = 500;
 
 fn cut(text: String) -> String {
-    akao_expression::shortened(text, TEXT_BYTES_MAX)
+    akao_contract::shortened(text, TEXT_BYTES_MAX)
 }
 
 /// A place in a text, both counted from 1; columns count characters.
@@ -23,17 +23,23 @@ pub struct Position {
     pub column: u32,
 }
 
+impl From<akao_yaml::Position> for Position {
+    fn from(position: akao_yaml::Position) -> Self {
+        Self { line: position.line, column: position.column }
+    }
+}
+
 /// How much a problem matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// The workflow cannot run.
+    /// The document cannot be used.
     Error,
-    /// The workflow runs; somebody should look.
+    /// It can be used; somebody should look.
     Warning,
 }
 
-/// One problem of a workflow file.
+/// One problem of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// How much it matters.
@@ -63,7 +69,7 @@ impl fmt::Display for Problem {
 
 /// The problems of a file while they are found. Beyond the bound they are only counted.
 #[derive(Debug, Default)]
-pub(crate) struct Problems {
+pub struct Problems {
     list: Vec<Problem>,
     errors: usize,
     warnings: usize,
@@ -73,15 +79,15 @@ pub(crate) struct Problems {
 
 impl Problems {
     /// Adds a problem, while there is room for one.
-    pub(crate) fn add(
+    pub fn add(
         &mut self,
-        code: ProblemCode,
+        code: impl Into<Code>,
         position: Position,
         path: &dyn fmt::Display,
         message: String,
         suggestion: Option<String>,
     ) {
-        let severity = code.severity();
+        let Code { name, severity } = code.into();
         let count = if severity == Severity::Error { &mut self.errors } else { &mut self.warnings };
         *count += 1;
         if *count > PROBLEMS_MAX {
@@ -92,7 +98,7 @@ impl Problems {
         }
         self.list.push(Problem {
             severity,
-            code: code.as_str().to_owned(),
+            code: name.to_owned(),
             message: cut(message),
             position,
             path: cut(path.to_string()),
@@ -100,22 +106,28 @@ impl Problems {
         });
     }
 
+    /// Errors that were found, told or not.
+    pub fn errors(&self) -> usize {
+        self.errors
+    }
+
     /// Whether an error was found that is not told, so that looking for more is in vain.
-    pub(crate) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.untold.is_some()
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Problem> {
+    /// The problems so far, to be told better by who knows more.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Problem> {
         self.list.iter_mut()
     }
 
     /// The problems in the order of the text. That there are more is a problem of its own.
-    pub(crate) fn into_vec(mut self) -> Vec<Problem> {
+    pub fn into_vec(mut self) -> Vec<Problem> {
         if let Some(position) = self.untold {
-            let code = ProblemCode::TooManyProblems;
+            let Code { name, severity } = codes::TOO_MANY_PROBLEMS;
             self.list.push(Problem {
-                severity: code.severity(),
-                code: code.as_str().to_owned(),
+                severity,
+                code: name.to_owned(),
                 message: format!("there are more than {PROBLEMS_MAX} errors; the others are not listed"),
                 position,
                 path: String::new(),
