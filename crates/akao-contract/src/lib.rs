@@ -10,6 +10,7 @@ mod duration;
 mod error;
 mod ids;
 mod invocation;
+pub mod manifest;
 mod node_type;
 mod outcome;
 mod permission;
@@ -24,6 +25,8 @@ pub use ids::{ExecutionId, IdError, NodeId, OpId, Tenant, is_name};
 pub use invocation::{Invocation, StepContext};
 pub use node_type::{Category, Effects, ErrorDoc, Example, NodeType, Reads, annotation};
 pub use outcome::{LogLevel, LogLine, Outcome, OutcomeStatus};
-pub use permission::{Permission, PermissionError};
+pub use permission::{
+    HostPattern, HostScope, HostScopeError, Permission, PermissionError, PortPattern, VolumeScope, VolumeScopeError,
+};
 pub use properties::{Properties, Property};
 pub use status::{ExecutionStatus, NodeStatus};
