@@ -50,7 +50,7 @@ pub(crate) enum Command {
     Dev(commands::dev::Args),
     /// Check workflow files and print every problem.
     Validate(commands::validate::Args),
-    /// Print the JSON Schema of workflow files.
+    /// Print the JSON Schema of workflow files or of manifests.
     Schema(commands::schema::Args),
     /// Bring workflow files into the usual form.
     Fmt(commands::fmt::Args),

@@ -1,5 +1,5 @@
 //! The reference documents, made from what the code declares: a page for each node type with an index, the command line,
-//! and the schema of workflow files. The same input gives the same bytes.
+//! and the schemas of workflow files and of manifests. The same input gives the same bytes.
 
 mod command_line;
 mod node;
@@ -18,6 +18,8 @@ pub(crate) fn documents() -> BTreeMap<String, String> {
     }
     documents.insert("nodes/README.md".to_owned(), index(&types));
     documents.insert("cli-reference.md".to_owned(), command_line::page());
+    let manifest = akao_contract::manifest::manifest_schema();
+    documents.insert("manifest-schema.json".to_owned(), format!("{manifest:#}\n"));
     documents.insert("workflow-schema.json".to_owned(), format!("{:#}\n", akao_flow::workflow_schema(&types)));
     documents
 }
