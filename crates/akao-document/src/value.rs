@@ -12,8 +12,11 @@ use crate::PROBLEMS_MAX;
 use crate::suggest::{self, shown};
 use akao_contract::{BareNumber, annotation, format_duration_ms, parse_duration_ms};
 use keywords::Keywords;
+use regex::Regex;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
+use std::mem;
 
 /// What is wrong with one prop.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +118,7 @@ struct Checker {
     problems: Vec<PropProblem>,
     pointer: String,
     depth: usize,
+    patterns: BTreeMap<String, Option<Regex>>,
 }
 
 impl Checker {
@@ -285,7 +289,7 @@ impl Checker {
             self.invalid(message, Some("Shorten it.".to_owned()));
         }
         if let Some(pattern) = schema.pattern
-            && regex::Regex::new(pattern).is_ok_and(|pattern| !pattern.is_match(text))
+            && self.pattern(pattern).is_some_and(|pattern| !pattern.is_match(text))
         {
             let message = format!("`{}` does not fit `{name}`", shown(text));
             self.invalid(message, Some(format!("It must match the pattern `{pattern}`.")));
@@ -414,13 +418,21 @@ impl Checker {
         self.problems.extend(found);
     }
 
-    fn tried(&self, schema: &Value, value: &Value, name: Name<'_>) -> Vec<PropProblem> {
+    fn tried(&mut self, schema: &Value, value: &Value, name: Name<'_>) -> Vec<PropProblem> {
         if self.depth >= DEPTH_MAX {
             return Vec::new();
         }
-        let mut inner = Self { problems: Vec::new(), pointer: self.pointer.clone(), depth: self.depth + 1 };
-        inner.value(schema, value, name);
-        inner.problems
+        let outside = mem::take(&mut self.problems);
+        self.depth += 1;
+        self.value(schema, value, name);
+        self.depth -= 1;
+        mem::replace(&mut self.problems, outside)
+    }
+
+    /// The compiled pattern; none when it is no regular expression, which is told where the schema is read. A list whose
+    /// items have a pattern would otherwise compile it for each.
+    fn pattern(&mut self, pattern: &str) -> Option<&Regex> {
+        self.patterns.entry(pattern.to_owned()).or_insert_with(|| Regex::new(pattern).ok()).as_ref()
     }
 
     fn duration(&mut self, schema: &Keywords<'_>, unit: &str, value: &Value, name: Name<'_>) {

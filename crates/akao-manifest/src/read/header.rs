@@ -1,6 +1,6 @@
 //! The top of a manifest: its format, who the package is, and the parts below it.
 
-use super::{Parsed, dependencies, nodes, permissions, provides, resources, runtime, words};
+use super::{Parsed, dependencies, nodes, permissions, provides, resources, runtime, schemas, words};
 use crate::ManifestCode;
 use akao_contract::manifest::{
     Instances, MANIFEST_FORMAT, Manifest, PackageId, PackageIdError, Resources, Runtime, RuntimeKind, Transport,
@@ -43,6 +43,9 @@ pub(super) fn read(reader: &mut Reader, document: &Node) -> Option<Parsed> {
         let message = "the document is a workflow, not a manifest";
         let suggestion = "A manifest begins with `manifest: 1`; check a workflow with `akao validate`.".to_owned();
         reader.problem(ManifestCode::NotAManifest, document.position, &Path::DOCUMENT, message, Some(suggestion));
+        return None;
+    }
+    if !schemas::has_few_patterns(reader, document) {
         return None;
     }
     let mut parsed = Parsed { manifest: blank(), permissions: BTreeMap::new(), command: document.position.into() };
@@ -124,7 +127,8 @@ fn key(reader: &mut Reader, document: &Node, Entry { key, node }: &Entry, parsed
             }
         }
         other => {
-            let far = suggest::nearest(other, KEYS).is_none();
+            // Looking for what was meant costs more than everything else.
+            let far = !reader.problems.is_full() && suggest::nearest(other, KEYS).is_none();
             let hint = hint(other).or(far.then_some("Remove it; the manifest holds only what Akao reads."));
             reader.unknown_key(key, &at, "a manifest", KEYS, hint);
         }

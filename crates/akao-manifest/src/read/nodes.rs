@@ -122,6 +122,10 @@ fn values(reader: &mut Reader, node: &Node, path: &Path<'_>, declared: &Declared
         return Properties::default();
     }
     let errors = reader.problems.errors();
+    schemas::patterns(reader, node, path, declared);
+    if reader.problems.errors() > errors {
+        return Properties::default();
+    }
     let properties = property::read(reader, node, path, declared);
     if reader.problems.errors() == errors {
         schemas::check(reader, node, path, declared, &properties);

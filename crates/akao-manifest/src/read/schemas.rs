@@ -1,10 +1,12 @@
 //! Whether declared values are valid JSON Schema to their depth. What is most often wrong was told before in plain words;
 //! this finds the rest.
 
+use crate::ManifestCode;
 use akao_contract::Properties;
 use akao_document::property::{Declared, TYPES};
 use akao_document::{Path, Reader, suggest, suggest::shown};
 use akao_yaml::{Entry, Node, Position};
+use regex::RegexBuilder;
 use serde_json::Value;
 
 pub(super) fn check(reader: &mut Reader, node: &Node, at: &Path<'_>, declared: &Declared, properties: &Properties) {
@@ -15,7 +17,7 @@ pub(super) fn check(reader: &mut Reader, node: &Node, at: &Path<'_>, declared: &
         let declaration = declaration_of(node, name).unwrap_or(node);
         let path = at.key(name);
         let errors = reader.problems.errors();
-        words(reader, declaration, &path, declared);
+        types(reader, declaration, &path, declared);
         if reader.problems.errors() > errors {
             continue;
         }
@@ -52,29 +54,44 @@ fn declaration_of<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
     node.get(name).or_else(|| node.items()?.iter().find(named))
 }
 
-/// Every `pattern` must be a regular expression, every `type` one of the types. Recursion is bounded by the budget's depth.
-fn words(reader: &mut Reader, node: &Node, path: &Path<'_>, declared: &Declared) {
+/// Most memory that a compiled pattern takes, in bytes. Compiling takes as long as what it makes is large.
+const PATTERN_BYTES_MAX: usize = 2 << 20;
+
+/// Every `pattern` must be a regular expression. It is checked first, since checking a default compiles patterns.
+/// Recursion is bounded by the budget's depth.
+pub(super) fn patterns(reader: &mut Reader, node: &Node, path: &Path<'_>, declared: &Declared) {
+    each_text(node, path, &mut |key, text, position, path| {
+        if key == "pattern" && RegexBuilder::new(text).size_limit(PATTERN_BYTES_MAX).build().is_err() {
+            let message = format!("`{}` is not a regular expression", shown(text));
+            let suggestion =
+                "Check its brackets; look-around, references to groups and very large repetitions are not supported.";
+            reader.problem(declared.code, position, path, message, Some(suggestion.to_owned()));
+        }
+    });
+}
+
+/// Every `type` must be one of the types.
+fn types(reader: &mut Reader, node: &Node, path: &Path<'_>, declared: &Declared) {
+    each_text(node, path, &mut |key, text, position, path| {
+        if key == "type" && !TYPES.contains(&text) {
+            let message = format!("`{}` is not a type of an {}", shown(text), declared.noun);
+            let suggestion = suggest::sentence(text, "types", TYPES);
+            reader.problem(declared.code, position, path, message, suggestion);
+        }
+    });
+}
+
+/// Each text of a schema with its key. What values may be is not a schema.
+fn each_text(node: &Node, path: &Path<'_>, take: &mut dyn FnMut(&str, &str, Position, &Path<'_>)) {
     for (at, item) in node.items().unwrap_or_default().iter().enumerate() {
-        words(reader, item, &path.index(at), declared);
+        each_text(item, &path.index(at), take);
     }
     for Entry { key, node } in node.entries().unwrap_or_default() {
         let path = path.key(&key.text);
         match node.as_str() {
-            Some(text) if key.text == "pattern" => {
-                if regex::Regex::new(text).is_err() {
-                    let message = format!("`{}` is not a regular expression", shown(text));
-                    let suggestion = "Check its brackets; look-around and references to groups are not supported.";
-                    reader.problem(declared.code, node.position, &path, message, Some(suggestion.to_owned()));
-                }
-            }
-            Some(text) if key.text == "type" && !TYPES.contains(&text) => {
-                let message = format!("`{}` is not a type of an {}", shown(text), declared.noun);
-                let suggestion = suggest::sentence(text, "types", TYPES);
-                reader.problem(declared.code, node.position, &path, message, suggestion);
-            }
-            // What values may be is not a schema.
-            _ if matches!(key.text.as_str(), "default" | "enum" | "const" | "examples") => {}
-            _ => words(reader, node, &path, declared),
+            Some(text) => take(&key.text, text, node.position, &path),
+            None if matches!(key.text.as_str(), "default" | "enum" | "const" | "examples") => {}
+            None => each_text(node, &path, take),
         }
     }
 }
@@ -93,4 +110,25 @@ fn find<'n>(node: &'n Node, pointer: &str) -> (Position, &'n str) {
         }
     }
     (node.position, last)
+}
+
+/// Patterns of all declarations together. Each is compiled, which takes far longer than reading it.
+const PATTERNS_MAX: usize = 50;
+
+/// Whether the document has no more patterns than are compiled; a problem where it has.
+pub(super) fn has_few_patterns(reader: &mut Reader, document: &Node) -> bool {
+    let (mut count, mut open) = (0, vec![document]);
+    while let Some(node) = open.pop() {
+        open.extend(node.items().unwrap_or_default());
+        for Entry { key, node } in node.entries().unwrap_or_default() {
+            count += usize::from(key.text == "pattern");
+            open.push(node);
+        }
+    }
+    if count > PATTERNS_MAX {
+        let message = format!("the manifest has {count} patterns, more than the {PATTERNS_MAX} allowed");
+        let suggestion = Some("Check in the node what only some values need.".to_owned());
+        reader.problem(ManifestCode::TooMany, document.position, &Path::DOCUMENT, message, suggestion);
+    }
+    count <= PATTERNS_MAX
 }
