@@ -9,8 +9,9 @@ pub(crate) mod names;
 mod templates;
 mod trees;
 
-use crate::read::{self, Parsed, Positions};
-use crate::{Catalogue, Definition, NodeDef, Position, Problem, ProblemCode};
+use crate::draft::is_folder;
+use crate::read::{Parsed, Positions};
+use crate::{Catalogue, Definition, Draft, NodeDef, Position, Problem, ProblemCode, Refusal};
 use akao_contract::{Category, NodeType, annotation};
 use akao_document::Path;
 use akao_document::Problems;
@@ -25,12 +26,17 @@ use std::{
 
 /// Every problem of a definition that was read, in the order of the text. It can run when no problem is an error.
 pub fn validate(parsed: &Parsed, catalogue: &Catalogue) -> Vec<Problem> {
-    found(parsed, catalogue, Problems::default()).into_vec()
+    found(parsed, catalogue, &BTreeMap::new(), Problems::default()).into_vec()
 }
 
 /// The problems of the meaning after those that were found before.
-fn found(parsed: &Parsed, catalogue: &Catalogue, before: Problems) -> Problems {
-    let mut checker = Checker::new(parsed, catalogue, before);
+pub(crate) fn found(
+    parsed: &Parsed,
+    catalogue: &Catalogue,
+    refused: &BTreeMap<String, Refusal>,
+    before: Problems,
+) -> Problems {
+    let mut checker = Checker::new(parsed, catalogue, refused, before);
     checker.workflow();
     checker.problems
 }
@@ -38,11 +44,7 @@ fn found(parsed: &Parsed, catalogue: &Catalogue, before: Problems) -> Problems {
 /// Reads and validates in one go, so that problems of the shape do not hide problems of the meaning. There is a definition
 /// only when nothing is an error; warnings come with it.
 pub fn check(text: &str, catalogue: &Catalogue) -> (Option<Parsed>, Vec<Problem>) {
-    let (parsed, problems) = read::read_leniently(text);
-    let Some(parsed) = parsed else { return (None, problems.into_vec()) };
-    let problems = found(&parsed, catalogue, problems).into_vec();
-    let sound = problems.iter().all(|problem| problem.severity != crate::Severity::Error);
-    (sound.then_some(parsed), problems)
+    Draft::read(text).check(catalogue, &BTreeMap::new())
 }
 
 /// Annotation of a prop that is a condition: a boolean, a bare expression or one whole `${…}`.
@@ -55,6 +57,8 @@ struct Checker<'a> {
     definition: &'a Definition,
     positions: &'a Positions,
     catalogue: &'a Catalogue,
+    /// Why node types that were looked for cannot be used.
+    refused: &'a BTreeMap<String, Refusal>,
     /// Ids by tree; the root tree has no name.
     ids: Rc<BTreeMap<Option<&'a str>, Ids<'a>>>,
     /// Blackboard keys that some node writes.
@@ -84,12 +88,18 @@ struct Surroundings<'s> {
 }
 
 impl<'a> Checker<'a> {
-    fn new(parsed: &'a Parsed, catalogue: &'a Catalogue, problems: Problems) -> Self {
+    fn new(
+        parsed: &'a Parsed,
+        catalogue: &'a Catalogue,
+        refused: &'a BTreeMap<String, Refusal>,
+        problems: Problems,
+    ) -> Self {
         let mut ids = BTreeMap::new();
         let mut checker = Self {
             definition: &parsed.definition,
             positions: &parsed.positions,
             catalogue,
+            refused,
             ids: Rc::default(),
             written: BTreeSet::new(),
             compiled: BTreeMap::new(),
@@ -275,6 +285,9 @@ impl<'a> Checker<'a> {
             return;
         }
         let path = path.key("type");
+        if let Some(Refusal { message, suggestion }) = self.refused.get(name) {
+            return self.problem(ProblemCode::UnavailableType, &path, message.clone(), Some(suggestion.clone()));
+        }
         if let Some(form) = external_form(name) {
             let shown = akao_document::suggest::shown(name);
             let message = format!("`{shown}` is {form}, which is not part of this installation");
@@ -511,7 +524,7 @@ fn without_consequences(mut problems: Vec<props::PropProblem>) -> Vec<props::Pro
 
 /// What a name is that no built-in can have: decided by its form alone.
 fn external_form(name: &str) -> Option<&'static str> {
-    if name.starts_with("./") || name.starts_with("../") || name.starts_with('/') {
+    if is_folder(name) || name.starts_with('/') {
         return Some("a node folder");
     }
     let (base, version) = name.split_once('@').map_or((name, None), |(base, version)| (base, Some(version)));
