@@ -27,6 +27,7 @@ const LAYERS: &[Layer] = &[
     Layer { name: "akao-builtin", below: &["akao-contract", "akao-expression", "akao-step", "akao-yaml"] },
     Layer { name: "akao-address", below: &[] },
     Layer { name: "akao-host", below: &["akao-address", "akao-contract", "akao-step"] },
+    Layer { name: "akao-broker", below: &["akao-address"] },
     Layer { name: "akao-import", below: &["akao-contract", "akao-flow", "akao-yaml"] },
     Layer {
         name: "akao-engine",

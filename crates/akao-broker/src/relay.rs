@@ -1,0 +1,142 @@
+//! Moves bytes between two open connections, in the kernel: from a socket into a pipe and from there into the other
+//! socket, without a copy into this process.
+//!
+//! A connection ends when both sides have finished, when one breaks, when it is silent for too long, or when the sandbox
+//! has moved all bytes it may. An end that is not the finish of both sides is passed on as a reset, so that nobody takes
+//! half an answer for a whole one.
+
+use crate::{
+    audit::Reason,
+    limits::{Direction, Limits, Tally},
+};
+use rustix::{
+    net::{Shutdown, shutdown, sockopt::set_socket_linger},
+    pipe::{PipeFlags, SpliceFlags, pipe_with, splice},
+};
+use std::{
+    io,
+    os::fd::AsFd,
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncWriteExt, Interest},
+    net::TcpStream,
+    time::{Instant, sleep_until},
+};
+
+/// Most bytes that are moved at once; as many as a pipe holds when its size is not changed.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// After how many chunks a busy connection lets others run.
+const CHUNKS_PER_TURN: u32 = 16;
+
+/// When bytes last moved, and how many sides have finished.
+struct Pulse {
+    begin: Instant,
+    last_ms: AtomicU64,
+    finished: AtomicU32,
+}
+
+impl Pulse {
+    fn new() -> Self {
+        Self { begin: Instant::now(), last_ms: AtomicU64::new(0), finished: AtomicU32::new(0) }
+    }
+
+    fn beat(&self) {
+        let elapsed_ms = self.begin.elapsed().as_millis();
+        self.last_ms.store(elapsed_ms.try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// When the connection has been silent for too long, if nothing moves until then.
+    fn end(&self, limits: &Limits) -> Instant {
+        let half_open = self.finished.load(Ordering::Relaxed) > 0;
+        let bound = if half_open { limits.half_open_timeout } else { limits.idle_timeout };
+        self.begin + Duration::from_millis(self.last_ms.load(Ordering::Relaxed)) + bound
+    }
+}
+
+/// Relays until the connection ends. `prefix` was read from the inside already and goes out first.
+pub(crate) async fn relay(
+    inside: TcpStream,
+    mut outside: TcpStream,
+    prefix: &[u8],
+    tally: &Tally,
+    limits: &Limits,
+) -> Result<(), Reason> {
+    // Each chunk is passed on as it comes; waiting for more only adds delay.
+    let _ = (inside.set_nodelay(true), outside.set_nodelay(true));
+    // However this ends, this process's death included, the kernel resets both sides; only a finish takes that back.
+    let _ = (inside.set_zero_linger(), outside.set_zero_linger());
+    let pulse = Pulse::new();
+    let both = async {
+        tally.spend(Direction::Out, prefix.len())?;
+        outside.write_all(prefix).await.map_err(broken)?;
+        let out = pump(&inside, &outside, Direction::Out, tally, &pulse);
+        let back = pump(&outside, &inside, Direction::In, tally, &pulse);
+        tokio::try_join!(out, back).map(drop)
+    };
+    let ended = tokio::select! {
+        ended = both => ended,
+        () = silence(&pulse, limits) => Err(Reason::TooSlow),
+    };
+    if ended.is_ok() {
+        let _ = (set_socket_linger(&inside, None), set_socket_linger(&outside, None));
+    }
+    ended
+}
+
+/// Moves one direction until its sender has finished.
+async fn pump(
+    from: &TcpStream,
+    to: &TcpStream,
+    direction: Direction,
+    tally: &Tally,
+    pulse: &Pulse,
+) -> Result<(), Reason> {
+    let (exit, entry) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(|error| broken(error.into()))?;
+    let mut chunks = 0u32;
+    loop {
+        // The pipe is empty here, so `would block` can only mean that the socket is.
+        let read = from.async_io(Interest::READABLE, || shift(from, &entry, CHUNK_BYTES)).await.map_err(broken)?;
+        if read == 0 {
+            break;
+        }
+        pulse.beat();
+        tally.spend(direction, read)?;
+        let mut left = read;
+        while left > 0 {
+            left -= to.async_io(Interest::WRITABLE, || shift(&exit, to, left)).await.map_err(broken)?;
+            pulse.beat();
+        }
+        chunks = chunks.wrapping_add(1);
+        if chunks.is_multiple_of(CHUNKS_PER_TURN) {
+            tokio::task::yield_now().await;
+        }
+    }
+    shutdown(to, Shutdown::Write).map_err(|error| broken(error.into()))?;
+    pulse.beat();
+    pulse.finished.fetch_add(1, Ordering::Relaxed);
+    Ok(())
+}
+
+fn shift(from: impl AsFd, to: impl AsFd, bytes: usize) -> io::Result<usize> {
+    Ok(splice(from, None, to, None, bytes, SpliceFlags::MOVE | SpliceFlags::NONBLOCK)?)
+}
+
+/// Ends when nothing has moved for as long as the connection may be silent.
+async fn silence(pulse: &Pulse, limits: &Limits) {
+    // The bound becomes shorter when a side finishes, so it is looked at again at least this often.
+    let step = limits.half_open_timeout.min(limits.idle_timeout).max(Duration::from_millis(1));
+    loop {
+        let (end, now) = (pulse.end(limits), Instant::now());
+        if now >= end {
+            return;
+        }
+        sleep_until(end.min(now + step)).await;
+    }
+}
+
+fn broken(_: io::Error) -> Reason {
+    Reason::Broken
+}
