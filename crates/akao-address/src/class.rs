@@ -38,22 +38,25 @@ impl fmt::Display for AddressClass {
     }
 }
 
-/// Metadata services: AWS, Google, Azure and others share the first; then AWS containers and pods, Azure's wire server,
-/// Alibaba and Oracle.
-const METADATA_V4: [Ipv4Addr; 6] = [
+/// Metadata services: AWS, Google, Azure and others share the first; then AWS containers and pods, Scaleway, Azure's wire
+/// server, Alibaba and Oracle.
+const METADATA_V4: [Ipv4Addr; 7] = [
     Ipv4Addr::new(169, 254, 169, 254),
     Ipv4Addr::new(169, 254, 170, 2),
     Ipv4Addr::new(169, 254, 170, 23),
+    Ipv4Addr::new(169, 254, 42, 42),
     Ipv4Addr::new(168, 63, 129, 16),
     Ipv4Addr::new(100, 100, 100, 200),
     Ipv4Addr::new(192, 0, 0, 192),
 ];
 
-/// Metadata services over IPv6: AWS instances, AWS pods, Google.
-const METADATA_V6: [Ipv6Addr; 3] = [
+/// Metadata services over IPv6: AWS instances, AWS pods, Google, Oracle, Scaleway.
+const METADATA_V6: [Ipv6Addr; 5] = [
     Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
     Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23),
     Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
+    Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
 ];
 
 /// IANA's special-purpose registry for IPv4, as (network, length of its prefix, class).

@@ -46,6 +46,26 @@ fn no_form_of_ipv6_hides_a_closed_address() {
 }
 
 #[test]
+fn metadata_services_of_each_cloud_are_known() {
+    for address in [
+        "169.254.169.254",
+        "169.254.170.2",
+        "169.254.170.23",
+        "169.254.42.42",
+        "168.63.129.16",
+        "100.100.100.200",
+        "192.0.0.192",
+        "fd00:ec2::254",
+        "fd00:ec2::23",
+        "fd20:ce::254",
+        "fd00:c1::a9fe:a9fe",
+        "fd00:42::42",
+    ] {
+        assert_eq!(classify(address.parse().unwrap()), AddressClass::Metadata, "{address}");
+    }
+}
+
+#[test]
 fn tunnels_are_closed_whatever_they_carry() {
     for address in ["2002:808:808::1", "2001:0:4136:e378:8000:63bf:f7f7:f7f7", "::8.8.8.8", "192.88.99.1"] {
         assert_eq!(classify(address.parse().unwrap()), AddressClass::Special, "{address}");
