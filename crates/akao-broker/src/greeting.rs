@@ -21,9 +21,10 @@ const TLS_HANDSHAKE: u8 = 0x16;
 /// Reads until the connection has said that it is for `name`, and returns what was read.
 pub(crate) async fn read(inside: &mut TcpStream, name: &str, port: u16) -> Result<Vec<u8>, Reason> {
     let mut bytes = Vec::with_capacity(2048);
+    let mut judge = Judge::new(name, port);
     loop {
         let read = inside.read_buf(&mut bytes).await.map_err(|_| Reason::Broken)?;
-        if judge(&bytes, name, port)? {
+        if judge.more(&bytes)? {
             return Ok(bytes);
         }
         if read == 0 || bytes.len() >= GREETING_BYTES_MAX {
@@ -32,26 +33,44 @@ pub(crate) async fn read(inside: &mut TcpStream, name: &str, port: u16) -> Resul
     }
 }
 
-/// Whether the bytes say the name; false when they are too few to tell.
-pub(crate) fn judge(bytes: &[u8], name: &str, port: u16) -> Result<bool, Reason> {
-    match bytes.first() {
-        None => Ok(false),
-        Some(&TLS_HANDSHAKE) => judge_tls(bytes, name),
-        Some(_) => judge_http(bytes, name, port),
-    }
+/// Looks at the first bytes as they come. Who sends them one by one must not make this process read all of them each time.
+struct Judge<'a> {
+    name: &'a str,
+    port: u16,
+    acceptor: Acceptor,
+    seen: usize,
 }
 
-fn judge_tls(mut bytes: &[u8], name: &str) -> Result<bool, Reason> {
-    let mut acceptor = Acceptor::default();
-    while !bytes.is_empty() {
-        acceptor.read_tls(&mut bytes).map_err(|_| Reason::NoServerName)?;
-        if let Some(accepted) = acceptor.accept().map_err(|_| Reason::NoServerName)? {
-            let hello = accepted.client_hello();
-            let said = hello.server_name().ok_or(Reason::NoServerName)?;
-            return if is_same(said, name) { Ok(true) } else { Err(Reason::OtherServerName(shown(said))) };
+impl<'a> Judge<'a> {
+    fn new(name: &'a str, port: u16) -> Self {
+        Self { name, port, acceptor: Acceptor::default(), seen: 0 }
+    }
+
+    /// Whether the bytes so far say the name; false when they are too few to tell.
+    fn more(&mut self, bytes: &[u8]) -> Result<bool, Reason> {
+        let new = &bytes[self.seen..];
+        self.seen = bytes.len();
+        match bytes.first() {
+            None => Ok(false),
+            Some(&TLS_HANDSHAKE) => self.more_tls(new),
+            Some(byte) if !byte.is_ascii_alphabetic() => Err(Reason::NoServerName),
+            // A head ends with a line, and has few of them.
+            Some(_) if !new.contains(&b'\n') => Ok(false),
+            Some(_) => judge_http(bytes, self.name, self.port),
         }
     }
-    Ok(false)
+
+    fn more_tls(&mut self, mut new: &[u8]) -> Result<bool, Reason> {
+        while !new.is_empty() {
+            self.acceptor.read_tls(&mut new).map_err(|_| Reason::NoServerName)?;
+            if let Some(accepted) = self.acceptor.accept().map_err(|_| Reason::NoServerName)? {
+                let hello = accepted.client_hello();
+                let said = hello.server_name().ok_or(Reason::NoServerName)?;
+                return if is_same(said, self.name) { Ok(true) } else { Err(Reason::OtherServerName(shown(said))) };
+            }
+        }
+        Ok(false)
+    }
 }
 
 fn judge_http(bytes: &[u8], name: &str, port: u16) -> Result<bool, Reason> {
@@ -145,7 +164,17 @@ mod tests {
     use proptest::prelude::*;
 
     fn plain(text: &str) -> Result<bool, Reason> {
-        judge(text.as_bytes(), "api.example", 80)
+        Judge::new("api.example", 80).more(text.as_bytes())
+    }
+
+    #[test]
+    fn bytes_that_come_one_by_one_are_judged_at_the_end() {
+        let request = b"GET / HTTP/1.1\r\nAccept: */*\r\nHost: api.example\r\n\r\n";
+        let mut judge = Judge::new("api.example", 80);
+        for end in 1..request.len() {
+            assert_eq!(judge.more(&request[..end]), Ok(false), "{end}");
+        }
+        assert_eq!(judge.more(request), Ok(true));
     }
 
     #[test]
@@ -210,7 +239,14 @@ mod tests {
             if tls && bytes.len() > 6 {
                 bytes[..6].copy_from_slice(&[0x16, 3, 1, 0, 200, 1]);
             }
-            prop_assert_ne!(judge(&bytes, "api.example", 443), Ok(true));
+            let mut judge = Judge::new("api.example", 443);
+            for end in 0..=bytes.len() {
+                let judged = judge.more(&bytes[..end]);
+                prop_assert_ne!(&judged, &Ok(true));
+                if judged.is_err() {
+                    break;
+                }
+            }
         }
     }
 }
