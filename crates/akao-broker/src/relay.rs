@@ -16,12 +16,13 @@ use rustix::{
 use std::{
     io,
     os::fd::AsFd,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::Duration,
 };
 use tokio::{
     io::{AsyncWriteExt, Interest},
     net::TcpStream,
+    sync::Notify,
     time::{Instant, sleep_until},
 };
 
@@ -31,16 +32,23 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// After how many chunks a busy connection lets others run.
 const CHUNKS_PER_TURN: u32 = 16;
 
-/// When bytes last moved, and how many sides have finished.
+/// When bytes last moved, and whether a side has finished.
 struct Pulse {
     begin: Instant,
     last_ms: AtomicU64,
-    finished: AtomicU32,
+    finished: AtomicBool,
+    /// Told when the first side finishes, because the bound becomes another then.
+    changed: Notify,
 }
 
 impl Pulse {
     fn new() -> Self {
-        Self { begin: Instant::now(), last_ms: AtomicU64::new(0), finished: AtomicU32::new(0) }
+        Self {
+            begin: Instant::now(),
+            last_ms: AtomicU64::new(0),
+            finished: AtomicBool::new(false),
+            changed: Notify::new(),
+        }
     }
 
     fn beat(&self) {
@@ -48,9 +56,15 @@ impl Pulse {
         self.last_ms.store(elapsed_ms.try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
+    fn finish(&self) {
+        self.beat();
+        self.finished.store(true, Ordering::Relaxed);
+        self.changed.notify_one();
+    }
+
     /// When the connection has been silent for too long, if nothing moves until then.
     fn end(&self, limits: &Limits) -> Instant {
-        let half_open = self.finished.load(Ordering::Relaxed) > 0;
+        let half_open = self.finished.load(Ordering::Relaxed);
         let bound = if half_open { limits.half_open_timeout } else { limits.idle_timeout };
         self.begin + Duration::from_millis(self.last_ms.load(Ordering::Relaxed)) + bound
     }
@@ -74,7 +88,10 @@ pub(crate) async fn relay(
         outside.write_all(prefix).await.map_err(broken)?;
         let out = pump(&inside, &outside, Direction::Out, tally, &pulse);
         let back = pump(&outside, &inside, Direction::In, tally, &pulse);
-        tokio::try_join!(out, back).map(drop)
+        match tokio::try_join!(out, back)? {
+            (End::Finished, End::Finished) => Ok(()),
+            _ => Err(Reason::Broken),
+        }
     };
     let ended = tokio::select! {
         ended = both => ended,
@@ -86,38 +103,49 @@ pub(crate) async fn relay(
     ended
 }
 
-/// Moves one direction until its sender has finished.
+/// How one direction ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Its sender has finished, and its receiver was told.
+    Finished,
+    /// Its receiver takes nothing any more. What that one has sent may still be read, such as an answer that came before
+    /// the whole request was sent.
+    Cut,
+}
+
+/// Moves one direction until it ends. That its sender broke off ends both directions, as an error.
 async fn pump(
     from: &TcpStream,
     to: &TcpStream,
     direction: Direction,
     tally: &Tally,
     pulse: &Pulse,
-) -> Result<(), Reason> {
+) -> Result<End, Reason> {
     let (exit, entry) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(|error| broken(error.into()))?;
     let mut chunks = 0u32;
-    loop {
+    let end = 'chunks: loop {
         // The pipe is empty here, so `would block` can only mean that the socket is.
         let read = from.async_io(Interest::READABLE, || shift(from, &entry, CHUNK_BYTES)).await.map_err(broken)?;
         if read == 0 {
-            break;
+            break if shutdown(to, Shutdown::Write).is_ok() { End::Finished } else { End::Cut };
         }
         pulse.beat();
         tally.spend(direction, read)?;
         let mut left = read;
         while left > 0 {
-            left -= to.async_io(Interest::WRITABLE, || shift(&exit, to, left)).await.map_err(broken)?;
+            match to.async_io(Interest::WRITABLE, || shift(&exit, to, left)).await {
+                Ok(written @ 1..) => left -= written,
+                Ok(0) | Err(_) => break 'chunks End::Cut,
+            }
             pulse.beat();
         }
         chunks = chunks.wrapping_add(1);
         if chunks.is_multiple_of(CHUNKS_PER_TURN) {
             tokio::task::yield_now().await;
         }
-    }
-    shutdown(to, Shutdown::Write).map_err(|error| broken(error.into()))?;
-    pulse.beat();
-    pulse.finished.fetch_add(1, Ordering::Relaxed);
-    Ok(())
+    };
+    pulse.finish();
+    Ok(end)
 }
 
 fn shift(from: impl AsFd, to: impl AsFd, bytes: usize) -> io::Result<usize> {
@@ -126,14 +154,15 @@ fn shift(from: impl AsFd, to: impl AsFd, bytes: usize) -> io::Result<usize> {
 
 /// Ends when nothing has moved for as long as the connection may be silent.
 async fn silence(pulse: &Pulse, limits: &Limits) {
-    // The bound becomes shorter when a side finishes, so it is looked at again at least this often.
-    let step = limits.half_open_timeout.min(limits.idle_timeout).max(Duration::from_millis(1));
     loop {
-        let (end, now) = (pulse.end(limits), Instant::now());
-        if now >= end {
+        let end = pulse.end(limits);
+        if Instant::now() >= end {
             return;
         }
-        sleep_until(end.min(now + step)).await;
+        tokio::select! {
+            () = sleep_until(end) => {}
+            () = pulse.changed.notified() => {}
+        }
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) const CASES: &[Case] = &[
     ("bytes_arrive_whole_in_both_directions", whole),
     ("one_side_may_finish_before_the_other", finish_first),
     ("a_reset_is_passed_on", reset),
+    ("an_answer_before_the_end_of_the_request_arrives", early_answer),
 ];
 
 fn bench() -> Bench {
@@ -250,4 +251,28 @@ fn reset() {
     });
     let (node, at) = sandbox(&bench, port, Limits::default());
     assert_eq!(node.inside.run(move || attempt(at, port, b"hello")), Got::Reset);
+}
+
+fn early_answer() {
+    let bench = bench();
+    let listener = TcpListener::bind("[::]:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        let stream = listener.accept().unwrap().0;
+        (&stream).read_exact(&mut [0; 5]).unwrap();
+        (&stream).write_all(b"too large").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        // Most of the request stays unread.
+    });
+    let (node, at) = sandbox(&bench, port, Limits::default());
+    let answer = node.inside.run(move || {
+        let stream = TcpStream::connect((at, port)).unwrap();
+        let mut writer = stream.try_clone().unwrap();
+        let upload = thread::spawn(move || while writer.write_all(&[1; 64 * 1024]).is_ok() {});
+        let mut answer = vec![0; 9];
+        let read = (&stream).read_exact(&mut answer);
+        upload.join().unwrap();
+        read.map(|()| answer)
+    });
+    assert_eq!(answer.unwrap(), b"too large");
 }
