@@ -59,13 +59,15 @@ pub(crate) async fn serve(sandbox: Arc<Sandbox>, socket: UdpSocket) {
         sandbox.slow_down(&sandbox.queries, Instant::now(), Act::Query).await;
         let query = &buffer[..datagram.bytes];
         let Some(reply) = dns::answer(query, datagram.to, &sandbox.policy, &sandbox.names) else { continue };
-        let attempt = Attempt::new(Act::Query, &reply.target, NAME_SERVER_PORT);
-        // The name server asked is what matters when it is not the sandbox's own.
-        let asked = (reply.reason == Reason::OtherNameServer).then_some(datagram.to);
+        // Who was asked is what matters when it is not the sandbox's own name server.
+        let target = match reply.reason {
+            Reason::OtherNameServer => datagram.to.to_string(),
+            _ => reply.target,
+        };
         if reply.verdict == Verdict::Denied {
             sandbox.tally.denied();
         }
-        sandbox.log.record(&attempt, asked, reply.verdict, reply.reason);
+        sandbox.log.record(&Attempt::new(Act::Query, &target, NAME_SERVER_PORT), None, reply.verdict, reply.reason);
         // An answer that finds no room is lost, as datagrams may be; the program asks again.
         let _ = socket.try_io(Interest::WRITABLE, || send(&socket, &reply.bytes, &datagram));
     }
