@@ -19,13 +19,13 @@ use tokio::{sync::Semaphore, task::JoinSet};
 /// What the operator decides for all sandboxes together.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Most connections at a time. Each takes six descriptors of this process.
+    /// Most connections at a time. Each takes six descriptors, of which a process often has 1,024.
     pub connections_max: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { connections_max: 1024 }
+        Self { connections_max: 128 }
     }
 }
 

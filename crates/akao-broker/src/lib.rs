@@ -6,6 +6,7 @@
 //! only; they are resolved when a connection is opened, outside, and only an address that passed is dialled.
 //!
 //! Making namespaces, routes and listeners is not done here. `docs/sandbox-network.md` explains the whole.
+#![cfg(target_os = "linux")]
 
 mod audit;
 mod broker;
