@@ -176,13 +176,10 @@ impl Connection {
 
     fn start<P: Serialize>(&self, method: &'static str, params: &P, io: ExecuteIo) -> Result<RawCall, RpcError> {
         let (sender, receiver) = oneshot::channel();
-        let output = io.output.clone();
         let pending = Pending { answer: sender, gate: EventGate::new(io.events), output: io.output };
         let write = |out: &mut Vec<u8>, id: u64| write_request(out, id, method, params);
-        let id = self.shared().start(NewCall { pending, is_info: method == name::INFO, write: &write })?;
-        if let Some(output) = output {
-            output.belongs_to(Arc::downgrade(self.shared()), id);
-        }
+        let (shared, is_info) = (Arc::downgrade(self.shared()), method == name::INFO);
+        let id = self.shared().start(NewCall { pending, shared, is_info, write: &write })?;
         Ok(RawCall::new(self.clone(), id, receiver))
     }
 }

@@ -16,7 +16,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -98,6 +98,8 @@ pub(crate) struct Shared {
 /// What a new call needs to be sent.
 pub(crate) struct NewCall<'a> {
     pub(crate) pending: Pending,
+    /// Where the reader of its output grants credit.
+    pub(crate) shared: Weak<Shared>,
     /// Whether it may come before `node.info` was answered.
     pub(crate) is_info: bool,
     /// Writes the message with this id, without its end of line.
@@ -153,6 +155,9 @@ impl Shared {
         state.outbox.push(false, |out| write_message(out, agreed, |out| (call.write)(out, id)))?;
         state.next_id += 1;
         state.counters.calls += 1;
+        if let Some(output) = &call.pending.output {
+            output.belongs_to(call.shared, id);
+        }
         state.calls.insert(id, call.pending);
         // Alone, the call is written from here, without a turn of the task. Among others, the task writes them together.
         let batch = if state.calls.len() == 1 { state.outbox.take() } else { None };
