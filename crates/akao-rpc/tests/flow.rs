@@ -417,3 +417,59 @@ async fn a_flood_of_notifications_is_slowed_and_the_answer_still_comes() {
     within("the call", call).await.unwrap();
     assert_eq!(connection.end_reason(), None);
 }
+
+/// Fails when it is told anything.
+struct Broken;
+
+impl CallEvents for Broken {
+    fn progress(&self, _: Progress) {
+        panic!("a defect of the receiver");
+    }
+    fn log(&self, _: LogEntry) {
+        panic!("a defect of the receiver");
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_that_fails_leaves_nobody_waiting() {
+    let (connection, mut peer) = ready().await;
+    let sent = Map::new();
+    let request = ExecuteRequest { context: context("org.example.one"), parameters: &sent };
+    let call = connection.execute(&request, ExecuteIo::new().events(Arc::new(Broken)));
+    let received = peer.read().await;
+    peer.notify("$/log", json!({ "id": received["id"], "message": "m" })).await;
+    assert_eq!(within("the call", call).await.unwrap_err().name(), "io");
+    assert_eq!(within("the end", connection.closed()).await.name(), "io");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_neighbour_works_while_a_node_floods() {
+    let (neighbour, peer) = ready().await;
+    let echo = tokio::spawn(peer.echo());
+    let (connection, mut peer) = ready().await;
+    let sent = Map::new();
+    let request = ExecuteRequest { context: context("org.example.one"), parameters: &sent };
+    let recorder = Arc::new(Recorder::default());
+    let call = connection.execute(&request, ExecuteIo::new().events(recorder));
+    let flood = tokio::spawn(async move {
+        let received = peer.read().await;
+        let line = json!({ "jsonrpc": "2.0", "method": "$/log", "params": { "id": received["id"], "message": "m" } });
+        let lines = format!("{line}\n").repeat(1000);
+        while !peer.is_told_to_cancel().await {
+            peer.bytes(lines.as_bytes()).await;
+        }
+        peer.answer(&received, json!({ "success": true })).await;
+        peer
+    });
+    for turn in 0..500 {
+        let sent = parameters("turn", turn);
+        assert_eq!(execute(&neighbour, &sent).await, Ok(sent));
+    }
+    call.cancel();
+    // The cancel reaches a node that is held up in writing, and its answer comes after all that it had written.
+    assert!(within("the call", call).await.is_ok());
+    assert_eq!(connection.end_reason(), None);
+    let _peer = flood.await.unwrap();
+    drop(neighbour);
+    within("the echo", echo).await.unwrap();
+}

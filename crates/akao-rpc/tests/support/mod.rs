@@ -101,6 +101,14 @@ impl Peer {
         }
     }
 
+    /// Whether a cancel has come, without waiting for one.
+    pub(crate) async fn is_told_to_cancel(&mut self) -> bool {
+        match futures_util::poll!(Box::pin(self.line()).as_mut()) {
+            std::task::Poll::Ready(line) => line.is_some_and(|line| line.contains("$/cancel")),
+            std::task::Poll::Pending => false,
+        }
+    }
+
     /// Sends any bytes. An error is not one: the host may have closed already.
     pub(crate) async fn bytes(&mut self, bytes: &[u8]) {
         let _ = self.writer.write_all(bytes).await;
