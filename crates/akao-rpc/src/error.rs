@@ -43,8 +43,8 @@ pub enum RpcError {
         /// Where the first bad byte stands.
         offset: usize,
     },
-    /// A message holds the character U+0000, as a byte or written `\u0000`.
-    #[error("the node sent a message that holds U+0000")]
+    /// A message holds a zero byte, or a name in it holds `\u0000`.
+    #[error("the node sent a message with U+0000 as a byte or in a name")]
     Nul,
     /// A string holds half of a surrogate pair.
     #[error("the node sent a string that holds half of a surrogate pair")]
@@ -182,8 +182,8 @@ pub enum RpcError {
         /// The limit.
         depth_max: usize,
     },
-    /// Parameters cannot be sent: they hold U+0000.
-    #[error("the parameters hold U+0000, which a message may not")]
+    /// Parameters cannot be sent: a key holds U+0000.
+    #[error("the parameters hold a key with U+0000, which a message may not")]
     RequestNul,
     /// Parameters hold `$items` for a node that takes one input at a time.
     #[error("the node {node:?} does not take `$items`: `node.info` did not say `batch: true`")]

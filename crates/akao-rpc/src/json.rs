@@ -1,5 +1,5 @@
-//! Reads one message in one pass: strict JSON (no key twice, at most [`DEPTH_MAX`] levels, no U+0000), and the shape of a
-//! JSON-RPC 2.0 message of this protocol. What is wrong gets its own name.
+//! Reads one message in one pass: strict JSON (no key twice, at most [`DEPTH_MAX`] levels, no U+0000 in names), and the shape
+//! of a JSON-RPC 2.0 message of this protocol. What is wrong gets its own name.
 
 use crate::{
     RpcError,
@@ -7,7 +7,7 @@ use crate::{
     limits::{DEPTH_MAX, INTEGER_MAX, MEMBERS_MAX, VALUES_MAX},
 };
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value, error::Category};
+use serde_json::{Map, Number, Value, error::Category, map::Entry};
 use std::{borrow::Cow, cell::Cell, cell::RefCell, collections::BTreeSet, fmt};
 
 /// A message as it was written, before anybody asks what it is for.
@@ -79,7 +79,8 @@ impl Watch {
         E::custom("refused")
     }
 
-    fn text<E: serde::de::Error>(&self, text: &str) -> Result<(), E> {
+    /// Names hold no U+0000: they end up where it ends a text. Values may hold it, written as an escape.
+    fn name<E: serde::de::Error>(&self, text: &str) -> Result<(), E> {
         if memchr::memchr(0, text.as_bytes()).is_some() { Err(self.fail(RpcError::Nul)) } else { Ok(()) }
     }
 
@@ -141,8 +142,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("not a number"))
     }
 
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
-        self.watch.text(text)?;
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
         Ok(Value::String(text.to_owned()))
     }
 
@@ -159,13 +159,12 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let inner = Strict { depth: self.watch.deeper(self.depth)?, ..self };
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
-            self.watch.text(&key)?;
-            // Looked up before the value is built, so that a key sent twice costs nothing more.
-            if map.contains_key(&key) {
-                return Err(self.watch.twice(&key));
-            }
+            self.watch.name(&key)?;
             let value = entries.next_value_seed(inner)?;
-            map.insert(key, value);
+            match map.entry(key) {
+                Entry::Vacant(place) => place.insert(value),
+                Entry::Occupied(place) => return Err(self.watch.twice(place.key())),
+            };
         }
         Ok(Value::Object(map))
     }
@@ -190,12 +189,12 @@ impl<'de> Visitor<'de> for TextSeed<'_> {
     }
 
     fn visit_borrowed_str<E: serde::de::Error>(self, text: &'de str) -> Result<Cow<'de, str>, E> {
-        self.0.text(text)?;
+        self.0.name(text)?;
         Ok(Cow::Borrowed(text))
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Cow<'de, str>, E> {
-        self.0.text(text)?;
+        self.0.name(text)?;
         Ok(Cow::Owned(text.to_owned()))
     }
 }
@@ -262,10 +261,7 @@ impl<'de> Visitor<'de> for EnvelopeSeed<'_> {
             let member = match key.as_ref() {
                 "jsonrpc" if envelope.versioned => return Err(watch.twice(&key)),
                 "jsonrpc" => {
-                    let Value::String(version) = entries.next_value_seed(strict)? else {
-                        return Err(self.not_message("`jsonrpc` is not \"2.0\""));
-                    };
-                    envelope.versioned = version == "2.0";
+                    envelope.versioned = entries.next_value_seed(TextSeed(watch))? == "2.0";
                     if !envelope.versioned {
                         return Err(self.not_message("`jsonrpc` is not \"2.0\""));
                     }
@@ -299,7 +295,7 @@ impl<'de> Visitor<'de> for EnvelopeSeed<'_> {
 /// What is wrong with parameters that are about to be sent; `depth` levels stand around them already.
 pub(crate) fn check_outgoing(value: &Value, depth: usize) -> Result<(), RpcError> {
     match value {
-        Value::Null | Value::Bool(_) => Ok(()),
+        Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
         Value::Number(number) => {
             let magnitude = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
             match magnitude {
@@ -309,7 +305,6 @@ pub(crate) fn check_outgoing(value: &Value, depth: usize) -> Result<(), RpcError
                 _ => Ok(()),
             }
         }
-        Value::String(text) => check_outgoing_text(text),
         Value::Array(items) => {
             let inner = outgoing_depth(depth)?;
             items.iter().try_for_each(|item| check_outgoing(item, inner))
@@ -322,12 +317,12 @@ pub(crate) fn check_outgoing(value: &Value, depth: usize) -> Result<(), RpcError
 pub(crate) fn check_outgoing_map(map: &Map<String, Value>, depth: usize) -> Result<(), RpcError> {
     let inner = outgoing_depth(depth)?;
     map.iter().try_for_each(|(key, value)| {
-        check_outgoing_text(key)?;
+        check_outgoing_name(key)?;
         check_outgoing(value, inner)
     })
 }
 
-fn check_outgoing_text(text: &str) -> Result<(), RpcError> {
+fn check_outgoing_name(text: &str) -> Result<(), RpcError> {
     if memchr::memchr(0, text.as_bytes()).is_some() { Err(RpcError::RequestNul) } else { Ok(()) }
 }
 
