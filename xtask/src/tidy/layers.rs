@@ -23,7 +23,6 @@ const LAYERS: &[Layer] = &[
     Layer { name: "akao-manifest", below: &["akao-contract", "akao-document", "akao-yaml"] },
     Layer { name: "akao-package", below: &["akao-contract", "akao-manifest"] },
     Layer { name: "akao-rpc", below: &["akao-contract"] },
-    Layer { name: "akao-flow", below: &["akao-contract", "akao-expression", "akao-yaml"] },
     Layer { name: "akao-journal", below: &["akao-contract"] },
     Layer { name: "akao-registry", below: &["akao-contract", "akao-step"] },
     Layer { name: "akao-builtin", below: &["akao-contract", "akao-expression", "akao-step", "akao-yaml"] },
