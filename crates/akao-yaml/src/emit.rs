@@ -130,7 +130,7 @@ fn has_template(text: &str) -> bool {
 fn is_plain(text: &str) -> bool {
     is_plain_text(text)
         && !has_template(text)
-        && matches!(crate::scalar::plain(text.to_owned()), Ok(crate::Value::String(..)))
+        && matches!(crate::scalar::plain(text.to_owned(), crate::Style::Plain), Ok(crate::Value::String(..)))
         && !reads_otherwise_elsewhere(text)
 }
 

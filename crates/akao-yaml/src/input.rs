@@ -14,6 +14,9 @@ pub(crate) const CHARACTERS_BETWEEN_EVENTS_MAX: usize = 2 * 1024 * 1024;
 /// Most commas, brackets and braces between two events. Each stands for up to seven tokens of about 300 bytes.
 pub(crate) const MARKS_BETWEEN_EVENTS_MAX: usize = 8_000;
 
+/// Most ends of a document (`...`) between two events, of which the parser makes none.
+pub(crate) const ENDS_BETWEEN_EVENTS_MAX: usize = 1_000;
+
 /// Most characters that the parser asks for at once.
 const LOOKAHEAD_MAX: usize = 30;
 
@@ -31,6 +34,8 @@ pub(crate) enum Overrun {
     Characters,
     /// One flow collection has too many entries.
     Marks,
+    /// Too many ends of a document follow each other.
+    Ends,
 }
 
 impl Gauge {
@@ -54,13 +59,22 @@ pub(crate) struct GuardedInput<'a> {
     events_seen: usize,
     characters: usize,
     marks: Cell<usize>,
+    ends: Cell<usize>,
 }
 
 impl<'a> GuardedInput<'a> {
     /// The text `before` and then `body`, without a copy of either.
     pub(crate) fn new(before: &'static str, body: &'a str, gauge: &'a Gauge) -> Self {
         let (text, rest) = if before.is_empty() { (body, "") } else { (before, body) };
-        Self { text: StrInput::new(text), rest, gauge, events_seen: 0, characters: 0, marks: Cell::new(0) }
+        Self {
+            text: StrInput::new(text),
+            rest,
+            gauge,
+            events_seen: 0,
+            characters: 0,
+            marks: Cell::new(0),
+            ends: Cell::new(0),
+        }
     }
 
     fn check(&mut self) {
@@ -68,6 +82,7 @@ impl<'a> GuardedInput<'a> {
             self.events_seen = self.gauge.events.get();
             self.characters = 0;
             self.marks.set(0);
+            self.ends.set(0);
         }
         if !self.rest.is_empty() && self.text.peek_opt().is_none() {
             self.text = StrInput::new(std::mem::take(&mut self.rest));
@@ -76,6 +91,7 @@ impl<'a> GuardedInput<'a> {
         let overrun = match (self.characters, self.marks.get()) {
             (characters, _) if characters > CHARACTERS_BETWEEN_EVENTS_MAX => Overrun::Characters,
             (_, marks) if marks > MARKS_BETWEEN_EVENTS_MAX => Overrun::Marks,
+            _ if self.ends.get() > ENDS_BETWEEN_EVENTS_MAX => Overrun::Ends,
             _ => return,
         };
         if self.gauge.overrun.get().is_none() {
@@ -171,9 +187,12 @@ impl Input for GuardedInput<'_> {
         self.text.next_is_document_start()
     }
 
+    /// The scanner asks at the beginning of a line, once a token.
     #[inline]
     fn next_is_document_end(&self) -> bool {
-        self.text.next_is_document_end()
+        let is_end = self.text.next_is_document_end();
+        self.ends.set(self.ends.get() + usize::from(is_end));
+        is_end
     }
 
     #[inline]

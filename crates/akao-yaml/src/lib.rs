@@ -16,6 +16,7 @@ mod budget;
 mod emit;
 mod error;
 mod input;
+mod lines;
 mod load;
 mod node;
 mod scalar;

@@ -3,10 +3,12 @@
 //! The parser is a state machine and the stack of open collections is a vector, so no input makes either recurse.
 
 use crate::error::{Error, ErrorKind};
-use crate::input::{CHARACTERS_BETWEEN_EVENTS_MAX, Gauge, GuardedInput, MARKS_BETWEEN_EVENTS_MAX, Overrun};
+use crate::input::{
+    CHARACTERS_BETWEEN_EVENTS_MAX, ENDS_BETWEEN_EVENTS_MAX, Gauge, GuardedInput, MARKS_BETWEEN_EVENTS_MAX, Overrun,
+};
 use crate::node::{Entry, Key, Node, Position, Style, Value};
-use crate::{Budget, scalar, syntax};
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
+use crate::{Budget, lines, scalar, syntax};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 use std::collections::BTreeMap;
 
 /// Mappings up to this many entries are searched for duplicate keys entry by entry, larger ones by sorting.
@@ -20,6 +22,10 @@ pub fn load(text: &str, budget: &Budget) -> Result<Node, Error> {
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     refuse_control_characters(text)?;
+    read(text, budget).map_err(|error| Error { position: lines::inside(text, error.position), ..error })
+}
+
+fn read(text: &str, budget: &Budget) -> Result<Node, Error> {
     let source = Source::of(text);
     let gauge = Gauge::default();
     let mut parser = Parser::new(GuardedInput::new(source.before, source.body, &gauge));
@@ -30,7 +36,7 @@ pub fn load(text: &str, budget: &Budget) -> Result<Node, Error> {
         }
         gauge.event();
         match event {
-            Ok((event, span)) => loader.take(event, span.start)?,
+            Ok((event, span)) => loader.take(event, span)?,
             Err(error) => return Err(syntax::explain(text, source.position(error.marker()), error.info())),
         }
     }
@@ -49,7 +55,7 @@ pub fn load_bytes(bytes: &[u8], budget: &Budget) -> Result<Node, Error> {
             let valid = bytes.get(..error.valid_up_to()).and_then(|bytes| std::str::from_utf8(bytes).ok());
             let text = valid.unwrap_or_default();
             let message = format!("byte {} is not UTF-8", error.valid_up_to());
-            Err(Error::new(ErrorKind::Encoding, syntax::position_of(text, text.len()), message)
+            Err(Error::new(ErrorKind::Encoding, lines::position_of(text, text.len()), message)
                 .suggest("Save the file as UTF-8."))
         }
     }
@@ -59,7 +65,7 @@ fn refuse_control_characters(text: &str) -> Result<(), Error> {
     let refused = |byte: &u8| *byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r');
     let Some(at) = text.as_bytes().iter().position(refused) else { return Ok(()) };
     let message = format!("the control character U+{:04X} is not allowed", text.as_bytes()[at]);
-    Err(Error::new(ErrorKind::Encoding, syntax::position_of(text, at), message)
+    Err(Error::new(ErrorKind::Encoding, lines::position_of(text, at), message)
         .suggest("Remove it, or write it as an escape inside double quotes."))
 }
 
@@ -80,7 +86,7 @@ impl<'a> Source<'a> {
         if !body.starts_with(['{', '[']) {
             return Self { before: "", body: text, lines_before: 0, columns_before: 0 };
         }
-        let position = syntax::position_of(text, text.len() - body.len());
+        let position = lines::position_of(text, text.len() - body.len());
         Self { before: "--- ", body, lines_before: position.line - 1, columns_before: position.column - 1 }
     }
 
@@ -154,12 +160,13 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn take(&mut self, event: Event<'_>, start: Marker) -> Result<(), Error> {
-        let position = self.source.position(&start);
+    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Error> {
+        let position = self.source.position(&span.start);
         self.last = position;
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 refuse_tag(tag.is_some(), position)?;
+                let style = written(style, span);
                 self.scalar(text.into_owned(), style, anchor, position)
             }
             Event::SequenceStart(anchor, tag) => {
@@ -184,7 +191,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn scalar(&mut self, text: String, style: ScalarStyle, anchor: usize, position: Position) -> Result<(), Error> {
+    fn scalar(&mut self, text: String, style: Written, anchor: usize, position: Position) -> Result<(), Error> {
         let bytes = text.len();
         if bytes > self.budget.scalar_bytes_max {
             let message =
@@ -195,26 +202,25 @@ impl<'a> Loader<'a> {
         if self.expects_key() {
             return self.key(text, style, anchor, position);
         }
-        let value = match style {
-            ScalarStyle::Plain => scalar::plain(text).map_err(|refused| {
+        let value = match style.is_plain {
+            true => scalar::plain(text, style.style).map_err(|refused| {
                 Error::new(ErrorKind::Unsupported, position, refused.message).suggest(refused.suggestion)
             })?,
-            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => quoted(text, Style::Quoted),
-            ScalarStyle::Literal | ScalarStyle::Folded => quoted(text, Style::Block),
+            false => Value::String(scalar::compact(text), style.style),
         };
         self.place(Node { position, value }, anchor, Size { nodes: 1, bytes }, 0)
     }
 
-    fn key(&mut self, text: String, style: ScalarStyle, anchor: usize, position: Position) -> Result<(), Error> {
+    fn key(&mut self, text: String, style: Written, anchor: usize, position: Position) -> Result<(), Error> {
         if anchor != 0 {
             return Err(Error::new(ErrorKind::Unsupported, position, "a key has an anchor")
                 .suggest("Put the anchor on the value."));
         }
-        if style == ScalarStyle::Plain && text == "<<" {
+        if style.is_plain && text == "<<" {
             return Err(Error::new(ErrorKind::Unsupported, position, "merge keys (`<<`) are not supported")
                 .suggest("Write the keys out, or give the whole value an alias."));
         }
-        if style == ScalarStyle::Plain && text.is_empty() {
+        if style.is_plain && text.is_empty() {
             return Err(Error::new(ErrorKind::Unsupported, position, "a value without a key")
                 .suggest("Write a key in front of the `:`."));
         }
@@ -345,13 +351,31 @@ impl<'a> Loader<'a> {
                 ),
                 "Write it in lines (`- item` or `key: value`), or move it into a file.",
             ),
+            Overrun::Ends => (
+                format!("more than {ENDS_BETWEEN_EVENTS_MAX} ends of a document (`...`) follow each other"),
+                "Remove them; one document a file needs none.",
+            ),
         };
         Error::new(ErrorKind::Budget, self.last, message).suggest(suggestion)
     }
 }
 
-fn quoted(text: String, style: Style) -> Value {
-    Value::String(scalar::compact(text), style)
+/// How a scalar was written. A plain one may be a number, also when it goes on in the next line.
+#[derive(Clone, Copy)]
+struct Written {
+    is_plain: bool,
+    style: Style,
+}
+
+fn written(style: ScalarStyle, span: Span) -> Written {
+    let is_plain = style == ScalarStyle::Plain;
+    let style = match style {
+        ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
+        _ if span.start.line() != span.end.line() => Style::Folded,
+        ScalarStyle::Plain => Style::Plain,
+        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
+    };
+    Written { is_plain, style }
 }
 
 fn refuse_tag(tagged: bool, position: Position) -> Result<(), Error> {

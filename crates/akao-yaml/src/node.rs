@@ -32,6 +32,8 @@ pub enum Style {
     Quoted,
     /// A block after `|` or `>`.
     Block,
+    /// Without quotes or in quotes, and going on in further lines.
+    Folded,
 }
 
 /// A value and its place.

@@ -12,17 +12,14 @@ pub(crate) struct Refused {
     pub(crate) suggestion: String,
 }
 
-/// The value of a plain scalar.
-pub(crate) fn plain(text: String) -> Result<Value, Refused> {
-    match text.as_bytes().first() {
-        None | Some(b'~' | b'n' | b'N' | b't' | b'T' | b'f' | b'F') => Ok(word(text)),
-        Some(b'0'..=b'9' | b'+' | b'-' | b'.') => number(text),
-        Some(_) => Ok(string(text)),
-    }
-}
-
-fn string(text: String) -> Value {
-    Value::String(compact(text), Style::Plain)
+/// The value of a plain scalar; what is a text was written in `style`.
+pub(crate) fn plain(text: String, style: Style) -> Result<Value, Refused> {
+    let value = match text.as_bytes().first() {
+        None | Some(b'~' | b'n' | b'N' | b't' | b'T' | b'f' | b'F') => word(&text),
+        Some(b'0'..=b'9' | b'+' | b'-' | b'.') => number(&text)?,
+        Some(_) => None,
+    };
+    Ok(value.unwrap_or_else(|| Value::String(compact(text), style)))
 }
 
 /// The same text without much spare capacity. Shrinking a short text in place would leave holes in memory that fit nothing,
@@ -40,42 +37,43 @@ pub(crate) fn compact(mut text: String) -> String {
     text
 }
 
-fn word(text: String) -> Value {
-    match text.as_str() {
-        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
-        "true" | "True" | "TRUE" => Value::Bool(true),
-        "false" | "False" | "FALSE" => Value::Bool(false),
-        _ => string(text),
+fn word(text: &str) -> Option<Value> {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => Some(Value::Null),
+        "true" | "True" | "TRUE" => Some(Value::Bool(true)),
+        "false" | "False" | "FALSE" => Some(Value::Bool(false)),
+        _ => None,
     }
 }
 
-fn number(text: String) -> Result<Value, Refused> {
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(&text);
+/// The number that the text is; none when it is a text.
+fn number(text: &str) -> Result<Option<Value>, Refused> {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     if matches!(unsigned, ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN") {
-        return Err(refused(&text, "is not a number that JSON can hold"));
+        return Err(refused(text, "is not a number that JSON can hold"));
     }
     if let Some(digits) = text.strip_prefix("0o").filter(|digits| is_digits(digits, 8)) {
-        return integer(&text, digits, 8);
+        return integer(text, digits, 8).map(Some);
     }
     if let Some(digits) = text.strip_prefix("0x").filter(|digits| is_digits(digits, 16)) {
-        return integer(&text, digits, 16);
+        return integer(text, digits, 16).map(Some);
     }
     if is_digits(unsigned, 10) {
         if unsigned.len() > 1 && unsigned.starts_with('0') {
-            let message = format!("`{text}` is ambiguous: some readers take a leading zero as octal");
+            let shown = shown(text);
             return Err(Refused {
-                message,
-                suggestion: format!("Quote it (\"{text}\"), or write the number without it."),
+                message: format!("`{shown}` is ambiguous: some readers take a leading zero as octal"),
+                suggestion: format!("Quote it (\"{shown}\"), or write the number without it."),
             });
         }
-        return integer(&text, &text, 10);
+        return integer(text, text, 10).map(Some);
     }
     if !is_float(unsigned) {
-        return Ok(string(text));
+        return Ok(None);
     }
     match text.parse::<f64>().ok().and_then(Number::from_f64) {
-        Some(number) => Ok(Value::Number(number)),
-        None => Err(refused(&text, "is too large for a number")),
+        Some(number) => Ok(Some(Value::Number(number))),
+        None => Err(refused(text, "is too large for a number")),
     }
 }
 
@@ -90,8 +88,13 @@ fn integer(text: &str, digits: &str, radix: u32) -> Result<Value, Refused> {
 }
 
 fn refused(text: &str, what: &str) -> Refused {
-    let shown: String = text.chars().take(40).collect();
+    let shown = shown(text);
     Refused { message: format!("`{shown}` {what}"), suggestion: format!("Quote it to keep it as text: \"{shown}\".") }
+}
+
+/// The beginning of a number: one may have a million digits.
+fn shown(text: &str) -> String {
+    text.chars().take(40).collect()
 }
 
 fn is_digits(text: &str, radix: u32) -> bool {
@@ -152,7 +155,8 @@ mod tests {
             ("inf", json!("inf")),
         ];
         for (text, expected) in cases {
-            let value = plain(text.to_owned()).unwrap_or_else(|refused| panic!("{text}: {}", refused.message));
+            let value =
+                plain(text.to_owned(), Style::Plain).unwrap_or_else(|refused| panic!("{text}: {}", refused.message));
             let node = crate::Node { position: crate::Position::START, value };
             assert_eq!(node.into_value(), expected, "{text}");
         }
@@ -161,7 +165,7 @@ mod tests {
     #[test]
     fn what_json_cannot_hold_is_refused() {
         for text in [".inf", "-.INF", ".nan", "0777", "-01", "18446744073709551616", "1e999", "0xFFFFFFFFFFFFFFFFF"] {
-            assert!(plain(text.to_owned()).is_err(), "{text} was accepted");
+            assert!(plain(text.to_owned(), Style::Plain).is_err(), "{text} was accepted");
         }
     }
 }

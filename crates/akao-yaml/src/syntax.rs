@@ -4,18 +4,11 @@
 //! line of every syntax error is searched for one before the parser's own words are translated.
 
 use crate::error::{Error, ErrorKind};
+use crate::lines;
 use crate::node::Position;
 
-/// The place of a byte offset.
-pub(crate) fn position_of(text: &str, offset: usize) -> Position {
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX).saturating_add(1);
-    Position {
-        line: count(before.bytes().filter(|byte| *byte == b'\n').count()),
-        column: count(before[line_start..].chars().count()),
-    }
-}
+/// Longest template that is repeated in a message, in bytes.
+const TEMPLATE_BYTES_MAX: usize = 120;
 
 /// What the parser found at `position`, in our words.
 pub(crate) fn explain(text: &str, position: Position, info: &str) -> Error {
@@ -52,14 +45,14 @@ fn unquoted_template(text: &str, position: Position) -> Option<Error> {
         let start = find_unquoted(line)?;
         let column = u32::try_from(line[..start].chars().count()).ok()?.saturating_add(1);
         let template = template_at(&line[start..]);
-        Some(
-            Error::new(
-                ErrorKind::UnquotedTemplate,
-                Position { line: number, column },
-                format!("`{template}` is not quoted, so YAML reads its braces as a mapping"),
-            )
-            .suggest(format!("Quote it: {}.", quoted(template))),
-        )
+        let is_short = template.len() <= TEMPLATE_BYTES_MAX;
+        let (shown, suggestion) = match is_short {
+            true => (template.to_owned(), format!("Quote it: {}.", quoted(template))),
+            false => (template.chars().take(40).chain(['…']).collect(), "Put it into quotes.".to_owned()),
+        };
+        let message = format!("`{shown}` is not quoted, so YAML reads its braces as a mapping");
+        let position = Position { line: number, column };
+        Some(Error::new(ErrorKind::UnquotedTemplate, position, message).suggest(suggestion))
     })
 }
 
@@ -94,14 +87,13 @@ fn find_unquoted(line: &str) -> Option<usize> {
 }
 
 fn line_of(text: &str, number: u32) -> &str {
-    let index = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
-    let line = text.split('\n').nth(index).unwrap_or_default();
+    let line = lines::line_of(text, number);
     // A line of a megabyte is not worth searching; its beginning is.
     let mut end = line.len().min(4096);
     while !line.is_char_boundary(end) {
         end -= 1;
     }
-    line[..end].trim_end_matches('\r')
+    &line[..end]
 }
 
 /// Whether a line can stand above a key: it holds one itself, begins an item, or is empty or a comment.

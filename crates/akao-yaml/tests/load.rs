@@ -52,6 +52,49 @@ fn a_flow_document_has_the_same_positions() {
 }
 
 #[test]
+fn a_text_that_goes_on_in_the_next_line_is_known_as_such() {
+    let cases = [
+        ("a: x y\n", Style::Plain, "x y"),
+        ("a: x\n  y\n", Style::Folded, "x y"),
+        ("a: \"x\n  y\"\n", Style::Folded, "x y"),
+        ("a: 'x'\n", Style::Quoted, "x"),
+        ("a: >-\n  x\n  y\n", Style::Block, "x y"),
+    ];
+    for (text, style, value) in cases {
+        let node = load(text, &Budget::default()).unwrap();
+        assert_eq!(node.get("a").unwrap().value, Value::String(value.into(), style), "{text}");
+    }
+    assert_eq!(to_value("a: null\nb: -\n  1\n").map_err(|error| error.kind), Err(ErrorKind::Syntax));
+}
+
+/// The parser counts a line behind a text that does not end with one, and other line ends than this crate did.
+#[test]
+fn what_is_refused_lies_inside_the_text() {
+    let cases = [
+        ("a: [", 1, 5),
+        ("a: {", 1, 5),
+        ("a: 1\nb", 2, 2),
+        ("a:\r\n  - [x\r\n", 3, 1),
+        ("a: 1\rb: ${x}\r", 2, 4),
+        ("a: 1\rb: {{ x }}", 2, 4),
+        ("a: 1\rb: x\u{7}\r", 2, 5),
+        ("\r\n[1,\r2", 3, 2),
+    ];
+    for (text, line, column) in cases {
+        let error = load(text, &Budget::default()).unwrap_err();
+        assert_eq!(error.position, Position { line, column }, "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn what_is_refused_is_quoted_in_part() {
+    for text in [format!("a: 0{}\n", "7".repeat(5_000)), format!("a: {{{{ {} }}}}\n", "x".repeat(3_000))] {
+        let error = load(&text, &Budget::default()).unwrap_err();
+        assert!(error.message.len() < 200 && error.suggestion.unwrap().len() < 200, "{}", error.message);
+    }
+}
+
+#[test]
 fn what_is_refused_says_where_and_what_to_do() {
     use ErrorKind::{DuplicateKey, Encoding, Syntax, UnquotedTemplate, Unsupported};
     let cases = [
