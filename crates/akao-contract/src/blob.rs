@@ -48,7 +48,11 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let bad = || format!("`{text}` is not a digest; expected `sha256:` and 64 hexadecimal digits");
-        let hex = text.strip_prefix("sha256:").filter(|hex| hex.len() == 64 && hex.is_ascii()).ok_or_else(bad)?;
+        let hex = text.strip_prefix("sha256:").filter(|hex| hex.len() == 64).ok_or_else(bad)?;
+        // A number may have a sign; a digit has none.
+        if !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(bad());
+        }
         let mut bytes = [0u8; 32];
         for (at, byte) in bytes.iter_mut().enumerate() {
             *byte = u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).map_err(|_| bad())?;
@@ -95,5 +99,21 @@ impl BlobRef {
     /// The reference as a value.
     pub fn to_value(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_sixty_four_digits() {
+        let digest = Digest::of(b"x");
+        assert_eq!(digest.to_string().parse(), Ok(digest));
+        let digits = "0a".repeat(31);
+        for end in ["", "0", "0g", "+a", "-0", "0aa", "é"] {
+            let text = format!("sha256:{digits}{end}");
+            assert!(text.parse::<Digest>().is_err(), "{text} was accepted");
+        }
     }
 }

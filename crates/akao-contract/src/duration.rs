@@ -22,6 +22,9 @@ pub enum DurationError {
     Malformed(String),
 }
 
+/// Longest duration, ten thousand years, so that adding one to a clock never overflows.
+pub const DURATION_MS_MAX: u64 = 320_000_000_000_000;
+
 const UNITS_MS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// Reads a duration into milliseconds. Units may be combined from large to small (`1h30m`); fractions are allowed (`1.5s`).
@@ -50,18 +53,18 @@ pub fn parse_duration_ms(text: &str, bare: BareNumber) -> Result<u64, DurationEr
             return Err(malformed());
         }
         last = unit;
-        total = to_ms(number * unit as f64).and_then(|ms| total.checked_add(ms)).ok_or_else(malformed)?;
+        let sum = to_ms(number * unit as f64).and_then(|ms| total.checked_add(ms));
+        total = sum.filter(|ms| *ms <= DURATION_MS_MAX).ok_or_else(malformed)?;
         rest = &rest[end..];
     }
     Ok(total)
 }
 
-/// Ten thousand years bound what a duration may be, so that adding one to a clock never overflows.
 fn to_ms(value: f64) -> Option<u64> {
-    (value.is_finite() && (0.0..=3.2e14).contains(&value)).then(|| value.round() as u64)
+    (value.is_finite() && (0.0..=DURATION_MS_MAX as f64).contains(&value)).then(|| value.round() as u64)
 }
 
-/// Writes milliseconds in the form that [`parse_duration_ms`] reads, with as few units as possible.
+/// Writes milliseconds in the form that [`parse_duration_ms`] reads up to [`DURATION_MS_MAX`], with as few units as possible.
 pub fn format_duration_ms(ms: u64) -> String {
     if ms == 0 {
         return "0s".to_owned();
@@ -97,14 +100,14 @@ mod tests {
         assert_eq!(parse_duration_ms("90", BareNumber::Seconds), Ok(90_000));
         assert_eq!(parse_duration_ms("90", BareNumber::Milliseconds), Ok(90));
         assert_eq!(parse_duration_ms("90", BareNumber::Refused), Err(DurationError::NoUnit("90".into())));
-        for text in ["", "s", "5x", "1m1h", "-5s", "1e400s", "5 s", "nan"] {
+        for text in ["", "s", "5x", "1m1h", "-5s", "1e400s", "5 s", "nan", "3703703d88888888h"] {
             assert!(parse_duration_ms(text, BareNumber::Refused).is_err(), "{text} was accepted");
         }
     }
 
     #[test]
     fn durations_print_in_the_form_that_is_read() {
-        for ms in [0, 1, 999, 1_000, 61_000, 5_400_000, 90_061_001] {
+        for ms in [0, 1, 999, 1_000, 61_000, 5_400_000, 90_061_001, DURATION_MS_MAX] {
             assert_eq!(parse_duration_ms(&format_duration_ms(ms), BareNumber::Refused), Ok(ms));
         }
     }

@@ -19,7 +19,7 @@ mod status;
 
 pub use address::{Address, AddressError, Segment};
 pub use blob::{BLOB_KEY, BlobRef, Digest, INLINE_VALUE_BYTES_MAX};
-pub use duration::{BareNumber, DurationError, format_duration_ms, parse_duration_ms};
+pub use duration::{BareNumber, DURATION_MS_MAX, DurationError, format_duration_ms, parse_duration_ms};
 pub use error::{ErrorKind, StepError, shortened};
 pub use ids::{ExecutionId, IdError, NodeId, OpId, Tenant, is_name};
 pub use invocation::{Invocation, StepContext};

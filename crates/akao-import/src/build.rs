@@ -1,5 +1,6 @@
 //! Node definitions put together from parts, and the placeholder that stands for what has no counterpart.
 
+use akao_contract::{DURATION_MS_MAX, format_duration_ms};
 use akao_flow::NodeDef;
 use serde_json::{Value, json};
 
@@ -67,6 +68,11 @@ pub(crate) fn escape_value(value: Value) -> Value {
         Value::Object(map) => Value::Object(map.into_iter().map(|(key, value)| (key, escape_value(value))).collect()),
         other => other,
     }
+}
+
+/// A duration as workflow files have it. What is longer than the longest is as good as endless, and so is that one.
+pub(crate) fn duration(ms: u64) -> String {
+    format_duration_ms(ms.min(DURATION_MS_MAX))
 }
 
 /// A whole number as JSON prints it: `3`, not `3.0`.

@@ -65,3 +65,17 @@ fn an_import_of_an_import_changes_nothing() {
         assert_eq!(import(&Source::new("sample.yaml", text), None).as_ref(), Ok(&first));
     }
 }
+
+#[test]
+fn a_time_limit_beyond_what_durations_may_be_is_the_longest() {
+    let cases = [
+        "nodes:\n- {id: a, type: file-scanner, timeout: 18446744073709551615}\n",
+        "type: HttpRequest\nprops: {url: 'https://example.com', timeout: 18446744073709551615}\n",
+        "type: CodeExecution\nprops: {language: python, code: x, timeout: 18446744073709551615}\n",
+    ];
+    for text in cases {
+        let imported = import(&Source::new("s", text), None).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert!(imported.yaml.contains("3703703d16h53m20s"), "{}", imported.yaml);
+        assert!(akao_flow::read(&imported.yaml).is_ok(), "{}", imported.yaml);
+    }
+}

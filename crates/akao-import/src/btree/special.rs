@@ -1,7 +1,8 @@
 //! Nodes that need more than other spellings: meanings that differ under one name, and nodes of the successor library.
 
 use super::{Importer, tables};
-use akao_contract::{BareNumber, ErrorKind, format_duration_ms, parse_duration_ms};
+use crate::build;
+use akao_contract::{BareNumber, ErrorKind, parse_duration_ms};
 use akao_flow::{NodeDef, RetryDef};
 use serde_json::{Map, Value, json};
 
@@ -46,13 +47,13 @@ fn keep_meaning(node: &mut NodeDef) {
 fn http_request(node: &mut NodeDef) {
     if let Some(timeout) = node.props.get("timeout").and_then(Value::as_u64) {
         node.props.shift_remove("timeout");
-        node.timeout = Some(format_duration_ms(timeout));
+        node.timeout = Some(build::duration(timeout));
     }
     let Some(Value::Object(retry)) = node.props.shift_remove("retry") else { return };
     let attempts = retry.get("maxAttempts").and_then(Value::as_u64).and_then(|count| u32::try_from(count).ok());
     node.retry = Some(RetryDef {
         attempts: attempts.unwrap_or(1).max(1),
-        delay: retry.get("backoffMs").and_then(Value::as_u64).map(format_duration_ms),
+        delay: retry.get("backoffMs").and_then(Value::as_u64).map(build::duration),
         factor: Some(2.0),
         max_delay: None,
         on: vec![ErrorKind::Connection, ErrorKind::Timeout],
@@ -82,7 +83,7 @@ fn interpreter(node: &mut NodeDef, ours: &str, foreign: &[&str], notes: &mut Vec
             ("timeout", value) => {
                 let ms = value.as_u64().or_else(|| parse_duration_ms(value.as_str()?, BareNumber::Milliseconds).ok());
                 if let Some(ms) = ms {
-                    props.insert("timeout".to_owned(), json!(format_duration_ms(ms)));
+                    props.insert("timeout".to_owned(), json!(build::duration(ms)));
                 }
             }
             ("outputKey", _) => {

@@ -10,7 +10,7 @@ use crate::formula::Unsupported;
 use crate::names::Names;
 use crate::report::{Place, Report, Verdict};
 use crate::{ImportError, Source, build, templates};
-use akao_contract::{format_duration_ms, is_name};
+use akao_contract::is_name;
 use akao_flow::{Definition, InputSchema, NodeDef};
 use akao_yaml::Node;
 use indexmap::IndexMap;
@@ -254,7 +254,7 @@ fn finish(
 
 /// Time limit and attempts of a step; a placeholder is no step.
 fn attempts(node: &Node, made: &mut NodeDef) {
-    made.timeout = whole_number(node, "timeout").filter(|ms| *ms > 0).map(format_duration_ms);
+    made.timeout = whole_number(node, "timeout").filter(|ms| *ms > 0).map(build::duration);
     let retries = whole_number(node, "retry_count").and_then(|count| u32::try_from(count).ok()).unwrap_or(0);
     if retries > 0 {
         made.retry = Some(retry(retries));
