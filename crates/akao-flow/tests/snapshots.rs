@@ -86,6 +86,11 @@ fn what_does_not_fit_is_named() {
         ("/state/frames/free", json!([0]), "its lists of free places are wrong"),
         ("/state/scopes/entries/0/parent", json!(0), "scopes stand in each other"),
         ("/state/root_scope", json!(99), "its root is not there"),
+        ("/state/frames/entries/0/live", json!(0), "a frame counts other children than it has"),
+        ("/state/busy", json!(0), "it counts other operations than there are"),
+        ("/state/next_op", json!(1), "its next operation has a number that was given"),
+        ("/state/next_birth", json!(1), "its next frame has a number that was given"),
+        ("/state/next_birth", json!(u64::MAX), "its next frame has a number that was given"),
     ];
     for (place, value, message) in cases {
         let mut changed = snapshot.clone();

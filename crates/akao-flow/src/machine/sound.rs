@@ -1,15 +1,18 @@
 //! Whether a state that was read fits its program and itself.
 //!
 //! A snapshot has a checksum where it is stored, so what is found here is a defect or somebody else's hand. The events can
-//! always be replayed instead; an index that leads nowhere, or a list that never ends, would stop the process. Counts that
-//! are merely wrong are not looked for: replay finds them by its decisions.
+//! always be replayed instead; an index that leads nowhere, a list that never ends or a count that falls below nothing would
+//! stop the process. What a control node counts for itself is not looked at: replay finds it by its decisions.
 
 use super::{
-    State,
+    OpKind, OpenOp, State,
     frame::{Frame, FrameIndex, Slab},
     scope::{ScopeData, ScopeIndex},
 };
 use crate::{control, program::Program};
+
+/// Numbers of operations and frames stay far below what a counter holds.
+const NUMBER_MAX: u64 = u64::MAX / 2;
 
 /// What does not fit, as a fragment.
 pub(super) fn check(state: &State, program: &Program) -> Result<(), &'static str> {
@@ -32,6 +35,9 @@ pub(super) fn check(state: &State, program: &Program) -> Result<(), &'static str
     if listed > state.frames.len() {
         return Err("a frame is in two lists of children");
     }
+    if state.finished.is_none() {
+        counts(state)?;
+    }
     let held_by = |frame: FrameIndex| frame.is_none() || state.frames.get(frame.0).is_some();
     if !state.ops.values().all(|open| held_by(open.frame)) {
         return Err("an operation belongs to a frame that is not there");
@@ -40,6 +46,22 @@ pub(super) fn check(state: &State, program: &Program) -> Result<(), &'static str
     let rooted = state.finished.is_some() || held_by(state.root_frame);
     if state.scopes.get(state.root_scope.0).is_none() || !rooted {
         return Err("its root is not there");
+    }
+    Ok(())
+}
+
+/// What is counted is there, and numbers that are to come are new. An execution that ran out of fuel has ended in the middle
+/// of counting, so only those that go on are looked at.
+fn counts(state: &State) -> Result<(), &'static str> {
+    let is_busy = |open: &&OpenOp| matches!(open.kind, OpKind::Step(_) | OpKind::Child(_) | OpKind::Load(_));
+    if state.busy as usize != state.ops.values().filter(is_busy).count() {
+        return Err("it counts other operations than there are");
+    }
+    if state.ops.keys().next_back().is_some_and(|op| op.0 >= state.next_op) || state.next_op > NUMBER_MAX {
+        return Err("its next operation has a number that was given");
+    }
+    if state.frames.iter().any(|(_, frame)| frame.birth >= state.next_birth) || state.next_birth > NUMBER_MAX {
+        return Err("its next frame has a number that was given");
     }
     Ok(())
 }
@@ -100,8 +122,8 @@ fn children(state: &State, at: FrameIndex, frame: &Frame) -> Result<usize, &'sta
         }
         next = child.next_sibling;
     }
-    if frame.live as usize > state.frames.len() {
-        return Err("a frame has more live children than there are frames");
+    if state.finished.is_none() && frame.live as usize != count {
+        return Err("a frame counts other children than it has");
     }
     Ok(count)
 }
