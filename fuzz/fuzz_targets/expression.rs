@@ -10,7 +10,10 @@ use std::sync::LazyLock;
 static SCOPE: LazyLock<MapScope> = LazyLock::new(|| {
     MapScope::new()
         .with(Namespace::Input, json!({ "name": "Ada", "amount": 120 }))
-        .with(Namespace::Blackboard, json!({ "a": 7, "s": "text", "list": [3, 1, 2], "rows": [{ "id": 1 }, { "id": 2 }] }))
+        .with(
+            Namespace::Blackboard,
+            json!({ "a": 7, "s": "text", "list": [3, 1, 2], "rows": [{ "id": 1 }, { "id": 2 }] }),
+        )
         .with(Namespace::Steps, json!({ "x": { "outputs": { "y": 2.5 }, "status": "success", "error": null } }))
         .with(Namespace::Item, json!({ "id": 9 }))
 });

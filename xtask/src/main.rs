@@ -6,6 +6,7 @@ mod bench;
 mod command;
 mod demo;
 mod examples;
+mod fuzz;
 mod generate;
 mod markdown;
 mod picture;
@@ -38,6 +39,8 @@ enum ChoreArgs {
     Test(suite::Args),
     /// Measure the figures of docs/performance.md with their floors.
     Bench(bench::Args),
+    /// Give the parsers and the interpreter inputs that nobody thought of.
+    Fuzz(fuzz::Args),
     /// Make the reference documents from the code.
     Generate(generate::Args),
     /// Draw the pictures of the documents from what the demo prints.
@@ -68,6 +71,7 @@ fn run(args: Args) -> Chore {
         ChoreArgs::Demo(args) => demo::run(&workspace, &args),
         ChoreArgs::Test(args) => suite::run(&workspace, &args),
         ChoreArgs::Bench(args) => bench::run(&workspace, &args),
+        ChoreArgs::Fuzz(args) => fuzz::run(&workspace, &args),
         ChoreArgs::Generate(args) => generate::run(&workspace, &args),
         ChoreArgs::Picture => picture::run(&workspace),
         ChoreArgs::Tidy => tidy::run(&workspace),

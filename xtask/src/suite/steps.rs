@@ -1,7 +1,7 @@
 //! The table of steps. A new check of the project is a new row here.
 
 use super::Group;
-use crate::{Chore, command, demo, examples, generate, markdown, tidy, workspace::Workspace};
+use crate::{Chore, command, demo, examples, fuzz, generate, markdown, tidy, workspace::Workspace};
 
 /// Crates that must build where there is no operating system.
 const PURE_CRATES: [&str; 2] = ["akao-contract", "akao-flow"];
@@ -16,6 +16,9 @@ const KILL_SEED_NIGHTLY: &str = "100000";
 const SIMULATOR_SEEDS_AT_ONCE: u64 = 50_000;
 /// Runs of the simulator in the nightly suite: a million seeds. A usual run tries the first 10,000 as part of the tests.
 const SIMULATOR_RUNS_NIGHTLY: u64 = 20;
+
+/// Seconds for each fuzz target in the nightly suite.
+const FUZZ_SECONDS_NIGHTLY: u32 = 60;
 
 /// One step of the suite.
 pub(super) struct Step {
@@ -100,6 +103,14 @@ pub(super) const STEPS: &[Step] = &[
         needs: &["build"],
         nightly_only: true,
         run: simulator,
+    },
+    Step {
+        name: "fuzz",
+        group: Group::Rust,
+        purpose: "no input that the fuzzer makes breaks a reader, a standard node or the interpreter",
+        needs: &[],
+        nightly_only: true,
+        run: |workspace, _| fuzz::run_all(workspace, FUZZ_SECONDS_NIGHTLY),
     },
     Step {
         name: "rustdoc",
