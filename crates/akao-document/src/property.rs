@@ -205,6 +205,8 @@ impl Declarations<'_> {
         let noun = self.declared.noun;
         let message = format!("`{}` is not a key of an {noun}", shown(&key.text));
         let suggestion = match key.text.as_str() {
+            // Looking for what was meant costs more than everything else.
+            _ if self.reader.problems.is_full() => None,
             "optional" => Some(format!("An {noun} is optional unless it says `required: true`.")),
             unknown => suggest::nearest(unknown, KEYWORDS).map(|near| format!("Did you mean `{near}`?")),
         };

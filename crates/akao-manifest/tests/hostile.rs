@@ -47,7 +47,7 @@ fn cases() -> Vec<Case> {
             || {
                 format!(
                     "inputs: {{ a: {{ properties: {{ {} }} }} }}\n",
-                    joined(20_000, |n| format!("p{n}: {{ type: string }}"))
+                    joined(5_000, |n| format!("p{n}: {{ type: string }}"))
                 )
             },
             "",
@@ -85,7 +85,7 @@ fn cases() -> Vec<Case> {
             || {
                 format!(
                     "inputs: {{ a: {{ items: {{ pattern: '^[a-z]{{9}}$' }}, default: [{}] }} }}\n",
-                    joined(40_000, |_| "abcdefghi".to_owned())
+                    joined(20_000, |_| "abcdefghi".to_owned())
                 )
             },
             "",
@@ -107,7 +107,7 @@ fn cases() -> Vec<Case> {
         ),
         (
             "a host of a megabyte",
-            || format!("permissions: [{{ network.http: {{ hosts: [{}] }} }}]\n", "a.".repeat(450_000)),
+            || format!("permissions:\n- network.http:\n    hosts:\n    - {}\n", "a.".repeat(450_000)),
             "is not a host",
         ),
         (
@@ -127,7 +127,7 @@ fn cases() -> Vec<Case> {
         ),
         (
             "a range of a megabyte",
-            || format!("dependencies: [{{ id: com.example.a, version: '{}' }}]\n", ">1, ".repeat(200_000)),
+            || format!("dependencies:\n- id: com.example.a\n  version: '{}'\n", ">1, ".repeat(200_000)),
             "range",
         ),
         (
@@ -138,7 +138,7 @@ fn cases() -> Vec<Case> {
         ("a description of a megabyte", || format!("description: {}\n", "w ".repeat(450_000)), "more than the 4000"),
         (
             "amounts",
-            || format!("resources: {{ memory: {}MB, cpu: {}m }}\n", "9".repeat(400_000), "9".repeat(400_000)),
+            || format!("resources:\n  memory: {}MB\n  cpu: {}m\n", "9".repeat(400_000), "9".repeat(400_000)),
             "is not a size",
         ),
     ]

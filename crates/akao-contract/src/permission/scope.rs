@@ -166,6 +166,10 @@ fn parse_port(port: Option<&str>) -> Result<PortPattern, HostScopeError> {
 }
 
 fn parse_host(text: &str) -> Result<HostPattern, HostScopeError> {
+    // With a star in front and a dot behind it.
+    if text.len() > HOST_BYTES_MAX + 3 {
+        return Err(HostScopeError::Host(text.to_owned()));
+    }
     if !text.is_ascii() {
         return Err(HostScopeError::Unicode(text.to_owned()));
     }

@@ -105,6 +105,8 @@ impl List<'_> {
             _ => None,
         };
         let suggestion = match hint {
+            // Looking for what was meant costs more than everything else.
+            _ if self.reader.problems.is_full() => None,
             Some(hint) => Some(format!("Did you mean `{hint}`?")),
             None => suggest::sentence(name, "permissions", Permission::NAMES),
         };
