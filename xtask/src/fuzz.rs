@@ -134,6 +134,10 @@ fn run_target(workspace: &Workspace, target: &Target, seconds: u32) -> Chore {
         format!("-timeout={INPUT_SECONDS_MAX}"),
         "-print_final_stats=1".to_owned(),
     ];
+    if target.seeds.is_empty() {
+        // Without an example of how long an input is, the fuzzer would begin with a few bytes and stay there.
+        options.extend(["-len_control=0".to_owned(), "-max_len=1024".to_owned()]);
+    }
     options.extend(target.dictionary.map(|name| format!("-dict=fuzz/dictionaries/{name}.dict")));
     let fuzzer = cargo_fuzz(workspace).args(["run", "--sanitizer", "none", target.name, &corpus]);
     Ok(fuzzer.args(target.seeds).args(["--"]).args(&options).run()?)
