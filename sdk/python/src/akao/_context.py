@@ -1,0 +1,168 @@
+"""What the work sees of one call, and what it may ask of the host."""
+
+import os
+from _thread import allocate_lock
+from time import monotonic
+
+from ._errors import Cancelled, Failure
+from ._wire import encode
+
+CREDIT_BYTES_START = 262_144
+# A chunk is cut so that the longest escapes still keep its message within the bound.
+CHUNK_BYTES_MAX = 65_536
+PROGRESS_INTERVAL_S = 0.1
+FIELDS = (
+    "node_id", "workflow_id", "execution_id", "step", "attempt", "idempotency_key", "tenant", "deadline", "trace",
+)  # fmt: skip
+LEVELS = ("debug", "info", "warn", "error")
+
+
+class Context:
+    """One call: who called, and the ways to report and to ask."""
+
+    __slots__ = (
+        "_fields", "_session", "_id", "_id_text", "_cancelled", "_started", "_credit", "_bell", "_progress_at", "_progress_held",
+    )  # fmt: skip
+
+    def __init__(self, session, id, id_text, fields):
+        # The fields of the call are looked up when they are asked for; most work asks for none.
+        self._fields = fields
+        self._session = session
+        self._id = id
+        self._id_text = id_text
+        self._cancelled = False
+        self._started = False
+        self._credit = None
+        self._bell = None
+        self._progress_at = 0.0
+        self._progress_held = None
+
+    def __getattr__(self, name):
+        if name in FIELDS:
+            return self._fields.get(name)
+        raise AttributeError("a context has no `%s`" % name)
+
+    @property
+    def cancelled(self):
+        """Whether the host no longer wants the result."""
+        return self._cancelled
+
+    def check_cancelled(self):
+        """Raises `Cancelled` where the host no longer wants the result."""
+        if self._cancelled:
+            raise Cancelled()
+
+    @property
+    def workspace(self):
+        """The folder of this node's files, which the host sees too."""
+        return os.environ.get("AKAO_WORKSPACE", "/workspace")
+
+    def progress(self, fraction, message=""):
+        """Tells how far the work is, 0 to 1 or `None`. Between two that are sent lie 100 ms; the last one always goes out."""
+        params = {"id": self._id, "message": message}
+        if fraction is not None:
+            params["fraction"] = fraction
+        now = monotonic()
+        if now - self._progress_at < PROGRESS_INTERVAL_S:
+            self._progress_held = params
+            return
+        self._progress_at = now
+        self._progress_held = None
+        self._session.notify("$/progress", params)
+
+    def log(self, level, message, **fields):
+        """A log line of this call; the level is debug, info, warn or error."""
+        if level not in LEVELS:
+            raise ValueError("unknown level `%s`, known are %s" % (level, ", ".join(LEVELS)))
+        self._session.notify("$/log", {"id": self._id, "level": level, "message": message, "fields": fields})
+
+    def output(self, stream, chunk):
+        """Sends text on a stream, waiting for the host's credit."""
+        data = chunk.encode("utf-8")
+        at = 0
+        while at < len(data):
+            credit = self._wait_for_credit(stream, _character_bytes(data[at]))
+            end = min(len(data), at + min(credit, CHUNK_BYTES_MAX))
+            while end < len(data) and data[end] & 0xC0 == 0x80:
+                end -= 1
+            self._credit[stream] -= end - at
+            params = {"id": self._id, "stream": stream, "chunk": data[at:end].decode("utf-8")}
+            self._session.notify("$/output", params)
+            at = end
+
+    def secret(self, name):
+        """The value of a secret that the node was granted."""
+        return self._session.call(self, "host.secret", {"name": name})["value"]
+
+    def state_get(self, key):
+        """The value that was kept under `key` for this node and tenant, or `None`."""
+        return self._session.call(self, "host.state.get", {"key": key}).get("value")
+
+    def state_put(self, key, value):
+        """Keeps a small value under `key` for this node and tenant."""
+        self._session.call(self, "host.state.put", {"key": key, "value": value})
+
+    def blob_put(self, path):
+        """Hands a file of the workspace over and gives the reference that outputs may hold."""
+        return self._session.call(self, "host.blob.put", {"path": self._inside(path)})
+
+    def blob_get(self, reference, path):
+        """Asks for a blob as the file `path` of the workspace and gives the file's full path."""
+        inside = self._inside(path)
+        self._session.call(self, "host.blob.get", {"blob": reference, "path": inside})
+        return os.path.join(self.workspace, inside)
+
+    def _inside(self, path):
+        inside = os.path.normpath(os.path.join(self.workspace, path))
+        root = os.path.join(os.path.normpath(self.workspace), "")
+        if not inside.startswith(root):
+            raise Failure("input", "the file `%s` is not inside the workspace" % path)
+        return inside[len(root) :]
+
+    def _wait_for_credit(self, stream, bytes_min):
+        if self._credit is None:
+            self._credit = {}
+        self._credit.setdefault(stream, CREDIT_BYTES_START)
+        self._session.wait(self, lambda: self._cancelled or self._credit[stream] >= bytes_min)
+        self.check_cancelled()
+        return self._credit[stream]
+
+    # What follows is for the session.
+
+    def _bell_made(self):
+        if self._bell is None:
+            self._bell = allocate_lock()
+            self._bell.acquire()
+        return self._bell
+
+    def _ring(self):
+        """Lets a waiting work look again."""
+        bell = self._bell
+        if bell is not None and bell.locked():
+            try:
+                bell.release()
+            except RuntimeError:
+                pass  # Rung by another thread in between.
+
+    def _grant(self, stream, amount):
+        if self._credit is None:
+            self._credit = {}
+        self._credit[stream] = self._credit.get(stream, CREDIT_BYTES_START) + amount
+        self._ring()
+
+    def _cancel(self):
+        self._cancelled = True
+        self._ring()
+
+    def _progress_last(self):
+        """The line of a progress that still waits for its turn."""
+        held = self._progress_held
+        if held is None:
+            return None
+        self._progress_held = None
+        return '{"jsonrpc":"2.0","method":"$/progress","params":%s}' % encode(held)
+
+
+def _character_bytes(first):
+    """How many bytes the UTF-8 character has that begins with `first`."""
+    return 1 if first < 0x80 else 2 if first < 0xE0 else 3 if first < 0xF0 else 4

@@ -1,0 +1,566 @@
+"""One conversation with the host: the five methods, the notifications, and the answers to the node's own calls.
+
+How work and reading share the threads:
+
+| the host allows | who works | who reads |
+|---|---|---|
+| one call at a time | the thread that reads | nobody, until the call is found to be a long one |
+| the same, and the call has run for 20 ms | the same thread | the other one, which keeps the reading |
+| several calls at a time | a thread for each | a thread of its own |
+
+A short call is thus never handed from thread to thread, which would cost more than the call. There are two threads that
+take turns: while one reads and works, the other looks every 20 ms whether the same call still runs.
+"""
+
+import os
+import sys
+from _queue import SimpleQueue
+from _thread import allocate_lock, start_new_thread
+from time import perf_counter, sleep
+
+from ._context import Context
+from ._errors import Failure, Fault
+from ._wire import INVALID_REQUEST, MESSAGE_BYTES_MAX, decode, encode, encode_outputs
+
+PROTOCOL = 1
+SDK = "akao-python/0.1.0"
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+INITIALISATION = -1000
+INTERNAL = -1005
+
+TICK_S = 0.02
+TICKS_IDLE_MAX = 50
+# Answers are held for each other no longer than this.
+HOLD_S_MAX = 0.001
+GRACE_S = 2.0
+# After a cancel at the end of the grace, work has this long to notice.
+LAST_S = 0.3
+_SUCCESS = '{"jsonrpc":"2.0","id":%s,"result":{"success":true,"outputs":%s,"metadata":{"execution_time":%.3f}}}'
+
+
+class Session:
+    """The node's side of one connection."""
+
+    def __init__(self, wire, id, version, nodes):
+        self._wire = wire
+        self._id = id
+        self._version = version
+        self._nodes = {node.id: node for node in nodes}
+        self._only = nodes[0] if len(nodes) == 1 else None
+        self._is_ready = False
+        self._concurrency = 1
+        self._running = {}
+        self._work = SimpleQueue()
+        self._lock = allocate_lock()
+        self._answers = {}
+        self._calls = 0
+        # Who reads and who works; see the header. The turn rises when the reading changes hands.
+        self._is_separate = False
+        self._turn = 0
+        self._busy_turn = None
+        self._is_busy = False
+        self._is_waiting_inside = False
+        self._serial = 0
+        self._watch = None
+        self._is_watching = False
+        self._held_since = None
+        self._stop_id = None
+        self._exit = None
+        # Whether the process may be ended with the session; a test's may not.
+        self.may_leave = True
+
+    def serve(self):
+        """Answers until the host closes or says so; gives the exit code."""
+        self._take_turns(True)
+        if self._exit is None:
+            self._work_until_end()
+        self._wire.flush()
+        return self._exit or 0
+
+    # Reading.
+
+    def _take_turns(self, is_reader):
+        while self._exit is None and not self._is_separate:
+            if is_reader:
+                self._read_and_work()
+                is_reader = False
+            else:
+                is_reader = self._watch_the_other()
+
+    def _read_and_work(self):
+        """Reads as long as the turn is this thread's."""
+        wire = self._wire
+        turn = self._turn
+        while self._exit is None and self._turn == turn and not self._is_separate:
+            if not wire.has_line():
+                wire.flush()
+                self._held_since = None
+            message = self._next()
+            if message is not None:
+                job = self._handle(message)
+                if job is not None:
+                    self._work_inline(job, turn)
+
+    def _read_beside(self):
+        """Reads on a thread of its own, and hands the work to others."""
+        while self._exit is None:
+            if not self._wire.has_line():
+                self._wire.flush()
+            message = self._next()
+            if message is not None:
+                self._handle(message)
+
+    def _next(self):
+        """The next message; nothing where it was refused or where there is none any more."""
+        try:
+            line = self._wire.read()
+            if line is None:
+                self._end_of_input()
+                return None
+            return decode(line) if line.strip() else None
+        except Fault as fault:
+            self._wire.hold(_error(None, fault))
+            if fault.code == INVALID_REQUEST and "longer" in fault.message:
+                self._finish(1)
+            return None
+
+    def _end_of_input(self):
+        code = 0
+        if self._wire.has_rest:
+            print("akao: the host closed in the middle of a message", file=sys.stderr)
+            code = 1
+        for _, context in list(self._running.values()):
+            context._cancel()
+        if self._running:
+            start_new_thread(self._leave_later, (LAST_S, code))
+        self._finish(code)
+
+    def _finish(self, code):
+        """Ends the session; whoever waits for work sees that there is none."""
+        self._exit = code
+        for _ in range(self._concurrency):
+            self._work.put(None)
+        if self._watch is not None:
+            self._wake_watcher()
+
+    def _leave_later(self, seconds, code):
+        """Ends the process even if work does not end."""
+        if not self.may_leave:
+            return
+        sleep(seconds)
+        self._wire.flush()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+    # Messages.
+
+    def _handle(self, message):
+        """Answers a message; gives a job where it asks for work."""
+        if "method" not in message:
+            self._take_answer(message)
+            return None
+        method = message["method"]
+        params = message.get("params", {})
+        if "id" not in message:
+            self._notified(method, params)
+            return None
+        id = message["id"]
+        try:
+            if message.get("jsonrpc") != "2.0" or type(id) is not str or type(method) is not str:
+                id = id if type(id) is str else None
+                raise Fault(INVALID_REQUEST, "a request has jsonrpc 2.0, a string as id and a method")
+            if type(params) is not dict:
+                raise Fault(INVALID_PARAMS, "params are an object")
+            if method == "node.execute":
+                return self._accept(id, params)
+            answer = self._answer_of(method, id, params)
+            if answer is not None:
+                self._wire.hold(_result(id, encode(answer)))
+        except Fault as fault:
+            self._wire.hold(_error(id, fault))
+            if fault.code == INITIALISATION and method == "node.info":
+                self._finish(1)
+        return None
+
+    def _answer_of(self, method, id, params):
+        if method == "node.info":
+            return self._info(params)
+        answer = {"node.validate": self._validate, "node.health": self._health}.get(method)
+        if answer is None and method != "node.shutdown":
+            raise Fault(METHOD_NOT_FOUND, "unknown method `%s`" % method)
+        if not self._is_ready:
+            raise Fault(INITIALISATION, "`%s` came before `node.info`" % method)
+        return answer(params) if answer else self._shutdown(id, params)
+
+    def _info(self, params):
+        offered = params.get("protocol")
+        if type(offered) is not list or PROTOCOL not in offered:
+            message = "no protocol in common: the host speaks %s, this node speaks %d" % (encode(offered), PROTOCOL)
+            print("akao: " + message, file=sys.stderr)
+            raise Fault(INITIALISATION, message)
+        limits = params.get("limits")
+        concurrency = limits.get("concurrency", 1) if type(limits) is dict else 1
+        if not self._is_ready and type(concurrency) is int and concurrency > 1:
+            self._concurrency = concurrency
+            self._separate()
+        self._is_ready = True
+        nodes = [{"id": node.id, "inputs": node.inputs, "batch": node.batch} for node in self._nodes.values()]
+        return {"protocol": PROTOCOL, "id": self._id, "version": self._version, "sdk": SDK, "nodes": nodes}
+
+    def _validate(self, params):
+        node = self._node(params.get("node"))
+        parameters = params.get("parameters")
+        if type(parameters) is not dict:
+            raise Fault(INVALID_PARAMS, "parameters are an object")
+        try:
+            found = node.problems(parameters)
+        except Exception as error:
+            raise Fault(INTERNAL, "the check of `%s` failed: %s" % (node.id, error), "internal") from error
+        return {"valid": not found, "problems": found}
+
+    def _health(self, params):
+        try:
+            for node in self._nodes.values():
+                word = node.health()
+                if word is not None:
+                    return {"status": word[0], "detail": word[1]}
+        except Exception as error:
+            return {"status": "unhealthy", "detail": str(error)}
+        return {"status": "healthy", "detail": "%d running" % len(self._running)}
+
+    def _shutdown(self, id, params):
+        if self._stop_id is not None:
+            return {}
+        grace = params.get("grace", GRACE_S * 1000)
+        with self._lock:
+            self._stop_id = id
+            is_idle = not self._running
+        if is_idle:
+            self._stopped()
+        else:
+            start_new_thread(self._stop_after, (grace / 1000 if type(grace) in (int, float) else GRACE_S,))
+        return None
+
+    def _stop_after(self, seconds):
+        sleep(seconds)
+        for _, context in list(self._running.values()):
+            context._cancel()
+        sleep(LAST_S)
+        self._stopped()
+        self._leave_later(LAST_S, 0)
+
+    def _stopped(self):
+        with self._lock:
+            id, self._stop_id = self._stop_id, ""
+        if id:
+            self._wire.hold(_result(id, "{}"))
+        self._wire.flush()
+        self._finish(0)
+        # Another thread may wait for a line that never comes; only the end of the process ends it.
+        start_new_thread(self._leave_later, (LAST_S, 0))
+
+    def _notified(self, method, params):
+        """Notifications of the host; unknown ones are ignored, so that later hosts may send more."""
+        if type(params) is not dict:
+            return
+        if method == "$/cancel":
+            self._cancel(params.get("id"))
+        elif method == "$/credit":
+            job = self._running.get(params.get("id"))
+            stream, amount = params.get("stream"), params.get("bytes")
+            if job is not None and type(amount) is int and type(stream) is str and amount > 0:
+                job[1]._grant(stream, amount)
+
+    def _cancel(self, id):
+        if type(id) is not str:
+            return
+        with self._lock:
+            job = self._running.get(id)
+            if job is None:
+                return
+            is_queued = not job[1]._started
+            if is_queued:
+                self._running.pop(id)
+            job[1]._cancel()
+        if is_queued:
+            self._wire.send(_failed(job[1]._id_text, "cancelled", "cancelled by the host", False, None, 0))
+            self._ended()
+
+    def _take_answer(self, message):
+        waiting = self._answers.get(message.get("id")) if type(message.get("id")) is str else None
+        if waiting is not None:
+            waiting[1] = message
+            waiting[0]._ring()
+
+    # Work.
+
+    def _node(self, id):
+        node = self._nodes.get(id) if type(id) is str else None
+        if node is None and id is None:
+            node = self._only
+        if node is None:
+            known = ", ".join(self._nodes)
+            raise Fault(INVALID_PARAMS, "unknown node `%s`, this package holds %s" % (id, known), "not_found")
+        return node
+
+    def _accept(self, id, params):
+        if not self._is_ready:
+            raise Fault(INITIALISATION, "`node.execute` came before `node.info`")
+        if self._stop_id is not None:
+            raise Fault(INTERNAL, "the node is shutting down", "connection", True)
+        fields = params.get("context")
+        parameters = params.get("parameters")
+        if type(fields) is not dict or type(parameters) is not dict:
+            raise Fault(INVALID_PARAMS, "context and parameters are objects")
+        node = self._node(fields.get("node_id"))
+        with self._lock:
+            if id in self._running:
+                raise Fault(INVALID_REQUEST, "the id `%s` is in use" % id)
+            context = Context(self, id, encode(id), fields)
+            job = (node, context, parameters)
+            self._running[id] = job[:2]
+            if self._is_separate or self._is_busy:
+                self._work.put(job)
+                return None
+            self._is_busy = True
+            self._serial += 1
+        return job
+
+    def _work_inline(self, job, turn):
+        """Works on the reader's thread, then on what came while another one read."""
+        self._busy_turn = turn
+        while job is not None:
+            started = perf_counter()
+            if not self._is_watching:
+                self._begin_to_watch()
+            self._run(job)
+            if self._turn != turn:
+                self._wire.flush()
+            else:
+                if self._held_since is None:
+                    self._held_since = started
+                if perf_counter() - self._held_since > HOLD_S_MAX:
+                    self._wire.flush()
+                    self._held_since = None
+            with self._lock:
+                if self._work.empty():
+                    self._is_busy = False
+                    return
+                self._serial += 1
+            job = self._work.get()
+
+    def _begin_to_watch(self):
+        self._is_watching = True
+        if self._watch is None:
+            self._watch = allocate_lock()
+            self._watch.acquire()
+            start_new_thread(self._take_turns, (False,))
+        else:
+            self._wake_watcher()
+
+    def _wake_watcher(self):
+        try:
+            self._watch.release()
+        except RuntimeError:
+            pass  # It is awake.
+
+    def _watch_the_other(self):
+        """Looks at the other thread; answers that the reading is now this thread's, because one call takes long."""
+        idle = 0
+        while self._exit is None:
+            seen = self._serial
+            sleep(TICK_S)
+            with self._lock:
+                is_long = self._is_busy and self._serial == seen and not self._is_waiting_inside
+                if is_long and self._turn == self._busy_turn:
+                    self._turn += 1
+                    return True
+                idle = 0 if self._is_busy or self._serial != seen else idle + 1
+                if idle > TICKS_IDLE_MAX:
+                    idle = 0
+                    self._is_watching = False
+            if not self._is_watching:
+                self._watch.acquire()
+        return False
+
+    def _separate(self):
+        """Gives reading and each work a thread of its own, from now on."""
+        self._is_separate = True
+        for _ in range(self._concurrency - 1):
+            start_new_thread(self._work_until_end, ())
+        start_new_thread(self._read_beside, ())
+
+    def _work_until_end(self):
+        while True:
+            job = self._work.get()
+            if job is None:
+                return
+            self._run(job)
+            self._wire.flush()
+
+    def _run(self, job):
+        node, context, parameters = job
+        with self._lock:
+            if context._cancelled and context._id not in self._running:
+                return
+            context._started = True
+        started = perf_counter()
+        try:
+            if "$items" in parameters:
+                text = self._run_items(node, context, parameters)
+            else:
+                text = encode_outputs(_run_once(node, context, parameters))
+            took = (perf_counter() - started) * 1000
+            self._answer(context, _SUCCESS % (context._id_text, text, took))
+        except Failure as failure:
+            self._answer_failure(context, failure, started)
+        except (Exception, SystemExit) as error:
+            _print_exception()
+            failure = Failure("internal", str(error) or type(error).__name__, detail={"type": type(error).__name__})
+            self._answer_failure(context, failure, started)
+        self._ended()
+
+    def _answer_failure(self, context, failure, started):
+        took = round((perf_counter() - started) * 1000, 3)
+        fields = (context._id_text, failure.kind, failure.message)
+        try:
+            line = _failed(*fields, failure.retryable, failure.detail, took)
+            line.encode("utf-8")
+        except (TypeError, ValueError, RecursionError):
+            line = _failed(*fields[:2], ascii(failure.message), failure.retryable, None, took)
+        try:
+            self._answer(context, line)
+        except Failure:
+            self._answer(context, _failed(*fields[:2], "a failure too long for a message", failure.retryable, None, took))
+
+    def _answer(self, context, line):
+        """Holds the one answer of a call; a line beyond the bound raises before anything is written."""
+        data = line.encode("utf-8")
+        if len(data) > MESSAGE_BYTES_MAX:
+            hint = "write it to a file of the workspace and give its blob"
+            message = "the answer of %d bytes is over the bound of %d, %s" % (len(data), MESSAGE_BYTES_MAX, hint)
+            raise Failure("resource", message)
+        last = context._progress_last()
+        if last is not None:
+            self._wire.hold(last)
+        with self._lock:
+            self._running.pop(context._id, None)
+        self._wire.hold(data)
+
+    def _run_items(self, node, context, parameters):
+        """A batch: each item is a call of its own, and its failure its own."""
+        items = parameters["$items"]
+        if not node.batch or type(items) is not list or len(parameters) != 1:
+            raise Failure("input", "`%s` takes no batch of items" % node.id if not node.batch else "$items is one list")
+        results = []
+        for item in items:
+            context.check_cancelled()
+            try:
+                if type(item) is not dict:
+                    raise Failure("input", "an item is an object")
+                outputs = encode_outputs(_run_once(node, context, item))
+                results.append('{"success":true,"outputs":%s}' % outputs)
+            except Failure as failure:
+                if failure.kind == "cancelled" and context.cancelled:
+                    raise
+                results.append('{"success":false,"outputs":{},"error":%s}' % encode(_error_of(failure)))
+        return '{"$items":[%s]}' % ",".join(results)
+
+    def _ended(self):
+        if self._stop_id and not self._running:
+            self._stopped()
+
+    # What a context asks for.
+
+    def notify(self, method, params):
+        """Sends a notification at once."""
+        self._wire.send('{"jsonrpc":"2.0","method":"%s","params":%s}' % (method, encode(params)))
+
+    def call(self, context, method, params):
+        """Asks the host and waits for its answer."""
+        with self._lock:
+            self._calls += 1
+            id = "n%d" % self._calls
+        waiting = [context, None]
+        self._answers[id] = waiting
+        try:
+            params = {"id": context._id, **params}
+            self._wire.send('{"jsonrpc":"2.0","id":"%s","method":"%s","params":%s}' % (id, method, encode(params)))
+            self.wait(context, lambda: waiting[1] is not None or context._cancelled)
+        finally:
+            del self._answers[id]
+        answer = waiting[1]
+        if answer is None:
+            context.check_cancelled()
+        error = answer.get("error")
+        if error is None:
+            result = answer.get("result")
+            return result if type(result) is dict else {}
+        data = error.get("data") if type(error.get("data")) is dict else {}
+        message = data.get("message") or error.get("message") or "the host refused `%s`" % method
+        kind = data.get("kind", "internal")
+        try:
+            raise Failure(kind, message, retryable=bool(data.get("retryable")), detail=data.get("detail"))
+        except ValueError:
+            raise Failure("internal", message) from None
+
+    def wait(self, context, is_done):
+        """Waits until the host said something that makes `is_done` true."""
+        bell = context._bell_made()
+        with self._lock:
+            inside = not self._is_separate and self._turn == self._busy_turn
+            self._is_waiting_inside = inside
+        if not inside:
+            while not is_done():
+                bell.acquire()
+            return
+        # This thread is the reader too.
+        while not is_done() and self._exit is None:
+            message = self._next()
+            if message is not None:
+                self._handle(message)
+            self._wire.flush()
+        self._is_waiting_inside = False
+
+
+def _run_once(node, context, parameters):
+    outputs = node.work(context, **node.arguments(parameters))
+    if hasattr(outputs, "__await__"):
+        import asyncio
+
+        outputs = asyncio.run(outputs)
+    return {} if outputs is None else outputs
+
+
+def _print_exception():
+    # Only a failing node pays for this import.
+    import traceback
+
+    traceback.print_exc(file=sys.stderr)
+
+
+def _result(id, text, is_id_text=False):
+    return '{"jsonrpc":"2.0","id":%s,"result":%s}' % (id if is_id_text else encode(id), text)
+
+
+def _error(id, fault):
+    data = {"kind": fault.kind, "retryable": fault.retryable, "message": fault.message, "detail": None}
+    error = {"code": fault.code, "message": fault.message, "data": data}
+    return encode({"jsonrpc": "2.0", "id": id, "error": error})
+
+
+def _error_of(failure):
+    return {
+        "kind": failure.kind,
+        "retryable": bool(failure.retryable),
+        "message": str(failure.message),
+        "detail": failure.detail,
+    }
+
+
+def _failed(id_text, kind, message, retryable, detail, took):
+    error = {"kind": kind, "retryable": bool(retryable), "message": str(message), "detail": detail}
+    result = '{"success":false,"outputs":{},"error":%s,"metadata":{"execution_time":%s}}' % (encode(error), took)
+    return _result(id_text, result, True)

@@ -1,0 +1,211 @@
+/** What the work sees of one call, and what it may ask of the host. */
+
+import path from "node:path";
+import { Cancelled, Failure, type Json } from "./errors.js";
+import type { Session } from "./session.js";
+
+const CREDIT_BYTES_START = 262_144;
+/** A chunk is cut so that the longest escapes still keep its message within the bound. */
+const CHUNK_BYTES_MAX = 65_536;
+const PROGRESS_INTERVAL_MS = 100;
+
+/** How grave a log line is. */
+export type Level = "debug" | "info" | "warn" | "error";
+
+/** A reference to a blob, as the host gives it and outputs may hold it. */
+export type Blob = { [name: string]: Json };
+
+type Fields = { readonly [name: string]: Json };
+
+/** One call: who called, and the ways to report and to ask. */
+export class Context {
+  readonly #session: Session;
+  readonly #id: string;
+  readonly #fields: Fields;
+  #isCancelled = false;
+  #abort: AbortController | undefined;
+  readonly #credit = new Map<string, number>();
+  #waiting: (() => void)[] = [];
+  #progressAt = -Infinity;
+  #progressHeld: { [name: string]: Json } | undefined;
+
+  constructor(session: Session, id: string, fields: Fields) {
+    this.#session = session;
+    this.#id = id;
+    this.#fields = fields;
+  }
+
+  get node_id(): string { return this.#fields["node_id"] as string; }
+  get workflow_id(): string { return this.#fields["workflow_id"] as string; }
+  get execution_id(): string { return this.#fields["execution_id"] as string; }
+  get step(): string { return this.#fields["step"] as string; }
+  get attempt(): number { return this.#fields["attempt"] as number; }
+  get idempotency_key(): string { return this.#fields["idempotency_key"] as string; }
+  get tenant(): string { return this.#fields["tenant"] as string; }
+  get deadline(): string | null { return (this.#fields["deadline"] ?? null) as string | null; }
+  get trace(): string | null { return (this.#fields["trace"] ?? null) as string | null; }
+
+  /** Whether the host no longer wants the result. */
+  get cancelled(): boolean {
+    return this.#isCancelled;
+  }
+
+  /** Throws `Cancelled` where the host no longer wants the result. */
+  checkCancelled(): void {
+    if (this.#isCancelled) throw new Cancelled();
+  }
+
+  /** The same as a signal, for `fetch` and others that take one. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#isCancelled) this.#abort.abort(new Cancelled());
+    return this.#abort.signal;
+  }
+
+  /** The folder of this node's files, which the host sees too. */
+  get workspace(): string {
+    return process.env["AKAO_WORKSPACE"] ?? "/workspace";
+  }
+
+  /** Tells how far the work is, 0 to 1 or `null`. Between two that are sent lie 100 ms; the last one always goes out. */
+  progress(fraction: number | null, message = ""): void {
+    const params = { id: this.#id, ...(fraction === null ? {} : { fraction }), message };
+    const now = performance.now();
+    if (now - this.#progressAt < PROGRESS_INTERVAL_MS) {
+      this.#progressHeld = params;
+      return;
+    }
+    this.#progressAt = now;
+    this.#progressHeld = undefined;
+    this.#session.notify("$/progress", params);
+  }
+
+  /** A log line of this call. */
+  log(level: Level, message: string, fields: { [name: string]: Json } = {}): void {
+    this.#session.notify("$/log", { id: this.#id, level, message, fields });
+  }
+
+  /** Sends text on a stream, waiting for the host's credit. */
+  async output(stream: string, chunk: string): Promise<void> {
+    const data = Buffer.from(chunk, "utf8");
+    let at = 0;
+    while (at < data.length) {
+      const credit = await this.#waitForCredit(stream, characterBytes(data[at] as number));
+      let end = Math.min(data.length, at + Math.min(credit, CHUNK_BYTES_MAX));
+      while (end < data.length && ((data[end] as number) & 0xc0) === 0x80) end--;
+      this.#credit.set(stream, credit - (end - at));
+      this.#session.notify("$/output", { id: this.#id, stream, chunk: data.toString("utf8", at, end) });
+      at = end;
+    }
+  }
+
+  /** The value of a secret that the node was granted. */
+  async secret(name: string): Promise<string> {
+    return (await this.#ask("host.secret", { name }))["value"] as string;
+  }
+
+  /** The value that was kept under `key` for this node and tenant, or `null`. */
+  async stateGet(key: string): Promise<Json> {
+    return (await this.#ask("host.state.get", { key }))["value"] ?? null;
+  }
+
+  /** Keeps a small value under `key` for this node and tenant. */
+  async statePut(key: string, value: Json): Promise<void> {
+    await this.#ask("host.state.put", { key, value });
+  }
+
+  /** Hands a file of the workspace over and gives the reference that outputs may hold. */
+  async blobPut(file: string): Promise<Blob> {
+    return await this.#ask("host.blob.put", { path: this.#inside(file) });
+  }
+
+  /** Asks for a blob as the file `file` of the workspace and gives the file's full path. */
+  async blobGet(blob: Blob, file: string): Promise<string> {
+    const inside = this.#inside(file);
+    await this.#ask("host.blob.get", { blob, path: inside });
+    return path.join(this.workspace, inside);
+  }
+
+  #inside(file: string): string {
+    const inside = path.relative(this.workspace, path.resolve(this.workspace, file));
+    if (inside === "" || inside === ".." || inside.startsWith("../")) {
+      throw new Failure("input", `the file \`${file}\` is not inside the workspace`);
+    }
+    return inside;
+  }
+
+  async #ask(method: string, params: { [name: string]: Json }): Promise<{ [name: string]: Json }> {
+    this.checkCancelled();
+    const answer = this.#session.call(this, method, { id: this.#id, ...params });
+    await this.#until(() => answer.message !== undefined || this.#isCancelled);
+    this.#session.forget(answer);
+    if (answer.message === undefined) throw new Cancelled();
+    return resultOf(answer.message, method);
+  }
+
+  async #waitForCredit(stream: string, bytesMin: number): Promise<number> {
+    const credit = () => this.#credit.get(stream) ?? CREDIT_BYTES_START;
+    await this.#until(() => this.#isCancelled || credit() >= bytesMin);
+    this.checkCancelled();
+    return credit();
+  }
+
+  async #until(isDone: () => boolean): Promise<void> {
+    while (!isDone()) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  /** Lets waiting work look again. For the session. */
+  ring(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /** Adds to a stream's credit. For the session. */
+  grant(stream: string, bytes: number): void {
+    this.#credit.set(stream, (this.#credit.get(stream) ?? CREDIT_BYTES_START) + bytes);
+    this.ring();
+  }
+
+  /** Tells the work that nobody wants its result. For the session. */
+  cancel(): void {
+    this.#isCancelled = true;
+    this.#abort?.abort(new Cancelled());
+    this.ring();
+  }
+
+  /** Sends a progress that still waits for its turn. For the session. */
+  progressLast(): void {
+    if (this.#progressHeld !== undefined) {
+      this.#session.notify("$/progress", this.#progressHeld);
+      this.#progressHeld = undefined;
+    }
+  }
+}
+
+/** How many bytes the UTF-8 character has that begins with `first`. */
+function characterBytes(first: number): number {
+  return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
+function resultOf(message: { [name: string]: Json }, method: string): { [name: string]: Json } {
+  const isObject = (value: Json | undefined): value is { [name: string]: Json } =>
+    typeof value === "object" && value !== null && !Array.isArray(value);
+  const error = message["error"];
+  if (!isObject(error)) {
+    return isObject(message["result"]) ? message["result"] : {};
+  }
+  const data = isObject(error["data"]) ? error["data"] : {};
+  const text = String(data["message"] ?? error["message"] ?? `the host refused \`${method}\``);
+  const options = { retryable: data["retryable"] === true, detail: data["detail"] ?? null };
+  try {
+    return failed(data["kind"] ?? "internal", text, options);
+  } catch (failure) {
+    // A kind of a later version is one that this version does not know.
+    throw failure instanceof TypeError ? new Failure("internal", text, options) : failure;
+  }
+}
+
+function failed(kind: Json, message: string, options: { retryable: boolean; detail: Json }): never {
+  throw new Failure(kind as "internal", message, options);
+}
