@@ -14,6 +14,7 @@ struct Layer {
 
 /// From the bottom up. A new crate gets a row here and in ARCHITECTURE.md.
 const LAYERS: &[Layer] = &[
+    Layer { name: "akao-conformance", below: &[] },
     Layer { name: "akao-contract", below: &[] },
     Layer { name: "akao-yaml", below: &[] },
     Layer { name: "akao-expression", below: &["akao-contract"] },

@@ -7,10 +7,12 @@ use super::{
 };
 
 /// Crates with blocks of `unsafe`, each with the reason. A crate is added together with its first block.
-const UNSAFE_CRATES: &[(&str, &str)] = &[];
+const UNSAFE_CRATES: &[(&str, &str)] =
+    &[("sdk", "the Rust SDK adopts the descriptor that a node inherits, in one block")];
 
 /// Crates that read flags, environment and terminal, and pass the values down.
-const OUTERMOST_CRATES: [&str; 3] = ["akao", "akao-bench", "xtask"];
+/// The SDK for Rust is a node's outermost part.
+const OUTERMOST_CRATES: [&str; 5] = ["akao", "akao-bench", "akao-conformance", "sdk", "xtask"];
 
 /// A word that program code must not hold.
 struct CodeRule {
