@@ -1,0 +1,3 @@
+module github.com/akaoio/akao/sdk/go
+
+go 1.19
