@@ -153,7 +153,7 @@ akao__start_next() {
 
 # Starts a call in a process group of its own, so that all of it can be ended.
 akao__start() {
-  local LC_ALL=C number=$1 job=${AKAO__JOBS[$1]} kind id place context_bytes parameters_bytes bell
+  local number=$1 job=${AKAO__JOBS[$1]} kind id place context_bytes parameters_bytes bell
   kind=${job%%$'\t'*} job=${job#*$'\t'}
   id=${job%%$'\t'*} job=${job#*$'\t'}
   place=${job%%$'\t'*} job=${job#*$'\t'}
