@@ -73,6 +73,8 @@ class Session:
     def serve(self):
         """Answers until the host closes or says so; gives the exit code."""
         self._take_turns(True)
+        # The answer that said so is still held when reading and work part.
+        self._wire.flush()
         if self._exit is None:
             self._work_until_end()
         self._wire.flush()

@@ -1,0 +1,412 @@
+//! One conversation with the host: the five methods, the notifications, and the answers to the node's own calls.
+
+use crate::{
+    context::Context,
+    failure::{Failure, Fault, Kind},
+    inputs::Problem,
+    node::Health,
+    state::{Job, Shared},
+    wire::{Line, MESSAGE_BYTES_MAX},
+};
+use serde_json::{json, Map, Value};
+use std::{
+    any::Any,
+    panic::{catch_unwind, AssertUnwindSafe},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+const PROTOCOL: u64 = 1;
+const SDK: &str = concat!("akao-rust/", env!("CARGO_PKG_VERSION"));
+const GRACE_MS: f64 = 2000.0;
+/// Nobody waits longer than a day for a shutdown.
+const GRACE_MS_MAX: f64 = 86_400_000.0;
+/// After a cancel at the end of the grace, work has this long to notice.
+const LAST: Duration = Duration::from_millis(300);
+
+type Params = Map<String, Value>;
+
+impl Shared {
+    /// Answers until the host closes or says so, and gives the exit code.
+    pub(crate) fn serve(self: &Arc<Self>) -> u8 {
+        self.take_turns(true);
+        // The answer that said so is still held when reading and work part.
+        self.flush();
+        if self.state().exit.is_none() {
+            self.work_until_end();
+        }
+        self.flush();
+        self.state().exit.unwrap_or_default()
+    }
+
+    /// Reads a message and answers it, or gives a call that is to be worked on by this thread.
+    pub(crate) fn receive(self: &Arc<Self>) -> Option<Arc<Job>> {
+        match self.read() {
+            Line::Message(message) => return self.handle(message),
+            Line::Refused(None) => {}
+            Line::Refused(Some(fault)) => self.refuse(None, &fault),
+            Line::TooLong(fault) => {
+                self.refuse(None, &fault);
+                self.finish(1);
+            }
+            Line::End(in_the_middle) => self.end_of_input(in_the_middle),
+        }
+        None
+    }
+
+    fn end_of_input(self: &Arc<Self>, in_the_middle: bool) {
+        if in_the_middle {
+            eprintln!("akao: the host closed in the middle of a message");
+        }
+        let code = u8::from(in_the_middle);
+        let state = self.state();
+        let is_idle = state.jobs.is_empty();
+        state.jobs.values().for_each(|job| job.context.cancel());
+        drop(state);
+        if !is_idle {
+            self.leave_later(LAST, code);
+        }
+        self.finish(code);
+    }
+
+    /// Ends the conversation; whoever waits for work sees that there is none.
+    fn finish(&self, code: u8) {
+        self.state().exit.get_or_insert(code);
+        self.ring();
+    }
+
+    /// Ends the process even if work does not end.
+    fn leave_later(self: &Arc<Self>, after: Duration, code: u8) {
+        if self.may_leave {
+            let shared = Arc::clone(self);
+            thread::spawn(move || {
+                thread::sleep(after);
+                shared.flush();
+                std::process::exit(code.into());
+            });
+        }
+    }
+
+    fn handle(self: &Arc<Self>, mut message: Params) -> Option<Arc<Job>> {
+        let Some(method) = message.shift_remove("method") else {
+            self.take_answer(message);
+            return None;
+        };
+        let params = message.shift_remove("params").unwrap_or_else(|| Value::Object(Map::new()));
+        let method = method.as_str().unwrap_or_default();
+        let Some(id) = message.get("id") else {
+            if let Value::Object(params) = params {
+                self.notified(method, &params);
+            }
+            return None;
+        };
+        let id = id.as_str().map(str::to_owned);
+        let answered = match (&id, params) {
+            (None, _) => Err(Fault::new(Fault::INVALID_REQUEST, "a request has a string as id")),
+            _ if message.get("jsonrpc") != Some(&json!("2.0")) || method.is_empty() => {
+                Err(Fault::new(Fault::INVALID_REQUEST, "a request has jsonrpc 2.0 and a method"))
+            }
+            (Some(id), Value::Object(params)) => self.request(id, method, params),
+            (Some(_), _) => Err(Fault::new(Fault::INVALID_PARAMS, "params are an object")),
+        };
+        answered.unwrap_or_else(|fault| {
+            self.refuse(id.as_deref(), &fault);
+            if fault.code == Fault::INITIALISATION && method == "node.info" {
+                self.finish(1);
+            }
+            None
+        })
+    }
+
+    fn request(self: &Arc<Self>, id: &str, method: &str, params: Params) -> Result<Option<Arc<Job>>, Fault> {
+        let is_known = ["node.info", "node.execute", "node.validate", "node.health", "node.shutdown"].contains(&method);
+        if !is_known {
+            return Err(Fault::new(Fault::METHOD_NOT_FOUND, format!("unknown method `{method}`")));
+        }
+        if method != "node.info" && !self.state().is_ready {
+            return Err(Fault::new(Fault::INITIALISATION, format!("`{method}` came before `node.info`")));
+        }
+        let result = match method {
+            "node.execute" => return self.accept(id, params),
+            "node.info" => self.handshake(&params)?,
+            "node.validate" => self.validate(params)?,
+            "node.health" => self.health(),
+            _ => {
+                self.shutdown(id, &params);
+                return Ok(None);
+            }
+        };
+        self.hold(&json!({"jsonrpc": "2.0", "id": id, "result": result}).to_string());
+        Ok(None)
+    }
+
+    fn handshake(self: &Arc<Self>, params: &Params) -> Result<Value, Fault> {
+        let offered = params.get("protocol").unwrap_or(&Value::Null);
+        if !offered.as_array().is_some_and(|versions| versions.contains(&json!(PROTOCOL))) {
+            let message = format!("no protocol in common: the host speaks {offered}, this node speaks {PROTOCOL}");
+            eprintln!("akao: {message}");
+            return Err(Fault::new(Fault::INITIALISATION, message));
+        }
+        let limit = params.get("limits").and_then(|limits| limits.get("concurrency")).and_then(Value::as_u64);
+        let concurrency = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(1);
+        let mut state = self.state();
+        let is_first = !std::mem::replace(&mut state.is_ready, true);
+        if is_first && concurrency > 1 {
+            state.concurrency = concurrency;
+            drop(state);
+            self.separate(concurrency);
+        }
+        let mut info = self.info();
+        info["protocol"] = json!(PROTOCOL);
+        info["sdk"] = json!(SDK);
+        Ok(info)
+    }
+
+    fn validate(&self, mut params: Params) -> Result<Value, Fault> {
+        let node = &self.nodes[self.node(params.get("node"))?];
+        let Some(Value::Object(parameters)) = params.shift_remove("parameters") else {
+            return Err(Fault::new(Fault::INVALID_PARAMS, "parameters are an object"));
+        };
+        let found = match catch_unwind(AssertUnwindSafe(|| node.problems(&parameters))) {
+            Ok(found) => found,
+            Err(panic) => Err(Failure::new(Kind::Internal, panic_message(&*panic))),
+        };
+        let found = found.map_err(|failure| {
+            let message = format!("the check of `{}` failed: {}", node.id, failure.message);
+            Fault { kind: Kind::Internal, ..Fault::new(Fault::INTERNAL, message) }
+        })?;
+        let problems: Vec<Value> = found.iter().map(Problem::to_json).collect();
+        Ok(json!({"valid": problems.is_empty(), "problems": problems}))
+    }
+
+    fn health(&self) -> Value {
+        let word = self.nodes.iter().find_map(|node| node.health.as_ref());
+        let health = match word {
+            Some(health) => {
+                catch_unwind(AssertUnwindSafe(health)).unwrap_or_else(|panic| Health::Unhealthy(panic_message(&*panic)))
+            }
+            None => Health::Healthy(format!("{} running", self.state().jobs.len())),
+        };
+        health.to_json()
+    }
+
+    fn shutdown(self: &Arc<Self>, id: &str, params: &Params) {
+        let grace = params.get("grace").and_then(Value::as_f64).unwrap_or(GRACE_MS).clamp(0.0, GRACE_MS_MAX);
+        let mut state = self.state();
+        if state.is_stopping {
+            return;
+        }
+        state.is_stopping = true;
+        state.stop_id = Some(id.to_owned());
+        let is_idle = state.jobs.is_empty();
+        drop(state);
+        if is_idle {
+            return self.stopped();
+        }
+        let shared = Arc::clone(self);
+        thread::spawn(move || {
+            thread::sleep(Duration::from_secs_f64(grace / 1000.0));
+            shared.state().jobs.values().for_each(|job| job.context.cancel());
+            shared.ring();
+            thread::sleep(LAST);
+            shared.stopped();
+        });
+    }
+
+    /// Answers the shutdown once.
+    fn stopped(self: &Arc<Self>) {
+        if let Some(id) = self.state().stop_id.take() {
+            self.hold(&json!({"jsonrpc": "2.0", "id": id, "result": {}}).to_string());
+        }
+        self.flush();
+        self.finish(0);
+        // Another thread may wait for a line that never comes; only the end of the process ends it.
+        self.leave_later(LAST, 0);
+    }
+
+    /// Notifications of the host; unknown ones are ignored, so that later hosts may send more.
+    fn notified(self: &Arc<Self>, method: &str, params: &Params) {
+        let Some(id) = params.get("id").and_then(Value::as_str) else { return };
+        match method {
+            "$/cancel" => self.cancel(id),
+            "$/credit" => {
+                let stream = params.get("stream").and_then(Value::as_str);
+                let bytes = params.get("bytes").and_then(Value::as_u64).and_then(|bytes| usize::try_from(bytes).ok());
+                if let (Some(stream), Some(bytes)) = (stream, bytes) {
+                    self.grant(id, stream, bytes);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn cancel(self: &Arc<Self>, id: &str) {
+        let mut state = self.state();
+        let Some(job) = state.jobs.get(id).map(Arc::clone) else { return };
+        job.context.cancel();
+        let queued = state.queue.iter().position(|other| Arc::ptr_eq(other, &job));
+        if let Some(index) = queued {
+            state.queue.remove(index);
+        }
+        drop(state);
+        self.ring();
+        if queued.is_some() {
+            self.answer_failure(&job, &Failure::cancelled(), Instant::now());
+            self.flush();
+        }
+    }
+
+    fn take_answer(&self, message: Params) {
+        let Some(id) = message.get("id").and_then(Value::as_str) else { return };
+        if let Some(answer) = self.state().answers.get_mut(id) {
+            *answer = Some(message);
+        }
+        self.ring();
+    }
+
+    fn node(&self, id: Option<&Value>) -> Result<usize, Fault> {
+        if id.is_none() && self.nodes.len() == 1 {
+            return Ok(0);
+        }
+        let id = id.and_then(Value::as_str).unwrap_or_default();
+        self.nodes.iter().position(|node| node.id == id).ok_or_else(|| {
+            let known: Vec<&str> = self.nodes.iter().map(|node| node.id.as_str()).collect();
+            let message = format!("unknown node `{id}`, this package holds {}", known.join(", "));
+            Fault { kind: Kind::NotFound, ..Fault::new(Fault::INVALID_PARAMS, message) }
+        })
+    }
+
+    fn accept(self: &Arc<Self>, id: &str, mut params: Params) -> Result<Option<Arc<Job>>, Fault> {
+        let objects = (params.shift_remove("context"), params.shift_remove("parameters"));
+        let (Some(Value::Object(fields)), Some(Value::Object(parameters))) = objects else {
+            return Err(Fault::new(Fault::INVALID_PARAMS, "context and parameters are objects"));
+        };
+        let node = self.node(fields.get("node_id"))?;
+        let mut state = self.state();
+        if state.is_stopping {
+            let fault = Fault::new(Fault::INTERNAL, "the node is shutting down");
+            return Err(Fault { kind: Kind::Connection, retryable: true, ..fault });
+        }
+        if state.jobs.contains_key(id) {
+            return Err(Fault::new(Fault::INVALID_REQUEST, format!("the id `{id}` is in use")));
+        }
+        let context = Context::new(Arc::clone(self), id.to_owned(), fields);
+        let job = Arc::new(Job { node, context, parameters: Mutex::new(Some(parameters)) });
+        state.jobs.insert(id.to_owned(), Arc::clone(&job));
+        if state.is_separate || state.is_busy {
+            let is_separate = state.is_separate;
+            state.queue.push_back(job);
+            drop(state);
+            if is_separate {
+                self.ring();
+            }
+            return Ok(None);
+        }
+        state.is_busy = true;
+        state.serial += 1;
+        Ok(Some(job))
+    }
+
+    /// Works on a call and answers it.
+    pub(crate) fn run(self: &Arc<Self>, job: &Job) {
+        let started = Instant::now();
+        let parameters = job.parameters.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+        let work = || match parameters.contains_key("$items") {
+            true => self.run_items(job, parameters),
+            false => self.nodes[job.node].execute(&job.context, parameters),
+        };
+        let outputs = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+            let failure = Failure::new(Kind::Internal, panic_message(&*panic));
+            Err(failure.with_detail(json!({"type": "panic"})))
+        });
+        let answered = outputs.and_then(|outputs| self.answer_outputs(job, &outputs, started));
+        if let Err(failure) = answered {
+            self.answer_failure(job, &failure, started);
+        }
+    }
+
+    /// A batch: each item is a call of its own, and its failure its own.
+    fn run_items(&self, job: &Job, mut parameters: Params) -> Result<String, Failure> {
+        let node = &self.nodes[job.node];
+        if !node.batch {
+            return Err(Failure::new(Kind::Input, format!("`{}` takes no batch of items", node.id)));
+        }
+        let (Some(Value::Array(items)), true) = (parameters.shift_remove("$items"), parameters.is_empty()) else {
+            return Err(Failure::new(Kind::Input, "$items is one list"));
+        };
+        let mut results = Vec::with_capacity(items.len());
+        for item in items {
+            job.context.check_cancelled()?;
+            let result = match item {
+                Value::Object(item) => node.execute(&job.context, item),
+                _ => Err(Failure::new(Kind::Input, "an item is an object")),
+            };
+            results.push(match result {
+                Ok(outputs) => format!(r#"{{"success":true,"outputs":{outputs}}}"#),
+                Err(failure) if failure.kind == Kind::Cancelled && job.context.cancelled() => return Err(failure),
+                Err(failure) => format!(r#"{{"success":false,"outputs":{{}},"error":{}}}"#, failure.to_json()),
+            });
+        }
+        Ok(format!(r#"{{"$items":[{}]}}"#, results.join(",")))
+    }
+
+    fn answer_outputs(self: &Arc<Self>, job: &Job, outputs: &str, started: Instant) -> Result<(), Failure> {
+        let (id, took) = (json!(job.context.id), milliseconds(started));
+        let line = format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"result":{{"success":true,"outputs":{outputs},"metadata":{{"execution_time":{took:.3}}}}}}}"#
+        );
+        if line.len() > MESSAGE_BYTES_MAX {
+            let size = format!("the answer of {} bytes is over the bound of {MESSAGE_BYTES_MAX}", line.len());
+            let message = format!("{size}, write it to a file of the workspace and give its blob");
+            return Err(Failure::new(Kind::Resource, message));
+        }
+        self.answer(job, &line);
+        Ok(())
+    }
+
+    fn answer_failure(self: &Arc<Self>, job: &Job, failure: &Failure, started: Instant) {
+        let (id, took) = (json!(job.context.id), milliseconds(started));
+        let line = |error: Value| {
+            format!(
+                r#"{{"jsonrpc":"2.0","id":{id},"result":{{"success":false,"outputs":{{}},"error":{error},"metadata":{{"execution_time":{took:.3}}}}}}}"#
+            )
+        };
+        let mut text = line(failure.to_json());
+        if text.len() > MESSAGE_BYTES_MAX {
+            let short = Failure::new(failure.kind, "a failure that fits into no message");
+            text = line(Failure { retryable: failure.retryable, ..short }.to_json());
+        }
+        self.answer(job, &text);
+    }
+
+    /// Holds the one answer of a call.
+    fn answer(self: &Arc<Self>, job: &Job, line: &str) {
+        job.context.progress_last();
+        let mut state = self.state();
+        state.forget(&job.context.id);
+        let is_last = state.stop_id.is_some() && state.jobs.is_empty();
+        drop(state);
+        self.hold(line);
+        if is_last {
+            self.stopped();
+        }
+    }
+
+    fn refuse(&self, id: Option<&str>, fault: &Fault) {
+        let data = json!({
+            "kind": fault.kind.name(), "retryable": fault.retryable, "message": fault.message, "detail": null,
+        });
+        let error = json!({"code": fault.code, "message": fault.message, "data": data});
+        self.hold(&json!({"jsonrpc": "2.0", "id": id, "error": error}).to_string());
+    }
+}
+
+fn milliseconds(started: Instant) -> f64 {
+    started.elapsed().as_secs_f64() * 1000.0
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "the work panicked".into())
+}

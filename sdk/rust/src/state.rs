@@ -1,0 +1,227 @@
+//! What the threads of one conversation share.
+
+use crate::{
+    context::{Context, CREDIT_BYTES_START},
+    failure::{Failure, Kind},
+    node::Node,
+    serve::Package,
+    wire::{Line, Lines, Writer, MESSAGE_BYTES_MAX},
+};
+use serde_json::{json, Map, Value};
+use std::{
+    collections::{HashMap, VecDeque},
+    path::PathBuf,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+};
+
+/// One call.
+pub(crate) struct Job {
+    pub(crate) node: usize,
+    pub(crate) context: Context,
+    /// Taken when the work begins.
+    pub(crate) parameters: Mutex<Option<Map<String, Value>>>,
+}
+
+/// What changes.
+pub(crate) struct State {
+    pub(crate) is_ready: bool,
+    pub(crate) concurrency: usize,
+    pub(crate) jobs: HashMap<String, Arc<Job>>,
+    /// Calls that have not begun.
+    pub(crate) queue: VecDeque<Arc<Job>>,
+    credit: HashMap<(String, String), usize>,
+    /// Answers of the host that are waited for, and those that have come.
+    pub(crate) answers: HashMap<String, Option<Map<String, Value>>>,
+    calls: u64,
+    pub(crate) stop_id: Option<String>,
+    pub(crate) is_stopping: bool,
+    /// The exit code, once the conversation has ended.
+    pub(crate) exit: Option<u8>,
+    // Who reads and who works; see `turns.rs`. The turn rises when the reading changes hands.
+    pub(crate) is_separate: bool,
+    pub(crate) turn: u64,
+    pub(crate) busy_turn: u64,
+    pub(crate) is_busy: bool,
+    pub(crate) is_waiting_inside: bool,
+    pub(crate) serial: u64,
+    pub(crate) is_watching: bool,
+    pub(crate) has_watcher: bool,
+}
+
+impl State {
+    pub(crate) fn credit(&self, id: &str, stream: &str) -> usize {
+        self.credit.get(&(id.to_owned(), stream.to_owned())).copied().unwrap_or(CREDIT_BYTES_START)
+    }
+
+    pub(crate) fn forget(&mut self, id: &str) -> Option<Arc<Job>> {
+        if !self.credit.is_empty() {
+            self.credit.retain(|(owner, _), _| owner != id);
+        }
+        self.jobs.remove(id)
+    }
+}
+
+/// What the threads share.
+pub(crate) struct Shared {
+    pub(crate) package: Package,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) workspace: PathBuf,
+    /// Whether the process may be ended with the conversation; a test's may not.
+    pub(crate) may_leave: bool,
+    pub(crate) lines: Mutex<Lines>,
+    writer: Mutex<Writer>,
+    state: Mutex<State>,
+    /// Rings at every change that somebody may wait for.
+    changed: Condvar,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        lines: Lines,
+        writer: Writer,
+        package: Package,
+        nodes: Vec<Node>,
+        workspace: PathBuf,
+        may_leave: bool,
+    ) -> Arc<Self> {
+        let state = State {
+            is_ready: false,
+            concurrency: 1,
+            jobs: HashMap::new(),
+            queue: VecDeque::new(),
+            credit: HashMap::new(),
+            answers: HashMap::new(),
+            calls: 0,
+            stop_id: None,
+            is_stopping: false,
+            exit: None,
+            is_separate: false,
+            turn: 0,
+            busy_turn: 0,
+            is_busy: false,
+            is_waiting_inside: false,
+            serial: 0,
+            is_watching: false,
+            has_watcher: false,
+        };
+        Arc::new(Self {
+            package,
+            nodes,
+            workspace,
+            may_leave,
+            lines: Mutex::new(lines),
+            writer: Mutex::new(writer),
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        })
+    }
+
+    /// The state. Work that panics holds no lock, so a poisoned one is as good as another.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until `done` gives something, on another thread than the one that reads.
+    pub(crate) fn sleep_until<T>(&self, mut done: impl FnMut(&mut State) -> Option<T>) -> T {
+        let mut state = self.state();
+        loop {
+            if let Some(value) = done(&mut state) {
+                return value;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Lets everybody who waits look again.
+    pub(crate) fn ring(&self) {
+        self.changed.notify_all();
+    }
+
+    /// Keeps a line to be written together with the next ones.
+    pub(crate) fn hold(&self, line: &str) {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner).hold(line);
+    }
+
+    /// Writes what is held.
+    pub(crate) fn flush(&self) {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner).flush();
+    }
+
+    fn send(&self, line: &str) -> Result<(), Failure> {
+        if line.len() > MESSAGE_BYTES_MAX {
+            let message = format!("a message of {} bytes is over the bound of {MESSAGE_BYTES_MAX}", line.len());
+            return Err(Failure::new(Kind::Resource, message));
+        }
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.hold(line);
+        writer.flush();
+        Ok(())
+    }
+
+    /// Sends a notification at once.
+    pub(crate) fn notify(&self, method: &str, params: &Value) -> Result<(), Failure> {
+        self.send(&format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#))
+    }
+
+    /// Asks the host and waits for its answer.
+    pub(crate) fn ask(
+        self: &Arc<Self>,
+        context: &Context,
+        method: &str,
+        params: &Value,
+    ) -> Result<Map<String, Value>, Failure> {
+        let id = {
+            let mut state = self.state();
+            state.calls += 1;
+            let id = format!("n{}", state.calls);
+            state.answers.insert(id.clone(), None);
+            id
+        };
+        let sent = self.send(&format!(r#"{{"jsonrpc":"2.0","id":"{id}","method":"{method}","params":{params}}}"#));
+        let answer = sent.map(|()| {
+            self.wait(|state| {
+                let answer = state.answers.get_mut(&id).and_then(Option::take);
+                (answer.is_some() || context.cancelled()).then_some(answer)
+            })
+        });
+        self.state().answers.remove(&id);
+        answer?.flatten().ok_or_else(Failure::cancelled)
+    }
+
+    /// Uses some of a stream's credit up.
+    pub(crate) fn spend(&self, id: &str, stream: &str, bytes: usize) {
+        let mut state = self.state();
+        let left = state.credit(id, stream).saturating_sub(bytes);
+        state.credit.insert((id.to_owned(), stream.to_owned()), left);
+    }
+
+    /// Adds to a stream's credit.
+    pub(crate) fn grant(&self, id: &str, stream: &str, bytes: usize) {
+        let mut state = self.state();
+        if state.jobs.contains_key(id) {
+            let credit = state.credit(id, stream).saturating_add(bytes);
+            state.credit.insert((id.to_owned(), stream.to_owned()), credit);
+        }
+        self.ring();
+    }
+
+    /// Reads one line; only the thread that reads calls this.
+    pub(crate) fn read(&self) -> Line {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).next()
+    }
+
+    /// Whether the next line is here already.
+    pub(crate) fn has_line(&self) -> bool {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).has_line()
+    }
+
+    /// What this package says of itself.
+    pub(crate) fn info(&self) -> Value {
+        let describe = |node: &Node| {
+            let inputs = node.schemas.iter().map(|schema| (schema.name.to_owned(), schema.to_json()));
+            json!({"id": node.id, "inputs": inputs.collect::<Map<_, _>>(), "batch": node.batch})
+        };
+        let nodes: Vec<Value> = self.nodes.iter().map(describe).collect();
+        json!({"id": self.package.id, "version": self.package.version, "nodes": nodes})
+    }
+}
