@@ -19,9 +19,10 @@ TEXT
   akao__serve_on "$AKAO__SOCKET" "$1" "${2:-0.0.0}"
 }
 
-# Answers on a descriptor that is open for both.
+# Answers on a descriptor; what it reads from is another one in tests.
 akao__serve_on() {
   AKAO__SOCKET=$1
+  AKAO__READ=${AKAO__READ:-$1}
   # This process takes text as bytes, which is quicker; the work gets the locale that was there.
   AKAO__LOCALE=${LC_ALL-}
   local LC_ALL=C
@@ -35,6 +36,8 @@ akao__serve_on() {
   set -m
   akao__listen "$2" "$3" </dev/null &
   AKAO__LISTENER=$!
+  # Nobody wants to read in the log that it was ended.
+  disown
   set +m
   local event kind rest file
   while IFS= read -r event <&"$AKAO__EVENTS"; do
@@ -63,7 +66,7 @@ akao__listen() {
   tail -c 1 <"$AKAO__DIRECTORY/last" >"$AKAO__DIRECTORY/last-byte" &
   last=$!
   # jq needs the locale of UTF-8 for nothing: it reads UTF-8 always.
-  tee "$AKAO__DIRECTORY/last" <&"$AKAO__SOCKET" \
+  tee "$AKAO__DIRECTORY/last" <&"$AKAO__READ" \
     | jq -Rr --unbuffered --arg package "$1" --arg version "$2" --argjson nodes "$nodes" \
       "$AKAO__VARIABLES_JQ $(<"$AKAO__HOME/dispatch.jq")" \
     | while IFS= read -r line; do akao__event host "$line"; done
@@ -175,6 +178,7 @@ akao__start() {
     akao__work "$kind" "$place"
   ) </dev/null &
   AKAO__PIDS[$number]=$!
+  disown
   set +m
 }
 
