@@ -39,7 +39,7 @@ export class Context {
   get workflow_id(): string { return this.#fields["workflow_id"] as string; }
   get execution_id(): string { return this.#fields["execution_id"] as string; }
   get step(): string { return this.#fields["step"] as string; }
-  get attempt(): number { return this.#fields["attempt"] as number; }
+  get attempt(): number { return (this.#fields["attempt"] ?? 1) as number; }
   get idempotency_key(): string { return this.#fields["idempotency_key"] as string; }
   get tenant(): string { return this.#fields["tenant"] as string; }
   get deadline(): string | null { return (this.#fields["deadline"] ?? null) as string | null; }

@@ -39,7 +39,8 @@ class Context:
 
     def __getattr__(self, name):
         if name in FIELDS:
-            return self._fields.get(name)
+            # The first attempt need not be named.
+            return self._fields.get(name, 1 if name == "attempt" else None)
         raise AttributeError("a context has no `%s`" % name)
 
     @property
