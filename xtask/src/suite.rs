@@ -3,6 +3,7 @@
 //! Steps run in the order of the table, each printing its commands. A failed step does not stop the others, except those
 //! that need it. The last line counts the steps; the exit code says whether all of them passed.
 
+mod sdk;
 mod steps;
 
 use crate::{Chore, setup, workspace::Workspace};
@@ -30,6 +31,8 @@ pub(crate) enum Group {
     Rust,
     /// Documentation of the code, and the workflows shown in documents.
     Docs,
+    /// The SDKs: each by its own language's tests, and all of them by the golden transcripts.
+    Sdk,
     /// The workflows under `examples/`, run by the program.
     Examples,
 }

@@ -1,6 +1,6 @@
 //! The table of steps. A new check of the project is a new row here.
 
-use super::Group;
+use super::{Group, sdk};
 use crate::{Chore, command, demo, examples, fuzz, generate, markdown, tidy, workspace::Workspace};
 
 /// Crates that must build where there is no operating system.
@@ -111,6 +111,54 @@ pub(super) const STEPS: &[Step] = &[
         needs: &[],
         nightly_only: true,
         run: |workspace, _| fuzz::run_all(workspace, FUZZ_SECONDS_NIGHTLY),
+    },
+    Step {
+        name: "sdk python",
+        group: Group::Sdk,
+        purpose: "the Python SDK by its own tests, with the snippets of its README",
+        needs: &[],
+        nightly_only: false,
+        run: |workspace, _| sdk::python(workspace),
+    },
+    Step {
+        name: "sdk typescript",
+        group: Group::Sdk,
+        purpose: "the TypeScript SDK compiles and passes its own tests, with the snippets of its README",
+        needs: &[],
+        nightly_only: false,
+        run: |workspace, _| sdk::typescript(workspace),
+    },
+    Step {
+        name: "sdk go",
+        group: Group::Sdk,
+        purpose: "the Go SDK by its own tests, with the snippets of its README",
+        needs: &[],
+        nightly_only: false,
+        run: |workspace, _| sdk::go(workspace),
+    },
+    Step {
+        name: "sdk rust",
+        group: Group::Sdk,
+        purpose: "the Rust SDK is formatted, without warnings, and passes its own tests, with the snippets of its README",
+        needs: &[],
+        nightly_only: false,
+        run: |workspace, _| sdk::rust(workspace),
+    },
+    Step {
+        name: "sdk shell",
+        group: Group::Sdk,
+        purpose: "the shell SDK by its own tests, with the snippets of its README",
+        needs: &[],
+        nightly_only: false,
+        run: |workspace, _| sdk::shell(workspace),
+    },
+    Step {
+        name: "sdk conformance",
+        group: Group::Sdk,
+        purpose: "every SDK gives the answers of the golden transcripts",
+        needs: &["build", "sdk typescript"],
+        nightly_only: false,
+        run: |workspace, _| sdk::conformance(workspace),
     },
     Step {
         name: "rustdoc",

@@ -1,0 +1,104 @@
+//! The steps that test the SDKs: each by its own language's runner, then all of them by the golden transcripts.
+
+use crate::{Chore, workspace::Workspace};
+use std::{fs, path::Path};
+
+/// Debian's own, because nodes are started with it.
+const PYTHON: &str = "/usr/bin/python3";
+
+/// The Python SDK's tests, isolated from what else is installed.
+pub(super) fn python(workspace: &Workspace) -> Chore {
+    Ok(workspace.command(PYTHON).args(["-I", "-m", "unittest", "discover", "-s", "sdk/python/tests"]).run()?)
+}
+
+/// Compiles the TypeScript SDK and runs its tests.
+pub(super) fn typescript(workspace: &Workspace) -> Chore {
+    let folder = workspace.root.join("sdk/typescript");
+    if is_older(&folder.join("node_modules/.package-lock.json"), &folder.join("package-lock.json")) {
+        let arguments = ["ci", "--prefix", "sdk/typescript", "--ignore-scripts", "--no-audit", "--no-fund"];
+        workspace.command("npm").args(arguments).run()?;
+    }
+    let compiler = "sdk/typescript/node_modules/typescript/bin/tsc";
+    workspace.command("node").args([compiler, "--build", "sdk/typescript"]).run()?;
+    workspace.command("node").args([compiler, "--project", "sdk/typescript/conformance"]).run()?;
+    Ok(workspace.command("node").args(["--test", "sdk/typescript/tests/"]).run()?)
+}
+
+/// The Go SDK's vet and tests. The toolchain is the one that is there; nothing is fetched.
+pub(super) fn go(workspace: &Workspace) -> Chore {
+    for arguments in [["-C", "sdk/go", "vet", "./..."], ["-C", "sdk/go", "test", "./..."]] {
+        let go = workspace.command("go").args(arguments);
+        go.env("GOTOOLCHAIN", "local").env("GOPROXY", "off").run()?;
+    }
+    Ok(())
+}
+
+/// The Rust SDK is a workspace of its own, as its users have it.
+pub(super) fn rust(workspace: &Workspace) -> Chore {
+    let manifest = ["--manifest-path", "sdk/rust/Cargo.toml"];
+    let target = rust_target(workspace);
+    let cargo = |arguments: &[&str]| {
+        let cargo = workspace.cargo().args(&arguments[..1]).args(manifest).args(&arguments[1..]);
+        cargo.env("CARGO_TARGET_DIR", &target).run()
+    };
+    cargo(&["fmt", "--check"])?;
+    cargo(&["clippy", "--all-targets", "--", "-D", "warnings"])?;
+    Ok(cargo(&["test"])?)
+}
+
+/// The shell SDK's tests.
+pub(super) fn shell(workspace: &Workspace) -> Chore {
+    Ok(workspace.command("bash").args(["sdk/shell/tests/run.sh"]).run()?)
+}
+
+/// Plays every transcript against every SDK.
+pub(super) fn conformance(workspace: &Workspace) -> Chore {
+    let player = workspace.metadata()?.program("akao-conformance");
+    let go = workspace.root.join("target/sdk/go-conformance");
+    let go_text = go.to_string_lossy();
+    workspace.command("go").args(["-C", "sdk/go", "build", "-o", &go_text, "./conformance"]).run()?;
+    let target = rust_target(workspace);
+    let build = ["build", "--manifest-path", "sdk/rust/Cargo.toml", "--example", "conformance"];
+    workspace.cargo().args(build).env("CARGO_TARGET_DIR", &target).run()?;
+    let rust = format!("{target}/debug/examples/conformance");
+    let commands: [&[&str]; 5] = [
+        &[PYTHON, "-I", "sdk/python/conformance/main.py"],
+        &["node", "sdk/typescript/conformance/dist/main.js"],
+        &[&go_text],
+        &[&rust],
+        &["bash", "sdk/shell/conformance/main.sh"],
+    ];
+    for command in commands {
+        workspace.command(&player).args(["--"]).args(command).run()?;
+    }
+    Ok(())
+}
+
+/// Where the Rust SDK is built, apart from the workspace's own output.
+fn rust_target(workspace: &Workspace) -> String {
+    workspace.root.join("target/sdk/rust").to_string_lossy().into_owned()
+}
+
+/// Whether `made` is missing or was written before `source` was.
+fn is_older(made: &Path, source: &Path) -> bool {
+    let time = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    match (time(made), time(source)) {
+        (Some(made), Some(source)) => made < source,
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_or_older_is_made_again() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("source"), "").expect("a file");
+        assert!(is_older(&path("made"), &path("source")));
+        fs::write(path("made"), "").expect("a file");
+        assert!(!is_older(&path("made"), &path("source")));
+    }
+}
