@@ -17,7 +17,7 @@ const (
 	sdk      = "akao-go/0.1.0"
 	graceMs  = 2000
 	// After a cancel at the end of the grace, work has this long to notice.
-	last = 300 * time.Millisecond
+	last = time.Second
 )
 
 // job is one call.

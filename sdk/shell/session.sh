@@ -88,7 +88,7 @@ akao__handle() {
     end) akao__end_of_input "$2" ;;
     grace)
       akao__cancel_all
-      (sleep 0.5 && akao__event last '') &
+      (sleep 1 && akao__event last '') &
       ;;
     last) akao__stopped ;;
   esac

@@ -22,8 +22,10 @@ const SDK: &str = concat!("akao-rust/", env!("CARGO_PKG_VERSION"));
 const GRACE_MS: f64 = 2000.0;
 /// Nobody waits longer than a day for a shutdown.
 const GRACE_MS_MAX: f64 = 86_400_000.0;
-/// After a cancel at the end of the grace, work has this long to notice.
-const LAST: Duration = Duration::from_millis(300);
+/// After a cancel at the end of the grace, or when the host is gone, work has this long to notice.
+const LAST: Duration = Duration::from_secs(1);
+/// When all is answered, the process ends after this even if a thread still waits for a line.
+const LEAVE: Duration = Duration::from_millis(50);
 
 type Params = Map<String, Value>;
 
@@ -222,7 +224,7 @@ impl Shared {
         self.flush();
         self.finish(0);
         // Another thread may wait for a line that never comes; only the end of the process ends it.
-        self.leave_later(LAST, 0);
+        self.leave_later(LEAVE, 0);
     }
 
     /// Notifications of the host; unknown ones are ignored, so that later hosts may send more.

@@ -13,7 +13,7 @@ const INITIALISATION = -1000;
 const INTERNAL = -1005;
 const GRACE_MS = 2000;
 /** After a cancel at the end of the grace, work has this long to notice. */
-const LAST_MS = 300;
+const LAST_MS = 1000;
 
 /** Where a session writes, and how it says that it has ended. */
 export interface Host {

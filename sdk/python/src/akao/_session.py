@@ -34,8 +34,10 @@ TICKS_IDLE_MAX = 50
 # Answers are held for each other no longer than this.
 HOLD_S_MAX = 0.001
 GRACE_S = 2.0
-# After a cancel at the end of the grace, work has this long to notice.
-LAST_S = 0.3
+# After a cancel at the end of the grace, or when the host is gone, work has this long to notice.
+LAST_S = 1.0
+# When all is answered, the process ends after this even if a thread still waits for a line.
+LEAVE_S = 0.05
 _SUCCESS = '{"jsonrpc":"2.0","id":%s,"result":{"success":true,"outputs":%s,"metadata":{"execution_time":%.3f}}}'
 
 
@@ -251,7 +253,6 @@ class Session:
             context._cancel()
         sleep(LAST_S)
         self._stopped()
-        self._leave_later(LAST_S, 0)
 
     def _stopped(self):
         with self._lock:
@@ -261,7 +262,7 @@ class Session:
         self._wire.flush()
         self._finish(0)
         # Another thread may wait for a line that never comes; only the end of the process ends it.
-        start_new_thread(self._leave_later, (LAST_S, 0))
+        start_new_thread(self._leave_later, (LEAVE_S, 0))
 
     def _notified(self, method, params):
         """Notifications of the host; unknown ones are ignored, so that later hosts may send more."""
