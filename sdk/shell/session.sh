@@ -33,6 +33,8 @@ akao__serve_on() {
   AKAO__QUEUE=() AKAO__RUNNING=0 AKAO__CONCURRENCY=1 AKAO__READY= AKAO__STOP_ID= AKAO__STOPPING= AKAO__COUNT=0
   trap akao__clean EXIT
   trap 'exit 143' TERM
+  # The host is gone.
+  trap 'exit 0' PIPE
   set -m
   akao__listen "$2" "$3" </dev/null &
   AKAO__LISTENER=$!
@@ -169,7 +171,7 @@ akao__start() {
   set -m
   (
     set +m
-    trap - EXIT TERM
+    trap - EXIT TERM PIPE
     AKAO__NUMBER=$number AKAO__ID=$id AKAO__CALL=$AKAO__DIRECTORY/$number AKAO__BELL=$bell
     AKAO_CONTEXT=${job:0:context_bytes} AKAO_PARAMETERS=${job:context_bytes:parameters_bytes}
     AKAO__VARIABLES=${job:context_bytes+parameters_bytes}
