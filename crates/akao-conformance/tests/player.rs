@@ -20,11 +20,20 @@ fn a_program_that_answers_as_it_should_passes() {
     let cases = [
         ("handshake\n", format!("{HANDSHAKE} cat <&3")),
         ("handshake\nexit 7\n", format!("{HANDSHAKE} exit 7")),
-        ("start without-descriptor\nexit 2\nstderr by hand\n", "[ -z \"$AKAO_RPC_FD\" ] && echo by hand >&2; exit 2".into()),
+        (
+            "start without-descriptor\nexit 2\nstderr by hand\n",
+            "[ -z \"$AKAO_RPC_FD\" ] && echo by hand >&2; exit 2".into(),
+        ),
         ("> a\n< {\"b\":\"<string>\"}\n", "read -r line <&3; echo \"{\\\"b\\\":\\\"$line\\\"}\" >&3; cat <&3".into()),
-        ("file in.txt x\n> a\n< {}\nhas-file out.txt x\n", "read -r l <&3; cd \"$AKAO_WORKSPACE\"; cp in.txt out.txt; echo {} >&3; cat <&3".into()),
+        (
+            "file in.txt x\n> a\n< {}\nhas-file out.txt x\n",
+            "read -r l <&3; cd \"$AKAO_WORKSPACE\"; cp in.txt out.txt; echo {} >&3; cat <&3".into(),
+        ),
         ("< {\"a\":1}\n& < {\"a\":2}\n", "echo '{\"a\":2}' >&3; echo '{\"a\":1}' >&3; cat <&3".into()),
-        ("* {\"n\":\"<number>\"}\n< {\"end\":true}\n", "for n in 1 2 3; do echo \"{\\\"n\\\":$n}\" >&3; done; echo '{\"end\":true}' >&3".into()),
+        (
+            "* {\"n\":\"<number>\"}\n< {\"end\":true}\n",
+            "for n in 1 2 3; do echo \"{\\\"n\\\":$n}\" >&3; done; echo '{\"end\":true}' >&3".into(),
+        ),
         ("silence 20\n", "cat <&3".into()),
     ];
     for (steps, program) in cases {
