@@ -6,13 +6,17 @@ use std::{process::Command, time::Duration};
 /// Answers the handshake, then does what follows.
 const HANDSHAKE: &str = r#"read -r line <&3; echo '{"jsonrpc":"2.0","id":"info","result":{"protocol":1}}' >&3;"#;
 
+/// For programs that answer: a busy machine may take long.
+const PATIENT: Duration = Duration::from_secs(60);
+/// For programs that do not: this is waited for.
+const IMPATIENT: Duration = Duration::from_secs(3);
+
 /// Plays `steps` against a shell program and gives the failure's line and text, or nothing.
-fn failure(steps: &str, program: &str) -> Option<String> {
+fn failure(steps: &str, program: &str, timeout: Duration) -> Option<String> {
     let transcript = Transcript::parse("t", &format!("title: t\n{steps}")).expect("a transcript");
     let mut command = Command::new("bash");
     command.args(["-c", program]);
-    let options = Options { timeout: Duration::from_millis(500) };
-    play(&transcript, command, &options).err().map(|failure| failure.to_string())
+    play(&transcript, command, &Options { timeout }).err().map(|failure| failure.to_string())
 }
 
 #[test]
@@ -37,7 +41,7 @@ fn a_program_that_answers_as_it_should_passes() {
         ("silence 20\n", "cat <&3".into()),
     ];
     for (steps, program) in cases {
-        assert_eq!(failure(steps, &program), None, "{steps}{program}");
+        assert_eq!(failure(steps, &program, PATIENT), None, "{steps}{program}");
     }
 }
 
@@ -57,7 +61,7 @@ fn a_program_that_does_something_else_fails_with_the_line_and_the_place() {
         ("< {}\n", "printf '%1100000d' 1 >&3; cat <&3".into(), "is too long"),
     ];
     for (steps, program, expected) in cases {
-        let found = failure(steps, &program).unwrap_or_default();
+        let found = failure(steps, &program, IMPATIENT).unwrap_or_default();
         assert!(found.contains(expected), "{program}: expected `{expected}`, found `{found}`");
     }
 }
