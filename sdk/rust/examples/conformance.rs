@@ -1,12 +1,12 @@
 //! The nodes that the golden transcripts expect, as `sdk/conformance/README.md` describes them.
 
 use akao_node::{inputs, json, serve, Blob, Context, Failure, Kind, Level, Map, Node, Package, Value};
-use std::{collections::HashSet, fs, sync::Mutex, thread, time::Duration};
+use std::{collections::BTreeSet, fs, sync::Mutex, thread, time::Duration};
 
 const PREFIX: &str = "com.example.conformance.";
 const PAUSE: Duration = Duration::from_millis(2);
 
-static GATES: Mutex<Option<HashSet<String>>> = Mutex::new(None);
+static GATES: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 inputs!(
     struct Echo {
@@ -176,8 +176,8 @@ fn waiting() -> Vec<Node> {
     ]
 }
 
-fn with_gates<T>(what: impl FnOnce(&mut HashSet<String>) -> T) -> T {
-    what(GATES.lock().expect("no holder panics").get_or_insert_with(HashSet::new))
+fn with_gates<T>(what: impl FnOnce(&mut BTreeSet<String>) -> T) -> T {
+    what(&mut GATES.lock().expect("no holder panics"))
 }
 
 fn reporting() -> Vec<Node> {

@@ -267,7 +267,7 @@ mod tests {
             r#type: Option<u8>,
             count: i64 = 1,
             choice: Option<String> as one_of ["a", "b"],
-            items: Vec<Value> = [],
+            items: Vec<Value> = json!([]),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::{
 };
 use serde_json::{json, Map, Value};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     path::PathBuf,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
@@ -26,12 +26,12 @@ pub(crate) struct Job {
 pub(crate) struct State {
     pub(crate) is_ready: bool,
     pub(crate) concurrency: usize,
-    pub(crate) jobs: HashMap<String, Arc<Job>>,
+    pub(crate) jobs: BTreeMap<String, Arc<Job>>,
     /// Calls that have not begun.
     pub(crate) queue: VecDeque<Arc<Job>>,
-    credit: HashMap<(String, String), usize>,
+    credit: BTreeMap<(String, String), usize>,
     /// Answers of the host that are waited for, and those that have come.
-    pub(crate) answers: HashMap<String, Option<Map<String, Value>>>,
+    pub(crate) answers: BTreeMap<String, Option<Map<String, Value>>>,
     calls: u64,
     pub(crate) stop_id: Option<String>,
     pub(crate) is_stopping: bool,
@@ -87,10 +87,10 @@ impl Shared {
         let state = State {
             is_ready: false,
             concurrency: 1,
-            jobs: HashMap::new(),
+            jobs: BTreeMap::new(),
             queue: VecDeque::new(),
-            credit: HashMap::new(),
-            answers: HashMap::new(),
+            credit: BTreeMap::new(),
+            answers: BTreeMap::new(),
             calls: 0,
             stop_id: None,
             is_stopping: false,

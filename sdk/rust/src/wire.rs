@@ -233,7 +233,7 @@ mod tests {
             ("[".repeat(100_000), Some("nested deeper than 64")),
             (r#"{"a":NaN}"#.to_owned(), Some("not a JSON document")),
             (r#"{"a":1} {}"#.to_owned(), Some("not a JSON document")),
-            (r#"{"a":"\ud800"}"#.to_owned(), Some("surrogate")),
+            (r#"{"a":"\ud800"}"#.to_owned(), Some("not a JSON document")),
             ("7".to_owned(), Some("a message is an object")),
         ];
         for (text, expected) in cases {
