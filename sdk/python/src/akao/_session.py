@@ -1,25 +1,14 @@
-"""One conversation with the host: the five methods, the notifications, and the answers to the node's own calls.
-
-How work and reading share the threads:
-
-| the host allows | who works | who reads |
-|---|---|---|
-| one call at a time | the thread that reads | nobody, until the call is found to be a long one |
-| the same, and the call has run for 20 ms | the same thread | the other one, which keeps the reading |
-| several calls at a time | a thread for each | a thread of its own |
-
-A short call is thus never handed from thread to thread, which would cost more than the call. There are two threads that
-take turns: while one reads and works, the other looks every 20 ms whether the same call still runs.
-"""
+"""One conversation with the host: the five methods, the notifications, and the answers to the node's own calls."""
 
 import os
 import sys
-from _queue import SimpleQueue
-from _thread import allocate_lock, start_new_thread
+from _thread import start_new_thread
 from time import perf_counter, sleep
 
+from ._answers import SUCCESS, error, error_of, failed, print_exception, result, run_once
 from ._context import Context
 from ._errors import Failure, Fault
+from ._turns import Turns
 from ._wire import INVALID_REQUEST, MESSAGE_BYTES_MAX, decode, encode, encode_outputs
 
 PROTOCOL = 1
@@ -29,91 +18,29 @@ INVALID_PARAMS = -32602
 INITIALISATION = -1000
 INTERNAL = -1005
 
-TICK_S = 0.02
-TICKS_IDLE_MAX = 50
-# Answers are held for each other no longer than this.
-HOLD_S_MAX = 0.001
 GRACE_S = 2.0
 # After a cancel at the end of the grace, or when the host is gone, work has this long to notice.
 LAST_S = 1.0
 # When all is answered, the process ends after this even if a thread still waits for a line.
 LEAVE_S = 0.05
-_SUCCESS = '{"jsonrpc":"2.0","id":%s,"result":{"success":true,"outputs":%s,"metadata":{"execution_time":%.3f}}}'
 
 
-class Session:
+class Session(Turns):
     """The node's side of one connection."""
 
     def __init__(self, wire, id, version, nodes):
-        self._wire = wire
+        super().__init__(wire)
         self._id = id
         self._version = version
         self._nodes = {node.id: node for node in nodes}
         self._only = nodes[0] if len(nodes) == 1 else None
         self._is_ready = False
-        self._concurrency = 1
         self._running = {}
-        self._work = SimpleQueue()
-        self._lock = allocate_lock()
         self._answers = {}
         self._calls = 0
-        # Who reads and who works; see the header. The turn rises when the reading changes hands.
-        self._is_separate = False
-        self._turn = 0
-        self._busy_turn = None
-        self._is_busy = False
-        self._is_waiting_inside = False
-        self._serial = 0
-        self._watch = None
-        self._is_watching = False
-        self._held_since = None
         self._stop_id = None
-        self._exit = None
         # Whether the process may be ended with the session; a test's may not.
         self.may_leave = True
-
-    def serve(self):
-        """Answers until the host closes or says so; gives the exit code."""
-        self._take_turns(True)
-        # The answer that said so is still held when reading and work part.
-        self._wire.flush()
-        if self._exit is None:
-            self._work_until_end()
-        self._wire.flush()
-        return self._exit or 0
-
-    # Reading.
-
-    def _take_turns(self, is_reader):
-        while self._exit is None and not self._is_separate:
-            if is_reader:
-                self._read_and_work()
-                is_reader = False
-            else:
-                is_reader = self._watch_the_other()
-
-    def _read_and_work(self):
-        """Reads as long as the turn is this thread's."""
-        wire = self._wire
-        turn = self._turn
-        while self._exit is None and self._turn == turn and not self._is_separate:
-            if not wire.has_line():
-                wire.flush()
-                self._held_since = None
-            message = self._next()
-            if message is not None:
-                job = self._handle(message)
-                if job is not None:
-                    self._work_inline(job, turn)
-
-    def _read_beside(self):
-        """Reads on a thread of its own, and hands the work to others."""
-        while self._exit is None:
-            if not self._wire.has_line():
-                self._wire.flush()
-            message = self._next()
-            if message is not None:
-                self._handle(message)
 
     def _next(self):
         """The next message; nothing where it was refused or where there is none any more."""
@@ -124,7 +51,7 @@ class Session:
                 return None
             return decode(line) if line.strip() else None
         except Fault as fault:
-            self._wire.hold(_error(None, fault))
+            self._wire.hold(error(None, fault))
             if fault.code == INVALID_REQUEST and "longer" in fault.message:
                 self._finish(1)
             return None
@@ -181,9 +108,9 @@ class Session:
                 return self._accept(id, params)
             answer = self._answer_of(method, id, params)
             if answer is not None:
-                self._wire.hold(_result(id, encode(answer)))
+                self._wire.hold(result(id, encode(answer)))
         except Fault as fault:
-            self._wire.hold(_error(id, fault))
+            self._wire.hold(error(id, fault))
             if fault.code == INITIALISATION and method == "node.info":
                 self._finish(1)
         return None
@@ -258,7 +185,7 @@ class Session:
         with self._lock:
             id, self._stop_id = self._stop_id, ""
         if id:
-            self._wire.hold(_result(id, "{}"))
+            self._wire.hold(result(id, "{}"))
         self._wire.flush()
         self._finish(0)
         # Another thread may wait for a line that never comes; only the end of the process ends it.
@@ -288,7 +215,7 @@ class Session:
                 self._running.pop(id)
             job[1]._cancel()
         if is_queued:
-            self._wire.send(_failed(job[1]._id_text, "cancelled", "cancelled by the host", False, None, 0))
+            self._wire.send(failed(job[1]._id_text, "cancelled", "cancelled by the host", False, None, 0))
             self._ended()
 
     def _take_answer(self, message):
@@ -331,78 +258,6 @@ class Session:
             self._serial += 1
         return job
 
-    def _work_inline(self, job, turn):
-        """Works on the reader's thread, then on what came while another one read."""
-        self._busy_turn = turn
-        while job is not None:
-            started = perf_counter()
-            if not self._is_watching:
-                self._begin_to_watch()
-            self._run(job)
-            if self._turn != turn:
-                self._wire.flush()
-            else:
-                if self._held_since is None:
-                    self._held_since = started
-                if perf_counter() - self._held_since > HOLD_S_MAX:
-                    self._wire.flush()
-                    self._held_since = None
-            with self._lock:
-                if self._work.empty():
-                    self._is_busy = False
-                    return
-                self._serial += 1
-            job = self._work.get()
-
-    def _begin_to_watch(self):
-        self._is_watching = True
-        if self._watch is None:
-            self._watch = allocate_lock()
-            self._watch.acquire()
-            start_new_thread(self._take_turns, (False,))
-        else:
-            self._wake_watcher()
-
-    def _wake_watcher(self):
-        try:
-            self._watch.release()
-        except RuntimeError:
-            pass  # It is awake.
-
-    def _watch_the_other(self):
-        """Looks at the other thread; answers that the reading is now this thread's, because one call takes long."""
-        idle = 0
-        while self._exit is None:
-            seen = self._serial
-            sleep(TICK_S)
-            with self._lock:
-                is_long = self._is_busy and self._serial == seen and not self._is_waiting_inside
-                if is_long and self._turn == self._busy_turn:
-                    self._turn += 1
-                    return True
-                idle = 0 if self._is_busy or self._serial != seen else idle + 1
-                if idle > TICKS_IDLE_MAX:
-                    idle = 0
-                    self._is_watching = False
-            if not self._is_watching:
-                self._watch.acquire()
-        return False
-
-    def _separate(self):
-        """Gives reading and each work a thread of its own, from now on."""
-        self._is_separate = True
-        for _ in range(self._concurrency - 1):
-            start_new_thread(self._work_until_end, ())
-        start_new_thread(self._read_beside, ())
-
-    def _work_until_end(self):
-        while True:
-            job = self._work.get()
-            if job is None:
-                return
-            self._run(job)
-            self._wire.flush()
-
     def _run(self, job):
         node, context, parameters = job
         with self._lock:
@@ -414,13 +269,13 @@ class Session:
             if "$items" in parameters:
                 text = self._run_items(node, context, parameters)
             else:
-                text = encode_outputs(_run_once(node, context, parameters))
+                text = encode_outputs(run_once(node, context, parameters))
             took = (perf_counter() - started) * 1000
-            self._answer(context, _SUCCESS % (context._id_text, text, took))
+            self._answer(context, SUCCESS % (context._id_text, text, took))
         except Failure as failure:
             self._answer_failure(context, failure, started)
         except (Exception, SystemExit) as error:
-            _print_exception()
+            print_exception()
             failure = Failure("internal", str(error) or type(error).__name__, detail={"type": type(error).__name__})
             self._answer_failure(context, failure, started)
         self._ended()
@@ -429,14 +284,14 @@ class Session:
         took = round((perf_counter() - started) * 1000, 3)
         fields = (context._id_text, failure.kind, failure.message)
         try:
-            line = _failed(*fields, failure.retryable, failure.detail, took)
+            line = failed(*fields, failure.retryable, failure.detail, took)
             line.encode("utf-8")
         except (TypeError, ValueError, RecursionError):
-            line = _failed(*fields[:2], ascii(failure.message), failure.retryable, None, took)
+            line = failed(*fields[:2], ascii(failure.message), failure.retryable, None, took)
         try:
             self._answer(context, line)
         except Failure:
-            self._answer(context, _failed(*fields[:2], "a failure too long for a message", failure.retryable, None, took))
+            self._answer(context, failed(*fields[:2], "a failure too long for a message", failure.retryable, None, took))
 
     def _answer(self, context, line):
         """Holds the one answer of a call; a line beyond the bound raises before anything is written."""
@@ -463,12 +318,12 @@ class Session:
             try:
                 if type(item) is not dict:
                     raise Failure("input", "an item is an object")
-                outputs = encode_outputs(_run_once(node, context, item))
+                outputs = encode_outputs(run_once(node, context, item))
                 results.append('{"success":true,"outputs":%s}' % outputs)
             except Failure as failure:
                 if failure.kind == "cancelled" and context.cancelled:
                     raise
-                results.append('{"success":false,"outputs":{},"error":%s}' % encode(_error_of(failure)))
+                results.append('{"success":false,"outputs":{},"error":%s}' % encode(error_of(failure)))
         return '{"$items":[%s]}' % ",".join(results)
 
     def _ended(self):
@@ -508,62 +363,3 @@ class Session:
             raise Failure(kind, message, retryable=bool(data.get("retryable")), detail=data.get("detail"))
         except ValueError:
             raise Failure("internal", message) from None
-
-    def wait(self, context, is_done):
-        """Waits until the host said something that makes `is_done` true."""
-        bell = context._bell_made()
-        with self._lock:
-            inside = not self._is_separate and self._turn == self._busy_turn
-            self._is_waiting_inside = inside
-        if not inside:
-            while not is_done():
-                bell.acquire()
-            return
-        # This thread is the reader too.
-        while not is_done() and self._exit is None:
-            message = self._next()
-            if message is not None:
-                self._handle(message)
-            self._wire.flush()
-        self._is_waiting_inside = False
-
-
-def _run_once(node, context, parameters):
-    outputs = node.work(context, **node.arguments(parameters))
-    if hasattr(outputs, "__await__"):
-        import asyncio
-
-        outputs = asyncio.run(outputs)
-    return {} if outputs is None else outputs
-
-
-def _print_exception():
-    # Only a failing node pays for this import.
-    import traceback
-
-    traceback.print_exc(file=sys.stderr)
-
-
-def _result(id, text, is_id_text=False):
-    return '{"jsonrpc":"2.0","id":%s,"result":%s}' % (id if is_id_text else encode(id), text)
-
-
-def _error(id, fault):
-    data = {"kind": fault.kind, "retryable": fault.retryable, "message": fault.message, "detail": None}
-    error = {"code": fault.code, "message": fault.message, "data": data}
-    return encode({"jsonrpc": "2.0", "id": id, "error": error})
-
-
-def _error_of(failure):
-    return {
-        "kind": failure.kind,
-        "retryable": bool(failure.retryable),
-        "message": str(failure.message),
-        "detail": failure.detail,
-    }
-
-
-def _failed(id_text, kind, message, retryable, detail, took):
-    error = {"kind": kind, "retryable": bool(retryable), "message": str(message), "detail": detail}
-    result = '{"success":false,"outputs":{},"error":%s,"metadata":{"execution_time":%s}}' % (encode(error), took)
-    return _result(id_text, result, True)

@@ -53,7 +53,15 @@ class TestHost:
         self._theirs = theirs
         session = Session(Wire(theirs.fileno()), nodes[0].id, "0.0.0", nodes)
         session.may_leave = False
-        self._thread = Thread(target=session.serve, daemon=True)
+
+        def serve():
+            try:
+                session.serve()
+            finally:
+                # Whoever still asks sees the end.
+                theirs.shutdown(socket.SHUT_WR)
+
+        self._thread = Thread(target=serve, daemon=True)
         self._thread.start()
         self._ids = 0
         self.info = self._request("node.info", {"protocol": [1], "host": "akao-test", "granted": [], "limits": {}})

@@ -1,0 +1,173 @@
+"""How work and reading share the threads:
+
+| the host allows | who works | who reads |
+|---|---|---|
+| one call at a time | the thread that reads | nobody, until the call is found to be a long one |
+| the same, and the call has run for 20 ms | the same thread | the other one, which keeps the reading |
+| several calls at a time | a thread for each | a thread of its own |
+
+A short call is thus never handed from thread to thread, which would cost more than the call. There are two threads that
+take turns: while one reads and works, the other looks every 20 ms whether the same call still runs.
+"""
+
+from _queue import SimpleQueue
+from _thread import allocate_lock, start_new_thread
+from time import perf_counter, sleep
+
+TICK_S = 0.02
+TICKS_IDLE_MAX = 50
+# Answers are held for each other no longer than this.
+HOLD_S_MAX = 0.001
+
+
+class Turns:
+    """Reads and works; what messages mean and what work is, the session adds: `_next`, `_handle` and `_run`."""
+
+    def __init__(self, wire):
+        self._wire = wire
+        self._concurrency = 1
+        self._work = SimpleQueue()
+        self._lock = allocate_lock()
+        # The exit code, once the conversation has ended.
+        self._exit = None
+        # Who reads and who works; see the header. The turn rises when the reading changes hands.
+        self._is_separate = False
+        self._turn = 0
+        self._busy_turn = None
+        self._is_busy = False
+        self._is_waiting_inside = False
+        self._serial = 0
+        self._watch = None
+        self._is_watching = False
+        self._held_since = None
+
+    def serve(self):
+        """Answers until the host closes or says so; gives the exit code."""
+        self._take_turns(True)
+        # The answer that said so is still held when reading and work part.
+        self._wire.flush()
+        if self._exit is None:
+            self._work_until_end()
+        self._wire.flush()
+        return self._exit or 0
+
+    def _take_turns(self, is_reader):
+        while self._exit is None and not self._is_separate:
+            if is_reader:
+                self._read_and_work()
+                is_reader = False
+            else:
+                is_reader = self._watch_the_other()
+
+    def _read_and_work(self):
+        """Reads as long as the turn is this thread's."""
+        wire = self._wire
+        turn = self._turn
+        while self._exit is None and self._turn == turn and not self._is_separate:
+            if not wire.has_line():
+                wire.flush()
+                self._held_since = None
+            message = self._next()
+            if message is not None:
+                job = self._handle(message)
+                if job is not None:
+                    self._work_inline(job, turn)
+
+    def _read_beside(self):
+        """Reads on a thread of its own, and hands the work to others."""
+        while self._exit is None:
+            if not self._wire.has_line():
+                self._wire.flush()
+            message = self._next()
+            if message is not None:
+                self._handle(message)
+
+    def _work_inline(self, job, turn):
+        """Works on the reader's thread, then on what came while another one read."""
+        self._busy_turn = turn
+        while job is not None:
+            started = perf_counter()
+            if not self._is_watching:
+                self._begin_to_watch()
+            self._run(job)
+            if self._turn != turn:
+                self._wire.flush()
+            else:
+                if self._held_since is None:
+                    self._held_since = started
+                if perf_counter() - self._held_since > HOLD_S_MAX:
+                    self._wire.flush()
+                    self._held_since = None
+            with self._lock:
+                if self._work.empty():
+                    self._is_busy = False
+                    return
+                self._serial += 1
+            job = self._work.get()
+
+    def _begin_to_watch(self):
+        self._is_watching = True
+        if self._watch is None:
+            self._watch = allocate_lock()
+            self._watch.acquire()
+            start_new_thread(self._take_turns, (False,))
+        else:
+            self._wake_watcher()
+
+    def _wake_watcher(self):
+        try:
+            self._watch.release()
+        except RuntimeError:
+            pass  # It is awake.
+
+    def _watch_the_other(self):
+        """Looks at the other thread; answers that the reading is now this thread's, because one call takes long."""
+        idle = 0
+        while self._exit is None:
+            seen = self._serial
+            sleep(TICK_S)
+            with self._lock:
+                is_long = self._is_busy and self._serial == seen and not self._is_waiting_inside
+                if is_long and self._turn == self._busy_turn:
+                    self._turn += 1
+                    return True
+                idle = 0 if self._is_busy or self._serial != seen else idle + 1
+                if idle > TICKS_IDLE_MAX:
+                    idle = 0
+                    self._is_watching = False
+            if not self._is_watching:
+                self._watch.acquire()
+        return False
+
+    def _separate(self):
+        """Gives reading and each work a thread of its own, from now on."""
+        self._is_separate = True
+        for _ in range(self._concurrency - 1):
+            start_new_thread(self._work_until_end, ())
+        start_new_thread(self._read_beside, ())
+
+    def _work_until_end(self):
+        while True:
+            job = self._work.get()
+            if job is None:
+                return
+            self._run(job)
+            self._wire.flush()
+
+    def wait(self, context, is_done):
+        """Waits until the host said something that makes `is_done` true."""
+        bell = context._bell_made()
+        with self._lock:
+            inside = not self._is_separate and self._turn == self._busy_turn
+            self._is_waiting_inside = inside
+        if not inside:
+            while not is_done():
+                bell.acquire()
+            return
+        # This thread is the reader too.
+        while not is_done() and self._exit is None:
+            message = self._next()
+            if message is not None:
+                self._handle(message)
+            self._wire.flush()
+        self._is_waiting_inside = False
