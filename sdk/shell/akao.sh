@@ -81,8 +81,8 @@ akao_log() {
   akao__event send "{\"jsonrpc\":\"2.0\",\"method\":\"\$/log\",\"params\":$params}"
 }
 
-# akao_cancelled: whether the host no longer wants the result.
-akao_cancelled() { [[ -e $AKAO__CALL.cancelled ]]; }
+# akao_cancelled: whether the host no longer wants the result, or the process that would send it is gone.
+akao_cancelled() { [[ -e $AKAO__CALL.cancelled ]] || ! kill -0 "$$" 2>/dev/null; }
 
 # akao_check_cancelled: ends the call where the host no longer wants the result.
 akao_check_cancelled() { ! akao_cancelled || akao_fail cancelled "cancelled by the host"; }
