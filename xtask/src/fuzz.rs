@@ -4,10 +4,7 @@
 //! unsafe code of its own. What was learnt is kept in `fuzz/corpus`; an input that fails is left in `fuzz/artifacts`, and
 //! `cargo fuzz` prints the command that repeats it.
 
-use crate::{
-    Chore, command,
-    workspace::{self, Workspace},
-};
+use crate::{Chore, command, workspace::Workspace};
 use std::path::PathBuf;
 
 /// The version that is installed when there is none.
@@ -146,6 +143,7 @@ fn run_target(workspace: &Workspace, target: &Target, seconds: u32) -> Chore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workspace;
 
     #[test]
     fn every_target_has_its_program_and_what_it_names() {
