@@ -1,0 +1,318 @@
+//! One attempt of a step in a process: sent, watched until its deadline, halted within a grace, and answered exactly once.
+
+use crate::{
+    failure::Scene,
+    instance::{Doom, Instance},
+    launch::Kill,
+    lines::plain_text,
+    mask::Masks,
+    package::Node,
+    pool::{Inner, Lease, LeaseError},
+};
+use akao_contract::{
+    ErrorKind, Invocation, LogLevel, LogLine, Outcome, OutcomeStatus, StepError, is_name,
+    manifest::{Limit, format_bytes},
+};
+use akao_rpc::{
+    Call, CallEvents, ExecuteAnswer, ExecuteContext, ExecuteIo, ExecuteRequest, LogEntry, Metadata, Progress, RpcError,
+};
+use akao_step::{StepEvent, StepEvents, StepIo};
+use serde_json::{Map, Value};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+/// The prop that names the blackboard key of the main output.
+const OUTPUT_KEY: &str = "outputKey";
+
+/// A call is sent to another process when the one it got was gone before the call left; more often than this it is not.
+const SENDS_MAX: usize = 3;
+
+/// The end of a call as the socket has it.
+type Answer = Result<ExecuteAnswer, RpcError>;
+
+/// See the module.
+pub(crate) struct Attempt {
+    pub(crate) pool: Arc<Inner>,
+    pub(crate) node: Arc<Node>,
+    pub(crate) invocation: Invocation,
+    pub(crate) io: StepIo,
+}
+
+/// When an attempt must have ended, and whether it is the manifest that says so.
+struct Deadline {
+    at: Instant,
+    limit: Option<Limit>,
+}
+
+/// How a sent call went.
+enum Went {
+    Answered(Answer),
+    Cancelled(Option<Answer>),
+    TimedOut,
+}
+
+impl Attempt {
+    /// Runs the attempt to its one outcome.
+    pub(crate) async fn run(mut self) -> Outcome {
+        let key = match self.output_key() {
+            Ok(key) => key,
+            Err(error) => return Outcome::failure(error),
+        };
+        let deadline = self.deadline();
+        if deadline.at <= Instant::now() {
+            return Outcome::failure(self.scene().deadline(deadline.limit));
+        }
+        for _ in 0..SENDS_MAX {
+            let lease = match self.pool.lease(Some(deadline.at), &self.io.cancel).await {
+                Ok(lease) => lease,
+                Err(LeaseError::Cancelled) => return Outcome::cancelled(),
+                Err(LeaseError::TimedOut) => return Outcome::failure(self.scene().waited_too_long()),
+                Err(LeaseError::Failed(error)) => return Outcome::failure(error),
+            };
+            if let Some(outcome) = self.call(lease, &deadline, key.as_deref()).await {
+                return outcome;
+            }
+        }
+        let message = format!("the processes of `{}` end before a call reaches them", self.node.declaration.id);
+        let mut error = StepError::new(ErrorKind::Internal, message).with_detail("reason", "not_sent");
+        error.retryable = true;
+        Outcome::failure(error)
+    }
+
+    fn scene(&self) -> Scene<'_> {
+        Scene {
+            package: &self.pool.package,
+            node: &self.node,
+            spec: &self.pool.spec,
+            caps: &self.pool.services.settings.caps,
+        }
+    }
+
+    /// Takes the key of the main output out of the props: it is Akao's, and not the node's.
+    fn output_key(&mut self) -> Result<Option<String>, StepError> {
+        if self.node.declaration.main_output.is_none() {
+            return Ok(None);
+        }
+        match self.invocation.props.shift_remove(OUTPUT_KEY) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(key)) if is_name(&key) => Ok(Some(key)),
+            Some(other) => {
+                let shown = akao_contract::shortened(other.to_string(), 80);
+                let message = format!("the prop `{OUTPUT_KEY}` is {shown}, which is not a blackboard key");
+                Err(StepError::new(ErrorKind::Input, message)
+                    .with_suggestion("A key starts with a letter or `_` and holds letters, digits and `_`."))
+            }
+        }
+    }
+
+    /// The earlier of the manifest's limit and the step's own deadline.
+    fn deadline(&self) -> Deadline {
+        let now = Instant::now();
+        let limit = now + Duration::from_millis(self.pool.spec.resources.timeout_ms);
+        let own = self.invocation.context.deadline_ms.map(|at_ms| {
+            let at = UNIX_EPOCH.checked_add(Duration::from_millis(at_ms));
+            let rest = at.and_then(|at| at.duration_since(SystemTime::now()).ok());
+            now + rest.unwrap_or_default().min(Duration::from_millis(self.pool.spec.resources.timeout_ms))
+        });
+        match own {
+            Some(own) if own < limit => Deadline { at: own, limit: None },
+            _ => Deadline { at: limit, limit: Some(Limit::Timeout) },
+        }
+    }
+
+    /// One call in one process; none when it was never sent because the process was gone.
+    async fn call(&self, lease: Lease, deadline: &Deadline, key: Option<&str>) -> Option<Outcome> {
+        let instance = Arc::clone(lease.instance());
+        let masks = Arc::clone(&instance.masks);
+        let mut context = ExecuteContext::new(self.node.declaration.id.as_str(), &self.invocation.context).lean();
+        if !self.node.traits.idempotent {
+            context.idempotency_key = None;
+        }
+        let events = Arc::new(Forward { events: self.io.events.clone(), masks: Arc::clone(&masks) });
+        let run = instance.run_number();
+        instance.streams.enter(run, self.io.events.clone());
+        let request = ExecuteRequest { context, parameters: &self.invocation.props };
+        let call = instance.connection.execute(&request, ExecuteIo::new().events(events));
+        let was_sent = call.id().is_some();
+        let mut running = Running { call: Some(call), lease: Some(lease), run };
+        let went = self.wait(&mut running, deadline).await;
+        if !was_sent && matches!(&went, Went::Answered(Err(error)) if error.ends_connection()) {
+            return None;
+        }
+        let outcome = self.outcome(went, &instance, deadline, key).await;
+        running.finish();
+        Some(masks.outcome(outcome))
+    }
+
+    async fn wait(&self, running: &mut Running, deadline: &Deadline) -> Went {
+        let at = tokio::time::Instant::from_std(deadline.at);
+        let went = {
+            let Some(call) = &mut running.call else { return Went::TimedOut };
+            tokio::select! {
+                biased;
+                answer = &mut *call => return Went::Answered(running.answered(answer)),
+                () = self.io.cancel.cancelled() => Went::Cancelled(None),
+                () = tokio::time::sleep_until(at) => Went::TimedOut,
+            }
+        };
+        let answer = running.wind_down().await;
+        match went {
+            Went::Cancelled(_) => Went::Cancelled(Some(answer)),
+            other => {
+                // What came after the deadline came too late.
+                self.pool.lock().counters.late_answers += u64::from(answer.is_ok());
+                other
+            }
+        }
+    }
+
+    async fn outcome(&self, went: Went, instance: &Instance, deadline: &Deadline, key: Option<&str>) -> Outcome {
+        match went {
+            Went::Answered(Ok(answer)) => self.answered(answer, key),
+            Went::Answered(Err(error)) => Outcome::failure(self.unanswered(&error, instance).await),
+            Went::TimedOut => Outcome::failure(self.scene().deadline(deadline.limit)),
+            // A step that was done all the same is done.
+            Went::Cancelled(Some(Ok(answer))) => self.answered(answer, key),
+            Went::Cancelled(_) => Outcome::cancelled(),
+        }
+    }
+
+    async fn unanswered(&self, error: &RpcError, instance: &Instance) -> StepError {
+        if !error.ends_connection() {
+            return self.scene().only_this_call(error);
+        }
+        let end = instance.wait_end().await.unwrap_or_else(|| instance.unknown_end());
+        self.scene().broken(error, &end)
+    }
+
+    fn answered(&self, answer: ExecuteAnswer, key: Option<&str>) -> Outcome {
+        let logs: Vec<LogLine> = metadata_line(&answer.metadata).into_iter().collect();
+        let outcome = match answer.result {
+            Ok(outputs) => self.success(outputs, key),
+            Err(mut error) => {
+                error.message = plain_text(error.message);
+                match error.kind {
+                    ErrorKind::Cancelled => Outcome { error: Some(error), ..Outcome::cancelled() },
+                    _ => Outcome::failure(error),
+                }
+            }
+        };
+        Outcome { logs, ..outcome }
+    }
+
+    fn success(&self, outputs: Map<String, Value>, key: Option<&str>) -> Outcome {
+        let declaration = &self.node.declaration;
+        let outputs = match self.node.outputs.check(declaration.id.as_str(), outputs) {
+            Ok(outputs) => outputs,
+            Err(error) => return Outcome::failure(error),
+        };
+        let mut writes = Map::new();
+        let main = declaration.main_output.as_deref().and_then(|name| outputs.get(name));
+        if let (Some(key), Some(main)) = (key, main) {
+            writes.insert(key.to_owned(), main.clone());
+        }
+        Outcome { status: OutcomeStatus::Success, outputs, writes, ..Outcome::default() }
+    }
+}
+
+/// What a node says that a call used, as a line of the step's log.
+fn metadata_line(metadata: &Metadata) -> Option<LogLine> {
+    let time = metadata.execution_time.filter(|ms| ms.is_finite()).map(|ms| format!("execution_time {ms:.3} ms"));
+    let memory = metadata.memory_used.map(|bytes| format!("memory_used {}", format_bytes(bytes)));
+    let parts: Vec<String> = time.into_iter().chain(memory).collect();
+    (!parts.is_empty()).then(|| LogLine { level: LogLevel::Debug, message: parts.join(", ") })
+}
+
+/// Hands on what a node tells while the call runs.
+struct Forward {
+    events: StepEvents,
+    masks: Arc<Masks>,
+}
+
+impl CallEvents for Forward {
+    fn progress(&self, progress: Progress) {
+        let message = self.masks.text(plain_text(progress.message));
+        self.events.tell(StepEvent::Progress { fraction: progress.fraction, message });
+    }
+
+    fn log(&self, entry: LogEntry) {
+        let mut message = entry.message;
+        if !entry.fields.is_empty() {
+            message = format!("{message} {}", Value::Object(entry.fields));
+        }
+        let message = self.masks.text(plain_text(message));
+        self.events.tell(StepEvent::Log(LogLine { level: entry.level, message }));
+    }
+}
+
+/// A call that was sent. Whoever goes away before its answer leaves a task that halts it: the process takes the next call
+/// only when this one has ended.
+struct Running {
+    call: Option<Call>,
+    lease: Option<Lease>,
+    run: u64,
+}
+
+impl Running {
+    fn answered(&mut self, answer: Answer) -> Answer {
+        self.call = None;
+        let is_from_node = matches!(&answer, Ok(_) | Err(RpcError::Answered(_)));
+        if let Some(lease) = &mut self.lease
+            && is_from_node
+        {
+            lease.answered();
+        }
+        answer
+    }
+
+    /// `$/cancel`, SIGTERM, SIGKILL, until the call has its end.
+    async fn wind_down(&mut self) -> Answer {
+        let (Some(call), Some(lease)) = (&mut self.call, &self.lease) else { return Err(RpcError::ClosedHere) };
+        let answer = wind_down(call, lease.pool(), lease.instance()).await;
+        self.answered(answer)
+    }
+
+    /// The outcome is there; the process may take the next call.
+    fn finish(mut self) {
+        self.leave();
+        self.lease = None;
+    }
+
+    fn leave(&self) {
+        if let Some(lease) = &self.lease {
+            lease.instance().streams.leave(self.run);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.leave();
+        let (Some(mut call), Some(lease)) = (self.call.take(), self.lease.take()) else { return };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                let _ = wind_down(&mut call, lease.pool(), lease.instance()).await;
+                drop(lease);
+            });
+        }
+    }
+}
+
+async fn wind_down(call: &mut Call, pool: &Inner, instance: &Instance) -> Answer {
+    let settings = &pool.services.settings;
+    call.cancel();
+    if let Ok(answer) = tokio::time::timeout(settings.cancel_grace, &mut *call).await {
+        return answer;
+    }
+    pool.avoid(instance);
+    instance.kill(Kill::Ask, Doom::CallDidNotEnd);
+    if let Ok(answer) = tokio::time::timeout(settings.terminate_grace, &mut *call).await {
+        return answer;
+    }
+    instance.kill(Kill::Now, Doom::CallDidNotEnd);
+    // The connection ends with its process; nothing of that is left when this returns.
+    let _ = instance.wait_end().await;
+    Err(RpcError::ClosedHere)
+}

@@ -1,0 +1,161 @@
+//! Answers what a node asks for. One [`HostSide`] is made for one process and knows from there whose it is and what it was
+//! granted; whatever a message claims, nobody reads it.
+
+use crate::{
+    mask::Masks,
+    state::{NodeState, StateOwner},
+    workspace::WorkspaceFolder,
+};
+use akao_contract::{BlobRef, Digest, ErrorKind, Permission, StepError, shortened};
+use akao_rpc::{HostCalls, HostFuture, SecretText, WorkspacePath};
+use akao_step::{BlobError, BlobStore, SecretError, SecretSource};
+use serde_json::Value;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// What a blob is when the node does not say.
+const MEDIA_TYPE: &str = "application/octet-stream";
+
+/// Longest media type.
+const MEDIA_TYPE_BYTES_MAX: usize = 128;
+
+/// What nodes are answered from; shared by all processes.
+#[derive(Clone)]
+pub struct HostPorts {
+    /// Secrets by tenant and name.
+    pub secrets: Arc<dyn SecretSource>,
+    /// Large values.
+    pub blobs: Arc<dyn BlobStore>,
+    /// What nodes keep.
+    pub state: Arc<dyn NodeState>,
+}
+
+/// See the module.
+pub(crate) struct HostSide {
+    pub(crate) owner: StateOwner,
+    /// What was granted, as narrow as both the manifest and the grants say.
+    pub(crate) grants: Vec<Permission>,
+    /// What the manifest asks for under `secrets`.
+    pub(crate) declares_secret: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+    pub(crate) ports: HostPorts,
+    pub(crate) workspace: Option<WorkspaceFolder>,
+    pub(crate) masks: Arc<Masks>,
+    /// Files that are held in memory at once, over all processes.
+    pub(crate) blob_room: Arc<Semaphore>,
+    pub(crate) blob_bytes_max: u64,
+}
+
+impl HostSide {
+    fn check_secret(&self, name: &str) -> Result<(), StepError> {
+        let shown = shortened(name.to_owned(), 80);
+        let package = &self.owner.package;
+        let granted = self.grants.iter().any(|grant| grant.name() == "secrets" && grant.scope() == Some(name));
+        let (reason, suggestion) = match () {
+            () if granted => return Ok(()),
+            () if !(self.declares_secret)(name) => (
+                "not_declared",
+                format!("Add it to the manifest of `{package}`: `permissions: [{{ secrets: [{shown}] }}]`."),
+            ),
+            () => ("not_granted", format!("Grant it with `--grant secrets={shown} --secret {shown}=env:{shown}`.")),
+        };
+        Err(StepError::new(ErrorKind::Permission, format!("the secret {shown:?} is not granted to `{package}`"))
+            .with_detail("reason", reason)
+            .with_detail("permission", format!("secrets={shown}"))
+            .with_suggestion(suggestion))
+    }
+
+    /// Runs what blocks on files where it may, while there is room for its bytes.
+    async fn with_file<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(WorkspaceFolder) -> Result<T, StepError> + Send + 'static,
+    ) -> Result<T, StepError> {
+        let workspace = self.workspace.clone().ok_or_else(|| {
+            StepError::new(ErrorKind::Internal, "the files of this node cannot be reached from outside its sandbox")
+        })?;
+        // The semaphore is never closed.
+        let _room = self.blob_room.acquire().await;
+        blocking(move || work(workspace)).await
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StepError> + Send + 'static,
+) -> Result<T, StepError> {
+    let broken = |_| Err(StepError::new(ErrorKind::Internal, "the host broke off"));
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(broken)
+}
+
+fn secret_error(error: &SecretError) -> StepError {
+    match error {
+        SecretError::Absent(name) => StepError::new(ErrorKind::Permission, error.to_string())
+            .with_suggestion(format!("Give it with `--secret {name}=env:{name}` or `--secret {name}=@FILE`.")),
+        SecretError::Unreadable { .. } => StepError::new(ErrorKind::Permission, error.to_string()),
+    }
+}
+
+fn blob_error(error: &BlobError) -> StepError {
+    match error {
+        BlobError::NotFound(_) => StepError::new(ErrorKind::NotFound, error.to_string()),
+        // The names of this machine's files are not the node's business.
+        BlobError::Damaged(_) => StepError::new(ErrorKind::Internal, error.to_string()),
+        BlobError::Storage(_) => StepError::new(ErrorKind::Internal, "the blob storage failed"),
+    }
+}
+
+impl HostCalls for HostSide {
+    fn secret<'a>(&'a self, name: &'a str) -> HostFuture<'a, SecretText> {
+        Box::pin(async move {
+            self.check_secret(name)?;
+            let (source, tenant, name) = (Arc::clone(&self.ports.secrets), self.owner.tenant.clone(), name.to_owned());
+            let secret = blocking(move || source.secret(&tenant, &name).map_err(|error| secret_error(&error))).await?;
+            // From now on it is covered in whatever this process says.
+            self.masks.add(secret.expose());
+            Ok(SecretText(secret.expose().to_owned()))
+        })
+    }
+
+    fn blob_put<'a>(&'a self, path: &'a WorkspacePath, media_type: Option<&'a str>) -> HostFuture<'a, BlobRef> {
+        Box::pin(async move {
+            let media_type = media_type.unwrap_or(MEDIA_TYPE);
+            if media_type.len() > MEDIA_TYPE_BYTES_MAX
+                || !media_type.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+            {
+                return Err(StepError::new(ErrorKind::Input, "the media type is not usable"));
+            }
+            let (path, media_type, bytes_max) = (path.clone(), media_type.to_owned(), self.blob_bytes_max);
+            let (blobs, tenant) = (Arc::clone(&self.ports.blobs), self.owner.tenant.clone());
+            self.with_file(move |workspace| {
+                let bytes = workspace.read(&path, bytes_max)?;
+                blobs.put(&tenant, &bytes, &media_type).map_err(|error| blob_error(&error))
+            })
+            .await
+        })
+    }
+
+    fn blob_get<'a>(&'a self, digest: &'a Digest, path: &'a WorkspacePath) -> HostFuture<'a, ()> {
+        Box::pin(async move {
+            let (digest, path, bytes_max) = (*digest, path.clone(), self.blob_bytes_max);
+            let (blobs, tenant) = (Arc::clone(&self.ports.blobs), self.owner.tenant.clone());
+            self.with_file(move |workspace| {
+                let bytes = blobs.get(&tenant, &digest).map_err(|error| blob_error(&error))?;
+                if bytes.len() as u64 > bytes_max {
+                    let message = format!("the blob {digest} is larger than {bytes_max} bytes");
+                    return Err(StepError::new(ErrorKind::Resource, message));
+                }
+                workspace.write(&path, &bytes)
+            })
+            .await
+        })
+    }
+
+    fn state_get<'a>(&'a self, key: &'a str) -> HostFuture<'a, Option<Value>> {
+        let (state, owner, key) = (Arc::clone(&self.ports.state), self.owner.clone(), key.to_owned());
+        Box::pin(blocking(move || state.get(&owner, &key).map_err(|error| error.to_step_error())))
+    }
+
+    fn state_put<'a>(&'a self, key: &'a str, value: Value) -> HostFuture<'a, ()> {
+        let (state, owner, key) = (Arc::clone(&self.ports.state), self.owner.clone(), key.to_owned());
+        let value = (!value.is_null()).then_some(value);
+        Box::pin(blocking(move || state.put(&owner, &key, value).map_err(|error| error.to_step_error())))
+    }
+}

@@ -1,0 +1,201 @@
+//! The port through which processes are started: a specification in, a process with its socket out.
+//!
+//! How a process is isolated is the implementation's business. What this crate relies on: the node holds the other end of
+//! `socket` as descriptor 3, nothing of a process survives [`Kill::Now`], and [`Process::ended`] answers only when nothing
+//! of it is left.
+
+use akao_contract::{
+    Digest, ErrorKind, Permission, StepError, Tenant,
+    manifest::{PackageId, Resources, RuntimeKind},
+};
+use akao_step::BoxFuture;
+use rustix::fd::OwnedFd;
+use std::{path::PathBuf, pin::Pin};
+use tokio::{io::AsyncRead, net::UnixStream};
+
+/// A process to be: whose it is, what it runs, what it sees, what it may use. It does not change once it is made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProcessSpec {
+    /// Whom it works for.
+    pub tenant: Tenant,
+    /// The package.
+    pub package: PackageId,
+    /// The package's version.
+    pub version: String,
+    /// What the package's folder held when it was pinned.
+    pub digest: Digest,
+    /// The package's folder on this machine; the process sees it read-only.
+    pub folder: PathBuf,
+    /// What runs the command.
+    pub kind: RuntimeKind,
+    /// The file that is run, relative to the folder.
+    pub command: String,
+    /// Arguments after the command.
+    pub args: Vec<String>,
+    /// Variables beside those that the launcher sets itself; `AKAO_RPC_FD` is among them.
+    pub environment: Vec<(String, String)>,
+    /// The limits that hold.
+    pub resources: Resources,
+    /// What was granted, as narrow as both the manifest and the grants say.
+    pub grants: Vec<Permission>,
+    /// Folders of this machine that it sees.
+    pub volumes: Vec<VolumeMount>,
+}
+
+/// A volume, or a place in one, that a process sees.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VolumeMount {
+    /// The volume's name.
+    pub name: String,
+    /// The place in it; empty for the whole volume.
+    pub path: String,
+    /// The volume's folder on this machine.
+    pub folder: PathBuf,
+    /// Whether it may be written.
+    pub writable: bool,
+}
+
+/// Bytes that a process writes for people.
+pub type Output = Pin<Box<dyn AsyncRead + Send>>;
+
+/// A process that runs.
+pub struct Started {
+    /// Connected to the node's descriptor 3.
+    pub socket: UnixStream,
+    /// What it writes to standard output.
+    pub stdout: Output,
+    /// What it writes to standard error.
+    pub stderr: Output,
+    /// The folder that it sees as `/workspace`; none where this side cannot open it.
+    pub workspace: Option<OwnedFd>,
+    /// The process itself.
+    pub process: Box<dyn Process>,
+}
+
+/// How a process is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kill {
+    /// It is asked: SIGTERM to the program.
+    Ask,
+    /// It and everything it started is gone: SIGKILL.
+    Now,
+}
+
+/// A process that runs or has run.
+pub trait Process: Send + Sync {
+    /// The number by which the host knows it, for people.
+    fn id(&self) -> u32;
+    /// Ends it. Does nothing when it has ended.
+    fn kill(&self, how: Kill);
+    /// Waits until nothing of it is left. May be asked again.
+    fn ended(&self) -> BoxFuture<'_, Ended>;
+    /// The memory that it uses now, where that is known.
+    fn memory_bytes(&self) -> Option<u64>;
+}
+
+/// How a process ended, and what it used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// Why.
+    pub cause: EndCause,
+    /// What it used.
+    pub usage: Usage,
+}
+
+/// Why a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndCause {
+    /// By itself, with this code.
+    Exited(i32),
+    /// By a signal that this side did not send.
+    Signal(i32),
+    /// It reached its limit of memory.
+    Memory,
+    /// It reached its limit of processes and ended over it.
+    Pids,
+    /// It reached the end of its time.
+    Deadline,
+    /// It was ended from here.
+    Killed,
+    /// Nobody knows.
+    Unknown,
+}
+
+/// What a process used in all; zero where that is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Milliseconds of processor time.
+    pub cpu_ms: u64,
+    /// The most bytes of memory at once.
+    pub memory_peak_bytes: u64,
+    /// The most processes and threads at once.
+    pub pids_peak: u64,
+}
+
+/// Why a process was not started.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LaunchError {
+    /// This machine cannot isolate it as the operator demands.
+    #[error("this machine cannot isolate the node: {reason}")]
+    Isolation {
+        /// What is missing.
+        reason: String,
+    },
+    /// What should be run is not there.
+    #[error("`{program}` cannot be run: {reason}")]
+    Program {
+        /// The command or its interpreter.
+        program: String,
+        /// Why.
+        reason: String,
+    },
+    /// The machine has no room for it now.
+    #[error("there is no room for another process: {reason}")]
+    NoRoom {
+        /// What has run out.
+        reason: String,
+    },
+    /// Anything else.
+    #[error("the process could not be started at `{stage}`: {reason}")]
+    Failed {
+        /// Which step of making it failed.
+        stage: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl LaunchError {
+    /// What the step is told. Nothing has run, so that another attempt does no harm where it may help.
+    pub fn to_step_error(&self) -> StepError {
+        let (kind, retryable, reason, suggestion) = match self {
+            Self::Isolation { .. } => (
+                ErrorKind::Internal,
+                false,
+                "isolation",
+                "Run `akao doctor sandbox` to see what is missing and its cure.",
+            ),
+            Self::Program { .. } => {
+                (ErrorKind::NotFound, false, "no_program", "Install it, or correct `runtime` in the node's manifest.")
+            }
+            Self::NoRoom { .. } => (
+                ErrorKind::Resource,
+                true,
+                "no_room",
+                "Try again later, or lower `runtime.instances.max` of the nodes.",
+            ),
+            Self::Failed { .. } => {
+                (ErrorKind::Internal, true, "not_started", "Run `akao doctor sandbox` to see what this machine can do.")
+            }
+        };
+        let mut error = StepError::new(kind, self.to_string());
+        error.retryable = retryable;
+        error.with_detail("reason", reason).with_suggestion(suggestion)
+    }
+}
+
+/// Starts processes.
+pub trait Launch: Send + Sync {
+    /// Starts one. A future that is dropped leaves nothing behind.
+    fn start<'a>(&'a self, spec: &'a ProcessSpec) -> BoxFuture<'a, Result<Started, LaunchError>>;
+}

@@ -1,0 +1,223 @@
+//! A package of nodes as it is run: manifest, folder, digest, and what of it an execution may use.
+
+use crate::{
+    launch::{ProcessSpec, VolumeMount},
+    outputs::{OutputSchema, OutputSchemaError},
+};
+use akao_contract::{
+    Digest, Effects, ErrorKind, Permission, StepContext, StepError, Tenant, VolumeScope,
+    manifest::{Limit, Manifest, NodeDeclaration, ResourceCaps, Resources, RuntimeKind, Transport},
+};
+use akao_manifest::{Asked, Parsed, explain};
+use akao_step::RunnerTraits;
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+/// The variable that tells a node which descriptor to speak on.
+const DESCRIPTOR_VARIABLE: (&str, &str) = ("AKAO_RPC_FD", "3");
+
+/// A package that can be run: what was read of it, where it is, and what its folder holds.
+#[derive(Debug, Clone)]
+pub struct NodePackage {
+    /// The manifest, with the places of its permissions.
+    pub parsed: Parsed,
+    /// The package's folder.
+    pub folder: PathBuf,
+    /// The digest of everything in the folder.
+    pub digest: Digest,
+}
+
+/// Why a package cannot be run here.
+#[derive(Debug, thiserror::Error)]
+pub enum PackageError {
+    /// A kind of runtime that is not a process with a socket.
+    #[error("`{package}` has the runtime type `{kind}`, which is not run as a process with a socket")]
+    Runtime {
+        /// The package.
+        package: String,
+        /// Its runtime type.
+        kind: &'static str,
+    },
+    /// The outputs of a node are declared in a way that cannot be checked within bounds.
+    #[error("the outputs of `{node}` cannot be checked")]
+    Outputs {
+        /// The node.
+        node: String,
+        /// Why.
+        #[source]
+        source: OutputSchemaError,
+    },
+    /// A node type of this name is there already.
+    #[error("the node type `{0}` is there already, with other content")]
+    Taken(String),
+}
+
+/// A node of a package, ready for its steps.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) declaration: NodeDeclaration,
+    pub(crate) outputs: OutputSchema,
+    pub(crate) traits: RunnerTraits,
+}
+
+impl Node {
+    fn new(declaration: &NodeDeclaration) -> Result<Self, PackageError> {
+        let failed = |source| PackageError::Outputs { node: declaration.id.to_string(), source };
+        let traits = RunnerTraits { effects: declaration.effects, idempotent: declaration.idempotent, inline: false };
+        let outputs = OutputSchema::new(&declaration.outputs).map_err(failed)?;
+        Ok(Self { declaration: declaration.clone(), outputs, traits })
+    }
+
+    /// Whether a second run does no harm.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.traits.idempotent || self.traits.effects != Effects::Write
+    }
+}
+
+impl NodePackage {
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.parsed.manifest
+    }
+
+    /// The nodes, each with what checks its outputs.
+    pub(crate) fn nodes(&self) -> Result<Vec<Arc<Node>>, PackageError> {
+        let manifest = self.manifest();
+        let runtime = &manifest.runtime;
+        let kinds = [
+            RuntimeKind::Executable,
+            RuntimeKind::Python,
+            RuntimeKind::Node,
+            RuntimeKind::Go,
+            RuntimeKind::Java,
+            RuntimeKind::Shell,
+        ];
+        if !kinds.contains(&runtime.kind) || runtime.transport != Transport::Socket {
+            let package = manifest.id.to_string();
+            return Err(PackageError::Runtime { package, kind: runtime.kind.as_str() });
+        }
+        manifest.nodes.iter().map(|declaration| Node::new(declaration).map(Arc::new)).collect()
+    }
+
+    /// The limits that hold.
+    pub(crate) fn resources(&self, caps: &ResourceCaps) -> Resources {
+        self.manifest().resources.capped_by(caps)
+    }
+
+    /// A limit as an error shows it: how much, which key of the manifest, and whether the operator's cap is what holds.
+    pub(crate) fn shown_limit(&self, limit: Limit, caps: &ResourceCaps) -> (String, String) {
+        let (asked, held) = (self.manifest().resources, self.resources(caps));
+        let key = format!("resources.{}", limit.as_str());
+        let suggestion = match held.amount(limit) < asked.amount(limit) {
+            true => format!(
+                "The operator allows {} of the {} that `{key}` asks for; ask the operator for more.",
+                held.shown(limit),
+                asked.shown(limit)
+            ),
+            false => format!(
+                "Raise `{key}` in the manifest of `{}`, or give the node less to do at once.",
+                self.manifest().id
+            ),
+        };
+        (held.shown(limit), suggestion)
+    }
+
+    /// What an execution lets this package use.
+    ///
+    /// # Errors
+    /// It asks for a permission that is not granted, or for a volume that the execution does not have.
+    pub(crate) fn access(&self, context: &StepContext, caps: &ResourceCaps) -> Result<Access, StepError> {
+        let explained = explain(self.manifest(), &self.parsed.permissions, &context.grants, caps);
+        // A bare permission is content with nothing; what it reaches is refused where it is used.
+        let missing = explained.asks.iter().find(|asked| !asked.complete && asked.permission.scope().is_some());
+        if let Some(asked) = missing {
+            return Err(self.not_granted(asked));
+        }
+        let mut grants: Vec<Permission> = explained.asks.into_iter().flat_map(|asked| asked.granted).collect();
+        grants.sort();
+        grants.dedup();
+        let volumes = self.volumes(context, &grants)?;
+        Ok(Access { grants, volumes })
+    }
+
+    fn not_granted(&self, asked: &Asked) -> StepError {
+        let place = match asked.position {
+            Some(position) => format!("_.yaml:{}:{}", position.line, position.column),
+            None => "_.yaml".to_owned(),
+        };
+        let (package, permission) = (&self.manifest().id, &asked.permission);
+        let message = format!("the node `{package}` asks for {permission} ({place}), which is not granted");
+        let error = StepError::new(ErrorKind::Permission, message)
+            .with_detail("reason", "not_granted")
+            .with_detail("permission", permission.to_string())
+            .with_detail("place", place);
+        match &asked.grant {
+            Some(grant) => error
+                .with_detail("grant", grant.as_str())
+                .with_suggestion(format!("Grant it with `{grant}`, or remove it from the manifest.")),
+            None => error,
+        }
+    }
+
+    /// The granted places in volumes, as folders of this machine.
+    fn volumes(&self, context: &StepContext, grants: &[Permission]) -> Result<Vec<VolumeMount>, StepError> {
+        let mut mounts: BTreeMap<(String, String), VolumeMount> = BTreeMap::new();
+        for grant in grants {
+            let writable = match grant.name() {
+                "filesystem.read" => false,
+                "filesystem.write" => true,
+                _ => continue,
+            };
+            let Some(scope) = grant.scope().and_then(|scope| scope.parse::<VolumeScope>().ok()) else { continue };
+            let folder = context.volumes.get(&scope.volume).ok_or_else(|| no_volume(grant, &scope))?;
+            let mount = mounts.entry((scope.volume.clone(), scope.path.clone())).or_insert_with(|| VolumeMount {
+                name: scope.volume,
+                path: scope.path,
+                folder: PathBuf::from(folder),
+                writable: false,
+            });
+            mount.writable |= writable;
+        }
+        Ok(mounts.into_values().collect())
+    }
+
+    /// The process that serves a tenant with this access.
+    pub(crate) fn spec(&self, tenant: &Tenant, access: &Access, caps: &ResourceCaps) -> ProcessSpec {
+        let manifest = self.manifest();
+        let (name, value) = DESCRIPTOR_VARIABLE;
+        ProcessSpec {
+            tenant: tenant.clone(),
+            package: manifest.id.clone(),
+            version: manifest.version.clone(),
+            digest: self.digest,
+            folder: self.folder.clone(),
+            kind: manifest.runtime.kind,
+            command: manifest.runtime.command.clone(),
+            args: manifest.runtime.args.clone(),
+            environment: vec![(name.to_owned(), value.to_owned())],
+            resources: self.resources(caps),
+            grants: access.grants.clone(),
+            volumes: access.volumes.clone(),
+        }
+    }
+}
+
+fn no_volume(grant: &Permission, scope: &VolumeScope) -> StepError {
+    let message = format!("{grant} is granted, but this execution has no volume `{}`", scope.volume);
+    StepError::new(ErrorKind::NotFound, message)
+        .with_detail("reason", "no_volume")
+        .with_suggestion(format!("Name its folder with `--volume {}=FOLDER`.", scope.volume))
+}
+
+/// What a process may use. Two that differ in it are never the same process.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Access {
+    pub(crate) grants: Vec<Permission>,
+    pub(crate) volumes: Vec<VolumeMount>,
+}
+
+impl NodePackage {
+    /// Whether the manifest asks for a secret of this name.
+    pub(crate) fn declares_secret(&self, name: &str) -> bool {
+        let mut asked = self.manifest().permissions.iter();
+        asked.any(|permission| permission.name() == "secrets" && permission.scope() == Some(name))
+    }
+}

@@ -1,0 +1,353 @@
+//! The processes of one package for one tenant with one set of grants. A process never serves another.
+//!
+//! Calls take the first process with room, else wait in order. A process is started when somebody waits, never before,
+//! unless the pool is kept warm. The lock is held for bookkeeping only, never across a wait, a system call or a callback.
+
+mod lease;
+mod settle;
+
+pub(crate) use lease::{Lease, LeaseError};
+
+use crate::{
+    circuit::{Circuit, Decision},
+    host::HostPorts,
+    instance::{Birth, Doom, End, Instance},
+    launch::{EndCause, Kill, Launch, ProcessSpec},
+    package::NodePackage,
+    settings::RuntimeSettings,
+    state::StateOwner,
+    supervise::{note_memory, supervise},
+};
+use akao_contract::{StepError, manifest::Instances};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicBool},
+    time::Instant,
+};
+use tokio::sync::{Semaphore, oneshot, watch};
+
+/// What all pools share.
+pub(crate) struct Services {
+    pub(crate) launch: Arc<dyn Launch>,
+    pub(crate) host: HostPorts,
+    pub(crate) settings: RuntimeSettings,
+    /// Files of nodes that are held in memory at once.
+    pub(crate) blob_room: Arc<Semaphore>,
+    /// Processes of all pools.
+    pub(crate) rooms: Arc<Semaphore>,
+    /// Every pool, to find a process that is idle when there is no room.
+    pub(crate) pools: Mutex<Vec<Weak<Inner>>>,
+    /// No new call is taken.
+    pub(crate) is_shut: AtomicBool,
+}
+
+impl Services {
+    pub(crate) fn owner(&self, spec: &ProcessSpec) -> StateOwner {
+        StateOwner { tenant: spec.tenant.clone(), package: spec.package.clone() }
+    }
+
+    /// Every pool.
+    pub(crate) fn live_pools(&self) -> Vec<Arc<Inner>> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Retires the process that has been idle longest, in whichever pool.
+    fn make_room(&self) {
+        let pools = self.live_pools();
+        let idlest = pools.iter().filter_map(|pool| Some((pool.idle_since()?, pool))).min_by_key(|(since, _)| *since);
+        if let Some((since, pool)) = idlest {
+            pool.retire_idle(since);
+        }
+    }
+}
+
+/// A process that is ready.
+pub(crate) struct Slot {
+    pub(crate) instance: Arc<Instance>,
+    pub(crate) in_flight: u32,
+    /// Calls that it was given.
+    pub(crate) calls: u64,
+    pub(crate) answered: u64,
+    /// It is given nothing more, and ends when it is idle.
+    pub(crate) is_retiring: bool,
+    pub(crate) idle_since: Instant,
+}
+
+/// Somebody who waits for a process.
+struct Waiter {
+    number: u64,
+    sender: oneshot::Sender<Result<Lease, StepError>>,
+}
+
+/// What happened in a pool since it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PoolCounters {
+    /// Calls that were given to a process.
+    pub calls: u64,
+    /// Processes that became ready.
+    pub starts: u64,
+    /// Starts that failed.
+    pub failed_starts: u64,
+    /// Processes that ended where they should not have.
+    pub crashes: u64,
+    /// Processes that were retired, for their age, their calls, their memory, idleness or health.
+    pub retired: u64,
+    /// Callers that were refused because too many waited.
+    pub refused: u64,
+    /// Answers to calls that had been given up.
+    pub late_answers: u64,
+}
+
+pub(crate) struct State {
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) starting: u32,
+    waiting: VecDeque<Waiter>,
+    next_number: u64,
+    pub(crate) circuit: Circuit,
+    pub(crate) last_error: Option<StepError>,
+    /// When a start is tried again.
+    timer_at: Option<Instant>,
+    is_closed: bool,
+    pub(crate) keeps_warm: bool,
+    pub(crate) counters: PoolCounters,
+}
+
+/// See the module.
+pub(crate) struct Inner {
+    pub(crate) package: Arc<NodePackage>,
+    pub(crate) spec: ProcessSpec,
+    pub(crate) services: Arc<Services>,
+    instances: Instances,
+    state: Mutex<State>,
+    /// Processes that are there or are being started.
+    alive: watch::Sender<u32>,
+}
+
+/// What is to be done with a process that was looked at.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    Nothing,
+    /// It is idle; it had been given so many calls.
+    AskHealth {
+        calls: u64,
+    },
+}
+
+/// What is done once the lock is free.
+#[derive(Default)]
+struct Afterwards {
+    leases: Vec<(oneshot::Sender<Result<Lease, StepError>>, Lease)>,
+    failures: Vec<(oneshot::Sender<Result<Lease, StepError>>, StepError)>,
+    starts: Vec<u64>,
+    timer: Option<Instant>,
+}
+
+impl Inner {
+    pub(crate) fn new(package: Arc<NodePackage>, spec: ProcessSpec, services: Arc<Services>) -> Arc<Self> {
+        let settings = &services.settings;
+        let asked = package.manifest().runtime.instances;
+        let instances = Instances {
+            max: asked.max.clamp(1, settings.instances_max.max(1)),
+            concurrency: asked.concurrency.clamp(1, settings.concurrency_max.max(1)),
+            ..asked
+        };
+        let state = State {
+            slots: Vec::new(),
+            starting: 0,
+            waiting: VecDeque::new(),
+            next_number: 1,
+            circuit: Circuit::new(settings.circuit),
+            last_error: None,
+            timer_at: None,
+            is_closed: false,
+            keeps_warm: false,
+            counters: PoolCounters::default(),
+        };
+        let pool = Arc::new(Self {
+            package,
+            spec,
+            services,
+            instances,
+            state: Mutex::new(state),
+            alive: watch::Sender::new(0),
+        });
+        let mut pools = pool.services.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.retain(|pool| pool.strong_count() > 0);
+        pools.push(Arc::downgrade(&pool));
+        drop(pools);
+        pool
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts what is wanted and allowed, and gives what is free to who waits.
+    fn settle(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        let mut then = Afterwards::default();
+        self.assign(&mut state, &mut then);
+        self.grow(&mut state, &mut then, Instant::now());
+        drop(state);
+        for number in then.starts {
+            tokio::spawn(Arc::clone(self).start(number));
+        }
+        if let Some(at) = then.timer {
+            let pool = Arc::downgrade(self);
+            tokio::spawn(async move {
+                tokio::time::sleep_until(at.into()).await;
+                if let Some(pool) = pool.upgrade() {
+                    pool.timer_rang(at);
+                }
+            });
+        }
+        for (sender, error) in then.failures {
+            let _ = sender.send(Err(error));
+        }
+        for (sender, lease) in then.leases {
+            // Who went away meanwhile leaves the lease here, and dropping it gives the process to the next.
+            drop(sender.send(Ok(lease)));
+        }
+    }
+
+    fn timer_rang(self: &Arc<Self>, at: Instant) {
+        let mut state = self.lock();
+        if state.timer_at == Some(at) {
+            state.timer_at = None;
+        }
+        self.settle(state);
+    }
+
+    /// Starts one process and makes it ready.
+    async fn start(self: Arc<Self>, number: u64) {
+        if self.services.rooms.available_permits() == 0 {
+            self.services.make_room();
+        }
+        // The semaphore is never closed.
+        let Ok(room) = Arc::clone(&self.services.rooms).acquire_owned().await else { return };
+        let package = Arc::clone(&self.package);
+        let birth = Birth {
+            number,
+            spec: &self.spec,
+            services: &self.services,
+            declares_secret: Arc::new(move |name| package.declares_secret(name)),
+            concurrency: self.instances.concurrency,
+            room,
+        };
+        let ready = match Instance::launch(birth).await {
+            Ok(instance) => self.greet(instance).await,
+            Err(error) => {
+                self.gone();
+                Err(error)
+            }
+        };
+        self.started(ready);
+    }
+
+    async fn greet(self: &Arc<Self>, instance: Arc<Instance>) -> Result<Arc<Instance>, StepError> {
+        tokio::spawn(supervise(Arc::clone(&instance), Arc::downgrade(self)));
+        let nodes: Vec<&str> = self.package.manifest().nodes.iter().map(|node| node.id.as_str()).collect();
+        let greeted = instance.greet(&self.spec, &nodes, self.instances.concurrency, &self.services.settings).await;
+        match greeted {
+            Ok(()) => {
+                note_memory(&instance);
+                Ok(instance)
+            }
+            Err(error) => {
+                instance.kill(Kill::Now, Doom::Offence);
+                // The next one is not started beside it.
+                let _ = instance.wait_end().await;
+                Err(error)
+            }
+        }
+    }
+
+    fn started(self: &Arc<Self>, ready: Result<Arc<Instance>, StepError>) {
+        let mut state = self.lock();
+        state.starting -= 1;
+        let mut failed = None;
+        match ready {
+            // A process that ended since is not given to anybody; its end was told when there was no slot yet.
+            Ok(instance) if instance.end.borrow().is_some() => {
+                state.counters.crashes += 1;
+                state.circuit.failed(Instant::now());
+            }
+            Ok(instance) => {
+                state.counters.starts += 1;
+                if state.is_closed {
+                    instance.retire.send_replace(true);
+                }
+                let is_retiring = state.is_closed;
+                let (in_flight, calls, answered, idle_since) = (0, 0, 0, Instant::now());
+                state.slots.push(Slot { instance, in_flight, calls, answered, is_retiring, idle_since });
+            }
+            Err(error) => {
+                state.counters.failed_starts += 1;
+                state.circuit.failed(Instant::now());
+                state.last_error = Some(error.clone());
+                failed = state.waiting.pop_front().map(|waiter| (waiter.sender, error));
+            }
+        }
+        if state.is_closed {
+            drop(state);
+        } else {
+            self.settle(state);
+        }
+        if let Some((sender, error)) = failed {
+            let _ = sender.send(Err(error));
+        }
+    }
+
+    /// One process less.
+    fn gone(&self) {
+        self.alive.send_modify(|alive| *alive = alive.saturating_sub(1));
+    }
+
+    /// A process has ended, and nothing of it is left.
+    pub(crate) fn instance_ended(self: &Arc<Self>, instance: &Instance, end: &End) {
+        let mut state = self.lock();
+        state.counters.late_answers += instance.connection.counters().late_answers;
+        let at = state.slots.iter().position(|slot| slot.instance.number == instance.number);
+        if let Some(at) = at {
+            let slot = state.slots.remove(at);
+            let was_asked = *slot.instance.retire.borrow() && matches!(end.doom, None | Some(Doom::Retired));
+            let left = end.ended.cause == EndCause::Exited(0) && slot.in_flight == 0 && slot.answered > 0;
+            match was_asked || left || end.doom == Some(Doom::CallDidNotEnd) {
+                true => state.circuit.ended_well(),
+                false => {
+                    state.counters.crashes += 1;
+                    state.circuit.failed(Instant::now());
+                    state.last_error = Some(crate::failure::crashed(&self.spec, end));
+                }
+            }
+        }
+        self.gone();
+        self.settle(state);
+    }
+
+    /// Takes an unhealthy process out of use.
+    pub(crate) fn unhealthy(self: &Arc<Self>, instance: &Instance) {
+        let mut state = self.lock();
+        if let Some(slot) = state.slots.iter_mut().find(|slot| slot.instance.number == instance.number) {
+            slot.is_retiring = true;
+            if slot.in_flight == 0 {
+                slot.instance.retire.send_replace(true);
+            }
+            state.counters.retired += 1;
+            state.circuit.failed(Instant::now());
+        }
+        self.settle(state);
+    }
+
+    /// Gives a process nothing more: a call in it did not end.
+    pub(crate) fn avoid(&self, instance: &Instance) {
+        let mut state = self.lock();
+        if let Some(slot) = state.slots.iter_mut().find(|slot| slot.instance.number == instance.number) {
+            slot.is_retiring = true;
+        }
+    }
+
+    /// The calls that a process was given so far.
+    pub(crate) fn calls_of(&self, instance: &Instance) -> Option<u64> {
+        self.lock().slots.iter().find(|slot| slot.instance.number == instance.number).map(|slot| slot.calls)
+    }
+}

@@ -1,0 +1,216 @@
+//! What follows from a pool's state: who gets which process, what is started, what is retired.
+
+use super::{Afterwards, Decision, Inner, Lease, Look, State};
+use crate::{failure, instance::Instance};
+use akao_contract::StepError;
+use std::{
+    sync::{Arc, PoisonError},
+    time::{Duration, Instant},
+};
+
+impl State {
+    /// Callers that wait for a process.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Processes that take calls.
+    pub(super) fn active(&self) -> u32 {
+        u32::try_from(self.slots.iter().filter(|slot| !slot.is_retiring).count()).unwrap_or(u32::MAX)
+    }
+
+    /// Retires a process: at once when it is idle, else after its calls.
+    fn retire(&mut self, at: usize) {
+        let slot = &mut self.slots[at];
+        if !slot.is_retiring {
+            slot.is_retiring = true;
+            self.counters.retired += 1;
+        }
+        if slot.in_flight == 0 {
+            slot.instance.retire.send_replace(true);
+        }
+    }
+}
+
+impl Inner {
+    /// The first process with room, so that those behind it grow idle and end.
+    pub(super) fn take(self: &Arc<Self>, state: &mut State) -> Option<Lease> {
+        let concurrency = self.instances.concurrency;
+        for slot in &mut state.slots {
+            if slot.is_retiring || slot.in_flight >= concurrency {
+                continue;
+            }
+            if slot.instance.connection.end_reason().is_some() {
+                // Its process is about to end.
+                slot.is_retiring = true;
+                continue;
+            }
+            slot.in_flight += 1;
+            slot.calls += 1;
+            if slot.calls >= u64::from(self.instances.recycle_after) {
+                slot.is_retiring = true;
+                state.counters.retired += 1;
+            }
+            state.counters.calls += 1;
+            return Some(Lease::new(Arc::clone(self), Arc::clone(&slot.instance)));
+        }
+        None
+    }
+
+    /// Gives what is free to who waits, in order.
+    pub(super) fn assign(self: &Arc<Self>, state: &mut State, then: &mut Afterwards) {
+        while !state.waiting.is_empty() {
+            let Some(lease) = self.take(state) else { return };
+            match state.waiting.pop_front() {
+                Some(waiter) => then.leases.push((waiter.sender, lease)),
+                None => return,
+            }
+        }
+    }
+
+    /// Starts processes for those who wait, as far as it is allowed.
+    pub(super) fn grow(&self, state: &mut State, then: &mut Afterwards, now: Instant) {
+        loop {
+            let warm = usize::from(state.keeps_warm && state.active() == 0);
+            let wanted = state.waiting.len().max(warm);
+            let coming =
+                usize::try_from(state.starting.saturating_mul(self.instances.concurrency)).unwrap_or(usize::MAX);
+            if state.is_closed || wanted <= coming || state.starting + state.active() >= self.instances.max {
+                return;
+            }
+            match state.circuit.ask(now) {
+                Decision::Start => {
+                    state.starting += 1;
+                    state.next_number += 1;
+                    self.alive.send_modify(|alive| *alive += 1);
+                    then.starts.push(state.next_number);
+                }
+                Decision::Probing => return,
+                Decision::Wait(at) => return self.arm(state, then, at),
+                Decision::Refuse(until) => {
+                    if state.keeps_warm {
+                        self.arm(state, then, until);
+                    }
+                    if state.starting == 0 && state.active() == 0 {
+                        let error = failure::circuit_open(&self.spec, until.saturating_duration_since(now), state);
+                        then.failures.extend(state.waiting.drain(..).map(|waiter| (waiter.sender, error.clone())));
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn arm(&self, state: &mut State, then: &mut Afterwards, at: Instant) {
+        if state.timer_at.is_none_or(|timer| at < timer) {
+            state.timer_at = Some(at);
+            then.timer = Some(at);
+        }
+    }
+
+    /// A call has ended.
+    pub(super) fn release(self: &Arc<Self>, instance: &Instance, was_answered: bool) {
+        let mut state = self.lock();
+        if was_answered {
+            state.circuit.succeeded();
+        }
+        if let Some(slot) = state.slots.iter_mut().find(|slot| slot.instance.number == instance.number) {
+            slot.in_flight -= 1;
+            slot.answered += u64::from(was_answered);
+            if slot.in_flight == 0 {
+                slot.idle_since = Instant::now();
+                if slot.is_retiring {
+                    slot.instance.retire.send_replace(true);
+                }
+            }
+        }
+        if !state.waiting.is_empty() {
+            self.settle(state);
+        }
+    }
+
+    /// Looks at a process: whether its time has come, and whether it may be asked for its health.
+    pub(crate) fn look(self: &Arc<Self>, instance: &Instance) -> Look {
+        let mut state = self.lock();
+        let Some(at) = state.slots.iter().position(|slot| slot.instance.number == instance.number) else {
+            return Look::Nothing;
+        };
+        let is_last = state.active() == 1;
+        let slot = &state.slots[at];
+        if slot.is_retiring {
+            return Look::Nothing;
+        }
+        let is_idle = slot.in_flight == 0;
+        let is_kept = state.keeps_warm && is_last;
+        let idle_too_long = is_idle && !is_kept && slot.idle_since.elapsed() >= self.services.settings.idle_max;
+        let is_old = instance.started.elapsed() >= Duration::from_millis(self.instances.age_ms_max);
+        if idle_too_long || is_old || self.has_grown(instance) {
+            state.retire(at);
+            self.settle(state);
+            return Look::Nothing;
+        }
+        if is_idle { Look::AskHealth { calls: slot.calls } } else { Look::Nothing }
+    }
+
+    /// Whether a process uses much of its memory, and much more than at its start.
+    fn has_grown(&self, instance: &Instance) -> bool {
+        let condition = instance.condition.lock().unwrap_or_else(PoisonError::into_inner);
+        let (Some(now), Some(first)) = (condition.memory_bytes, condition.memory_bytes_first) else { return false };
+        let limit = self.spec.resources.memory_bytes;
+        now.saturating_mul(100) >= limit.saturating_mul(self.services.settings.recycle_memory_percent)
+            && now.saturating_mul(2) >= first.saturating_mul(3)
+    }
+
+    /// Since when the process is idle that has been so longest.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        let state = self.lock();
+        let idle = state.slots.iter().filter(|slot| slot.in_flight == 0 && !slot.is_retiring);
+        idle.map(|slot| slot.idle_since).min()
+    }
+
+    /// Retires the process that is idle since then, if it still is.
+    pub(super) fn retire_idle(self: &Arc<Self>, since: Instant) {
+        let mut state = self.lock();
+        let idle = |slot: &super::Slot| slot.in_flight == 0 && !slot.is_retiring && slot.idle_since == since;
+        if let Some(at) = state.slots.iter().position(idle) {
+            state.retire(at);
+        }
+    }
+
+    /// Whether anything would be lost or forgotten with the pool.
+    pub(crate) fn is_in_use(&self) -> bool {
+        let state = self.lock();
+        let is_empty = state.slots.is_empty() && state.starting == 0 && state.waiting.is_empty();
+        !is_empty || state.keeps_warm || state.circuit.failures() != Some(0)
+    }
+
+    /// Has a process ready, and another when it ends.
+    pub(crate) fn keep_warm(self: &Arc<Self>) {
+        let mut state = self.lock();
+        state.keeps_warm = true;
+        self.settle(state);
+    }
+
+    /// Takes no more calls, asks every process to end, and waits until none is left. Calls that run may end.
+    pub(crate) async fn close(self: &Arc<Self>) {
+        let waiting = {
+            let mut state = self.lock();
+            state.is_closed = true;
+            for at in 0..state.slots.len() {
+                state.retire(at);
+            }
+            std::mem::take(&mut state.waiting)
+        };
+        for waiter in waiting {
+            let _ = waiter.sender.send(Err(failure::closed(&self.spec)));
+        }
+        let mut alive = self.alive.subscribe();
+        // The sender lives in the pool.
+        let _ = alive.wait_for(|alive| *alive == 0).await;
+    }
+
+    /// Why nobody is served any more, if so.
+    pub(super) fn closed(&self, state: &State) -> Option<StepError> {
+        state.is_closed.then(|| failure::closed(&self.spec))
+    }
+}

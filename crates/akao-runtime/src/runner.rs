@@ -1,0 +1,251 @@
+//! [`StepRunner`] over the nodes of packages: which package serves a node type, and which pool of it an execution.
+
+use crate::{
+    attempt::Attempt,
+    failure,
+    host::HostPorts,
+    launch::Launch,
+    package::{Access, Node, NodePackage, PackageError},
+    pool::{Inner, Services},
+    settings::RuntimeSettings,
+    snapshot::PoolSnapshot,
+};
+use akao_contract::{ErrorKind, Invocation, Outcome, Permission, StepContext, StepError, Tenant};
+use akao_step::{BoxFuture, RunnerTraits, StepIo, StepRunner};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tokio::sync::Semaphore;
+
+/// Files of nodes that are held in memory at once, over all processes.
+const BLOBS_AT_ONCE_MAX: usize = 2;
+
+/// Executions whose pool is remembered by their grants; beyond it the memory begins anew.
+const REMEMBERED_MAX: usize = 64;
+
+/// Pools of one package that are kept although nothing of them is in use, for instance because each execution brings its
+/// own folder.
+const UNUSED_POOLS_MAX: usize = 256;
+
+/// Runs the nodes of packages in processes.
+pub struct ProcessRunner {
+    services: Arc<Services>,
+    types: RwLock<BTreeMap<Arc<str>, (Arc<Served>, Arc<Node>)>>,
+}
+
+/// A package and its pools.
+struct Served {
+    package: Arc<NodePackage>,
+    pools: Mutex<Pools>,
+}
+
+#[derive(Default)]
+struct Pools {
+    by_key: BTreeMap<(Tenant, Access), Arc<Inner>>,
+    /// What was found for an execution's words, so that they are not understood again for each call.
+    remembered: Vec<(Words, Arc<Inner>)>,
+}
+
+/// What a context says of what may be used.
+struct Words {
+    tenant: Tenant,
+    grants: Arc<Vec<Permission>>,
+    volumes: Arc<BTreeMap<String, String>>,
+}
+
+impl Words {
+    fn are_those_of(&self, context: &StepContext) -> bool {
+        let same_grants = Arc::ptr_eq(&self.grants, &context.grants) || self.grants == context.grants;
+        let same_volumes = Arc::ptr_eq(&self.volumes, &context.volumes) || self.volumes == context.volumes;
+        self.tenant == context.tenant && same_grants && same_volumes
+    }
+}
+
+impl Served {
+    fn lock(&self) -> MutexGuard<'_, Pools> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The pool that serves an execution.
+    fn pool(&self, services: &Arc<Services>, context: &StepContext) -> Result<Arc<Inner>, StepError> {
+        let mut pools = self.lock();
+        if let Some((_, pool)) = pools.remembered.iter().find(|(words, _)| words.are_those_of(context)) {
+            return Ok(Arc::clone(pool));
+        }
+        let caps = &services.settings.caps;
+        let access = self.package.access(context, caps)?;
+        if pools.by_key.len() >= UNUSED_POOLS_MAX {
+            pools.by_key.retain(|_, pool| pool.is_in_use());
+            pools.remembered.clear();
+        }
+        let key = (context.tenant.clone(), access);
+        let pool = pools.by_key.entry(key).or_insert_with_key(|(tenant, access)| {
+            let spec = self.package.spec(tenant, access, caps);
+            Inner::new(Arc::clone(&self.package), spec, Arc::clone(services))
+        });
+        let pool = Arc::clone(pool);
+        if pools.remembered.len() >= REMEMBERED_MAX {
+            pools.remembered.clear();
+        }
+        let words = Words {
+            tenant: context.tenant.clone(),
+            grants: Arc::clone(&context.grants),
+            volumes: Arc::clone(&context.volumes),
+        };
+        pools.remembered.push((words, Arc::clone(&pool)));
+        Ok(pool)
+    }
+
+    fn all(&self) -> Vec<Arc<Inner>> {
+        self.lock().by_key.values().cloned().collect()
+    }
+}
+
+impl ProcessRunner {
+    /// A runner without node types. Its processes are driven by the runtime in which its steps run.
+    pub fn new(launch: Arc<dyn Launch>, host: HostPorts, settings: RuntimeSettings) -> Self {
+        let rooms = settings.processes_max.clamp(1, Semaphore::MAX_PERMITS);
+        let services = Services {
+            launch,
+            host,
+            settings,
+            blob_room: Arc::new(Semaphore::new(BLOBS_AT_ONCE_MAX)),
+            rooms: Arc::new(Semaphore::new(rooms)),
+            pools: Mutex::default(),
+            is_shut: AtomicBool::new(false),
+        };
+        Self { services: Arc::new(services), types: RwLock::default() }
+    }
+
+    /// Adds the nodes of a package. The same content may be added again.
+    ///
+    /// # Errors
+    /// The package is not run as a process, its outputs cannot be checked, or a node's name is taken.
+    pub fn add(&self, package: NodePackage) -> Result<(), PackageError> {
+        self.put(package, false).map(drop)
+    }
+
+    /// Puts a package in the place of another version of it. New calls go to the new one at once; calls that run end in
+    /// the old processes, which are then ended. What was preloaded of the old one is not preloaded of the new one.
+    ///
+    /// # Errors
+    /// As [`Self::add`], except that a name may be taken by the same package.
+    pub async fn replace(&self, package: NodePackage) -> Result<(), PackageError> {
+        let old = self.put(package, true)?;
+        close(old.iter().flat_map(|served| served.all()).collect()).await;
+        Ok(())
+    }
+
+    /// Adds the nodes of a package, and takes those of its other versions out where `replaces` says so.
+    fn put(&self, package: NodePackage, replaces: bool) -> Result<Vec<Arc<Served>>, PackageError> {
+        let nodes = package.nodes()?;
+        let package = Arc::new(package);
+        let served = Arc::new(Served { package: Arc::clone(&package), pools: Mutex::default() });
+        let mut types = self.types.write().unwrap_or_else(PoisonError::into_inner);
+        let is_old = |other: &Served| {
+            replaces && other.package.manifest().id == package.manifest().id && other.package.digest != package.digest
+        };
+        for node in &nodes {
+            let there = types.get(node.declaration.id.as_str()).filter(|(there, _)| !is_old(there));
+            if there.is_some_and(|(there, _)| there.package.digest != package.digest) {
+                return Err(PackageError::Taken(node.declaration.id.to_string()));
+            }
+        }
+        let mut old: Vec<Arc<Served>> = Vec::new();
+        types.retain(|_, (there, _)| {
+            let leaves = is_old(there);
+            if leaves && old.iter().all(|other| !Arc::ptr_eq(other, there)) {
+                old.push(Arc::clone(there));
+            }
+            !leaves
+        });
+        for node in nodes {
+            types.entry(node.declaration.id.as_str().into()).or_insert((Arc::clone(&served), node));
+        }
+        Ok(old)
+    }
+
+    /// Has a process of a node type ready for executions like this one before the first step asks for it, and another when
+    /// it ends.
+    ///
+    /// # Errors
+    /// There is no such node type here, or it may not run.
+    pub fn preload(&self, node_type: &str, context: &StepContext) -> Result<(), StepError> {
+        let (served, _) = self.find(node_type).ok_or_else(|| unknown(node_type))?;
+        served.pool(&self.services, context)?.keep_warm();
+        Ok(())
+    }
+
+    /// The node types whose manifests say `preload: true`, one of each package.
+    pub fn preloaded(&self) -> Vec<String> {
+        let types = self.types.read().unwrap_or_else(PoisonError::into_inner);
+        let mut named: BTreeMap<&str, String> = BTreeMap::new();
+        for (name, (served, _)) in types.iter().filter(|(_, (served, _))| served.package.manifest().preload) {
+            named.entry(served.package.manifest().id.as_str()).or_insert_with(|| name.to_string());
+        }
+        named.into_values().collect()
+    }
+
+    /// What runs, for people and for tests.
+    pub fn snapshot(&self) -> Vec<PoolSnapshot> {
+        self.pools().iter().map(|pool| PoolSnapshot::of(pool)).collect()
+    }
+
+    /// Ends every process: calls that wait are refused, calls that run may end within the grace of a shutdown.
+    pub async fn shutdown(&self) {
+        self.services.is_shut.store(true, Ordering::Release);
+        // Also those that no package remembers any more.
+        close(self.services.live_pools()).await;
+    }
+
+    fn pools(&self) -> Vec<Arc<Inner>> {
+        let types = self.types.read().unwrap_or_else(PoisonError::into_inner);
+        let mut served: Vec<&Arc<Served>> = types.values().map(|(served, _)| served).collect();
+        served.sort_by_key(|served| Arc::as_ptr(*served));
+        served.dedup_by(|one, other| Arc::ptr_eq(*one, *other));
+        served.into_iter().flat_map(|served| served.all()).collect()
+    }
+
+    fn find(&self, node_type: &str) -> Option<(Arc<Served>, Arc<Node>)> {
+        self.types.read().unwrap_or_else(PoisonError::into_inner).get(node_type).cloned()
+    }
+}
+
+/// Closes pools, all at once.
+async fn close(pools: Vec<Arc<Inner>>) {
+    let closing = pools.iter().map(|pool| pool.close());
+    futures_util::future::join_all(closing).await;
+}
+
+fn unknown(node_type: &str) -> StepError {
+    StepError::new(ErrorKind::NotFound, format!("there is no external node `{node_type}`"))
+        .with_suggestion("List the node types with `akao list-nodes`; `akao node link FOLDER` adds one.")
+}
+
+impl StepRunner for ProcessRunner {
+    fn traits(&self, node_type: &str) -> Option<RunnerTraits> {
+        self.find(node_type).map(|(_, node)| node.traits)
+    }
+
+    fn run_inline(&self, invocation: &Invocation) -> Outcome {
+        let message = format!("the node `{}` runs in a process of its own", invocation.node_type);
+        Outcome::failure(StepError::new(ErrorKind::Internal, message))
+    }
+
+    fn run(&self, invocation: Invocation, io: StepIo) -> BoxFuture<'static, Outcome> {
+        let Some((served, node)) = self.find(&invocation.node_type) else {
+            return Box::pin(std::future::ready(Outcome::failure(unknown(&invocation.node_type))));
+        };
+        match served.pool(&self.services, &invocation.context) {
+            Ok(pool) if self.services.is_shut.load(Ordering::Acquire) => {
+                Box::pin(std::future::ready(Outcome::failure(failure::closed(&pool.spec))))
+            }
+            Ok(pool) => Box::pin(Attempt { pool, node, invocation, io }.run()),
+            Err(error) => Box::pin(std::future::ready(Outcome::failure(error))),
+        }
+    }
+}

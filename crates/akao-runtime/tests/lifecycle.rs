@@ -1,0 +1,116 @@
+//! How calls and processes are ended: cancel, deadline, shutdown; and what the step is told.
+
+mod support;
+
+use akao_contract::{ErrorKind, OutcomeStatus};
+use serde_json::json;
+use std::time::Duration;
+use support::{Ground, Package, Step, quick, result, until, within};
+
+/// Starts a step, waits until the node works on it, halts it, and gives its end.
+async fn halted(ground: &Ground, behaviour: &str) -> akao_contract::Outcome {
+    let before = ground.pool().counters.calls;
+    let step = Step::new(behaviour);
+    let cancel = step.cancel.clone();
+    let running = ground.spawn(step);
+    until("the call", || ground.pool().counters.calls, |calls| *calls > before).await;
+    cancel.cancel();
+    within(behaviour, running).await.unwrap().outcome
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_halted_call_ends_by_word_by_signal_or_by_force() {
+    let ground = Ground::with(&Package::default());
+    // Behaviour, how it ends, and whether the process survives.
+    let cases = [
+        ("wait", OutcomeStatus::Cancelled, true),
+        ("wait_then_well", OutcomeStatus::Success, true),
+        ("hang", OutcomeStatus::Cancelled, false),
+        ("deaf", OutcomeStatus::Cancelled, false),
+        ("stop", OutcomeStatus::Cancelled, false),
+    ];
+    for (behaviour, status, survives) in cases {
+        let before = result(&ground.call("whoami").await)["process"].clone();
+        let outcome = halted(&ground, behaviour).await;
+        assert_eq!(outcome.status, status, "{behaviour}: {outcome:?}");
+        let after = result(&ground.call("whoami").await)["process"].clone();
+        assert_eq!(before == after, survives, "{behaviour}");
+    }
+    until("the others' end", || ground.launch.alive().len(), |alive| *alive == 1).await;
+    assert_eq!(ground.pool().counters.crashes, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_is_dropped_leaves_its_process_when_the_call_has_ended() {
+    let ground = Ground::with(&Package::default());
+    let process = result(&ground.call("whoami").await)["process"].clone();
+    for (behaviour, survives) in [("wait", true), ("deaf", false)] {
+        let before = ground.pool().counters.calls;
+        let running = ground.spawn(Step::new(behaviour));
+        until("the call", || ground.pool().counters.calls, |calls| *calls > before).await;
+        running.abort();
+        let after = result(&ground.call("whoami").await)["process"].clone();
+        assert_eq!(process == after, survives, "{behaviour}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_manifests_time_is_named_and_a_late_answer_is_counted() {
+    let ground = Ground::new(akao_runtime::RuntimeSettings { cancel_grace: Duration::from_secs(30), ..quick() });
+    ground.runner.add(Package { resources: "{ timeout: 3s }", ..Package::default() }.build()).unwrap();
+    // The process is there before the clock of the call that counts begins.
+    assert_eq!(ground.call("well").await.status, OutcomeStatus::Success);
+    let error = ground.call("wait_then_well").await.error.unwrap();
+    assert_eq!(error.kind, ErrorKind::Timeout);
+    assert_eq!(error.message, "the node `com.example.hostile` did not answer within 3s (`resources.timeout`)");
+    assert_eq!((&error.detail["key"], &error.detail["amount"]), (&json!("resources.timeout"), &json!(3_000)));
+    assert!(error.suggestion().unwrap().starts_with("Raise `resources.timeout`"), "{error:?}");
+    assert_eq!(ground.pool().counters.late_answers, 1);
+    let mut settings = quick();
+    settings.caps.timeout_ms = Some(2_500);
+    let capped = Ground::new(settings);
+    capped.runner.add(Package::default().build()).unwrap();
+    assert_eq!(capped.call("well").await.status, OutcomeStatus::Success);
+    let error = capped.call("wait").await.error.unwrap();
+    assert!(error.message.contains("within 2s500ms"), "{error}");
+    assert!(error.suggestion().unwrap().contains("The operator allows 2s500ms of the 50s"), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_leaves_no_process_whatever_the_nodes_do() {
+    let settings = akao_runtime::RuntimeSettings { shutdown_grace: Duration::from_millis(300), ..quick() };
+    let ground = Ground::new(settings);
+    ground.runner.add(Package { instances: "{ max: 8, concurrency: 1 }", ..Package::default() }.build()).unwrap();
+    for (tenant, behaviour) in [("a", "well"), ("b", "deaf_from_now"), ("c", "grandchild_stays")] {
+        let step = Step { tenant, ..Step::new(behaviour) };
+        assert_eq!(ground.step(step).await.outcome.status, OutcomeStatus::Success, "{behaviour}");
+    }
+    let running = ground.spawn(Step { tenant: "d", ..Step::new("deaf") });
+    until("the last process", || ground.launch.count(), |count| *count == 4).await;
+    until(
+        "the last call",
+        || ground.runner.snapshot().iter().map(|pool| pool.counters.calls).sum::<u64>(),
+        |calls| *calls == 4,
+    )
+    .await;
+    let before = ground.launch.alive();
+    assert_eq!(before.len(), 4);
+    running.abort();
+    within("the shutdown", ground.runner.shutdown()).await;
+    assert_eq!(ground.launch.alive(), [0_u32; 0]);
+    // Nothing is served by a pool that was ended; a new one may begin.
+    let again = ground.step(Step { tenant: "a", ..Step::new("well") }).await.outcome;
+    assert_eq!(again.error.unwrap().detail["reason"], json!("shutting_down"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_leaves_by_itself_is_replaced() {
+    let ground = Ground::with(&Package::default());
+    for code in [0, 4] {
+        let step = Step::new("leave_soon").with(json!(code));
+        assert_eq!(ground.step(step).await.outcome.status, OutcomeStatus::Success);
+        until("its end", || ground.pool().instances.len(), |count| *count == 0).await;
+    }
+    assert_eq!(ground.pool().counters.crashes, 1, "code 0 after an answered call is no crash");
+    assert_eq!(ground.call("well").await.status, OutcomeStatus::Success);
+}
