@@ -229,7 +229,7 @@ impl Inner {
             number,
             spec: &self.spec,
             services: &self.services,
-            declares_secret: Arc::new(move |name| package.declares_secret(name)),
+            declares_secret: Arc::new(move |name: &str| package.declares_secret(name)),
             concurrency: self.instances.concurrency,
             room,
         };

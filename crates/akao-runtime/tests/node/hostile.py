@@ -113,7 +113,7 @@ BEHAVIOURS.update({
     "garbage": says(b"hello, this is not JSON\n"),
     "not_utf8": says(b'{"jsonrpc":"2.0","id":"\xff"}\n'),
     "nul": says(b'{"jsonrpc":"2.0","id":"\\u0000","result":{}}\n'),
-    "deep": says(b"[" * 10000 + b"]" * 10000 + b"\n"),
+    "deep": says(b"{\"jsonrpc\":\"2.0\",\"id\":\"2\",\"result\":" + b"[" * 10000 + b"]" * 10000 + b"}\n"),
     "duplicate_key": says(b'{"jsonrpc":"2.0","id":"1","id":"2","result":{}}\n'),
     "lone_surrogate": says(b'{"jsonrpc":"2.0","id":"\\ud800","result":{}}\n'),
     "empty_line": says(b"\n"),
@@ -242,8 +242,8 @@ def lookalike(call, given):
 
 @behaviour
 def closes(call, given):
+    OPTIONS["--end"] = "stay"
     SOCKET.shutdown(socket.SHUT_RDWR)
-    forever()
 
 
 @behaviour
@@ -430,4 +430,6 @@ for line in READER:
     elif message.get("id") in WAITING:
         WAITING[message["id"]][1].append(message)
         WAITING[message["id"]][0].set()
+if OPTIONS.get("--end") == "stay":
+    forever()
 os._exit(0)

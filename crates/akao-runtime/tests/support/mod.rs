@@ -160,7 +160,7 @@ impl Ground {
     }
 
     /// Starts a step; what comes back runs it.
-    pub(crate) fn begin(&self, step: Step) -> impl Future<Output = Done> + Send + 'static {
+    pub(crate) fn begin(&self, step: Step) -> impl Future<Output = Done> + Send + use<> {
         let (sender, mut receiver) = mpsc::channel(100_000);
         let io = StepIo { cancel: step.cancel.clone(), events: StepEvents::new(sender) };
         let running = self.runner.run(step.invocation(), io);
