@@ -16,6 +16,7 @@
 use crate::{
     instance::{Doom, End},
     launch::{EndCause, ProcessSpec, Usage},
+    lines::plain_text,
     package::{Node, NodePackage},
     pool::State,
 };
@@ -131,7 +132,8 @@ impl Scene<'_> {
 
     fn offence(&self, error: &RpcError) -> StepError {
         let mut told = error.to_step_error();
-        told.message = format!("the node `{}` broke the protocol: {}", self.node.declaration.id, told.message);
+        let message = plain_text(told.message);
+        told.message = format!("the node `{}` broke the protocol: {message}", self.node.declaration.id);
         told.retryable = false;
         told.with_suggestion("See what ends a connection in docs/node-protocol.md; `akao node run` shows the messages.")
     }
@@ -203,8 +205,8 @@ impl Scene<'_> {
             RpcError::BadAnswer { .. } => "See `node.execute` in docs/node-protocol.md for what an answer holds.",
             RpcError::Backlog { .. } => "Let the node read its socket while it works.",
             RpcError::Answered(_) => {
-                told.message =
-                    format!("the node `{}` answered with an error: {}", self.node.declaration.id, told.message);
+                let message = plain_text(told.message);
+                told.message = format!("the node `{}` answered with an error: {message}", self.node.declaration.id);
                 return told;
             }
             _ => return told,

@@ -25,6 +25,7 @@ mod snapshot;
 mod state;
 mod streams;
 mod supervise;
+mod validate;
 mod workspace;
 
 pub use circuit::{CircuitSettings, CircuitState};

@@ -13,6 +13,7 @@ use crate::{
     host::HostPorts,
     instance::{Birth, Doom, End, Instance},
     launch::{EndCause, Kill, Launch, ProcessSpec},
+    lines::plain_text,
     package::NodePackage,
     settings::RuntimeSettings,
     state::StateOwner,
@@ -252,7 +253,9 @@ impl Inner {
                 note_memory(&instance);
                 Ok(instance)
             }
-            Err(error) => {
+            Err(mut error) => {
+                // It may quote what the node said.
+                error.message = plain_text(error.message);
                 instance.kill(Kill::Now, Doom::Offence);
                 // The next one is not started beside it.
                 let _ = instance.wait_end().await;

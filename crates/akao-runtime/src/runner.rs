@@ -11,7 +11,9 @@ use crate::{
     snapshot::PoolSnapshot,
 };
 use akao_contract::{ErrorKind, Invocation, Outcome, Permission, StepContext, StepError, Tenant};
+use akao_rpc::ValidateAnswer;
 use akao_step::{BoxFuture, RunnerTraits, StepIo, StepRunner};
+use serde_json::{Map, Value};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -178,6 +180,21 @@ impl ProcessRunner {
         let (served, _) = self.find(node_type).ok_or_else(|| unknown(node_type))?;
         served.pool(&self.services, context)?.keep_warm();
         Ok(())
+    }
+
+    /// Asks a node whether it could use these parameters in an execution like this one. Nothing is done.
+    ///
+    /// # Errors
+    /// There is no such node type here, it may not run, or the node did not answer as it should.
+    pub async fn validate(
+        &self,
+        node_type: &str,
+        context: &StepContext,
+        parameters: &Map<String, Value>,
+    ) -> Result<ValidateAnswer, StepError> {
+        let (served, node) = self.find(node_type).ok_or_else(|| unknown(node_type))?;
+        let pool = served.pool(&self.services, context)?;
+        crate::validate::validate(&pool, &node, parameters).await
     }
 
     /// The node types whose manifests say `preload: true`, one of each package.

@@ -5,7 +5,7 @@
 
 use crate::{
     launch::Output,
-    lines::{Budget, LineLimits, LineSplitter},
+    lines::{Budget, LineLimits, LineSplitter, plain_text},
     mask::Masks,
 };
 use akao_contract::{LogLevel, LogLine};
@@ -92,7 +92,7 @@ impl Streams {
 
     /// Tells the steps that run, or keeps it, what this side has to say of the process.
     pub(crate) fn tell(&self, level: LogLevel, message: String) {
-        self.lock().line(level, message);
+        self.lock().line(level, plain_text(message));
     }
 
     /// The last lines that no step was there for.

@@ -114,3 +114,22 @@ async fn a_process_that_leaves_by_itself_is_replaced() {
     assert_eq!(ground.pool().counters.crashes, 1, "code 0 after an answered call is no crash");
     assert_eq!(ground.call("well").await.status, OutcomeStatus::Success);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_is_asked_whether_it_could_use_parameters() {
+    let ground = Ground::with(&Package { resources: "{ timeout: 6s }", ..Package::default() });
+    assert_eq!(ground.call("well").await.status, OutcomeStatus::Success);
+    let context = Step::new("").context();
+    let ask = async |behaviour: &str| {
+        let parameters = serde_json::Map::from_iter([("do".to_owned(), json!(behaviour))]);
+        within(behaviour, ground.runner.validate(support::NODE, &context, &parameters)).await
+    };
+    assert!(ask("well").await.unwrap().valid);
+    let answer = ask("nonsense").await.unwrap();
+    assert!(!answer.valid);
+    assert_eq!((answer.problems[0].path.as_str(), answer.problems[0].message.as_str()), ("/do", "no such behaviour"));
+    assert_eq!(ask("hang").await.unwrap_err().kind, ErrorKind::Timeout);
+    assert!(ask("exit_3").await.unwrap_err().message.contains("exited with code 3"));
+    assert!(ask("well").await.unwrap().valid);
+    assert!(ground.runner.validate("com.example.none", &context, &serde_json::Map::new()).await.is_err());
+}

@@ -400,10 +400,22 @@ def health(call):
     answer(call, {"status": value, "detail": "as told"})
 
 
+def validate(call, given):
+    """Parameters are usable when their behaviour is known. One dies of the question, one never answers."""
+    do = given.get("do", "well")
+    if do == "exit_3":
+        os._exit(3)
+    if do != "hang":
+        problems = [] if do in BEHAVIOURS else [{"path": "/do", "message": "no such \x1b[1mbehaviour"}]
+        answer(call, {"valid": not problems, "problems": problems})
+
+
 def request(message):
     method, call = message["method"], message.get("id")
     if method == "node.info":
         info(call)
+    elif method == "node.validate":
+        validate(call, message["params"]["parameters"])
     elif method == "node.health":
         health(call)
     elif method == "node.shutdown":
