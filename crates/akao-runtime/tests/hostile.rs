@@ -214,7 +214,7 @@ async fn what_cannot_be_sent_fails_alone() {
     let cases = [
         (long, Input, "request_too_long"),
         (deep, Input, "request_too_deep"),
-        (Step::new("echo").with(json!("\0")), Input, "request_nul"),
+        (Step::new("echo").with(json!({"\0": 1})), Input, "request_nul"),
         (Step::new("echo").with(json!(1_u64 << 60)), Input, "integer_too_large"),
     ];
     for (step, kind, reason) in cases {

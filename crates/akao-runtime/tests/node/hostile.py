@@ -112,7 +112,7 @@ BEHAVIOURS.update({
     "deaf": lambda call, given: forever(),
     "garbage": says(b"hello, this is not JSON\n"),
     "not_utf8": says(b'{"jsonrpc":"2.0","id":"\xff"}\n'),
-    "nul": says(b'{"jsonrpc":"2.0","id":"\\u0000","result":{}}\n'),
+    "nul": says(b'{"jsonrpc":"2.0","id":"1","result":{"\\u0000":1}}\n'),
     "deep": says(b"{\"jsonrpc\":\"2.0\",\"id\":\"2\",\"result\":" + b"[" * 10000 + b"]" * 10000 + b"}\n"),
     "duplicate_key": says(b'{"jsonrpc":"2.0","id":"1","id":"2","result":{}}\n'),
     "lone_surrogate": says(b'{"jsonrpc":"2.0","id":"\\ud800","result":{}}\n'),
