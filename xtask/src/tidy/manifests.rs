@@ -1,6 +1,6 @@
 //! Every crate takes its lints, its licence and its versions from the workspace.
 
-use super::{Finding, layers::manifest_path};
+use super::{Finding, layers::manifest_path, rules::UNSAFE_CRATES};
 use crate::workspace::{Error, read_toml};
 use std::path::Path;
 use toml::{Table, Value};
@@ -11,12 +11,16 @@ const INHERITED: [&str; 5] = ["version", "edition", "rust-version", "license", "
 /// Findings in the manifest of the member `name`.
 pub(super) fn findings(root: &Path, name: &str) -> Result<Vec<Finding>, Error> {
     let path = manifest_path(name);
-    Ok(manifest_findings(&path, &read_toml(root, &path)?))
+    let may_be_unsafe = UNSAFE_CRATES.iter().any(|(unsafe_crate, _)| *unsafe_crate == name);
+    Ok(manifest_findings(&path, &read_toml(root, &path)?, may_be_unsafe))
 }
 
-fn manifest_findings(path: &str, manifest: &Table) -> Vec<Finding> {
+fn manifest_findings(path: &str, manifest: &Table, may_be_unsafe: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if !manifest.get("lints").is_some_and(inherits) {
+    let lints = manifest.get("lints");
+    // What the workspace forbids cannot be allowed below it, so these crates repeat its list with that one difference.
+    let own = may_be_unsafe && lints.is_some_and(denies_unsafe);
+    if !own && !lints.is_some_and(inherits) {
         let help = "Add `[lints]` with `workspace = true`.";
         findings.push(Finding::new(path, None, "does not take the workspace's lints", help));
     }
@@ -34,6 +38,10 @@ fn manifest_findings(path: &str, manifest: &Table) -> Vec<Finding> {
         }
     }
     findings
+}
+
+fn denies_unsafe(lints: &Value) -> bool {
+    lints.get("rust").and_then(|rust| rust.get("unsafe_code")).and_then(Value::as_str) == Some("deny")
 }
 
 fn inherits(value: &Value) -> bool {
@@ -80,11 +88,21 @@ tokio = { workspace = true, features = ['rt'] }
         ];
         for (text, expected) in cases {
             let manifest = text.parse().expect("valid TOML");
-            let found = manifest_findings("Cargo.toml", &manifest);
+            let found = manifest_findings("Cargo.toml", &manifest, false);
             match expected {
                 None => assert_eq!(found, []),
                 Some(part) => assert!(found.len() == 1 && found[0].message.contains(part), "{part}: {found:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_crate_that_may_be_unsafe_has_lints_of_its_own_that_deny_it_elsewhere() {
+        let own = GOOD.replace("[lints]\nworkspace = true\n", "[lints.rust]\nunsafe_code = 'deny'\n");
+        let none = GOOD.replace("[lints]\nworkspace = true\n", "[lints.clippy]\nall = 'warn'\n");
+        for (text, may_be_unsafe, findings) in [(&own, true, 0), (&own, false, 1), (&none, true, 1)] {
+            let manifest = text.parse().expect("valid TOML");
+            assert_eq!(manifest_findings("Cargo.toml", &manifest, may_be_unsafe).len(), findings, "{text}");
         }
     }
 }

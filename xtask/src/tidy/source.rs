@@ -67,9 +67,9 @@ impl SourceFile {
     }
 }
 
-/// Files that hold tests, benchmarks and their material only.
+/// Files that hold tests, benchmarks, examples and their material only.
 fn is_test_path(path: &str) -> bool {
-    let folder = |name: &&str| ["tests", "benches", "fixtures"].contains(name);
+    let folder = |name: &&str| ["tests", "benches", "examples", "fixtures"].contains(name);
     let file = path.rsplit('/').next().unwrap_or(path);
     path.split('/').any(|part| folder(&part)) || file == "tests.rs" || file.ends_with("_tests.rs")
 }
