@@ -1,0 +1,68 @@
+//! The older interface: a tree for each controller, or for some together.
+
+use super::{Changes, Counted, PERIOD_US, keyed, make, number, quota_us, weight, write};
+use rustix::{fd::OwnedFd, io::Errno};
+
+/// Our group in one tree.
+pub(crate) struct Tree {
+    /// Which of the controllers we use this tree has.
+    pub(super) controllers: Vec<String>,
+    pub(super) folder: OwnedFd,
+}
+
+impl Tree {
+    /// The group `name` below.
+    pub(super) fn below(&self, name: &str) -> Result<Self, Errno> {
+        Ok(Self { controllers: self.controllers.clone(), folder: make(&self.folder, name)? })
+    }
+}
+
+fn with<'a>(trees: &'a [Tree], controller: &str) -> Option<&'a OwnedFd> {
+    trees.iter().find(|tree| tree.controllers.iter().any(|one| one == controller)).map(|tree| &tree.folder)
+}
+
+/// The group in which memory is counted.
+pub(super) fn memory(trees: &[Tree]) -> Option<&OwnedFd> {
+    with(trees, "memory")
+}
+
+pub(super) fn limit(trees: &[Tree], changes: &Changes) -> Result<(), Errno> {
+    let tree = |controller| with(trees, controller).ok_or(Errno::NOENT);
+    if let Some(bytes) = changes.memory_bytes {
+        limit_memory(tree("memory")?, bytes)?;
+    }
+    if let Some(millis) = changes.cpu_millis {
+        let processor = tree("cpu")?;
+        write(processor, "cpu.cfs_period_us", PERIOD_US)?;
+        write(processor, "cpu.cfs_quota_us", quota_us(millis))?;
+        // The usual share is 1024, that of the unified interface 100.
+        write(processor, "cpu.shares", (weight(millis) * 1024 / 100).max(2))?;
+    }
+    changes.pids.map_or(Ok(()), |pids| write(tree("pids")?, "pids.max", u64::from(pids) + 1))
+}
+
+fn limit_memory(group: &OwnedFd, bytes: u64) -> Result<(), Errno> {
+    const MEMORY: &str = "memory.limit_in_bytes";
+    // With swap, which exists only where that is accounted for. It may never be less than the limit without.
+    const BOTH: &str = "memory.memsw.limit_in_bytes";
+    if write(group, MEMORY, bytes) == Err(Errno::INVAL) {
+        write(group, BOTH, bytes)?;
+        return write(group, MEMORY, bytes);
+    }
+    match write(group, BOTH, bytes) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
+pub(super) fn counted(trees: &[Tree]) -> Counted {
+    let memory = with(trees, "memory");
+    let pids = with(trees, "pids");
+    Counted {
+        cpu_us: with(trees, "cpuacct").and_then(|group| number(group, "cpuacct.usage")).map(|ns| ns / 1000),
+        memory_bytes_peak: memory.and_then(|group| number(group, "memory.max_usage_in_bytes")).unwrap_or(0),
+        pids_peak: pids.and_then(|group| number(group, "pids.peak")).unwrap_or(0),
+        memory_kills: memory.and_then(|group| keyed(group, "memory.oom_control", "oom_kill")).unwrap_or(0),
+        pids_refused: pids.and_then(|group| keyed(group, "pids.events", "max")).unwrap_or(0),
+    }
+}

@@ -1,0 +1,66 @@
+//! The filter of system calls: two programs, one on top of the other.
+//!
+//! The first ends a process that calls by another architecture's numbers, and denies the existence of `clone3`, whose
+//! flags a filter cannot read, so that C libraries fall back to `clone`. The second lets through what is listed and
+//! answers "not permitted" to all else. Both are made once, when the spawner starts.
+
+mod program;
+mod table;
+
+use crate::{
+    sys::{Instruction, install_filter},
+    wire::{Network, Order, Profile},
+};
+use program::{assemble, guard};
+use rustix::io::Errno;
+
+/// The two programs for one kind of order.
+pub(crate) struct Filters {
+    guard: Vec<Instruction>,
+    list: Vec<Instruction>,
+}
+
+impl Filters {
+    /// The filters for a profile, with or without network, with or without running programs.
+    pub(crate) fn new(profile: Profile, network: bool, allow_exec: bool) -> Self {
+        let calls = table::calls(profile, network, allow_exec);
+        Self { guard: guard(), list: assemble(&calls, table::NEWER_FROM) }
+    }
+
+    /// Puts both over the calling process.
+    pub(crate) fn install(&self) -> Result<(), Errno> {
+        install_filter(&self.guard)?;
+        install_filter(&self.list)
+    }
+}
+
+/// The filters of every kind of order, each made when it is first needed.
+pub(crate) struct Shelf {
+    made: Vec<(Key, Filters)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Key {
+    profile: Profile,
+    network: bool,
+    allow_exec: bool,
+}
+
+impl Shelf {
+    /// With the most usual kind ready.
+    pub(crate) fn new() -> Self {
+        let key = Key { profile: Profile::Base, network: false, allow_exec: false };
+        Self { made: vec![(key, Filters::new(key.profile, key.network, key.allow_exec))] }
+    }
+
+    /// The filters for `order`.
+    pub(crate) fn get(&mut self, order: &Order) -> &Filters {
+        let key = Key { profile: order.profile, network: order.network != Network::None, allow_exec: order.allow_exec };
+        let found = self.made.iter().position(|(made, _)| *made == key);
+        let index = found.unwrap_or_else(|| {
+            self.made.push((key, Filters::new(key.profile, key.network, key.allow_exec)));
+            self.made.len() - 1
+        });
+        &self.made[index].1
+    }
+}

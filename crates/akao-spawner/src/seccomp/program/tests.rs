@@ -1,0 +1,125 @@
+//! The programs are run here by an interpreter of their own and compared with the tables they came from.
+
+use super::*;
+use crate::{seccomp::table, wire::Profile};
+
+/// What the kernel would answer to a call, by running `program`.
+fn run(program: &[Instruction], architecture: u32, number: u32, arguments: [u64; 6]) -> u32 {
+    let mut data = Vec::new();
+    data.extend(number.to_le_bytes());
+    data.extend(architecture.to_le_bytes());
+    data.extend(0_u64.to_le_bytes());
+    for argument in arguments {
+        data.extend(argument.to_le_bytes());
+    }
+    let (mut at, mut value) = (0_usize, 0_u32);
+    loop {
+        let instruction = program[at];
+        at += 1;
+        match instruction.code {
+            LOAD => {
+                let from = instruction.value as usize;
+                value = u32::from_le_bytes(data[from..from + 4].try_into().unwrap());
+            }
+            AND => value &= instruction.value,
+            JUMP => at += instruction.value as usize,
+            JUMP_EQUAL | JUMP_AT_LEAST => {
+                let holds = match instruction.code {
+                    JUMP_EQUAL => value == instruction.value,
+                    _ => value >= instruction.value,
+                };
+                at += usize::from(if holds { instruction.jump_true } else { instruction.jump_false });
+            }
+            RETURN => return instruction.value,
+            code => panic!("unknown instruction {code:#x}"),
+        }
+    }
+}
+
+fn holds(test: &Test, arguments: [u64; 6]) -> bool {
+    match test {
+        Test::OneOf(argument, mask, values) => values.contains(&(arguments[usize::from(*argument)] as u32 & mask)),
+        Test::NoneOf(argument, mask, values) => !values.contains(&(arguments[usize::from(*argument)] as u32 & mask)),
+    }
+}
+
+fn expected(number: u32, verdict: Option<&Verdict>, arguments: [u64; 6]) -> u32 {
+    match verdict {
+        None if number >= table::NEWER_FROM => ANSWER_ERROR | libc::ENOSYS as u32,
+        Some(Verdict::Allow) => ANSWER_ALLOW,
+        Some(Verdict::When(tests)) if tests.iter().all(|test| holds(test, arguments)) => ANSWER_ALLOW,
+        Some(Verdict::Unknown) => ANSWER_ERROR | libc::ENOSYS as u32,
+        _ => ANSWER_ERROR | libc::EPERM as u32,
+    }
+}
+
+/// Arguments that meet and miss every test of the tables, among them values with upper halves set.
+fn arguments_tried() -> Vec<[u64; 6]> {
+    let interesting: Vec<u64> = (0..18)
+        .chain([0xffff_ffff, 0x5412, 0x541c, 0x5413, 0x1_0000_5412, 262, 1 << 28, 0x8000_0000, 0x0001_0000])
+        .chain([0x80001, 0x80802, 0x7e02_0000])
+        .collect();
+    let mut tried = Vec::new();
+    for a in &interesting {
+        for b in [0, 1, 2, 3, 8, 0x5412, 0x541c, 0x1_0000_5412, 0x80002, 22] {
+            for c in [0, 1, 6, 17, 132, 262] {
+                tried.push([*a, b, c, 0, 0, 0]);
+            }
+        }
+    }
+    tried
+}
+
+#[test]
+fn every_number_and_argument_gets_the_verdict_of_the_table() {
+    for profile in [Profile::Base, Profile::Node, Profile::Jvm, Profile::Python] {
+        for (network, allow_exec) in [(false, false), (false, true), (true, false), (true, true)] {
+            let calls = table::calls(profile, network, allow_exec);
+            assert!(calls.iter().all(|(number, _)| *number < table::NEWER_FROM));
+            let program = assemble(&calls, table::NEWER_FROM);
+            assert!(program.len() < 4096, "{} instructions", program.len());
+            for number in 0..700 {
+                let verdict = calls.iter().find(|(listed, _)| *listed == number).map(|(_, verdict)| verdict);
+                let tried = match verdict {
+                    Some(Verdict::When(_)) => arguments_tried(),
+                    _ => vec![[0; 6]],
+                };
+                for arguments in tried {
+                    let answer = run(&program, ARCHITECTURE, number, arguments);
+                    let wanted = expected(number, verdict, arguments);
+                    assert_eq!(answer, wanted, "{profile:?} {network} {allow_exec} call {number} {arguments:x?}");
+                }
+            }
+            for number in [0x4000_0000, u32::MAX] {
+                assert_eq!(run(&program, ARCHITECTURE, number, [0; 6]), ANSWER_ERROR | libc::ENOSYS as u32);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_guard_kills_foreign_numbers_and_hides_clone3() {
+    let guard = guard();
+    let clone3 = libc::SYS_clone3 as u32;
+    let cases = [
+        (ARCHITECTURE, 0, ANSWER_ALLOW),
+        (ARCHITECTURE, 500, ANSWER_ALLOW),
+        (ARCHITECTURE, clone3, ANSWER_ERROR | libc::ENOSYS as u32),
+        (0x4000_0003, 0, ANSWER_KILL),
+        (0x4000_0028, 0, ANSWER_KILL),
+        #[cfg(target_arch = "x86_64")]
+        (ARCHITECTURE, X32_BIT, ANSWER_KILL),
+        #[cfg(target_arch = "x86_64")]
+        (ARCHITECTURE, X32_BIT + 1, ANSWER_KILL),
+    ];
+    for (architecture, number, answer) in cases {
+        assert_eq!(run(&guard, architecture, number, [0; 6]), answer, "{architecture:x} {number:x}");
+    }
+}
+
+#[test]
+fn few_comparisons_decide() {
+    let calls = table::calls(Profile::Base, true, true);
+    let count = ranges(&calls, table::NEWER_FROM).len();
+    assert!(count < 120, "{count} ranges");
+}

@@ -1,0 +1,186 @@
+//! Which system calls a program may make. What is not here answers "not permitted".
+//!
+//! Left out on purpose: everything that changes mounts, namespaces, or the machine; that looks into other processes;
+//! that brings code into the kernel; asynchronous rings, which act without passing this filter; keys; and the shared
+//! memory, semaphores and queues of System V, whose memory no limit of a process counts.
+
+use super::program::{Test, Verdict};
+use crate::wire::Profile;
+
+/// Flags of `clone` that make namespaces.
+const NAMESPACE_FLAGS: u32 = (libc::CLONE_NEWNS
+    | libc::CLONE_NEWCGROUP
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUSER
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNET) as u32;
+
+/// The kind of a socket without its flags.
+const SOCKET_KIND: u32 = 0xf;
+/// Asks which behaviour of old programs is copied, and changes nothing.
+const PERSONALITY_ASK: u32 = 0xffff_ffff;
+
+/// Allowed without a look at the arguments, on every architecture.
+#[rustfmt::skip]
+const COMMON: &[libc::c_long] = &[
+    // Files.
+    libc::SYS_read, libc::SYS_write, libc::SYS_readv, libc::SYS_writev, libc::SYS_pread64, libc::SYS_pwrite64,
+    libc::SYS_preadv, libc::SYS_pwritev, libc::SYS_preadv2, libc::SYS_pwritev2, libc::SYS_openat, libc::SYS_openat2,
+    libc::SYS_close, libc::SYS_close_range, libc::SYS_lseek, libc::SYS_fstat, libc::SYS_newfstatat, libc::SYS_statx,
+    libc::SYS_statfs, libc::SYS_fstatfs, libc::SYS_getdents64, libc::SYS_readlinkat, libc::SYS_faccessat,
+    libc::SYS_faccessat2, libc::SYS_mkdirat, libc::SYS_unlinkat, libc::SYS_renameat, libc::SYS_renameat2, libc::SYS_linkat,
+    libc::SYS_symlinkat, libc::SYS_fchmod, libc::SYS_fchmodat, libc::SYS_fchown, libc::SYS_fchownat,
+    libc::SYS_truncate, libc::SYS_ftruncate, libc::SYS_fallocate, libc::SYS_fadvise64, libc::SYS_readahead, libc::SYS_utimensat,
+    libc::SYS_umask, libc::SYS_chdir, libc::SYS_fchdir, libc::SYS_getcwd, libc::SYS_dup, libc::SYS_dup3, libc::SYS_fcntl,
+    libc::SYS_flock, libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_sync_file_range, libc::SYS_syncfs, libc::SYS_sync,
+    libc::SYS_sendfile, libc::SYS_splice, libc::SYS_tee, libc::SYS_vmsplice, libc::SYS_copy_file_range, libc::SYS_pipe2,
+    libc::SYS_getxattr, libc::SYS_lgetxattr, libc::SYS_fgetxattr, libc::SYS_listxattr, libc::SYS_llistxattr,
+    libc::SYS_flistxattr, libc::SYS_setxattr, libc::SYS_lsetxattr, libc::SYS_fsetxattr, libc::SYS_removexattr,
+    libc::SYS_lremovexattr, libc::SYS_fremovexattr, libc::SYS_mknodat,
+    // Waiting.
+    libc::SYS_ppoll, libc::SYS_pselect6, libc::SYS_epoll_create1, libc::SYS_epoll_ctl, libc::SYS_epoll_pwait,
+    libc::SYS_epoll_pwait2, libc::SYS_eventfd2, libc::SYS_signalfd4, libc::SYS_timerfd_create, libc::SYS_timerfd_settime,
+    libc::SYS_timerfd_gettime, libc::SYS_inotify_init1, libc::SYS_inotify_add_watch, libc::SYS_inotify_rm_watch,
+    libc::SYS_futex, libc::SYS_futex_waitv, libc::SYS_set_robust_list, libc::SYS_get_robust_list, libc::SYS_nanosleep,
+    libc::SYS_clock_nanosleep, libc::SYS_clock_gettime, libc::SYS_clock_getres, libc::SYS_gettimeofday,
+    libc::SYS_getitimer, libc::SYS_setitimer, libc::SYS_timer_create, libc::SYS_timer_settime, libc::SYS_timer_gettime,
+    libc::SYS_timer_getoverrun, libc::SYS_timer_delete, libc::SYS_times,
+    // Memory.
+    libc::SYS_brk, libc::SYS_mmap, libc::SYS_munmap, libc::SYS_mremap, libc::SYS_mprotect, libc::SYS_madvise,
+    libc::SYS_msync, libc::SYS_mincore, libc::SYS_mlock, libc::SYS_mlock2, libc::SYS_munlock, libc::SYS_mlockall,
+    libc::SYS_munlockall, libc::SYS_membarrier, libc::SYS_rseq,
+    // Processes.
+    libc::SYS_exit, libc::SYS_exit_group, libc::SYS_execve, libc::SYS_execveat, libc::SYS_wait4, libc::SYS_waitid,
+    libc::SYS_getpid, libc::SYS_getppid, libc::SYS_gettid, libc::SYS_getpgid, libc::SYS_setpgid, libc::SYS_getsid,
+    libc::SYS_setsid, libc::SYS_set_tid_address, libc::SYS_kill, libc::SYS_tkill, libc::SYS_tgkill,
+    libc::SYS_rt_sigaction, libc::SYS_rt_sigprocmask, libc::SYS_rt_sigreturn, libc::SYS_rt_sigpending,
+    libc::SYS_rt_sigsuspend, libc::SYS_rt_sigtimedwait, libc::SYS_rt_sigqueueinfo, libc::SYS_rt_tgsigqueueinfo,
+    libc::SYS_sigaltstack, libc::SYS_restart_syscall, libc::SYS_pidfd_open, libc::SYS_pidfd_send_signal,
+    libc::SYS_sched_yield, libc::SYS_sched_getaffinity, libc::SYS_sched_setaffinity, libc::SYS_sched_getparam,
+    libc::SYS_sched_getscheduler, libc::SYS_sched_setscheduler, libc::SYS_sched_setparam, libc::SYS_sched_getattr,
+    libc::SYS_sched_setattr, libc::SYS_sched_get_priority_max, libc::SYS_sched_get_priority_min,
+    libc::SYS_sched_rr_get_interval, libc::SYS_getpriority, libc::SYS_setpriority, libc::SYS_ioprio_get,
+    libc::SYS_getrusage, libc::SYS_getrlimit, libc::SYS_setrlimit, libc::SYS_prlimit64, libc::SYS_prctl, libc::SYS_getcpu,
+    // Who and where.
+    libc::SYS_getuid, libc::SYS_geteuid, libc::SYS_getgid, libc::SYS_getegid, libc::SYS_getresuid, libc::SYS_getresgid,
+    libc::SYS_getgroups, libc::SYS_setuid, libc::SYS_setgid, libc::SYS_setreuid, libc::SYS_setregid, libc::SYS_setresuid,
+    libc::SYS_setresgid, libc::SYS_setfsuid, libc::SYS_setfsgid, libc::SYS_setgroups, libc::SYS_capget, libc::SYS_capset,
+    libc::SYS_uname, libc::SYS_sysinfo, libc::SYS_getrandom,
+    // A program may tie itself down further.
+    libc::SYS_landlock_create_ruleset, libc::SYS_landlock_add_rule, libc::SYS_landlock_restrict_self,
+    // What sockets do that were passed in, or made in pairs.
+    libc::SYS_sendto, libc::SYS_recvfrom, libc::SYS_sendmsg, libc::SYS_recvmsg, libc::SYS_sendmmsg, libc::SYS_recvmmsg,
+    libc::SYS_shutdown, libc::SYS_getsockname, libc::SYS_getpeername, libc::SYS_getsockopt, libc::SYS_setsockopt,
+];
+
+/// Calls of recent kernels, which have the same number on every architecture: `cachestat`, `fchmodat2`, the three of
+/// `futex2`, `mseal`.
+const RECENT: &[libc::c_long] = &[451, 452, 454, 455, 456, 462];
+
+/// Calls from this number on did not exist when the table was made.
+pub(super) const NEWER_FROM: u32 = 463;
+
+/// The older names of the same, which newer architectures do not have.
+#[cfg(target_arch = "x86_64")]
+#[rustfmt::skip]
+const OLDER: &[libc::c_long] = &[
+    libc::SYS_open, libc::SYS_creat, libc::SYS_stat, libc::SYS_lstat, libc::SYS_access, libc::SYS_readlink, libc::SYS_mkdir,
+    libc::SYS_rmdir, libc::SYS_unlink, libc::SYS_rename, libc::SYS_link, libc::SYS_symlink, libc::SYS_chmod, libc::SYS_chown,
+    libc::SYS_lchown, libc::SYS_utime, libc::SYS_utimes, libc::SYS_futimesat, libc::SYS_getdents, libc::SYS_dup2,
+    libc::SYS_pipe, libc::SYS_poll, libc::SYS_select, libc::SYS_epoll_create, libc::SYS_epoll_wait, libc::SYS_eventfd,
+    libc::SYS_signalfd, libc::SYS_inotify_init, libc::SYS_alarm, libc::SYS_pause, libc::SYS_time, libc::SYS_fork,
+    libc::SYS_vfork, libc::SYS_getpgrp, libc::SYS_arch_prctl, libc::SYS_mknod,
+];
+/// The older names of the same, which newer architectures do not have.
+#[cfg(target_arch = "aarch64")]
+const OLDER: &[libc::c_long] = &[];
+
+/// What needs the network besides: where a program may connect is decided elsewhere.
+const NETWORK: &[libc::c_long] =
+    &[libc::SYS_connect, libc::SYS_bind, libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4];
+
+/// Keys of memory protection, by which V8 guards the code that it makes.
+const NODE: &[libc::c_long] = &[libc::SYS_pkey_alloc, libc::SYS_pkey_free, libc::SYS_pkey_mprotect];
+
+/// Java asks how memory is spread before it reserves its heap.
+const JVM: &[libc::c_long] = &[libc::SYS_get_mempolicy];
+
+/// What Python's strict list leaves out again.
+const NOT_PYTHON: &[libc::c_long] =
+    &[libc::SYS_vmsplice, libc::SYS_rt_sigqueueinfo, libc::SYS_rt_tgsigqueueinfo, libc::SYS_mlockall];
+
+/// Every listed call with its verdict.
+pub(super) fn calls(profile: Profile, network: bool, allow_exec: bool) -> Vec<(u32, Verdict)> {
+    let mut calls: Vec<(u32, Verdict)> = Vec::new();
+    let mut allow = |list: &[libc::c_long]| calls.extend(list.iter().map(|call| (*call as u32, Verdict::Allow)));
+    allow(COMMON);
+    allow(OLDER);
+    allow(RECENT);
+    if network {
+        allow(NETWORK);
+    }
+    match profile {
+        Profile::Base | Profile::Python => {}
+        Profile::Node => allow(NODE),
+        Profile::Jvm => allow(JVM),
+    }
+    if allow_exec {
+        allow(&[libc::SYS_memfd_create]);
+    }
+    if profile == Profile::Python {
+        calls.retain(|(number, _)| !NOT_PYTHON.iter().any(|left_out| *left_out as u32 == *number));
+    }
+    calls.extend(looked_into(network));
+    calls
+}
+
+/// Calls that depend on an argument.
+fn looked_into(network: bool) -> Vec<(u32, Verdict)> {
+    const UNIX: u32 = libc::AF_UNIX as u32;
+    const STREAM: u32 = libc::SOCK_STREAM as u32;
+    const DATAGRAM: u32 = libc::SOCK_DGRAM as u32;
+    const PACKETS: u32 = libc::SOCK_SEQPACKET as u32;
+    let all = u32::MAX;
+    let when = |call: libc::c_long, tests: Vec<Test>| (call as u32, Verdict::When(tests));
+    let families = vec![UNIX, libc::AF_INET as u32, libc::AF_INET6 as u32];
+    let socket = match network {
+        true => when(
+            libc::SYS_socket,
+            vec![
+                Test::OneOf(0, all, families),
+                Test::OneOf(1, SOCKET_KIND, vec![STREAM, DATAGRAM]),
+                Test::OneOf(2, all, vec![0, libc::IPPROTO_TCP as u32, libc::IPPROTO_UDP as u32]),
+            ],
+        ),
+        false => (libc::SYS_socket as u32, Verdict::Refuse),
+    };
+    vec![
+        socket,
+        when(
+            libc::SYS_socketpair,
+            vec![Test::OneOf(0, all, vec![UNIX]), Test::OneOf(1, SOCKET_KIND, vec![STREAM, DATAGRAM, PACKETS])],
+        ),
+        when(libc::SYS_clone, flags_absent(NAMESPACE_FLAGS)),
+        // Typing into a terminal for its owner. The kernel reads the low half of the request only.
+        when(libc::SYS_ioctl, vec![Test::NoneOf(1, all, vec![libc::TIOCSTI as u32, libc::TIOCLINUX as u32])]),
+        when(libc::SYS_personality, vec![Test::OneOf(0, all, vec![PERSONALITY_ASK])]),
+        // A further filter may be added, but not one that hands its decisions to a listener.
+        when(libc::SYS_seccomp, flags_absent_in(1, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER as u32)),
+        // Its flags cannot be read by a filter. C libraries fall back to `clone` when it does not exist; the first program
+        // says so too, but of two equal answers the kernel takes the later program's.
+        (libc::SYS_clone3 as u32, Verdict::Unknown),
+        (libc::SYS_io_uring_setup as u32, Verdict::Unknown),
+        (libc::SYS_io_uring_enter as u32, Verdict::Unknown),
+        (libc::SYS_io_uring_register as u32, Verdict::Unknown),
+    ]
+}
+
+fn flags_absent(flags: u32) -> Vec<Test> {
+    flags_absent_in(0, flags)
+}
+
+/// Tests that none of `flags` is set in the argument.
+fn flags_absent_in(argument: u8, flags: u32) -> Vec<Test> {
+    vec![Test::OneOf(argument, flags, vec![0])]
+}

@@ -1,0 +1,366 @@
+//! The sandboxes that live or wait, from the spawner's side.
+
+use super::at;
+use crate::{
+    Stage, USER_INSIDE,
+    base::Base,
+    cgroup::{Groups, Leaf},
+    identity::{self, Identities},
+    sandbox::{self, Birth},
+    seccomp::Shelf,
+    source, sys,
+    wire::{self, Command, Ended, Event, Failure, Limits, Order, Report, Settings, Usage, Workspace},
+};
+use rustix::{
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    io::Errno,
+    net::{AddressFamily, SocketFlags, SocketType, socketpair},
+    process::{Signal, pidfd_send_signal},
+};
+use std::time::{Duration, Instant};
+
+/// The namespaces that every sandbox has of its own; that of control groups follows once it is placed in one.
+const NAMESPACES: i32 = libc::CLONE_NEWUSER
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUTS;
+
+/// After so many prepared sandboxes that ended by themselves, none is prepared ahead until an order comes.
+const FAILURES_MAX: u32 = 3;
+/// How often the group of an ended sandbox is emptied before the owner is told regardless; a millisecond lies between.
+const EMPTYING_TRIES: u32 = 500;
+
+/// A sandbox, prepared or alive.
+struct Sandbox {
+    id: u64,
+    pid: u32,
+    pidfd: OwnedFd,
+    /// To its first process.
+    socket: OwnedFd,
+    /// To the owner; none while it waits in the pool.
+    status: Option<OwnedFd>,
+    outside: Option<u32>,
+    leaf: Option<Leaf>,
+    quotas: bool,
+    deadline: Option<Instant>,
+    overdue: bool,
+}
+
+/// All of them.
+pub(super) struct Sandboxes {
+    base: Base,
+    groups: Groups,
+    landlock_abi: i32,
+    shelf: Shelf,
+    identities: Identities,
+    next_id: u64,
+    pool_size: usize,
+    failures: u32,
+    all: Vec<Sandbox>,
+    /// Groups that still have to be removed.
+    clearing: Vec<Leaf>,
+}
+
+impl Sandboxes {
+    pub(super) fn new(base: Base, groups: Groups, landlock_abi: i32, settings: &Settings) -> Self {
+        Self {
+            base,
+            groups,
+            landlock_abi,
+            shelf: Shelf::new(),
+            identities: Identities::new(settings.identity_start, settings.identity_count),
+            next_id: 1,
+            pool_size: settings.pool_size as usize,
+            failures: 0,
+            all: Vec::new(),
+            clearing: Vec::new(),
+        }
+    }
+
+    /// One descriptor for each sandbox, readable when it has ended.
+    pub(super) fn pidfds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.all.iter().map(|sandbox| sandbox.pidfd.as_fd())
+    }
+
+    /// Whether more should be prepared.
+    pub(super) fn wants_more(&self) -> bool {
+        let waiting = self.all.iter().filter(|sandbox| sandbox.status.is_none()).count();
+        waiting < self.pool_size && self.failures < FAILURES_MAX
+    }
+
+    /// Prepares one more.
+    pub(super) fn prepare_one(&mut self) {
+        match self.make(true) {
+            Ok(sandbox) => self.all.push(sandbox),
+            Err(_) => self.failures += 1,
+        }
+    }
+
+    /// The next wall limit.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.all.iter().filter(|sandbox| !sandbox.overdue).filter_map(|sandbox| sandbox.deadline).min()
+    }
+
+    /// Kills what is past its wall limit.
+    pub(super) fn end_overdue(&mut self, now: Instant) {
+        let overdue = |sandbox: &&mut Sandbox| !sandbox.overdue && sandbox.deadline.is_some_and(|at| at <= now);
+        for sandbox in self.all.iter_mut().filter(overdue) {
+            sandbox.overdue = true;
+            kill(sandbox);
+        }
+    }
+
+    /// Whether groups wait to be removed.
+    pub(super) fn is_clearing(&self) -> bool {
+        !self.clearing.is_empty()
+    }
+
+    /// Removes the groups that can be removed by now.
+    pub(super) fn clear(&mut self) {
+        let groups = &self.groups;
+        self.clearing.retain(|leaf| groups.remove(leaf).is_err());
+    }
+
+    /// Carries out an order, or says on its status socket why not.
+    pub(super) fn take_order(&mut self, bytes: &[u8], descriptors: Vec<OwnedFd>) {
+        self.failures = 0;
+        let mut descriptors = descriptors.into_iter();
+        // Without a status socket nobody waits for an answer.
+        let Some(status) = descriptors.next() else { return };
+        if let Err(failure) = self.carry_out(bytes, &status, descriptors.collect()) {
+            // An owner that has left meanwhile does not hear it.
+            let _ = wire::send(&status, &wire::encode(&Event::Failed(failure)), &[]);
+        }
+    }
+
+    fn carry_out(&mut self, bytes: &[u8], status: &OwnedFd, descriptors: Vec<OwnedFd>) -> Result<(), Failure> {
+        let order: Order = wire::decode(bytes).map_err(at(Stage::Order))?;
+        if order.descriptors_expected() != descriptors.len() + 1 {
+            return Err(Failure::new(Stage::Order, Errno::BADMSG));
+        }
+        if order.weaken.is_some() && !cfg!(feature = "weaken") {
+            return Err(Failure::new(Stage::Order, Errno::PERM));
+        }
+        let quotas = !order.weaken.is_some_and(|weaken| weaken.no_quotas);
+        let ready = |sandbox: &Sandbox| sandbox.status.is_none() && !sandbox.overdue && sandbox.quotas == quotas;
+        let mut sandbox = match self.all.iter().position(ready) {
+            Some(index) => self.all.swap_remove(index),
+            None => self.make(quotas)?,
+        };
+        let given = self.give(&mut sandbox, &order, bytes, status, descriptors);
+        if given.is_err() {
+            // It cannot go back to the pool, since it may have half of the order.
+            sandbox.overdue = true;
+            kill(&sandbox);
+        }
+        self.all.push(sandbox);
+        given
+    }
+
+    /// Hands an order to a prepared sandbox.
+    fn give(
+        &self,
+        sandbox: &mut Sandbox,
+        order: &Order,
+        bytes: &[u8],
+        status: &OwnedFd,
+        descriptors: Vec<OwnedFd>,
+    ) -> Result<(), Failure> {
+        let (sources, rest) = descriptors.split_at(order.binds.len());
+        let trees = source::open_binds(&self.base, &order.binds, sources)?;
+        let mut passed = vec![status.as_fd()];
+        passed.extend(trees.iter().map(AsFd::as_fd));
+        let (workspace, rest) = match order.workspace {
+            Workspace::Memory(_) => (None, rest),
+            Workspace::Host => (Some(self.workspace(sandbox, order, &rest[0])?), &rest[1..]),
+        };
+        passed.extend(workspace.as_ref().map(AsFd::as_fd));
+        debug_assert_eq!(rest.len(), usize::from(order.command == Command::Descriptor) + order.descriptors.len());
+        passed.extend(rest.iter().map(AsFd::as_fd));
+        if let Some(leaf) = &mut sandbox.leaf {
+            leaf.limit(&order.limits).map_err(at(Stage::ControlGroup))?;
+        }
+        let copy = rustix::io::fcntl_dupfd_cloexec(status, 3).map_err(at(Stage::Order))?;
+        let started = wire::encode(&Event::Started { id: sandbox.id, pid: sandbox.pid });
+        let memory = sandbox.leaf.as_ref().and_then(Leaf::memory_file);
+        let beside: Vec<_> =
+            [Some(sandbox.pidfd.as_fd()), memory.as_ref().map(AsFd::as_fd)].into_iter().flatten().collect();
+        wire::send(status, &started, &beside).map_err(at(Stage::Order))?;
+        wire::send(&sandbox.socket, bytes, &passed).map_err(at(Stage::Order))?;
+        sandbox.status = Some(copy);
+        sandbox.deadline = Instant::now().checked_add(Duration::from_millis(order.limits.wall_ms));
+        Ok(())
+    }
+
+    fn workspace(&self, sandbox: &Sandbox, order: &Order, folder: &OwnedFd) -> Result<OwnedFd, Failure> {
+        let mapping = sandbox.outside.map(|outside| identity::mapping_for(folder, outside));
+        let mapping = mapping.transpose().map_err(at(Stage::Workspace))?;
+        source::open_workspace(&self.base, folder, order.allow_exec, mapping.as_ref())
+    }
+
+    /// Makes the process of a sandbox, which prepares itself from there.
+    fn make(&mut self, quotas: bool) -> Result<Sandbox, Failure> {
+        let id = self.next_id;
+        self.next_id += 1;
+        let outside = match self.base.rootless {
+            true => None,
+            false => Some(self.identities.take().ok_or(Failure::new(Stage::Identity, Errno::AGAIN))?),
+        };
+        let made = self.make_with(id, outside, quotas);
+        if made.is_err()
+            && let Some(outside) = outside
+        {
+            self.identities.give_back(outside);
+        }
+        made
+    }
+
+    fn make_with(&mut self, id: u64, outside: Option<u32>, quotas: bool) -> Result<Sandbox, Failure> {
+        let kind = SocketType::SEQPACKET;
+        let (socket, theirs) =
+            socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).map_err(at(Stage::Clone))?;
+        let mut leaf = self.groups.leaf(id).map_err(at(Stage::ControlGroup))?;
+        if let Some(Err(errno)) = leaf.as_mut().map(|leaf| leaf.limit(&Limits::DEFAULT)) {
+            self.clearing.extend(leaf);
+            return Err(Failure::new(Stage::ControlGroup, errno));
+        }
+        let child = sys::clone_process(NAMESPACES, leaf.as_ref().and_then(Leaf::birthplace));
+        let child = match child {
+            Ok(Some(child)) => child,
+            Ok(None) => sandbox::live(Birth {
+                base: &self.base,
+                socket: theirs,
+                grouped: leaf.is_some(),
+                quotas,
+                landlock_abi: self.landlock_abi,
+                shelf: &mut self.shelf,
+            }),
+            Err(errno) => {
+                self.clearing.extend(leaf);
+                return Err(Failure::new(Stage::Clone, errno));
+            }
+        };
+        let sandbox = Sandbox {
+            id,
+            pid: child.pid,
+            pidfd: child.pidfd,
+            socket,
+            status: None,
+            outside,
+            leaf,
+            quotas,
+            deadline: None,
+            overdue: false,
+        };
+        match let_go_on(&sandbox) {
+            Ok(()) => Ok(sandbox),
+            Err(failure) => {
+                self.discard(sandbox);
+                Err(failure)
+            }
+        }
+    }
+
+    /// Ends a sandbox that was never given to anybody; its id is given back by the caller.
+    fn discard(&mut self, mut sandbox: Sandbox) {
+        kill(&sandbox);
+        sandbox.outside = None;
+        sandbox.overdue = true;
+        self.all.push(sandbox);
+    }
+
+    /// Takes in the sandboxes at `ended`, places in the order of [`Self::pidfds`].
+    pub(super) fn take_in(&mut self, ended: &[usize]) {
+        // From the back, so that removing one leaves the places of the others.
+        for index in ended.iter().rev() {
+            let sandbox = self.all.remove(*index);
+            self.finish(sandbox);
+        }
+    }
+
+    fn finish(&mut self, sandbox: Sandbox) {
+        let reaped = sys::reap(Some(sandbox.pid)).ok().flatten();
+        let report = wire::receive_now(&sandbox.socket).ok().flatten();
+        let report: Report = report.and_then(|(bytes, _)| wire::decode(&bytes).ok()).unwrap_or_default();
+        let mut ended = Ended {
+            exit: report.exit,
+            deadline: sandbox.overdue && sandbox.status.is_some(),
+            memory_exceeded: report.memory_exceeded,
+            pids_refused: 0,
+            usage: Usage {
+                cpu_us: reaped.as_ref().map_or(0, |reaped| reaped.cpu_us),
+                memory_bytes_peak: report
+                    .memory_bytes_peak
+                    .max(reaped.map_or(0, |reaped| reaped.resident_kib_max * 1024)),
+                pids_peak: report.pids_peak,
+            },
+        };
+        if let Some(leaf) = sandbox.leaf {
+            empty(&leaf);
+            let counted = leaf.counted();
+            ended.usage = Usage {
+                cpu_us: counted.cpu_us.unwrap_or(ended.usage.cpu_us),
+                memory_bytes_peak: counted.memory_bytes_peak,
+                pids_peak: counted.pids_peak,
+            };
+            ended.memory_exceeded |= counted.memory_kills > 0;
+            ended.pids_refused = counted.pids_refused;
+            self.clearing.push(leaf);
+        }
+        if let Some(outside) = sandbox.outside {
+            self.identities.give_back(outside);
+        }
+        match sandbox.status {
+            // An owner that has let go of the sandbox does not want to know.
+            Some(status) => drop(wire::send(&status, &wire::encode(&Event::Ended(ended)), &[])),
+            None => self.failures += 1,
+        }
+    }
+
+    /// Kills everything, waits for its end, and removes all groups.
+    pub(super) fn close(mut self) {
+        self.all.iter().for_each(kill);
+        for sandbox in std::mem::take(&mut self.all) {
+            let id = rustix::process::WaitId::PidFd(sandbox.pidfd.as_fd());
+            let options = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
+            // Ends with the process, which was killed above.
+            let _ = rustix::process::waitid(id, options);
+            self.finish(sandbox);
+        }
+        for _ in 0..EMPTYING_TRIES {
+            self.clear();
+            if !self.is_clearing() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.groups.close();
+    }
+}
+
+/// Maps ids, places the process in its group, and lets it prepare itself.
+fn let_go_on(sandbox: &Sandbox) -> Result<(), Failure> {
+    identity::map(sandbox.pid, sandbox.outside.unwrap_or(USER_INSIDE)).map_err(at(Stage::IdMap))?;
+    if let Some(leaf) = &sandbox.leaf {
+        leaf.place(sandbox.pid).map_err(at(Stage::ControlGroup))?;
+    }
+    wire::send(&sandbox.socket, b"go", &[]).map_err(at(Stage::Clone))
+}
+
+fn kill(sandbox: &Sandbox) {
+    // One that has ended already is taken in soon.
+    let _ = pidfd_send_signal(&sandbox.pidfd, Signal::KILL);
+}
+
+/// Waits until nothing is left in a group whose first process has ended.
+fn empty(leaf: &Leaf) {
+    for _ in 0..EMPTYING_TRIES {
+        if leaf.members().is_empty() {
+            return;
+        }
+        leaf.kill();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
