@@ -1,0 +1,127 @@
+//! Acts on processes.
+
+use crate::{
+    Act, kernel,
+    outcome::{Tried, number, text},
+};
+use std::{fs, thread, time::Duration};
+
+pub(crate) const ACTS: &[Act] = &[
+    ("kill", kill),
+    ("kill-first", kill_first),
+    ("daemon", daemon),
+    ("sleep", sleep),
+    ("stop", stop),
+    ("crash", crash),
+    ("exit", exit),
+    ("grandchild", grandchild),
+    ("spin", spin),
+    ("ignore-term", ignore_term),
+];
+
+fn nap(milliseconds: u64) {
+    thread::sleep(Duration::from_millis(milliseconds));
+}
+
+/// Sends the signal `SIGNAL` to the process `PID`.
+fn kill(arguments: &[String]) -> Tried {
+    let pid = text(arguments, 0, "pid")?.parse().map_err(|_| crate::outcome::usage("pid"))?;
+    kernel::kill(pid, number(arguments, 1, "signal")? as i32)?;
+    Ok(String::new())
+}
+
+/// Tries to end the first process, by every signal; then is still there to tell.
+fn kill_first(_: &[String]) -> Tried {
+    for signal in [libc::SIGKILL, libc::SIGSEGV, libc::SIGABRT, libc::SIGSTOP, libc::SIGSYS] {
+        // Whether a signal may be sent at all is not the question here.
+        let _ = kernel::kill(1, signal);
+    }
+    nap(50);
+    Ok("alive".to_owned())
+}
+
+/// Leaves a process behind that has its own session and ignores polite signals, with the name `MARK` in its arguments.
+fn daemon(arguments: &[String]) -> Tried {
+    let mark = text(arguments, 0, "mark")?;
+    for level in 0..2 {
+        if kernel::fork()? != 0 {
+            if level == 0 {
+                nap(50);
+                return Ok(String::new());
+            }
+            kernel::exit(0);
+        }
+        kernel::call(libc::SYS_setsid, [0; 6]).ok();
+    }
+    for signal in [libc::SIGTERM, libc::SIGHUP, libc::SIGINT] {
+        kernel::ignore(signal);
+    }
+    let name = std::ffi::CString::new(mark)?;
+    let program = c"/proc/self/exe".to_owned();
+    let _ = kernel::execute(&program, &[name, c"sleep".to_owned(), c"60000".to_owned()]);
+    nap(60_000);
+    Ok(String::new())
+}
+
+/// Sleeps for `MILLISECONDS`.
+fn sleep(arguments: &[String]) -> Tried {
+    println!("sleeping");
+    nap(number(arguments, 0, "milliseconds")?);
+    Ok(String::new())
+}
+
+/// Stops itself, which no timer of its own ends.
+fn stop(_: &[String]) -> Tried {
+    kernel::kill(std::process::id() as i32, libc::SIGSTOP)?;
+    nap(60_000);
+    Ok(String::new())
+}
+
+fn crash(_: &[String]) -> Tried {
+    kernel::crash()
+}
+
+/// Ends with the code `CODE`.
+fn exit(arguments: &[String]) -> Tried {
+    kernel::exit(number(arguments, 0, "code")? as i32)
+}
+
+/// Leaves a child that writes a byte into the descriptor `NUMBER` after `MILLISECONDS`, and ends.
+fn grandchild(arguments: &[String]) -> Tried {
+    let (descriptor, milliseconds) = (number(arguments, 0, "number")?, number(arguments, 1, "milliseconds")?);
+    if kernel::fork()? == 0 {
+        nap(milliseconds);
+        let _ = fs::write(format!("/proc/self/fd/{descriptor}"), b"x");
+        kernel::exit(0);
+    }
+    Ok(String::new())
+}
+
+/// Keeps `COUNT` processes busy for `MILLISECONDS`.
+fn spin(arguments: &[String]) -> Tried {
+    let (count, milliseconds) = (number(arguments, 0, "count")?, number(arguments, 1, "milliseconds")?);
+    let until = std::time::Instant::now() + Duration::from_millis(milliseconds);
+    let mut children = Vec::new();
+    for _ in 1..count {
+        match kernel::fork()? {
+            0 => {
+                while std::time::Instant::now() < until {}
+                kernel::exit(0);
+            }
+            pid => children.push(pid),
+        }
+    }
+    while std::time::Instant::now() < until {}
+    for pid in children {
+        kernel::wait(pid)?;
+    }
+    Ok(String::new())
+}
+
+/// Ignores the signal `TERM`, says so, and sleeps.
+fn ignore_term(arguments: &[String]) -> Tried {
+    kernel::ignore(libc::SIGTERM);
+    println!("ignoring");
+    nap(number(arguments, 0, "milliseconds")?);
+    Ok(String::new())
+}

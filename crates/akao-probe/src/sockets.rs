@@ -1,0 +1,98 @@
+//! Acts on sockets.
+
+use crate::{
+    Act, kernel,
+    outcome::{Tried, number, text, usage},
+};
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream, UdpSocket},
+    time::Duration,
+};
+
+pub(crate) const ACTS: &[Act] = &[
+    ("socket", socket),
+    ("connect", connect),
+    ("connect-abstract", connect_abstract),
+    ("connect-host", connect_host),
+    ("say", say),
+    ("ask-udp", ask_udp),
+    ("resolve", resolve),
+];
+
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Opens a socket of a named kind.
+fn socket(arguments: &[String]) -> Tried {
+    const VSOCK: i32 = libc::AF_VSOCK;
+    let (family, kind, protocol) = match text(arguments, 0, "kind")? {
+        "tcp4" => (libc::AF_INET, libc::SOCK_STREAM, 0),
+        "tcp6" => (libc::AF_INET6, libc::SOCK_STREAM, 0),
+        "udp4" => (libc::AF_INET, libc::SOCK_DGRAM, 0),
+        "unix" => (libc::AF_UNIX, libc::SOCK_STREAM, 0),
+        "vsock" => (VSOCK, libc::SOCK_STREAM, 0),
+        "packet" => (libc::AF_PACKET, libc::SOCK_RAW, 0),
+        "netlink" => (libc::AF_NETLINK, libc::SOCK_RAW, 0),
+        "alg" => (libc::AF_ALG, libc::SOCK_SEQPACKET, 0),
+        "xdp" => (44, libc::SOCK_RAW, 0),
+        "icmp" => (libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_ICMP),
+        "ping" => (libc::AF_INET, libc::SOCK_DGRAM, libc::IPPROTO_ICMP),
+        "sctp" => (libc::AF_INET, libc::SOCK_STREAM, 132),
+        "mptcp" => (libc::AF_INET, libc::SOCK_STREAM, 262),
+        "udplite" => (libc::AF_INET, libc::SOCK_DGRAM, 136),
+        _ => return Err(usage("kind")),
+    };
+    kernel::socket(family, kind, protocol)?;
+    Ok(String::new())
+}
+
+/// Connects to `ADDRESS`, an IP address with a port.
+fn connect(arguments: &[String]) -> Tried {
+    let address: SocketAddr = text(arguments, 0, "address")?.parse().map_err(|_| usage("address"))?;
+    TcpStream::connect_timeout(&address, PATIENCE)?;
+    Ok(String::new())
+}
+
+/// Connects to `ADDRESS`, says `TEXT`, and tells the answer.
+fn say(arguments: &[String]) -> Tried {
+    let address: SocketAddr = text(arguments, 0, "address")?.parse().map_err(|_| usage("address"))?;
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(text(arguments, 1, "text")?.as_bytes())?;
+    let mut answer = [0; 256];
+    let length = stream.read(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
+}
+
+/// Sends `TEXT` to `ADDRESS` by UDP, and tells the answer and whence it came.
+fn ask_udp(arguments: &[String]) -> Tried {
+    let address: SocketAddr = text(arguments, 0, "address")?.parse().map_err(|_| usage("address"))?;
+    let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let socket = UdpSocket::bind(any)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.send_to(text(arguments, 1, "text")?.as_bytes(), address)?;
+    let mut answer = [0; 512];
+    let (length, from) = socket.recv_from(&mut answer)?;
+    Ok(format!("{} {from}", String::from_utf8_lossy(&answer[..length])))
+}
+
+/// Asks for the addresses of `NAME`.
+fn resolve(arguments: &[String]) -> Tried {
+    let name = (text(arguments, 0, "name")?, 80);
+    let found = std::net::ToSocketAddrs::to_socket_addrs(&name)?;
+    Ok(found.map(|address| address.ip().to_string()).collect::<Vec<_>>().join(" "))
+}
+
+/// Connects to the abstract Unix socket `NAME`.
+fn connect_abstract(arguments: &[String]) -> Tried {
+    let socket = kernel::socket(libc::AF_UNIX, libc::SOCK_STREAM, 0)?;
+    kernel::connect_abstract(socket, text(arguments, 0, "name")?.as_bytes())?;
+    Ok(String::new())
+}
+
+/// Connects to the machine below this one, at `PORT`.
+fn connect_host(arguments: &[String]) -> Tried {
+    let socket = kernel::socket(libc::AF_VSOCK, libc::SOCK_STREAM, 0)?;
+    kernel::connect_host(socket, number(arguments, 0, "port")? as u32)?;
+    Ok(String::new())
+}
