@@ -13,6 +13,7 @@ use crate::{
 };
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
+    fs::{Mode, OFlags, open},
     io::Errno,
     net::{AddressFamily, SocketFlags, SocketType, socketpair},
     process::{Signal, pidfd_send_signal},
@@ -46,6 +47,8 @@ struct Sandbox {
     quotas: bool,
     deadline: Option<Instant>,
     overdue: bool,
+    /// Keeps its mounts from being taken apart while its owner waits for its end.
+    mounts: Option<OwnedFd>,
 }
 
 /// All of them.
@@ -61,6 +64,8 @@ pub(super) struct Sandboxes {
     all: Vec<Sandbox>,
     /// Groups that still have to be removed.
     clearing: Vec<Leaf>,
+    /// Mounts that still have to be taken apart.
+    dismantling: Vec<OwnedFd>,
 }
 
 impl Sandboxes {
@@ -76,6 +81,7 @@ impl Sandboxes {
             failures: 0,
             all: Vec::new(),
             clearing: Vec::new(),
+            dismantling: Vec::new(),
         }
     }
 
@@ -121,6 +127,7 @@ impl Sandboxes {
     pub(super) fn clear(&mut self) {
         let groups = &self.groups;
         self.clearing.retain(|leaf| groups.remove(leaf).is_err());
+        self.dismantling.clear();
     }
 
     /// Carries out an order, or says on its status socket why not.
@@ -253,9 +260,10 @@ impl Sandboxes {
             quotas,
             deadline: None,
             overdue: false,
+            mounts: None,
         };
         match let_go_on(&sandbox) {
-            Ok(()) => Ok(sandbox),
+            Ok(mounts) => Ok(Sandbox { mounts, ..sandbox }),
             Err(failure) => {
                 self.discard(sandbox);
                 Err(failure)
@@ -282,6 +290,7 @@ impl Sandboxes {
 
     fn finish(&mut self, sandbox: Sandbox) {
         let reaped = sys::reap(Some(sandbox.pid)).ok().flatten();
+        self.dismantling.extend(sandbox.mounts);
         let report = wire::receive_now(&sandbox.socket).ok().flatten();
         let report: Report = report.and_then(|(bytes, _)| wire::decode(&bytes).ok()).unwrap_or_default();
         let mut ended = Ended {
@@ -340,13 +349,17 @@ impl Sandboxes {
     }
 }
 
-/// Maps ids, places the process in its group, and lets it prepare itself.
-fn let_go_on(sandbox: &Sandbox) -> Result<(), Failure> {
+/// Maps ids, places the process in its group, and lets it prepare itself. Returns its mounts.
+fn let_go_on(sandbox: &Sandbox) -> Result<Option<OwnedFd>, Failure> {
     identity::map(sandbox.pid, sandbox.outside.unwrap_or(USER_INSIDE)).map_err(at(Stage::IdMap))?;
     if let Some(leaf) = &sandbox.leaf {
         leaf.place(sandbox.pid).map_err(at(Stage::ControlGroup))?;
     }
-    wire::send(&sandbox.socket, b"go", &[]).map_err(at(Stage::Clone))
+    // Taking mounts apart waits for every processor. Without this it is done a little earlier, and that is all.
+    let mounts = format!("/proc/{}/ns/mnt", sandbox.pid);
+    let mounts = open(mounts, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok();
+    wire::send(&sandbox.socket, b"go", &[]).map_err(at(Stage::Clone))?;
+    Ok(mounts)
 }
 
 fn kill(sandbox: &Sandbox) {
