@@ -27,6 +27,9 @@ use rustix::{
 use sandboxes::Sandboxes;
 use std::time::{Duration, Instant};
 
+/// How long nothing must have happened before a sandbox is prepared. Making one holds up the starts and ends of processes
+/// everywhere, so it waits until what was asked for is under way.
+const QUIET: Duration = Duration::from_millis(2);
 /// How soon a group that could not be removed is tried again.
 const CLEARING_RETRY: Duration = Duration::from_millis(5);
 
@@ -102,7 +105,8 @@ struct Ready {
 fn serve(control: &OwnedFd, mut sandboxes: Sandboxes) -> i32 {
     loop {
         let waiting = sandboxes.wants_more();
-        let timeout = if waiting { Some(Duration::ZERO) } else { next_wait(&sandboxes) };
+        let quiet = waiting.then_some(QUIET);
+        let timeout = next_wait(&sandboxes).into_iter().chain(quiet).min();
         let Ok(ready) = look(control, sandboxes.pidfds(), timeout) else { break };
         let nothing = !ready.order && ready.ended.is_empty();
         sandboxes.take_in(&ready.ended);
