@@ -102,6 +102,10 @@ impl PythonEnvironment {
 const PY_TREES: PythonEnvironment =
     PythonEnvironment { folder: ".tools/py_trees", package: "py_trees", version: "2.6.0" };
 
+/// The target of programs that need no library of the system.
+const STATIC_TARGET: &str =
+    if cfg!(target_arch = "aarch64") { "aarch64-unknown-linux-musl" } else { "x86_64-unknown-linux-musl" };
+
 const NEEDS: &[Need] = &[
     Need {
         name: "cc",
@@ -136,6 +140,13 @@ const NEEDS: &[Need] = &[
         reason: "`cargo xtask test` proves that the interpreter needs no operating system",
         found_by: Probe::Target("wasm32-unknown-unknown"),
         comes_from: Source::Target("wasm32-unknown-unknown"),
+        to_build: false,
+    },
+    Need {
+        name: STATIC_TARGET,
+        reason: "the sandbox's own programs are static; its build script adds the target as well",
+        found_by: Probe::Target(STATIC_TARGET),
+        comes_from: Source::Target(STATIC_TARGET),
         to_build: false,
     },
     Need {

@@ -65,7 +65,8 @@ const CALLS: &[(&str, libc::c_long, [u64; 6])] = &[
     ("clock_settime", libc::SYS_clock_settime, [0, NOWHERE, 0, 0, 0, 0]),
     ("syslog", libc::SYS_syslog, [99, 0, 0, 0, 0, 0]),
     ("shmget", libc::SYS_shmget, [0, 0, 0, 0, 0, 0]),
-    ("msgget", libc::SYS_msgget, [0, 0o600, 0, 0, 0, 0]),
+    // A key that nobody has; without the flag that would make a queue.
+    ("msgget", libc::SYS_msgget, [0x616b_616f, 0, 0, 0, 0, 0]),
     ("semget", libc::SYS_semget, [0, 0, 0, 0, 0, 0]),
     ("mq_open", libc::SYS_mq_open, [NOWHERE, 0, 0, 0, 0, 0]),
     ("migrate_pages", libc::SYS_migrate_pages, [u64::MAX, 0, 0, 0, 0, 0]),
