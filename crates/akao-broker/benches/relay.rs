@@ -13,7 +13,7 @@ mod sandbox;
 mod world;
 
 use akao_broker::Limits;
-use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, splice};
+use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use sandbox::{Bench, Names, policy};
 use std::{
     io::{Read, Write},
@@ -27,7 +27,9 @@ const BYTES: usize = 1 << 29;
 const ROUNDS: usize = 9;
 const ROUND_TRIPS: usize = 2000;
 const DENIALS: usize = 1000;
-const CHUNK_BYTES: usize = 64 * 1024;
+
+/// The size of a pipe as the kernel makes it, and the size that the broker gives to those that move much.
+const PIPE_BYTES: [usize; 2] = [64 * 1024, 256 * 1024];
 
 /// Where the server stands, outside.
 const SERVER: &str = "93.184.216.34";
@@ -35,22 +37,23 @@ const SERVER: &str = "93.184.216.34";
 fn main() {
     world::enter();
     let port = sink();
-    let bare = bare_relay(port);
+    let [bare, bare_large] = PIPE_BYTES.map(|pipe_bytes| bare_relay(port, pipe_bytes));
     let bench = Bench::new(Names::of(&[("api.example", &[SERVER])]));
     let limits = Limits { bytes_max: u64::MAX, connections_per_second_max: 1_000_000, ..Limits::default() };
     let node = bench.sandbox("node", policy(&[&format!("api.example:{port}")], &[]), limits);
     let named = node.lookup("api.example").unwrap();
     let copied = copying_relay(&bench, port);
-    let (mut bare_rates, mut rates, mut copied_rates) = (Vec::new(), Vec::new(), Vec::new());
+    let mut rates: [Vec<f64>; 4] = Default::default();
     for _ in 0..ROUNDS {
-        bare_rates.push(bare.run(move || rate(named, port)));
-        rates.push(node.inside.run(move || rate(named, port)));
-        copied_rates.push(copied.run(move || rate(named, port)));
+        for (rates, inside) in rates.iter_mut().zip([&node.inside, &bare, &bare_large, &copied]) {
+            rates.push(inside.run(move || rate(named, port)));
+        }
     }
-    let (bare_rate, own_rate) = (median(&mut bare_rates), median(&mut rates));
-    let (copied_rate, ratio) = (median(&mut copied_rates), own_rate / bare_rate);
-    println!("relay of one stream: {own_rate:.0} MB/s; bare splice {bare_rate:.0} MB/s; ratio {ratio:.2}");
-    println!("copy_bidirectional with buffers of 256 KiB: {copied_rate:.0} MB/s");
+    let [own, bare_rate, bare_large_rate, copied_rate] = rates.map(|mut rates| median(&mut rates));
+    println!("relay of one stream: {own:.0} MB/s");
+    println!("bare splice, usual pipes: {bare_rate:.0} MB/s; ratio {:.2}", own / bare_rate);
+    println!("bare splice, large pipes: {bare_large_rate:.0} MB/s; ratio {:.2}", own / bare_large_rate);
+    println!("copy_bidirectional, buffers of 256 KiB: {copied_rate:.0} MB/s; ratio {:.2}", own / copied_rate);
     let bare_time = bare.run(move || round_trip_us(named, port));
     let own_time = node.inside.run(move || round_trip_us(named, port));
     println!("round trip of one byte, p50: {own_time:.0} us; bare splice {bare_time:.0} us");
@@ -87,7 +90,7 @@ fn sink() -> u16 {
     port
 }
 
-fn bare_relay(port: u16) -> Inside {
+fn bare_relay(port: u16, pipe_bytes: usize) -> Inside {
     let (inside, mut sockets) = Inside::new([port]);
     let listener: TcpListener = sockets.listeners.pop().unwrap();
     thread::spawn(move || {
@@ -95,8 +98,8 @@ fn bare_relay(port: u16) -> Inside {
             let (near, far) = (near.unwrap(), TcpStream::connect((SERVER, port)).unwrap());
             let _ = (near.set_nodelay(true), far.set_nodelay(true));
             let (back, there) = (far.try_clone().unwrap(), near.try_clone().unwrap());
-            thread::spawn(move || bare_pump(&near, &far));
-            thread::spawn(move || bare_pump(&back, &there));
+            thread::spawn(move || bare_pump(&near, &far, pipe_bytes));
+            thread::spawn(move || bare_pump(&back, &there, pipe_bytes));
         }
     });
     inside
@@ -121,9 +124,10 @@ fn copying_relay(bench: &Bench, port: u16) -> Inside {
     inside
 }
 
-fn bare_pump(from: &TcpStream, to: &TcpStream) {
+fn bare_pump(from: &TcpStream, to: &TcpStream, pipe_bytes: usize) {
     let (exit, entry) = pipe_with(PipeFlags::CLOEXEC).unwrap();
-    while let Ok(read @ 1..) = splice(from, None, &entry, None, CHUNK_BYTES, SpliceFlags::MOVE) {
+    fcntl_setpipe_size(&entry, pipe_bytes).unwrap();
+    while let Ok(read @ 1..) = splice(from, None, &entry, None, pipe_bytes, SpliceFlags::MOVE) {
         let mut left = read;
         while left > 0 {
             let Ok(written) = splice(&exit, None, to, None, left, SpliceFlags::MOVE) else { return };

@@ -11,7 +11,7 @@ use crate::{
 };
 use rustix::{
     net::{Shutdown, shutdown, sockopt::set_socket_linger},
-    pipe::{PipeFlags, SpliceFlags, pipe_with, splice},
+    pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice},
 };
 use std::{
     io,
@@ -26,11 +26,15 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// Most bytes that are moved at once; as many as a pipe holds when its size is not changed.
-const CHUNK_BYTES: usize = 64 * 1024;
+/// Most bytes that are moved at once; as many as a large pipe holds.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// After how many bytes a direction gets a large pipe. All pipes of a user together may have about 64 MiB, so those that
+/// move little keep the usual size.
+const LARGE_PIPE_AFTER_BYTES: u64 = 1024 * 1024;
 
 /// After how many chunks a busy connection lets others run.
-const CHUNKS_PER_TURN: u32 = 16;
+const CHUNKS_PER_TURN: u32 = 8;
 
 /// When bytes last moved, and whether a side has finished.
 struct Pulse {
@@ -122,7 +126,7 @@ async fn pump(
     pulse: &Pulse,
 ) -> Result<End, Reason> {
     let (exit, entry) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(|error| broken(error.into()))?;
-    let mut chunks = 0u32;
+    let (mut chunks, mut moved, mut large) = (0u32, 0u64, false);
     let end = 'chunks: loop {
         // The pipe is empty here, so `would block` can only mean that the socket is.
         let read = from.async_io(Interest::READABLE, || shift(from, &entry, CHUNK_BYTES)).await.map_err(broken)?;
@@ -138,6 +142,12 @@ async fn pump(
                 Ok(0) | Err(_) => break 'chunks End::Cut,
             }
             pulse.beat();
+        }
+        moved = moved.saturating_add(read as u64);
+        if !large && moved >= LARGE_PIPE_AFTER_BYTES {
+            // Where the user has no more room for pipes, the usual size has to do.
+            let _ = fcntl_setpipe_size(&entry, CHUNK_BYTES);
+            large = true;
         }
         chunks = chunks.wrapping_add(1);
         if chunks.is_multiple_of(CHUNKS_PER_TURN) {
