@@ -215,15 +215,20 @@ func (c *Context) inside(path string) (string, error) {
 	return inside, nil
 }
 
-func (c *Context) waitForCredit(stream string, bytesMin int) (int, error) {
-	c.lock.Lock()
-	defer c.lock.Unlock()
+// openStream gives a stream its first credit. The lock is held.
+func (c *Context) openStream(stream string) {
 	if c.credit == nil {
 		c.credit = map[string]int{}
 	}
 	if _, isThere := c.credit[stream]; !isThere {
 		c.credit[stream] = creditBytesStart
 	}
+}
+
+func (c *Context) waitForCredit(stream string, bytesMin int) (int, error) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	c.openStream(stream)
 	for !c.Cancelled() && c.credit[stream] < bytesMin {
 		c.changed.Wait()
 	}
@@ -233,12 +238,7 @@ func (c *Context) waitForCredit(stream string, bytesMin int) (int, error) {
 func (c *Context) grant(stream string, bytes int) {
 	c.lock.Lock()
 	defer c.lock.Unlock()
-	if c.credit == nil {
-		c.credit = map[string]int{}
-	}
-	if _, isThere := c.credit[stream]; !isThere {
-		c.credit[stream] = creditBytesStart
-	}
+	c.openStream(stream)
 	c.credit[stream] += bytes
 	c.changed.Broadcast()
 }

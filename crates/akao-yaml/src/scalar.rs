@@ -92,9 +92,13 @@ fn refused(text: &str, what: &str) -> Refused {
     Refused { message: format!("`{shown}` {what}"), suggestion: format!("Quote it to keep it as text: \"{shown}\".") }
 }
 
-/// The beginning of a number: one may have a million digits.
+/// A number, or its beginning: one may have a million digits.
 fn shown(text: &str) -> String {
-    text.chars().take(40).collect()
+    let mut shown: String = text.chars().take(40).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
 }
 
 fn is_digits(text: &str, radix: u32) -> bool {
