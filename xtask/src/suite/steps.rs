@@ -81,6 +81,17 @@ pub(super) const STEPS: &[Step] = &[
         run: tests,
     },
     Step {
+        name: "sandbox layers",
+        group: Group::Rust,
+        purpose: "what two layers of the sandbox stop, each stops alone; a spawner of its own can switch single ones off",
+        needs: &["build"],
+        nightly_only: false,
+        run: |workspace, _| {
+            let weakened = ["test", "--workspace", "--features", "akao-sandbox/weaken", "--test", "layers"];
+            Ok(workspace.cargo().args(weakened).run()?)
+        },
+    },
+    Step {
         name: "long tests",
         group: Group::Rust,
         purpose: "the tests that are marked as ignored because they take long",
