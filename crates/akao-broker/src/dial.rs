@@ -3,6 +3,7 @@
 use crate::{audit::Reason, limits::Limits, policy::Policy};
 use akao_address::{Resolver, canonical};
 use std::{
+    io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     sync::Arc,
     time::Duration,
@@ -77,7 +78,8 @@ pub(crate) async fn dial(
 /// opens it.
 pub(crate) fn check(policy: &Policy, address: IpAddr) -> Result<(), Reason> {
     policy.check_dial(address).map_err(|class| Reason::Closed(address, class))?;
-    if !policy.operator_opens(address) && is_own(address) {
+    // Who cannot find out does not dial.
+    if !policy.operator_opens(address) && is_own(address).unwrap_or(true) {
         return Err(Reason::OwnAddress(address));
     }
     Ok(())
@@ -85,11 +87,13 @@ pub(crate) fn check(policy: &Policy, address: IpAddr) -> Result<(), Reason> {
 
 /// Whether the kernel would reach the address without leaving this machine. Connecting a datagram socket chooses the
 /// source address and sends nothing; who talks to himself has the same address on both ends.
-fn is_own(address: IpAddr) -> bool {
+///
+/// # Errors
+/// There is no socket to ask with, as when the process has no descriptor left.
+fn is_own(address: IpAddr) -> io::Result<bool> {
     let any: IpAddr = if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let source = UdpSocket::bind((any, 0)).and_then(|socket| {
-        socket.connect((address, 9))?;
-        socket.local_addr()
-    });
-    source.is_ok_and(|source| canonical(source.ip()) == address)
+    let socket = UdpSocket::bind((any, 0))?;
+    // What has no route is not reached by the dial either.
+    let is_routed = socket.connect((address, 9)).is_ok();
+    Ok(is_routed && canonical(socket.local_addr()?.ip()) == address)
 }
