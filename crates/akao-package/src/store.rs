@@ -3,7 +3,7 @@
 //! A package is copied into `staging`, flushed, and named by its digest in one rename, so that a crash leaves all of it or
 //! nothing. What a killed process left in `staging` is nobody's and is swept by age.
 
-use crate::copy::{copy_folder, flush, remove, seal};
+use crate::copy::{CopyError, copy_folder, flush, remove, seal};
 use akao_contract::Digest;
 use akao_manifest::{DigestError, Folder, FolderError, FolderLimits, digest_folder, read_folder};
 use std::{
@@ -80,7 +80,12 @@ impl StoreError {
             Self::Folder(error) => error.suggestion(),
             Self::Digest { .. } => "A node's folder holds files and folders only, within its limits.".to_owned(),
             Self::Changed { .. } => "Try again when nothing writes into the folder.".to_owned(),
-            Self::Damaged { .. } => "Remove that folder; the package is stored again when it is used.".to_owned(),
+            Self::Damaged { folder, .. } => {
+                let folder = folder.display();
+                format!(
+                    "Remove it (`chmod -R u+w {folder}`, then `rm -r {folder}`); it is stored again when it is used."
+                )
+            }
             Self::Absent(_) => "Start the workflow from its file again, which stores what it uses.".to_owned(),
             Self::Io { .. } => "Check free space and the permissions of the data directory.".to_owned(),
         }
@@ -108,10 +113,12 @@ impl Store {
         read_folder(folder)?;
         let digest = digest_of(folder)?;
         let place = self.path(&digest);
-        if !place.is_dir() {
-            self.copy_in(folder, &digest, &place)?;
+        if place.is_dir() {
+            return self.get(&digest);
         }
-        self.get(&digest)
+        self.copy_in(folder, &digest, &place)?;
+        // The copy was held against the digest before it got its name.
+        Ok(Stored { digest, folder: read_folder(&place)? })
     }
 
     /// A stored package. Its content is held against its name, so that what was checked is what runs.
@@ -165,7 +172,11 @@ impl Store {
         }
         let staged = tempfile::Builder::new().tempdir_in(&staging).map_err(failed(&staging))?.keep();
         let inner = staged.join("package");
-        let copied = copy_folder(folder, &inner).map_err(failed(&inner)).and_then(|()| {
+        let copied = copy_folder(folder, &inner).map_err(|error| match error {
+            CopyError::Source => StoreError::Changed { folder: folder.to_owned() },
+            CopyError::Target(source) => StoreError::Io { path: inner.clone(), source },
+        });
+        let copied = copied.and_then(|()| {
             if digest_of(&inner)? != *digest {
                 return Err(StoreError::Changed { folder: folder.to_owned() });
             }

@@ -90,7 +90,8 @@ fn what_was_tampered_with_in_the_store_is_not_given_out() {
     fs::write(&file, "#!/bin/sh\necho evil\n").unwrap();
     let error = ground.store().get(&stored.digest).unwrap_err();
     assert!(matches!(&error, StoreError::Damaged { folder, .. } if *folder == stored.folder.path), "{error}");
-    assert!(error.suggestion().starts_with("Remove that folder"), "{}", error.suggestion());
+    let place = stored.folder.path.display();
+    assert!(error.suggestion().contains(&format!("`chmod -R u+w {place}`")), "{}", error.suggestion());
 }
 
 #[test]
