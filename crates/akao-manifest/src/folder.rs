@@ -60,9 +60,11 @@ impl FolderError {
     /// A sentence: what to do.
     pub fn suggestion(&self) -> String {
         match self {
-            Self::NoFolder(_) => "Name a folder with a `_.yaml`; `akao node init` makes one.".to_owned(),
+            Self::NoFolder(_) => "Name a folder with a `_.yaml`; docs/manifest.md shows the shortest one.".to_owned(),
             Self::NoManifest { found: Some(found), .. } => format!("Rename `{found}` to `{MANIFEST_FILE}`."),
-            Self::NoManifest { found: None, .. } => "Write a `_.yaml`; `akao node init` makes one.".to_owned(),
+            Self::NoManifest { found: None, .. } => {
+                "Write a `_.yaml`; docs/manifest.md shows the shortest one.".to_owned()
+            }
             Self::Invalid { .. } => "Mend what is listed.".to_owned(),
             Self::Io { .. } => "Check the permissions of the folder and its files.".to_owned(),
         }

@@ -57,7 +57,7 @@ fn what_is_no_package_is_told() {
     let empty = TempDir::new().unwrap();
     let error = read_folder(empty.path()).unwrap_err();
     assert_eq!(error.to_string(), format!("`{}` has no `_.yaml`", empty.path().display()));
-    assert_eq!(error.suggestion(), "Write a `_.yaml`; `akao node init` makes one.");
+    assert_eq!(error.suggestion(), "Write a `_.yaml`; docs/manifest.md shows the shortest one.");
     write(empty.path(), "manifest.yaml", MANIFEST);
     assert_eq!(read_folder(empty.path()).unwrap_err().suggestion(), "Rename `manifest.yaml` to `_.yaml`.");
     let nowhere = empty.path().join("nowhere");

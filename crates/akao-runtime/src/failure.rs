@@ -135,7 +135,9 @@ impl Scene<'_> {
         let message = plain_text(told.message);
         told.message = format!("the node `{}` broke the protocol: {message}", self.node.declaration.id);
         told.retryable = false;
-        told.with_suggestion("See what ends a connection in docs/node-protocol.md; `akao node run` shows the messages.")
+        told.with_suggestion(
+            "See what ends a connection in docs/node-protocol.md; `akao-conformance` plays it to the node.",
+        )
     }
 
     fn limit(&self, limit: Limit, end: &End) -> StepError {
@@ -244,5 +246,5 @@ pub(crate) fn circuit_open(spec: &ProcessSpec, rest: Duration, state: &State) ->
     error.retryable = true;
     error
         .with_detail("retry_after_ms", rest_ms)
-        .with_suggestion("Mend what its last error says; `akao node run` starts the node alone.")
+        .with_suggestion("Mend what its last error says; its last lines are in `detail.lines`.")
 }

@@ -193,7 +193,7 @@ impl Instance {
                     format!("the node `{package}` did not answer `node.info` within {limit_ms} ms of its start");
                 let mut told = StepError::new(ErrorKind::Timeout, message).with_detail("reason", "handshake_timeout");
                 told.retryable = false;
-                told.with_suggestion("Let the node speak on descriptor 3 before it does anything slow; `akao node run` shows what it says.")
+                told.with_suggestion("Let the node speak on descriptor 3 before it does anything slow; `akao-conformance` plays the handshake to it.")
             }
             RpcError::WrongVersion { .. } => {
                 error.to_step_error().with_suggestion("Build the node with an SDK of this Akao's version.")
@@ -204,7 +204,9 @@ impl Instance {
                 let message = format!("the node `{package}` {how} before it answered `node.info`");
                 let mut told = StepError::new(ErrorKind::Internal, message).with_detail("reason", "crashed_at_start");
                 told.retryable = true;
-                told.with_suggestion("The last lines it wrote are in `detail.lines`; `akao node run` starts it alone.")
+                told.with_suggestion(
+                    "The last lines it wrote are in `detail.lines`; start its command by hand to see the rest.",
+                )
             }
             _ => error.to_step_error().with_suggestion("See what ends a connection in docs/node-protocol.md."),
         };

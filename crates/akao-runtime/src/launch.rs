@@ -169,12 +169,9 @@ impl LaunchError {
     /// What the step is told. Nothing has run, so that another attempt does no harm where it may help.
     pub fn to_step_error(&self) -> StepError {
         let (kind, retryable, reason, suggestion) = match self {
-            Self::Isolation { .. } => (
-                ErrorKind::Internal,
-                false,
-                "isolation",
-                "Run `akao doctor sandbox` to see what is missing and its cure.",
-            ),
+            Self::Isolation { .. } => {
+                (ErrorKind::Internal, false, "isolation", "See in docs/sandbox.md what this tier needs and its cure.")
+            }
             Self::Program { .. } => {
                 (ErrorKind::NotFound, false, "no_program", "Install it, or correct `runtime` in the node's manifest.")
             }
@@ -184,9 +181,12 @@ impl LaunchError {
                 "no_room",
                 "Try again later, or lower `runtime.instances.max` of the nodes.",
             ),
-            Self::Failed { .. } => {
-                (ErrorKind::Internal, true, "not_started", "Run `akao doctor sandbox` to see what this machine can do.")
-            }
+            Self::Failed { .. } => (
+                ErrorKind::Internal,
+                true,
+                "not_started",
+                "Look at the system log; docs/sandbox.md says what a machine needs.",
+            ),
         };
         let mut error = StepError::new(kind, self.to_string());
         error.retryable = retryable;

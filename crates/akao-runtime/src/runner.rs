@@ -240,7 +240,7 @@ async fn close(pools: Vec<Arc<Inner>>) {
 
 fn unknown(node_type: &str) -> StepError {
     StepError::new(ErrorKind::NotFound, format!("there is no external node `{node_type}`"))
-        .with_suggestion("List the node types with `akao list-nodes`; `akao node link FOLDER` adds one.")
+        .with_suggestion("List the node types with `akao list-nodes`.")
 }
 
 impl StepRunner for ProcessRunner {

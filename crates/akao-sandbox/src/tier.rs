@@ -137,7 +137,7 @@ pub(crate) fn cure(stage: Stage) -> &'static str {
         Stage::ControlGroup => "The control group is not ours to divide. Start Akao by systemd with `Delegate=yes`.",
         Stage::Landlock => "Landlock refused its rules. Check that no other sandbox around Akao forbids it.",
         Stage::Seccomp => "The filter of system calls was refused. Check that the kernel has `CONFIG_SECCOMP_FILTER`.",
-        _ => "Report this with the output of `akao doctor sandbox`; nothing runs unprotected meanwhile.",
+        _ => "Report this with the failing call; nothing runs unprotected meanwhile.",
     }
 }
 
