@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: runs the fuzz targets of `fuzz/` for a while each, on stable Rust.
 //!
-//! `cargo fuzz` builds them with coverage and without a sanitiser, which needs no nightly compiler: the workspace has no
-//! unsafe code of its own. What was learnt is kept in `fuzz/corpus`; an input that fails is left in `fuzz/artifacts`, and
+//! `cargo fuzz` builds them with coverage and without a sanitiser, which needs no nightly compiler: what is fuzzed has
+//! no unsafe code of its own. What was learnt is kept in `fuzz/corpus`; an input that fails is left in `fuzz/artifacts`, and
 //! `cargo fuzz` prints the command that repeats it.
 
 use crate::{Chore, command, workspace::Workspace};
