@@ -30,6 +30,7 @@ pub struct Sandboxed {
     stdout: Option<OwnedFd>,
     stderr: Option<OwnedFd>,
     listeners: Option<Listeners>,
+    workspace: Option<OwnedFd>,
     hash: [u8; 32],
     killed: bool,
     ended: Option<Ended>,
@@ -52,6 +53,7 @@ struct Made {
     pidfd: Option<OwnedFd>,
     memory: Option<OwnedFd>,
     listeners: Option<Listeners>,
+    workspace: Option<OwnedFd>,
 }
 
 /// The parts of a sandbox that its maker has.
@@ -89,7 +91,10 @@ impl Sandboxed {
                     made.listeners = Some(Listeners { tcp, names });
                 }
                 (Event::Failed(failure), _) => return Err(SpawnError::stage(failure)),
-                (Event::Running, _) => break,
+                (Event::Running, mut descriptors) => {
+                    made.workspace = descriptors.pop();
+                    break;
+                }
                 (Event::Ended(report), _) => return Err(SpawnError::EndedEarly(Ended::new(&report, false))),
             }
         }
@@ -99,6 +104,7 @@ impl Sandboxed {
             pidfd: made.pidfd.ok_or_else(unexpected)?,
             memory: made.memory,
             listeners: made.listeners,
+            workspace: made.workspace,
             status: parts.status,
             stdout: parts.stdout,
             stderr: parts.stderr,
@@ -146,6 +152,12 @@ impl Sandboxed {
     /// What listens inside, once, if its network is brokered.
     pub fn take_listeners(&mut self) -> Option<Listeners> {
         self.listeners.take()
+    }
+
+    /// The folder that is `/workspace` inside, once: open as a place to start from (`O_PATH`). What is below belongs to
+    /// the program; follow no link there.
+    pub fn take_workspace(&mut self) -> Option<OwnedFd> {
+        self.workspace.take()
     }
 
     /// Bytes of memory that its control group counts now; nothing where there is none.

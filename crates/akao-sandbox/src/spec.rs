@@ -17,6 +17,9 @@ const DESCRIPTOR_NUMBERS: u32 = 128;
 /// The most ports a brokered network may have.
 const PORTS_MAX: usize = 32;
 
+/// The most programs that are named beside the command.
+const PROGRAMS_MAX: usize = 64;
+
 /// A process to be: what it runs, what it sees, what it may use.
 #[derive(Debug)]
 pub struct SpawnSpec {
@@ -38,6 +41,9 @@ pub struct SpawnSpec {
     pub network: Network,
     /// Whether it may run other programs.
     pub allow_exec: bool,
+    /// Programs that it may run where it may not run all: names without a path, found by `PATH` of the environment. Holds
+    /// where the kernel has Landlock; a name that is not found gives nothing.
+    pub programs: Vec<OsString>,
     /// Which list of system calls holds.
     pub profile: Profile,
     /// Layers that a test switches off.
@@ -107,6 +113,7 @@ impl SpawnSpec {
             limits: Limits::DEFAULT,
             network: Network::None,
             allow_exec: false,
+            programs: Vec::new(),
             profile: Profile::Base,
             #[cfg(feature = "weaken")]
             weaken: None,
@@ -161,6 +168,7 @@ impl SpawnSpec {
             limits: self.limits,
             network: self.network.clone(),
             allow_exec: self.allow_exec,
+            programs: self.programs.iter().map(|name| name.as_bytes().to_vec()).collect(),
             profile: self.profile,
             descriptors: numbers.to_vec(),
             #[cfg(feature = "weaken")]
@@ -181,6 +189,12 @@ impl SpawnSpec {
         }
         if let Some((name, _)) = self.environment.iter().find(|(name, _)| !is_name(name.as_bytes())) {
             return refuse("a variable's name", name.display().to_string());
+        }
+        if self.programs.len() > PROGRAMS_MAX {
+            return refuse("a number of programs", self.programs.len().to_string());
+        }
+        if let Some(name) = self.programs.iter().find(|name| name.is_empty() || name.as_bytes().contains(&b'/')) {
+            return refuse("a program's name", name.display().to_string());
         }
         let mut sorted = numbers.to_vec();
         sorted.sort_unstable();

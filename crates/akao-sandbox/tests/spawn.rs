@@ -4,6 +4,10 @@ mod harness;
 
 use akao_sandbox::{Bind, Cause, Command, Network, Source, SpawnError, SpawnSpec, Stage, Workspace};
 use harness::*;
+use rustix::{
+    fs::{Mode, OFlags, openat},
+    thread::{Gid, Uid, set_thread_res_gid, set_thread_res_uid},
+};
 use std::{
     io::{Read, Write},
     os::{fd::OwnedFd, unix::net::UnixStream},
@@ -211,4 +215,58 @@ fn the_hash_tells_specifications_apart() {
         change(&mut changed);
         assert_ne!(changed.hash(), first, "{changed:?}");
     }
+}
+
+#[test]
+fn of_other_programs_only_the_named_ones_run() {
+    with_and_without_root("of_other_programs_only_the_named_ones_run", || {
+        let script = "/usr/bin/id -u; /bin/uname; echo end";
+        let mut spec = program_spec("/bin/sh", &["-c", script]);
+        assert_eq!(say(harness::run(spec)), "end", "nothing is named");
+        spec = program_spec("/bin/sh", &["-c", script]);
+        spec.programs = vec!["id".into(), "no-such-program".into()];
+        assert_eq!(say(harness::run(spec)), "1000\nend");
+        for name in ["", "/usr/bin/id", "../id"] {
+            let mut spec = program_spec("/bin/sh", &["-c", script]);
+            spec.programs = vec![name.into()];
+            assert!(matches!(harness::run(spec), Err(SpawnError::Spec { what: "a program's name", .. })), "{name:?}");
+        }
+    });
+}
+
+#[test]
+fn the_owner_shares_the_workspace() {
+    with_and_without_root("the_owner_shares_the_workspace", || {
+        let mut spec =
+            program_spec("/bin/sh", &["-c", "read line <&3; cat given > taken; echo done >&3; read line <&3"]);
+        spec.programs = vec!["cat".into()];
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let mut sandboxed = launcher().spawn(spec, vec![(3, OwnedFd::from(theirs))]).unwrap();
+        let workspace = sandboxed.take_workspace().expect("a sandbox that runs has a workspace");
+        assert!(sandboxed.take_workspace().is_none());
+        give(&workspace, "given", b"content");
+        (&ours).write_all(b"go\n").unwrap();
+        let mut answer = [0; 5];
+        (&ours).read_exact(&mut answer).unwrap();
+        let taken = openat(&workspace, "taken", OFlags::RDONLY, Mode::empty()).unwrap();
+        assert_eq!(std::io::read_to_string(std::fs::File::from(taken)).unwrap(), "content");
+        drop(ours);
+        finish(sandboxed);
+    });
+}
+
+/// Makes a file as the folder's owner: to the kernel root is nobody there.
+fn give(folder: &OwnedFd, name: &str, content: &[u8]) {
+    let owner = rustix::fs::fstat(folder).unwrap();
+    let (user, group) = (Uid::from_raw(owner.st_uid), Gid::from_raw(owner.st_gid));
+    let create = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            set_thread_res_gid(group, group, group).unwrap();
+            set_thread_res_uid(user, user, user).unwrap();
+            let file = openat(folder, name, create, Mode::from_raw_mode(0o644)).unwrap();
+            std::fs::File::from(file).write_all(content).unwrap();
+        });
+        thread.join().unwrap();
+    });
 }

@@ -40,7 +40,17 @@ pub(crate) fn find_programs(order: &Order, program: &Program) -> Vec<OwnedFd> {
         Program::Descriptor(file) => rustix::io::fcntl_dupfd_cloexec(file.as_fd(), 3).ok(),
         Program::Path(path) => open_file(Path::new(OsStr::from_bytes(path.as_bytes()))),
     };
-    let mut found: Vec<OwnedFd> = first.into_iter().collect();
+    let mut found = with_interpreters(first, order);
+    for name in &order.programs {
+        let file = search(name, &order.environment).and_then(|path| open_file(&path));
+        found.extend(with_interpreters(file, order));
+    }
+    found
+}
+
+/// A program and what runs it.
+fn with_interpreters(program: Option<OwnedFd>, order: &Order) -> Vec<OwnedFd> {
+    let mut found: Vec<OwnedFd> = program.into_iter().collect();
     let mut looked_at = 0;
     while looked_at < found.len() && found.len() < INTERPRETERS_MAX {
         let names = interpreters(&head(&found[looked_at]), &order.environment);
@@ -86,6 +96,9 @@ fn of_script(line: &[u8], environment: &[Vec<u8>]) -> Vec<PathBuf> {
 
 /// The file that `name` stands for by the `PATH` of `environment`.
 fn search(name: &[u8], environment: &[Vec<u8>]) -> Option<PathBuf> {
+    if name.contains(&b'/') {
+        return None;
+    }
     let path = environment.iter().find_map(|entry| entry.strip_prefix(b"PATH="))?;
     let folders = path.split(|byte| *byte == b':').filter(|folder| !folder.is_empty());
     let mut files = folders.map(|folder| Path::new(OsStr::from_bytes(folder)).join(OsStr::from_bytes(name)));

@@ -59,7 +59,7 @@ pub(crate) fn live(birth: Birth<'_>) -> ! {
         let (order, descriptors) = (order?, descriptors?);
         let act = Act { order: &order, status: &status, grouped: birth.grouped, landlock_abi: birth.landlock_abi };
         let program = act.make(prepared, descriptors, birth.shelf)?;
-        wire::send(&status, &wire::encode(&Event::Running), &[]).map_err(|e| Failure::new(Stage::Execute, e))?;
+        tell_running(&status).map_err(|errno| Failure::new(Stage::Workspace, errno))?;
         Ok((program, Watch::new(&order, birth.grouped)))
     });
     match made {
@@ -73,6 +73,12 @@ pub(crate) fn live(birth: Birth<'_>) -> ! {
             sys::exit_now(71)
         }
     }
+}
+
+/// Says that the program runs, and hands the owner the workspace, so that files can be given and taken without a path.
+fn tell_running(status: &OwnedFd) -> Result<(), Errno> {
+    let workspace = open(places::WORKSPACE, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    wire::send(status, &wire::encode(&Event::Running), &[workspace.as_fd()])
 }
 
 /// An order being carried out.

@@ -110,6 +110,8 @@ pub struct Order {
     pub network: Network,
     /// Whether other programs than the command may be run.
     pub allow_exec: bool,
+    /// Programs that may be run beside the command when not all may: names, looked for by `PATH` of the environment.
+    pub programs: Vec<Vec<u8>>,
     /// The list of system calls.
     pub profile: Profile,
     /// The numbers that passed descriptors get inside.
@@ -234,7 +236,7 @@ pub enum Event {
     },
     /// Listening sockets, beside it: one for each port of TCP in the order's order, then one of UDP for names.
     Listening,
-    /// The program runs.
+    /// The program runs. Beside it: the folder that is `/workspace` inside.
     Running,
     /// It does not run, and never will.
     Failed(Failure),
@@ -364,6 +366,7 @@ mod tests {
             limits: Limits::DEFAULT,
             network: Network::Brokered { tcp_ports: vec![80, 443] },
             allow_exec: false,
+            programs: Vec::new(),
             profile: Profile::Node,
             descriptors: vec![1, 2, 3],
             weaken: None,
