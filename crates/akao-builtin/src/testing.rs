@@ -95,7 +95,7 @@ fn context() -> StepContext {
 
 /// The handles of a step that nobody watches.
 pub(crate) fn io() -> StepIo {
-    StepIo { cancel: CancellationToken::new(), events: StepEvents::none() }
+    StepIo { cancel: CancellationToken::new(), events: StepEvents::none(), secrets: Arc::default() }
 }
 
 /// Ports over nothing but `files`.

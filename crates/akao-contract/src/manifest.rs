@@ -7,6 +7,7 @@
 mod declaration;
 mod id;
 mod permissions;
+mod pinned;
 mod quantity;
 mod resources;
 mod runtime;
@@ -15,6 +16,7 @@ mod schema;
 pub use declaration::NodeDeclaration;
 pub use id::{Capability, PackageId, PackageIdError};
 pub use permissions::Permissions;
+pub use pinned::{PinnedNode, PinnedNodeError};
 pub use quantity::{QuantityError, format_bytes, format_cpu, parse_bytes, parse_cpu_millis};
 pub use resources::{Limit, ResourceCaps, Resources};
 pub use runtime::{Instances, Runtime, RuntimeKind, Transport};

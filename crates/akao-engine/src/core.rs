@@ -29,7 +29,7 @@ use crate::{
     store::Store,
     version::Version,
 };
-use akao_contract::{BlobRef, Digest, ExecutionId, ExecutionStatus, OpId, Outcome, Tenant};
+use akao_contract::{BlobRef, Digest, ExecutionId, ExecutionStatus, OpId, Outcome, Permission, Tenant};
 use akao_flow::{Catalogue, Event, Reaction, RunStep, StartChild};
 use akao_journal::{Batch, Write};
 use akao_step::{BlobStore, StepRunner};
@@ -420,6 +420,11 @@ impl Core {
         self.entropy = xxhash_rust::xxh3::xxh3_128(&self.entropy.to_be_bytes());
         self.entropy & ((1 << 80) - 1)
     }
+}
+
+/// Whether the grants of an execution let its nodes ask for a secret.
+fn is_lent(grants: &[Permission], name: &str) -> bool {
+    grants.iter().any(|grant| grant.name() == "secrets" && grant.scope() == Some(name))
 }
 
 /// Entries as followers get them.

@@ -29,7 +29,8 @@ pub(crate) async fn deliver(
         Err(error) => Outcome::failure(error),
         Ok(invocation) => {
             let (sender, mut receiver) = mpsc::channel(EVENTS_WAITING_MAX);
-            let io = StepIo { cancel: cancel.clone(), events: StepEvents::new(sender) };
+            let secrets = Arc::clone(&job.lent);
+            let io = StepIo { cancel: cancel.clone(), events: StepEvents::new(sender), secrets };
             let work = bounded(runner.run(invocation, io), job.timeout_ms, cancel);
             tokio::pin!(work);
             let mut open = true;

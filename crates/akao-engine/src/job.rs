@@ -17,8 +17,10 @@ pub struct Job {
     pub input: Arc<StepInput>,
     /// Bound on the attempt.
     pub timeout_ms: Option<u64>,
-    /// The secrets that the step uses, by name.
+    /// The secrets that the step's props name.
     pub secrets: BTreeMap<String, Secret>,
+    /// The secrets that the node itself may ask for while it runs.
+    pub lent: Arc<BTreeMap<String, Secret>>,
 }
 
 impl Job {
@@ -95,7 +97,7 @@ impl Job {
 
     /// A mask over this step's secrets.
     pub fn mask(&self) -> SecretMask {
-        SecretMask::new(self.secrets.values().map(Secret::expose))
+        SecretMask::new(self.secrets.values().chain(self.lent.values()).map(Secret::expose))
     }
 
     /// Makes an outcome fit for the journal: secrets masked, large values stored.

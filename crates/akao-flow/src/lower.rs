@@ -253,6 +253,7 @@ impl<'a> Lowering<'a> {
             output,
             retry: definition.retry.as_ref().map(retry_policy).transpose()?,
             timeout_ms: definition.timeout.as_deref().map(duration).transpose()?,
+            secrets: secrets_asked(node_type),
         })
     }
 
@@ -327,6 +328,12 @@ impl<'a> Lowering<'a> {
 }
 
 /// Control nodes start their children by number, so that a missing one would not be a failure but a defect.
+/// The names under `secrets` of what a node type asks for.
+fn secrets_asked(node_type: &NodeType) -> Vec<Arc<str>> {
+    let asked = node_type.permissions.iter().filter(|permission| permission.name() == "secrets");
+    asked.filter_map(|permission| permission.scope().map(Arc::from)).collect()
+}
+
 fn check_children(definition: &NodeDef, node_type: &NodeType) -> Result<(), LowerError> {
     let count = u32::try_from(definition.children.len()).unwrap_or(u32::MAX);
     if count >= node_type.children_min && node_type.children_max.is_none_or(|most| count <= most) {

@@ -87,6 +87,8 @@ pub(crate) struct Leaf {
     pub(crate) output: Option<(Arc<str>, Arc<str>)>,
     pub(crate) retry: Option<RetryPolicy>,
     pub(crate) timeout_ms: Option<u64>,
+    /// Secrets that the node itself asks for while it runs.
+    pub(crate) secrets: Vec<Arc<str>>,
 }
 
 /// Props: constant, then kept as the input of a step that reads nothing else; or made anew for each activation.
@@ -161,6 +163,23 @@ impl Program {
             Work::Leaf(leaf) => (leaf.retry.as_ref(), leaf.timeout_ms),
             Work::Control(_) => (None, None),
         }
+    }
+
+    /// The secrets that a leaf's node type asks for by its permissions, whether or not they are granted.
+    pub fn secrets_asked(&self, node: NodeIndex) -> &[Arc<str>] {
+        match &self.node(node).work {
+            Work::Leaf(leaf) => &leaf.secrets,
+            Work::Control(_) => &[],
+        }
+    }
+
+    /// The secrets that the node types of all leaves ask for by their permissions.
+    pub fn all_secrets_asked(&self) -> BTreeSet<&str> {
+        let leaves = self.nodes.iter().filter_map(|node| match &node.work {
+            Work::Leaf(leaf) => Some(&leaf.secrets),
+            Work::Control(_) => None,
+        });
+        leaves.flatten().map(AsRef::as_ref).collect()
     }
 
     /// The names of the node types that a driver must be able to run.

@@ -1,8 +1,8 @@
 //! The one door through which every step goes.
 
-use crate::{BlobStore, BoxFuture, CancellationToken, Egress, StepEvents, Volumes};
+use crate::{BlobStore, BoxFuture, CancellationToken, Egress, Secret, StepEvents, Volumes};
 use akao_contract::{Effects, Invocation, Outcome};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What an engine must know of a node type before it starts a step of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,9 @@ pub struct StepIo {
     pub cancel: CancellationToken,
     /// Progress and logs while it runs.
     pub events: StepEvents,
+    /// The secrets that the node type asks for by its permissions, as far as they are granted. Whoever passes one on covers
+    /// it in whatever comes back.
+    pub secrets: Arc<BTreeMap<String, Secret>>,
 }
 
 /// Runs steps. One invocation, exactly one outcome; failures of the work are outcomes, never panics.

@@ -76,7 +76,8 @@ impl Project {
         };
         let Value::Object(props) = props else { panic!("props are an object") };
         let invocation = Invocation { context, node_type: node_type.into(), props, blackboard: BTreeMap::new() };
-        self.runner.run(invocation, StepIo { cancel: self.cancel.clone(), events: StepEvents::none() }).await
+        let io = StepIo { cancel: self.cancel.clone(), events: StepEvents::none(), secrets: Default::default() };
+        self.runner.run(invocation, io).await
     }
 
     /// Runs one step that must succeed and returns one of its outputs.

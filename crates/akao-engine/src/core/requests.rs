@@ -6,9 +6,10 @@ use crate::{
     store::Store,
     version::Version,
 };
-use akao_contract::{Digest, ErrorKind, ExecutionId, ExecutionStatus, OpId, StepError, Tenant};
+use akao_contract::{Digest, ErrorKind, ExecutionId, ExecutionStatus, OpId, Permission, StepError, Tenant};
 use akao_flow::{Event, SEMANTICS, Start, StartChild};
 use akao_journal::{TaskStatus, Write};
+use akao_step::Secret;
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -82,13 +83,7 @@ impl Core {
         for breakpoint in &request.breakpoints {
             version.program.check_breakpoint(breakpoint)?;
         }
-        let secret_names = version.program.secret_names();
-        if let Some(name) = secret_names.iter().find(|name| !request.secrets.0.contains_key(**name)) {
-            return Err(CallError::Invalid {
-                message: format!("the workflow needs secret `{name}`"),
-                suggestion: Some(format!("Give it with --secret {name}=@FILE or --secret {name}=env:VARIABLE.")),
-            });
-        }
+        require_secrets(&version, &request.grants, &request.secrets.0)?;
         let start = Start {
             execution,
             tenant: tenant.clone(),
@@ -427,4 +422,22 @@ fn request_hash(request: &StartRequest) -> [u8; 32] {
     let plain = StartRequest { secrets: crate::request::GivenSecrets::default(), ..request.clone() };
     let value = serde_json::to_value(&plain).unwrap_or_default();
     *Digest::of(&akao_flow::canonical_json(&value)).bytes()
+}
+
+/// Refuses a start without a secret that a template names, or that a node asks for and is granted.
+fn require_secrets(
+    version: &Version,
+    grants: &[Permission],
+    given: &BTreeMap<String, Secret>,
+) -> Result<(), CallError> {
+    let program = &version.program;
+    let lent = program.all_secrets_asked().into_iter().filter(|name| super::is_lent(grants, name));
+    let mut needed = program.secret_names().into_iter().chain(lent);
+    match needed.find(|name| !given.contains_key(*name)) {
+        None => Ok(()),
+        Some(name) => Err(CallError::Invalid {
+            message: format!("the workflow needs secret `{name}`"),
+            suggestion: Some(format!("Give it with --secret {name}=@FILE or --secret {name}=env:VARIABLE.")),
+        }),
+    }
 }

@@ -1,6 +1,9 @@
 //! Steps outside the interpreter: which run now, which wait for a slot, what their end leads to.
 
-use super::{Core, Due, Effect, Input, live::Attempt};
+use super::{
+    Core, Due, Effect, Input,
+    live::{Attempt, Live},
+};
 use crate::{
     job::{Job, idempotency_key, retry_wait_ms},
     large,
@@ -8,7 +11,7 @@ use crate::{
 };
 use akao_contract::{Effects, ErrorKind, ExecutionId, OpId, Outcome, OutcomeStatus, StepContext, StepError, Tenant};
 use akao_expression::SecretPart;
-use akao_flow::{Event, RunStep};
+use akao_flow::{Event, NodeIndex, RunStep};
 use akao_journal::{OperationState, Write};
 use akao_step::{RunnerTraits, SecretMask};
 use std::{
@@ -94,7 +97,7 @@ impl Core {
             let error = StepError::new(ErrorKind::NotFound, message);
             return self.finish_step(execution, step.op, Outcome::failure(error), 1, None);
         };
-        if let Some(missing) = missing_secret(&step, &live.secrets) {
+        if let Some(missing) = missing_secret(&step, live) {
             live.blocked.insert(step.op, missing);
             return;
         }
@@ -119,7 +122,11 @@ impl Core {
             SecretPart::Text(_) => None,
         });
         let secrets = names.filter_map(|name| Some((name.clone(), live.secrets.get(name)?.clone()))).collect();
+        let lent =
+            lendable(live, step.node).filter_map(|name| Some((name.to_owned(), live.secrets.get(name)?.clone())));
+        let lent = Arc::new(lent.collect());
         Some(Job {
+            lent,
             context: StepContext {
                 tenant: live.tenant.clone(),
                 execution,
@@ -323,12 +330,20 @@ impl Core {
     }
 }
 
-fn missing_secret(step: &RunStep, secrets: &BTreeMap<String, akao_step::Secret>) -> Option<String> {
+fn missing_secret(step: &RunStep, live: &Live) -> Option<String> {
     let parts = step.input.secrets.iter().flat_map(|fill| &fill.parts);
-    parts.into_iter().find_map(|part| match part {
-        SecretPart::Secret(name) if !secrets.contains_key(name) => Some(name.clone()),
-        _ => None,
-    })
+    let filled_in = parts.filter_map(|part| match part {
+        SecretPart::Secret(name) => Some(name.as_str()),
+        SecretPart::Text(_) => None,
+    });
+    let mut needed = filled_in.chain(lendable(live, step.node));
+    needed.find(|name| !live.secrets.contains_key(*name)).map(str::to_owned)
+}
+
+/// The secrets that a node asks for and is granted.
+fn lendable(live: &Live, node: NodeIndex) -> impl Iterator<Item = &str> {
+    let asked = live.machine.program().secrets_asked(node).iter().map(AsRef::as_ref);
+    asked.filter(|name| super::is_lent(&live.grants, name))
 }
 
 /// A completion as an input, for shells.
