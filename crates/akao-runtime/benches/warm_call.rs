@@ -7,10 +7,7 @@ use akao_runtime::{
     DiskState, Ended, HostPorts, Kill, Launch, LaunchError, NodePackage, Process, ProcessRunner, ProcessSpec,
     RuntimeSettings, Started,
 };
-use akao_step::{
-    BlobError, BlobStore, BoxFuture, CancellationToken, Secret, SecretError, SecretSource, StepEvents, StepIo,
-    StepRunner,
-};
+use akao_step::{BlobError, BlobStore, BoxFuture, CancellationToken, StepEvents, StepIo, StepRunner};
 use serde_json::{Map, Value, json};
 use std::{
     io::{BufRead, BufReader, Write},
@@ -82,12 +79,6 @@ impl Launch for ThreadLaunch {
 
 struct Nothing;
 
-impl SecretSource for Nothing {
-    fn secret(&self, _: &Tenant, name: &str) -> Result<Secret, SecretError> {
-        Err(SecretError::Absent(name.to_owned()))
-    }
-}
-
 impl BlobStore for Nothing {
     fn put(&self, _: &Tenant, bytes: &[u8], _: &str) -> Result<akao_contract::BlobRef, BlobError> {
         Err(BlobError::NotFound(Digest::of(bytes)))
@@ -122,7 +113,7 @@ fn context() -> StepContext {
     }
 }
 
-fn runner(folder: &std::path::Path) -> ProcessRunner {
+fn runner(folder: &std::path::Path) -> (ProcessRunner, Arc<str>) {
     let text = format!(
         "manifest: 1\nid: {NODE}\nname: Enrich\nversion: 1.0.0\nruntime: {{ type: executable, command: node, \
          instances: {{ max: 1, concurrency: {IN_FLIGHT}, recycle_after: 100000000 }} }}\n\
@@ -130,20 +121,21 @@ fn runner(folder: &std::path::Path) -> ProcessRunner {
     );
     let parsed = akao_manifest::read(&text).unwrap_or_else(|problems| panic!("{problems:?}"));
     let package = NodePackage { parsed, folder: folder.to_owned(), digest: Digest::of(text.as_bytes()) };
-    let host = HostPorts {
-        secrets: Arc::new(Nothing),
-        blobs: Arc::new(Nothing),
-        state: Arc::new(DiskState::new(folder.join("state"))),
-    };
+    let host = HostPorts { blobs: Arc::new(Nothing), state: Arc::new(DiskState::new(folder.join("state"))) };
     let runner = ProcessRunner::new(Arc::new(ThreadLaunch), host, RuntimeSettings::default());
+    let node_type = package.pinned(&NODE.parse().expect("an id")).to_string().into();
     runner.add(package).expect("the package is run as a process");
-    runner
+    (runner, node_type)
 }
 
-async fn through_pool(runner: &ProcessRunner) {
-    let invocation =
-        Invocation { context: context(), node_type: NODE.into(), props: parameters(), blackboard: Default::default() };
-    let io = StepIo { cancel: CancellationToken::new(), events: StepEvents::none() };
+async fn through_pool(runner: &ProcessRunner, node_type: &Arc<str>) {
+    let invocation = Invocation {
+        context: context(),
+        node_type: Arc::clone(node_type),
+        props: parameters(),
+        blackboard: Default::default(),
+    };
+    let io = StepIo { cancel: CancellationToken::new(), events: StepEvents::none(), secrets: Default::default() };
     let outcome = runner.run(invocation, io).await;
     assert_eq!(outcome.status, OutcomeStatus::Success, "{outcome:?}");
 }
@@ -180,16 +172,17 @@ async fn together<F: Future<Output = ()>>(call: impl Fn() -> F) -> f64 {
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let folder = tempfile::tempdir().expect("a folder");
-    let runner = runner(folder.path());
-    through_pool(&runner).await;
+    let (runner, node_type) = runner(folder.path());
+    through_pool(&runner, &node_type).await;
     let settings = Settings { in_flight_max: IN_FLIGHT + 4, ..Settings::default() };
     let connection = Connection::open(node(), settings, Arc::new(NoHostCalls));
     connection.info(&InfoRequest::new("bench"), Duration::from_secs(5)).await.expect("the node answers");
     println!("round  connection p50  pool p50  more     connection {IN_FLIGHT}/s  pool {IN_FLIGHT}/s  ratio");
     for round in 1..=ROUNDS {
-        let (wire, pool) = (alone(|| through_connection(&connection)).await, alone(|| through_pool(&runner)).await);
+        let (wire, pool) =
+            (alone(|| through_connection(&connection)).await, alone(|| through_pool(&runner, &node_type)).await);
         let (wires, pools) =
-            (together(|| through_connection(&connection)).await, together(|| through_pool(&runner)).await);
+            (together(|| through_connection(&connection)).await, together(|| through_pool(&runner, &node_type)).await);
         let more = pool.saturating_sub(wire);
         println!(
             "{round:>5}  {wire:>14.1?}  {pool:>8.1?}  {more:>7.1?}  {wires:>16.0}  {pools:>9.0}  {:.2}",

@@ -8,9 +8,9 @@ use crate::{
 };
 use akao_contract::{BlobRef, Digest, ErrorKind, Permission, StepError, shortened};
 use akao_rpc::{HostCalls, HostFuture, SecretText, WorkspacePath};
-use akao_step::{BlobError, BlobStore, SecretError, SecretSource};
+use akao_step::{BlobError, BlobStore, Secret};
 use serde_json::Value;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::Semaphore;
 
 /// What a blob is when the node does not say.
@@ -22,8 +22,6 @@ const MEDIA_TYPE_BYTES_MAX: usize = 128;
 /// What nodes are answered from; shared by all processes.
 #[derive(Clone)]
 pub struct HostPorts {
-    /// Secrets by tenant and name.
-    pub secrets: Arc<dyn SecretSource>,
     /// Large values.
     pub blobs: Arc<dyn BlobStore>,
     /// What nodes keep.
@@ -38,6 +36,8 @@ pub(crate) struct HostSide {
     /// What the manifest asks for under `secrets`.
     pub(crate) declares_secret: Arc<dyn Fn(&str) -> bool + Send + Sync>,
     pub(crate) ports: HostPorts,
+    /// The secrets that were given to the executions that this process serves.
+    pub(crate) secrets: Arc<BTreeMap<String, Secret>>,
     pub(crate) workspace: Option<WorkspaceFolder>,
     pub(crate) masks: Arc<Masks>,
     /// Files that are held in memory at once, over all processes.
@@ -67,14 +67,14 @@ impl HostSide {
     /// Runs what blocks on files where it may, while there is room for its bytes.
     async fn with_file<T: Send + 'static>(
         &self,
-        work: impl FnOnce(WorkspaceFolder) -> Result<T, StepError> + Send + 'static,
+        work: impl FnOnce(&WorkspaceFolder) -> Result<T, StepError> + Send + 'static,
     ) -> Result<T, StepError> {
         let workspace = self.workspace.clone().ok_or_else(|| {
             StepError::new(ErrorKind::Internal, "the files of this node cannot be reached from outside its sandbox")
         })?;
         // The semaphore is never closed.
         let _room = self.blob_room.acquire().await;
-        blocking(move || work(workspace)).await
+        blocking(move || workspace.as_owner(work)).await
     }
 }
 
@@ -85,12 +85,9 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.unwrap_or_else(broken)
 }
 
-fn secret_error(error: &SecretError) -> StepError {
-    match error {
-        SecretError::Absent(name) => StepError::new(ErrorKind::Permission, error.to_string())
-            .with_suggestion(format!("Give it with `--secret {name}=env:{name}` or `--secret {name}=@FILE`.")),
-        SecretError::Unreadable { .. } => StepError::new(ErrorKind::Permission, error.to_string()),
-    }
+fn absent(name: &str) -> StepError {
+    StepError::new(ErrorKind::Permission, format!("secret `{name}` was not given"))
+        .with_suggestion(format!("Give it with `--secret {name}=env:{name}` or `--secret {name}=@FILE`."))
 }
 
 fn blob_error(error: &BlobError) -> StepError {
@@ -106,8 +103,7 @@ impl HostCalls for HostSide {
     fn secret<'a>(&'a self, name: &'a str) -> HostFuture<'a, SecretText> {
         Box::pin(async move {
             self.check_secret(name)?;
-            let (source, tenant, name) = (Arc::clone(&self.ports.secrets), self.owner.tenant.clone(), name.to_owned());
-            let secret = blocking(move || source.secret(&tenant, &name).map_err(|error| secret_error(&error))).await?;
+            let secret = self.secrets.get(name).ok_or_else(|| absent(name))?;
             // From now on it is covered in whatever this process says.
             self.masks.add(secret.expose());
             Ok(SecretText(secret.expose().to_owned()))

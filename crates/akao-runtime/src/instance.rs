@@ -10,8 +10,10 @@ use crate::{
 };
 use akao_contract::{ErrorKind, StepError};
 use akao_rpc::{Connection, HealthStatus, InfoRequest, RpcError, Settings};
+use akao_step::Secret;
 use serde_json::{Map, Value};
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -77,6 +79,7 @@ pub(crate) struct Birth<'a> {
     pub(crate) number: u64,
     pub(crate) spec: &'a ProcessSpec,
     pub(crate) services: &'a Services,
+    pub(crate) secrets: Arc<BTreeMap<String, Secret>>,
     pub(crate) declares_secret: Arc<dyn Fn(&str) -> bool + Send + Sync>,
     pub(crate) concurrency: u32,
     pub(crate) room: OwnedSemaphorePermit,
@@ -85,7 +88,7 @@ pub(crate) struct Birth<'a> {
 impl Instance {
     /// Starts a process and opens the connection. It is not greeted yet, and somebody must drive it.
     pub(crate) async fn launch(birth: Birth<'_>) -> Result<Arc<Self>, StepError> {
-        let Birth { number, spec, services, declares_secret, concurrency, room } = birth;
+        let Birth { number, spec, services, secrets, declares_secret, concurrency, room } = birth;
         let settings = &services.settings;
         let starting = tokio::time::timeout(settings.launch_limit, services.launch.start(spec));
         let started = match starting.await {
@@ -101,6 +104,7 @@ impl Instance {
         let host = HostSide {
             owner: services.owner(spec),
             grants: spec.grants.clone(),
+            secrets,
             declares_secret,
             ports: services.host.clone(),
             workspace: started.workspace.map(WorkspaceFolder::new),

@@ -6,11 +6,13 @@ use crate::{
 };
 use akao_contract::{
     Digest, Effects, ErrorKind, Permission, StepContext, StepError, Tenant, VolumeScope,
-    manifest::{Limit, Manifest, NodeDeclaration, ResourceCaps, Resources, RuntimeKind, Transport},
+    manifest::{
+        Limit, Manifest, NodeDeclaration, PackageId, PinnedNode, ResourceCaps, Resources, RuntimeKind, Transport,
+    },
 };
 use akao_manifest::{Asked, Parsed, explain};
-use akao_step::RunnerTraits;
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use akao_step::{RunnerTraits, Secret};
+use std::{cmp::Ordering, collections::BTreeMap, path::PathBuf, sync::Arc};
 
 /// The variable that tells a node which descriptor to speak on.
 const DESCRIPTOR_VARIABLE: (&str, &str) = ("AKAO_RPC_FD", "3");
@@ -46,9 +48,6 @@ pub enum PackageError {
         #[source]
         source: OutputSchemaError,
     },
-    /// A node type of this name is there already.
-    #[error("the node type `{0}` is there already, with other content")]
-    Taken(String),
 }
 
 /// A node of a package, ready for its steps.
@@ -76,6 +75,11 @@ impl Node {
 impl NodePackage {
     pub(crate) fn manifest(&self) -> &Manifest {
         &self.parsed.manifest
+    }
+
+    /// The name by which steps of a node of this package are run.
+    pub fn pinned(&self, node: &PackageId) -> PinnedNode {
+        PinnedNode { node: node.clone(), version: self.manifest().version.clone(), digest: self.digest }
     }
 
     /// The nodes, each with what checks its outputs.
@@ -124,21 +128,27 @@ impl NodePackage {
     ///
     /// # Errors
     /// It asks for a permission that is not granted, or for a volume that the execution does not have.
-    pub(crate) fn access(&self, context: &StepContext, caps: &ResourceCaps) -> Result<Access, StepError> {
+    pub(crate) fn access(
+        &self,
+        context: &StepContext,
+        secrets: &Arc<BTreeMap<String, Secret>>,
+        caps: &ResourceCaps,
+    ) -> Result<Access, StepError> {
         let explained = explain(self.manifest(), &self.parsed.permissions, &context.grants, caps);
         // A bare permission is content with nothing; what it reaches is refused where it is used.
-        let missing = explained.asks.iter().find(|asked| !asked.complete && asked.permission.scope().is_some());
-        if let Some(asked) = missing {
-            return Err(self.not_granted(asked));
+        let is_missing = |asked: &&Asked| !asked.complete && asked.permission.scope().is_some();
+        let missing: Vec<&Asked> = explained.asks.iter().filter(is_missing).collect();
+        if let Some(first) = missing.first() {
+            return Err(self.not_granted(first, &missing));
         }
         let mut grants: Vec<Permission> = explained.asks.into_iter().flat_map(|asked| asked.granted).collect();
         grants.sort();
         grants.dedup();
         let volumes = self.volumes(context, &grants)?;
-        Ok(Access { grants, volumes })
+        Ok(Access { grants, volumes, secrets: Lent(Arc::clone(secrets)) })
     }
 
-    fn not_granted(&self, asked: &Asked) -> StepError {
+    fn not_granted(&self, asked: &Asked, missing: &[&Asked]) -> StepError {
         let place = match asked.position {
             Some(position) => format!("_.yaml:{}:{}", position.line, position.column),
             None => "_.yaml".to_owned(),
@@ -149,12 +159,14 @@ impl NodePackage {
             .with_detail("reason", "not_granted")
             .with_detail("permission", permission.to_string())
             .with_detail("place", place);
-        match &asked.grant {
-            Some(grant) => error
-                .with_detail("grant", grant.as_str())
-                .with_suggestion(format!("Grant it with `{grant}`, or remove it from the manifest.")),
-            None => error,
-        }
+        let options: Vec<&str> = missing.iter().filter_map(|asked| asked.grant.as_deref()).collect();
+        let options = options.join(" ");
+        let more = match missing.len() {
+            0 | 1 => "Grant it".to_owned(),
+            many => format!("Grant all {many} that are missing"),
+        };
+        let suggestion = format!("{more} with `{options}`, or narrow `permissions` in the manifest.");
+        error.with_detail("grant", options).with_suggestion(suggestion)
     }
 
     /// The granted places in volumes, as folders of this machine.
@@ -212,6 +224,29 @@ fn no_volume(grant: &Permission, scope: &VolumeScope) -> StepError {
 pub(crate) struct Access {
     pub(crate) grants: Vec<Permission>,
     pub(crate) volumes: Vec<VolumeMount>,
+    pub(crate) secrets: Lent,
+}
+
+/// Secrets that executions were given. Their values take part, since a node keeps what it has read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Lent(pub(crate) Arc<BTreeMap<String, Secret>>);
+
+impl Lent {
+    fn exposed(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, secret)| (name.as_str(), secret.expose()))
+    }
+}
+
+impl Ord for Lent {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.exposed().cmp(other.exposed())
+    }
+}
+
+impl PartialOrd for Lent {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl NodePackage {

@@ -20,8 +20,9 @@ use crate::{
     supervise::{note_memory, supervise},
 };
 use akao_contract::{StepError, manifest::Instances};
+use akao_step::Secret;
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicBool},
     time::Instant,
 };
@@ -117,6 +118,7 @@ pub(crate) struct State {
 pub(crate) struct Inner {
     pub(crate) package: Arc<NodePackage>,
     pub(crate) spec: ProcessSpec,
+    secrets: Arc<BTreeMap<String, Secret>>,
     pub(crate) services: Arc<Services>,
     instances: Instances,
     state: Mutex<State>,
@@ -144,7 +146,12 @@ struct Afterwards {
 }
 
 impl Inner {
-    pub(crate) fn new(package: Arc<NodePackage>, spec: ProcessSpec, services: Arc<Services>) -> Arc<Self> {
+    pub(crate) fn new(
+        package: Arc<NodePackage>,
+        spec: ProcessSpec,
+        secrets: Arc<BTreeMap<String, Secret>>,
+        services: Arc<Services>,
+    ) -> Arc<Self> {
         let settings = &services.settings;
         let asked = package.manifest().runtime.instances;
         let instances = Instances {
@@ -167,6 +174,7 @@ impl Inner {
         let pool = Arc::new(Self {
             package,
             spec,
+            secrets,
             services,
             instances,
             state: Mutex::new(state),
@@ -230,6 +238,7 @@ impl Inner {
             number,
             spec: &self.spec,
             services: &self.services,
+            secrets: Arc::clone(&self.secrets),
             declares_secret: Arc::new(move |name: &str| package.declares_secret(name)),
             concurrency: self.instances.concurrency,
             room,

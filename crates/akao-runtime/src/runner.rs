@@ -12,7 +12,7 @@ use crate::{
 };
 use akao_contract::{ErrorKind, Invocation, Outcome, Permission, StepContext, StepError, Tenant};
 use akao_rpc::ValidateAnswer;
-use akao_step::{BoxFuture, RunnerTraits, StepIo, StepRunner};
+use akao_step::{BoxFuture, RunnerTraits, Secret, StepIo, StepRunner};
 use serde_json::{Map, Value};
 use std::{
     collections::BTreeMap,
@@ -57,13 +57,18 @@ struct Words {
     tenant: Tenant,
     grants: Arc<Vec<Permission>>,
     volumes: Arc<BTreeMap<String, String>>,
+    secrets: Secrets,
 }
 
+/// The secrets that an execution was given, by name.
+type Secrets = Arc<BTreeMap<String, Secret>>;
+
 impl Words {
-    fn are_those_of(&self, context: &StepContext) -> bool {
+    fn are_those_of(&self, context: &StepContext, secrets: &Secrets) -> bool {
         let same_grants = Arc::ptr_eq(&self.grants, &context.grants) || self.grants == context.grants;
         let same_volumes = Arc::ptr_eq(&self.volumes, &context.volumes) || self.volumes == context.volumes;
-        self.tenant == context.tenant && same_grants && same_volumes
+        let same_secrets = Arc::ptr_eq(&self.secrets, secrets) || self.secrets == *secrets;
+        self.tenant == context.tenant && same_grants && same_volumes && same_secrets
     }
 }
 
@@ -73,13 +78,18 @@ impl Served {
     }
 
     /// The pool that serves an execution.
-    fn pool(&self, services: &Arc<Services>, context: &StepContext) -> Result<Arc<Inner>, StepError> {
+    fn pool(
+        &self,
+        services: &Arc<Services>,
+        context: &StepContext,
+        secrets: &Secrets,
+    ) -> Result<Arc<Inner>, StepError> {
         let mut pools = self.lock();
-        if let Some((_, pool)) = pools.remembered.iter().find(|(words, _)| words.are_those_of(context)) {
+        if let Some((_, pool)) = pools.remembered.iter().find(|(words, _)| words.are_those_of(context, secrets)) {
             return Ok(Arc::clone(pool));
         }
         let caps = &services.settings.caps;
-        let access = self.package.access(context, caps)?;
+        let access = self.package.access(context, secrets, caps)?;
         if pools.by_key.len() >= UNUSED_POOLS_MAX {
             pools.by_key.retain(|_, pool| pool.is_in_use());
             pools.remembered.clear();
@@ -87,7 +97,7 @@ impl Served {
         let key = (context.tenant.clone(), access);
         let pool = pools.by_key.entry(key).or_insert_with_key(|(tenant, access)| {
             let spec = self.package.spec(tenant, access, caps);
-            Inner::new(Arc::clone(&self.package), spec, Arc::clone(services))
+            Inner::new(Arc::clone(&self.package), spec, Arc::clone(&access.secrets.0), Arc::clone(services))
         });
         let pool = Arc::clone(pool);
         if pools.remembered.len() >= REMEMBERED_MAX {
@@ -97,6 +107,7 @@ impl Served {
             tenant: context.tenant.clone(),
             grants: Arc::clone(&context.grants),
             volumes: Arc::clone(&context.volumes),
+            secrets: Arc::clone(secrets),
         };
         pools.remembered.push((words, Arc::clone(&pool)));
         Ok(pool)
@@ -123,52 +134,20 @@ impl ProcessRunner {
         Self { services: Arc::new(services), types: RwLock::default() }
     }
 
-    /// Adds the nodes of a package. The same content may be added again.
+    /// Adds the nodes of a package under their pinned names. The same content may be added again, and other contents stand
+    /// beside it: their processes end when nobody has asked for them for a while.
     ///
     /// # Errors
-    /// The package is not run as a process, its outputs cannot be checked, or a node's name is taken.
+    /// The package is not run as a process, or its outputs cannot be checked.
     pub fn add(&self, package: NodePackage) -> Result<(), PackageError> {
-        self.put(package, false).map(drop)
-    }
-
-    /// Puts a package in the place of another version of it. New calls go to the new one at once; calls that run end in
-    /// the old processes, which are then ended. What was preloaded of the old one is not preloaded of the new one.
-    ///
-    /// # Errors
-    /// As [`Self::add`], except that a name may be taken by the same package.
-    pub async fn replace(&self, package: NodePackage) -> Result<(), PackageError> {
-        let old = self.put(package, true)?;
-        close(old.iter().flat_map(|served| served.all()).collect()).await;
-        Ok(())
-    }
-
-    /// Adds the nodes of a package, and takes those of its other versions out where `replaces` says so.
-    fn put(&self, package: NodePackage, replaces: bool) -> Result<Vec<Arc<Served>>, PackageError> {
         let nodes = package.nodes()?;
-        let package = Arc::new(package);
-        let served = Arc::new(Served { package: Arc::clone(&package), pools: Mutex::default() });
+        let served = Arc::new(Served { package: Arc::new(package), pools: Mutex::default() });
         let mut types = self.types.write().unwrap_or_else(PoisonError::into_inner);
-        let is_old = |other: &Served| {
-            replaces && other.package.manifest().id == package.manifest().id && other.package.digest != package.digest
-        };
-        for node in &nodes {
-            let there = types.get(node.declaration.id.as_str()).filter(|(there, _)| !is_old(there));
-            if there.is_some_and(|(there, _)| there.package.digest != package.digest) {
-                return Err(PackageError::Taken(node.declaration.id.to_string()));
-            }
-        }
-        let mut old: Vec<Arc<Served>> = Vec::new();
-        types.retain(|_, (there, _)| {
-            let leaves = is_old(there);
-            if leaves && old.iter().all(|other| !Arc::ptr_eq(other, there)) {
-                old.push(Arc::clone(there));
-            }
-            !leaves
-        });
         for node in nodes {
-            types.entry(node.declaration.id.as_str().into()).or_insert((Arc::clone(&served), node));
+            let name = served.package.pinned(&node.declaration.id).to_string();
+            types.entry(name.into()).or_insert_with(|| (Arc::clone(&served), node));
         }
-        Ok(old)
+        Ok(())
     }
 
     /// Has a process of a node type ready for executions like this one before the first step asks for it, and another when
@@ -178,7 +157,7 @@ impl ProcessRunner {
     /// There is no such node type here, or it may not run.
     pub fn preload(&self, node_type: &str, context: &StepContext) -> Result<(), StepError> {
         let (served, _) = self.find(node_type).ok_or_else(|| unknown(node_type))?;
-        served.pool(&self.services, context)?.keep_warm();
+        served.pool(&self.services, context, &Secrets::default())?.keep_warm();
         Ok(())
     }
 
@@ -193,7 +172,7 @@ impl ProcessRunner {
         parameters: &Map<String, Value>,
     ) -> Result<ValidateAnswer, StepError> {
         let (served, node) = self.find(node_type).ok_or_else(|| unknown(node_type))?;
-        let pool = served.pool(&self.services, context)?;
+        let pool = served.pool(&self.services, context, &Secrets::default())?;
         crate::validate::validate(&pool, &node, parameters).await
     }
 
@@ -257,7 +236,7 @@ impl StepRunner for ProcessRunner {
         let Some((served, node)) = self.find(&invocation.node_type) else {
             return Box::pin(std::future::ready(Outcome::failure(unknown(&invocation.node_type))));
         };
-        match served.pool(&self.services, &invocation.context) {
+        match served.pool(&self.services, &invocation.context, &io.secrets) {
             Ok(pool) if self.services.is_shut.load(Ordering::Acquire) => {
                 Box::pin(std::future::ready(Outcome::failure(failure::closed(&pool.spec))))
             }

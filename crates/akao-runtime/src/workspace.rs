@@ -7,6 +7,7 @@ use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{FileType, Mode, OFlags, ResolveFlags},
     io::Errno,
+    thread::{Gid, Uid, set_thread_groups, set_thread_res_gid, set_thread_res_uid},
 };
 use std::{
     fs::File,
@@ -24,6 +25,29 @@ pub(crate) struct WorkspaceFolder(Arc<OwnedFd>);
 impl WorkspaceFolder {
     pub(crate) fn new(folder: OwnedFd) -> Self {
         Self(Arc::new(folder))
+    }
+
+    /// Runs `work` as the folder's owner. To the kernel the host's root is nobody in a sandbox, and cannot make a file
+    /// there; and what is done with the node's own rights reaches nothing that the node could not reach itself.
+    pub(crate) fn as_owner<T: Send>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, StepError> + Send,
+    ) -> Result<T, StepError> {
+        let unusable =
+            |errno: Errno| StepError::new(ErrorKind::Internal, format!("/workspace cannot be used: {errno}"));
+        let owner = rustix::fs::fstat(&*self.0).map_err(unusable)?;
+        if owner.st_uid == rustix::process::geteuid().as_raw() {
+            return work(self);
+        }
+        // The kernel keeps users by thread. This one does nothing else, so that it has nothing to take back.
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                become_user(owner.st_uid, owner.st_gid).map_err(unusable)?;
+                work(self)
+            });
+            let broken = |_| Err(StepError::new(ErrorKind::Internal, "the host broke off"));
+            thread.join().unwrap_or_else(broken)
+        })
     }
 
     /// The bytes of a regular file.
@@ -75,6 +99,14 @@ impl WorkspaceFolder {
         rustix::fs::fchmod(&file, mode).map_err(|errno| failed(path, errno))?;
         File::from(file).write_all(bytes).map_err(|error| storage(path, &error))
     }
+}
+
+/// Makes the calling thread another user's, without any of its own rights.
+fn become_user(user: u32, group: u32) -> rustix::io::Result<()> {
+    let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+    set_thread_groups(&[])?;
+    set_thread_res_gid(group, group, group)?;
+    set_thread_res_uid(user, user, user)
 }
 
 /// Opens a path beneath a folder without following any link.
@@ -180,5 +212,27 @@ mod tests {
         assert_eq!(workspace.write(&path("in"), b"x").unwrap_err().kind, ErrorKind::Input);
         assert_eq!(workspace.write(&path("none/x"), b"x").unwrap_err().kind, ErrorKind::NotFound);
         assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_given_belongs_to_the_folders_owner() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        if !rustix::process::geteuid().is_root() {
+            assert_eq!(workspace(at).as_owner(|workspace| workspace.write(&path("a"), b"a")), Ok(()));
+            return;
+        }
+        std::os::unix::fs::chown(at, Some(64_321), Some(64_322)).unwrap();
+        fs::set_permissions(at, fs::Permissions::from_mode(0o700)).unwrap();
+        fs::write(at.join("mine"), "mine").unwrap();
+        fs::set_permissions(at.join("mine"), fs::Permissions::from_mode(0o600)).unwrap();
+        let workspace = workspace(at);
+        workspace.as_owner(|workspace| workspace.write(&path("a"), b"a")).unwrap();
+        let made = fs::metadata(at.join("a")).unwrap();
+        assert_eq!((made.uid(), made.gid()), (64_321, 64_322));
+        let refused = workspace.as_owner(|workspace| workspace.read(&path("mine"), 10)).unwrap_err();
+        assert!(refused.message.contains("cannot be used"), "what only root may read is not read: {refused}");
+        assert!(rustix::process::geteuid().is_root(), "only the thread was another's");
     }
 }

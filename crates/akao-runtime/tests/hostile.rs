@@ -146,7 +146,7 @@ async fn a_node_that_begins_wrongly_is_named_and_leaves_nothing() {
         let settings =
             akao_runtime::RuntimeSettings { handshake_limit: Duration::from_millis(handshake), ..support::quick() };
         let ground = Ground::new(settings);
-        ground.runner.add(Package { args: vec!["--start", start], ..Package::default() }.build()).unwrap();
+        ground.add(&Package { args: vec!["--start", start], ..Package::default() });
         let error = ground.call("well").await.error.unwrap_or_else(|| panic!("{start} succeeded"));
         assert_eq!(error.kind, kind, "{start}: {error:?}");
         assert!(error.message.contains(fragment), "{start}: {error:?}");

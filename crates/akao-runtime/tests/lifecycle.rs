@@ -57,7 +57,7 @@ async fn a_step_that_is_dropped_leaves_its_process_when_the_call_has_ended() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_manifests_time_is_named_and_a_late_answer_is_counted() {
     let ground = Ground::new(akao_runtime::RuntimeSettings { cancel_grace: Duration::from_secs(30), ..quick() });
-    ground.runner.add(Package { resources: "{ timeout: 3s }", ..Package::default() }.build()).unwrap();
+    ground.add(&Package { resources: "{ timeout: 3s }", ..Package::default() });
     // The process is there before the clock of the call that counts begins.
     assert_eq!(ground.call("well").await.status, OutcomeStatus::Success);
     let error = ground.call("wait_then_well").await.error.unwrap();
@@ -69,7 +69,7 @@ async fn the_manifests_time_is_named_and_a_late_answer_is_counted() {
     let mut settings = quick();
     settings.caps.timeout_ms = Some(2_500);
     let capped = Ground::new(settings);
-    capped.runner.add(Package::default().build()).unwrap();
+    capped.add(&Package::default());
     assert_eq!(capped.call("well").await.status, OutcomeStatus::Success);
     let error = capped.call("wait").await.error.unwrap();
     assert!(error.message.contains("within 2s500ms"), "{error}");
@@ -80,7 +80,7 @@ async fn the_manifests_time_is_named_and_a_late_answer_is_counted() {
 async fn a_shutdown_leaves_no_process_whatever_the_nodes_do() {
     let settings = akao_runtime::RuntimeSettings { shutdown_grace: Duration::from_millis(300), ..quick() };
     let ground = Ground::new(settings);
-    ground.runner.add(Package { instances: "{ max: 8, concurrency: 1 }", ..Package::default() }.build()).unwrap();
+    ground.add(&Package { instances: "{ max: 8, concurrency: 1 }", ..Package::default() });
     for (tenant, behaviour) in [("a", "well"), ("b", "deaf_from_now"), ("c", "grandchild_stays")] {
         let step = Step { tenant, ..Step::new(behaviour) };
         assert_eq!(ground.step(step).await.outcome.status, OutcomeStatus::Success, "{behaviour}");
@@ -122,7 +122,7 @@ async fn a_node_is_asked_whether_it_could_use_parameters() {
     let context = Step::new("").context();
     let ask = async |behaviour: &str| {
         let parameters = serde_json::Map::from_iter([("do".to_owned(), json!(behaviour))]);
-        within(behaviour, ground.runner.validate(support::NODE, &context, &parameters)).await
+        within(behaviour, ground.runner.validate(&ground.node_type(), &context, &parameters)).await
     };
     assert!(ask("well").await.unwrap().valid);
     let answer = ask("nonsense").await.unwrap();

@@ -7,18 +7,19 @@ mod launcher;
 mod ports;
 
 pub(crate) use launcher::PlainLaunch;
-pub(crate) use ports::{FewSecrets, MemoryBlobs};
+pub(crate) use ports::MemoryBlobs;
 
 use akao_contract::{
     Address, Digest, ExecutionId, Invocation, LogLine, NodeId, OpId, Outcome, OutcomeStatus, Permission, StepContext,
 };
 use akao_runtime::{CircuitSettings, DiskState, HostPorts, NodePackage, PoolSnapshot, ProcessRunner, RuntimeSettings};
-use akao_step::{CancellationToken, StepEvent, StepEvents, StepIo, StepRunner};
+use akao_step::{CancellationToken, Secret, StepEvent, StepEvents, StepIo, StepRunner};
 use serde_json::{Map, Value, json};
 use std::{
+    collections::BTreeMap,
     future::Future,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::sync::mpsc;
@@ -125,6 +126,8 @@ pub(crate) struct Ground {
     pub(crate) runner: Arc<ProcessRunner>,
     pub(crate) launch: Arc<PlainLaunch>,
     pub(crate) blobs: Arc<MemoryBlobs>,
+    /// The name of the node of the package that was added last.
+    node_type: Mutex<Arc<str>>,
     folder: tempfile::TempDir,
 }
 
@@ -134,19 +137,30 @@ impl Ground {
         let launch = Arc::new(PlainLaunch::default());
         let blobs = Arc::new(MemoryBlobs::default());
         let host = HostPorts {
-            secrets: Arc::new(FewSecrets),
             blobs: Arc::clone(&blobs) as Arc<_>,
             state: Arc::new(DiskState::new(folder.path().join("state"))),
         };
         let runner = Arc::new(ProcessRunner::new(Arc::clone(&launch) as Arc<_>, host, settings));
-        Self { runner, launch, blobs, folder }
+        Self { runner, launch, blobs, node_type: Mutex::new(NODE.into()), folder }
     }
 
     /// A runner with one package.
     pub(crate) fn with(package: &Package) -> Self {
         let ground = Self::new(quick());
-        ground.runner.add(package.build()).unwrap();
+        ground.add(package);
         ground
+    }
+
+    /// Adds a package; steps that begin from now on are for its node.
+    pub(crate) fn add(&self, package: &Package) {
+        let package = package.build();
+        *self.node_type.lock().unwrap() = package.pinned(&NODE.parse().unwrap()).to_string().into();
+        self.runner.add(package).unwrap();
+    }
+
+    /// The name of the node that steps are for.
+    pub(crate) fn node_type(&self) -> Arc<str> {
+        Arc::clone(&self.node_type.lock().unwrap())
     }
 
     /// Runs one step to its end.
@@ -162,8 +176,10 @@ impl Ground {
     /// Starts a step; what comes back runs it.
     pub(crate) fn begin(&self, step: Step) -> impl Future<Output = Done> + Send + use<> {
         let (sender, mut receiver) = mpsc::channel(100_000);
-        let io = StepIo { cancel: step.cancel.clone(), events: StepEvents::new(sender) };
-        let running = self.runner.run(step.invocation(), io);
+        let secrets = Arc::new(step.secrets());
+        let io = StepIo { cancel: step.cancel.clone(), events: StepEvents::new(sender), secrets };
+        let invocation = Invocation { node_type: self.node_type(), ..step.invocation() };
+        let running = self.runner.run(invocation, io);
         async move {
             let outcome = running.await;
             let (mut logs, mut progress) = (Vec::new(), 0);
@@ -246,6 +262,13 @@ impl Step {
             grants: Arc::new(grants),
             volumes: Arc::new(self.volumes.iter().map(volume).collect()),
         }
+    }
+
+    /// Every tenant was given one secret.
+    fn secrets(&self) -> BTreeMap<String, Secret> {
+        let token = Secret::new(format!("token-of-{}", self.tenant));
+        let is_granted = self.grants.contains(&"secrets=CRM_TOKEN");
+        is_granted.then(|| ("CRM_TOKEN".to_owned(), token)).into_iter().collect()
     }
 
     fn invocation(&self) -> Invocation {

@@ -1,20 +1,8 @@
 //! Ports in memory.
 
 use akao_contract::{BlobRef, Digest, Tenant};
-use akao_step::{BlobError, BlobStore, Secret, SecretError, SecretSource};
+use akao_step::{BlobError, BlobStore};
 use std::{collections::BTreeMap, sync::Mutex};
-
-/// Knows one secret of every tenant.
-pub(crate) struct FewSecrets;
-
-impl SecretSource for FewSecrets {
-    fn secret(&self, tenant: &Tenant, name: &str) -> Result<Secret, SecretError> {
-        match name {
-            "CRM_TOKEN" => Ok(Secret::new(format!("token-of-{}", tenant.as_str()))),
-            _ => Err(SecretError::Absent(name.to_owned())),
-        }
-    }
-}
 
 /// Blobs in a map.
 #[derive(Default)]
