@@ -4,8 +4,8 @@
 use akao_contract::{Address, Digest, ExecutionId, Invocation, NodeId, OpId, OutcomeStatus, StepContext, Tenant};
 use akao_rpc::{Connection, ExecuteContext, ExecuteIo, ExecuteRequest, InfoRequest, NoHostCalls, Settings};
 use akao_runtime::{
-    DiskState, Ended, HostPorts, Kill, Launch, LaunchError, NodePackage, Process, ProcessRunner, ProcessSpec,
-    RuntimeSettings, Started,
+    DiskState, Ended, HostPorts, Kill, Launch, LaunchError, NoDenials, NodePackage, Process, ProcessRunner,
+    ProcessSpec, RuntimeSettings, Started,
 };
 use akao_step::{BlobError, BlobStore, BoxFuture, CancellationToken, StepEvents, StepIo, StepRunner};
 use serde_json::{Map, Value, json};
@@ -121,7 +121,11 @@ fn runner(folder: &std::path::Path) -> (ProcessRunner, Arc<str>) {
     );
     let parsed = akao_manifest::read(&text).unwrap_or_else(|problems| panic!("{problems:?}"));
     let package = NodePackage { parsed, folder: folder.to_owned(), digest: Digest::of(text.as_bytes()) };
-    let host = HostPorts { blobs: Arc::new(Nothing), state: Arc::new(DiskState::new(folder.join("state"))) };
+    let host = HostPorts {
+        blobs: Arc::new(Nothing),
+        state: Arc::new(DiskState::new(folder.join("state"))),
+        denials: Arc::new(NoDenials),
+    };
     let runner = ProcessRunner::new(Arc::new(ThreadLaunch), host, RuntimeSettings::default());
     let node_type = package.pinned(&NODE.parse().expect("an id")).to_string().into();
     runner.add(package).expect("the package is run as a process");

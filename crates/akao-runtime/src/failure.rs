@@ -244,7 +244,7 @@ pub(crate) fn circuit_open(spec: &ProcessSpec, rest: Duration, state: &State) ->
     }
     let mut error = StepError::new(ErrorKind::Internal, message).with_detail("reason", "circuit_open");
     error.retryable = true;
-    error
-        .with_detail("retry_after_ms", rest_ms)
-        .with_suggestion("Mend what its last error says; its last lines are in `detail.lines`.")
+    error.with_detail("retry_after_ms", rest_ms).with_suggestion(
+        "Mend what its last error says; `akao node run FOLDER` starts it alone and shows every message.",
+    )
 }

@@ -26,6 +26,22 @@ pub struct HostPorts {
     pub blobs: Arc<dyn BlobStore>,
     /// What nodes keep.
     pub state: Arc<dyn NodeState>,
+    /// Told of everything that is refused.
+    pub denials: Arc<dyn Denials>,
+}
+
+/// Is told what a package was refused. It is called between messages, so it must not block.
+pub trait Denials: Send + Sync {
+    /// `error` is what the node, or the step that would have used it, was answered.
+    fn denied(&self, owner: &StateOwner, error: &StepError);
+}
+
+/// Tells nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoDenials;
+
+impl Denials for NoDenials {
+    fn denied(&self, _: &StateOwner, _: &StepError) {}
 }
 
 /// See the module.
@@ -102,8 +118,9 @@ fn blob_error(error: &BlobError) -> StepError {
 impl HostCalls for HostSide {
     fn secret<'a>(&'a self, name: &'a str) -> HostFuture<'a, SecretText> {
         Box::pin(async move {
-            self.check_secret(name)?;
-            let secret = self.secrets.get(name).ok_or_else(|| absent(name))?;
+            let granted = self.check_secret(name);
+            let found = granted.and_then(|()| self.secrets.get(name).ok_or_else(|| absent(name)));
+            let secret = found.inspect_err(|error| self.ports.denials.denied(&self.owner, error))?;
             // From now on it is covered in whatever this process says.
             self.masks.add(secret.expose());
             Ok(SecretText(secret.expose().to_owned()))

@@ -209,7 +209,7 @@ impl Instance {
                 let mut told = StepError::new(ErrorKind::Internal, message).with_detail("reason", "crashed_at_start");
                 told.retryable = true;
                 told.with_suggestion(
-                    "The last lines it wrote are in `detail.lines`; start its command by hand to see the rest.",
+                    "Its last lines are shown; `akao node run FOLDER` starts it alone and shows every message.",
                 )
             }
             _ => error.to_step_error().with_suggestion("See what ends a connection in docs/node-protocol.md."),

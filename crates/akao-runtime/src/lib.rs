@@ -28,8 +28,9 @@ mod supervise;
 mod validate;
 mod workspace;
 
+pub use akao_rpc::ValidateAnswer;
 pub use circuit::{CircuitSettings, CircuitState};
-pub use host::HostPorts;
+pub use host::{Denials, HostPorts, NoDenials};
 pub use launch::{
     EndCause, Ended, Kill, Launch, LaunchError, Output, Process, ProcessSpec, Started, Usage, VolumeMount,
 };

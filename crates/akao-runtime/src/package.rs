@@ -82,6 +82,14 @@ impl NodePackage {
         PinnedNode { node: node.clone(), version: self.manifest().version.clone(), digest: self.digest }
     }
 
+    /// Whether this package can be run as a process with a socket.
+    ///
+    /// # Errors
+    /// Its runtime is another one, or its outputs cannot be checked.
+    pub fn check(&self) -> Result<(), PackageError> {
+        self.nodes().map(drop)
+    }
+
     /// The nodes, each with what checks its outputs.
     pub(crate) fn nodes(&self) -> Result<Vec<Arc<Node>>, PackageError> {
         let manifest = self.manifest();

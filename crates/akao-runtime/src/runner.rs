@@ -9,6 +9,7 @@ use crate::{
     pool::{Inner, Services},
     settings::RuntimeSettings,
     snapshot::PoolSnapshot,
+    state::StateOwner,
 };
 use akao_contract::{ErrorKind, Invocation, Outcome, Permission, StepContext, StepError, Tenant};
 use akao_rpc::ValidateAnswer;
@@ -89,7 +90,11 @@ impl Served {
             return Ok(Arc::clone(pool));
         }
         let caps = &services.settings.caps;
-        let access = self.package.access(context, secrets, caps)?;
+        let refused = |error: &StepError| {
+            let owner = StateOwner { tenant: context.tenant.clone(), package: self.package.manifest().id.clone() };
+            services.host.denials.denied(&owner, error);
+        };
+        let access = self.package.access(context, secrets, caps).inspect_err(refused)?;
         if pools.by_key.len() >= UNUSED_POOLS_MAX {
             pools.by_key.retain(|_, pool| pool.is_in_use());
             pools.remembered.clear();

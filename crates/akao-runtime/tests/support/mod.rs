@@ -12,7 +12,9 @@ pub(crate) use ports::MemoryBlobs;
 use akao_contract::{
     Address, Digest, ExecutionId, Invocation, LogLine, NodeId, OpId, Outcome, OutcomeStatus, Permission, StepContext,
 };
-use akao_runtime::{CircuitSettings, DiskState, HostPorts, NodePackage, PoolSnapshot, ProcessRunner, RuntimeSettings};
+use akao_runtime::{
+    CircuitSettings, DiskState, HostPorts, NoDenials, NodePackage, PoolSnapshot, ProcessRunner, RuntimeSettings,
+};
 use akao_step::{CancellationToken, Secret, StepEvent, StepEvents, StepIo, StepRunner};
 use serde_json::{Map, Value, json};
 use std::{
@@ -139,6 +141,7 @@ impl Ground {
         let host = HostPorts {
             blobs: Arc::clone(&blobs) as Arc<_>,
             state: Arc::new(DiskState::new(folder.path().join("state"))),
+            denials: Arc::new(NoDenials),
         };
         let runner = Arc::new(ProcessRunner::new(Arc::clone(&launch) as Arc<_>, host, settings));
         Self { runner, launch, blobs, node_type: Mutex::new(NODE.into()), folder }

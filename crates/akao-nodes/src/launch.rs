@@ -1,0 +1,327 @@
+//! Starts processes of nodes: plans the sandbox, has it made, serves its network.
+//!
+//! The spawner is started with the first process, since most runs of the program need none, and again when it was lost.
+
+use crate::{
+    audit::{Audit, AuditEvent, Repeats, Subject},
+    order::{Interpreters, Planned, plan},
+    process::SandboxedProcess,
+};
+use akao_address::{Resolver, SystemResolver};
+use akao_broker::{Act, Attached, AuditSink, Broker, Event, Limits, Policy, Sockets, Verdict};
+use akao_runtime::{Launch, LaunchError, ProcessSpec, Started};
+use akao_sandbox::{Launcher, Listeners, Sandboxed, SpawnError, Stage, StartError};
+use akao_step::BoxFuture;
+use std::{
+    collections::BTreeMap,
+    io,
+    net::{TcpListener, UdpSocket},
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+use tokio::net::unix::pipe;
+
+/// The descriptor on which a node speaks.
+const NODE_SOCKET: u32 = 3;
+
+/// What an operator decides about processes.
+#[derive(Clone)]
+pub struct LaunchOptions {
+    /// The sandbox, among it the least that the machine must enforce.
+    pub sandbox: akao_sandbox::Options,
+    /// What runs commands.
+    pub interpreters: Interpreters,
+    /// Networks beside the public Internet that nodes may reach when their grants name them.
+    pub operator_networks: Vec<String>,
+    /// Whether an address or a network that a grant itself names is open although it is not public: where the one who
+    /// grants is the operator.
+    pub granted_addresses_are_open: bool,
+    /// What one process may use of the network.
+    pub network: Limits,
+    /// All processes together.
+    pub broker: akao_broker::Options,
+}
+
+impl Default for LaunchOptions {
+    fn default() -> Self {
+        Self {
+            sandbox: akao_sandbox::Options::default(),
+            interpreters: Interpreters::default(),
+            operator_networks: Vec::new(),
+            granted_addresses_are_open: false,
+            network: Limits::default(),
+            broker: akao_broker::Options::default(),
+        }
+    }
+}
+
+/// Starts processes in sandboxes. Clones share one spawner.
+#[derive(Clone)]
+pub struct SandboxLaunch(Arc<Shared>);
+
+struct Shared {
+    options: LaunchOptions,
+    launcher: Mutex<Option<Arc<Launcher>>>,
+    broker: Broker,
+    sink: Arc<NetworkAudit>,
+    next: AtomicU64,
+}
+
+/// A sandbox that was made, with the launcher's word on it.
+struct Made {
+    sandboxed: Sandboxed,
+    tier: &'static str,
+}
+
+impl SandboxLaunch {
+    /// Starts nothing yet.
+    pub fn new(options: LaunchOptions, audit: Arc<dyn Audit>) -> Self {
+        let resolver: Arc<dyn Resolver> = Arc::new(SystemResolver);
+        let sink = Arc::new(NetworkAudit { audit, subjects: Mutex::default(), repeats: Repeats::default() });
+        let broker = Broker::new(&options.broker, resolver, Arc::clone(&sink) as Arc<dyn AuditSink>);
+        let next = AtomicU64::new(1);
+        Self(Arc::new(Shared { options, launcher: Mutex::new(None), broker, sink, next }))
+    }
+}
+
+impl Shared {
+    /// The launcher, started when there is none. Blocks.
+    fn launcher(&self) -> Result<Arc<Launcher>, LaunchError> {
+        let mut launcher = self.launcher.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*launcher {
+            Some(there) => Ok(Arc::clone(there)),
+            None => {
+                let started = Launcher::start(self.options.sandbox.clone()).map_err(|error| start_failed(&error))?;
+                Ok(Arc::clone(launcher.insert(Arc::new(started))))
+            }
+        }
+    }
+
+    /// Forgets a launcher whose spawner is gone, so that the next process gets a new one.
+    fn forget(&self, lost: &Arc<Launcher>) {
+        let mut launcher = self.launcher.lock().unwrap_or_else(PoisonError::into_inner);
+        if launcher.as_ref().is_some_and(|there| Arc::ptr_eq(there, lost)) {
+            *launcher = None;
+        }
+    }
+
+    fn make(&self, planned: Planned, socket: OwnedFd, command: &str) -> Result<Made, LaunchError> {
+        let launcher = self.launcher()?;
+        let tier = launcher.tier().tier.name();
+        match launcher.spawn(planned.sandbox, vec![(NODE_SOCKET, socket)]) {
+            Ok(sandboxed) => Ok(Made { sandboxed, tier }),
+            Err(error) => {
+                if matches!(error, SpawnError::SpawnerGone(_)) {
+                    self.forget(&launcher);
+                }
+                Err(spawn_failed(&error, command))
+            }
+        }
+    }
+
+    fn networks(&self, spec: &ProcessSpec) -> Vec<String> {
+        let mut networks = self.options.operator_networks.clone();
+        if self.options.granted_addresses_are_open {
+            networks.extend(spec.grants.iter().filter_map(granted_network));
+        }
+        networks
+    }
+
+    fn attach(
+        &self,
+        identity: &str,
+        listeners: Option<Listeners>,
+        policy: Option<Policy>,
+    ) -> Result<Option<Attached>, LaunchError> {
+        let (Some(listeners), Some(policy)) = (listeners, policy) else { return Ok(None) };
+        let sockets = Sockets {
+            listeners: listeners.tcp.into_iter().map(|(_, socket)| TcpListener::from(socket)).collect(),
+            name_server: UdpSocket::from(listeners.names),
+        };
+        let failed = |error: akao_broker::AttachError| failed("network", &error);
+        self.broker.attach(identity, sockets, policy, self.options.network.clone()).map(Some).map_err(failed)
+    }
+}
+
+/// The network that a grant names by address.
+fn granted_network(grant: &akao_contract::Permission) -> Option<String> {
+    if !matches!(grant.name(), "network.http" | "network.tcp") {
+        return None;
+    }
+    let (host, _) = akao_address::split_port(grant.scope()?).ok()?;
+    let is_network = host.parse::<akao_address::Network>().is_ok();
+    is_network.then(|| host.to_owned())
+}
+
+impl Launch for SandboxLaunch {
+    fn start<'a>(&'a self, spec: &'a ProcessSpec) -> BoxFuture<'a, Result<Started, LaunchError>> {
+        Box::pin(start(Arc::clone(&self.0), spec))
+    }
+}
+
+async fn start(launch: Arc<Shared>, spec: &ProcessSpec) -> Result<Started, LaunchError> {
+    let (ours, theirs) = UnixStream::pair().map_err(|error| failed("socket", &error))?;
+    ours.set_nonblocking(true).map_err(|error| failed("socket", &error))?;
+    let number = launch.next.fetch_add(1, Ordering::Relaxed);
+    let subject = Subject {
+        tenant: spec.tenant.as_str().to_owned(),
+        package: spec.package.as_str().to_owned(),
+        version: Some(spec.version.clone()),
+        process: Some(number),
+    };
+    let (work, words) = (Arc::clone(&launch), spec.clone());
+    // Dropped half-way, the work ends by itself and what it made is killed by being dropped.
+    let made = tokio::task::spawn_blocking(move || {
+        let mut planned = plan(&words, &work.options.interpreters, &work.networks(&words))?;
+        let policy = planned.policy.take();
+        Ok((work.make(planned, theirs.into(), &words.command)?, policy))
+    });
+    let broken = |_| Err(LaunchError::Failed { stage: "spawn".to_owned(), reason: "the host broke off".to_owned() });
+    let (Made { mut sandboxed, tier }, policy) = made.await.unwrap_or_else(broken)?;
+    let identity = format!("{}/{}#{number}", spec.tenant.as_str(), spec.package);
+    launch.sink.begin(&identity, &subject);
+    let network = launch.attach(&identity, sandboxed.take_listeners(), policy)?;
+    launch.sink.audit.record(
+        &subject,
+        AuditEvent::Started {
+            digest: spec.digest,
+            sandbox: hex(&sandboxed.hash()),
+            tier: tier.to_owned(),
+            grants: spec.grants.iter().map(ToString::to_string).collect(),
+        },
+    );
+    let (stdout, stderr) = (sandboxed.take_stdout(), sandboxed.take_stderr());
+    let workspace = sandboxed.take_workspace();
+    let audit = Arc::clone(&launch.sink.audit);
+    let process =
+        SandboxedProcess::new(sandboxed, network, subject, audit).map_err(|error| failed("status", &error))?;
+    Ok(Started {
+        socket: tokio::net::UnixStream::from_std(ours).map_err(|error| failed("socket", &error))?,
+        stdout: output(stdout)?,
+        stderr: output(stderr)?,
+        workspace,
+        process: Box::new(Watched { process, identity, sink: Arc::clone(&launch.sink) }),
+    })
+}
+
+/// A pipe that the program writes to.
+fn output(pipe: Option<OwnedFd>) -> Result<akao_runtime::Output, LaunchError> {
+    let Some(pipe) = pipe else { return Ok(Box::pin(tokio::io::empty())) };
+    let unusable = |error: io::Error| failed("output", &error);
+    rustix::io::ioctl_fionbio(&pipe, true).map_err(|errno| unusable(errno.into()))?;
+    Ok(Box::pin(pipe::Receiver::from_owned_fd(pipe).map_err(unusable)?))
+}
+
+/// A process whose denials are told under its name as long as it is there.
+struct Watched {
+    process: SandboxedProcess,
+    identity: String,
+    sink: Arc<NetworkAudit>,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.sink.end(&self.identity);
+    }
+}
+
+impl akao_runtime::Process for Watched {
+    fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    fn kill(&self, how: akao_runtime::Kill) {
+        self.process.kill(how);
+    }
+
+    fn ended(&self) -> BoxFuture<'_, akao_runtime::Ended> {
+        self.process.ended()
+    }
+
+    fn memory_bytes(&self) -> Option<u64> {
+        self.process.memory_bytes()
+    }
+}
+
+/// Turns what the broker decides into entries of the audit.
+struct NetworkAudit {
+    audit: Arc<dyn Audit>,
+    subjects: Mutex<BTreeMap<String, Subject>>,
+    repeats: Repeats,
+}
+
+impl NetworkAudit {
+    fn begin(&self, identity: &str, subject: &Subject) {
+        let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
+        subjects.insert(identity.to_owned(), subject.clone());
+    }
+
+    fn end(&self, identity: &str) {
+        self.subjects.lock().unwrap_or_else(PoisonError::into_inner).remove(identity);
+    }
+}
+
+impl AuditSink for NetworkAudit {
+    fn record(&self, event: Event) {
+        if event.verdict != Verdict::Denied {
+            return;
+        }
+        let subject = self.subjects.lock().unwrap_or_else(PoisonError::into_inner).get(&*event.sandbox).cloned();
+        let Some(subject) = subject else { return };
+        let act = match event.act {
+            Act::Query => "query",
+            Act::Connect => "connect",
+            Act::Relay => "relay",
+        };
+        let target = if event.port == 0 { event.target } else { format!("{}:{}", event.target, event.port) };
+        let reason = event.reason.to_string();
+        let denial = (subject.clone(), act.to_owned(), target.clone(), reason.clone());
+        if let Some(count) = self.repeats.due(denial, Instant::now()) {
+            self.audit.record(&subject, AuditEvent::Denied { act: act.to_owned(), target, reason, count });
+        }
+    }
+}
+
+fn failed(stage: &str, error: &(dyn std::error::Error + 'static)) -> LaunchError {
+    LaunchError::Failed { stage: stage.to_owned(), reason: with_causes(error) }
+}
+
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+fn start_failed(error: &StartError) -> LaunchError {
+    match error {
+        StartError::Tier { report, .. } => {
+            let findings = report.findings.iter().map(|finding| format!("{}. {}", finding.what, finding.cure));
+            let findings: Vec<String> = findings.collect();
+            LaunchError::Isolation { reason: format!("{error}; {}", findings.join(" ")) }
+        }
+        other => failed("spawner", other),
+    }
+}
+
+fn spawn_failed(error: &SpawnError, command: &str) -> LaunchError {
+    match error {
+        SpawnError::Tier(_) => LaunchError::Isolation { reason: error.to_string() },
+        SpawnError::Stage { failure, cause } if failure.stage == Stage::Execute => {
+            LaunchError::Program { program: command.to_owned(), reason: cause.to_string() }
+        }
+        SpawnError::Stage { failure, cause }
+            if failure.stage == Stage::Clone && cause.kind() != io::ErrorKind::PermissionDenied =>
+        {
+            LaunchError::NoRoom { reason: with_causes(error) }
+        }
+        SpawnError::Stage { failure, .. } => failed(failure.stage.name(), error),
+        other => failed("sandbox", other),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

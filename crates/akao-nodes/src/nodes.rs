@@ -1,0 +1,175 @@
+//! The runner of pinned nodes: a package is taken out of the store when its first step comes.
+
+use crate::{
+    audit::{Audit, AuditEvent, Repeats, Subject},
+    launch::{LaunchOptions, SandboxLaunch},
+    pin::Pinned,
+};
+use akao_contract::{Effects, ErrorKind, Invocation, Outcome, StepError, manifest::PinnedNode};
+use akao_package::{Store, StoreError};
+use akao_runtime::{
+    Denials, DiskState, HostPorts, PackageError, PoolSnapshot, ProcessRunner, RuntimeSettings, StateOwner,
+};
+use akao_step::{BlobStore, BoxFuture, RunnerTraits, StepIo, StepRunner};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+/// Where everything is, and what holds.
+pub struct NodesOptions {
+    /// The packages' store.
+    pub packages: Store,
+    /// The folder in which nodes keep their state.
+    pub state: PathBuf,
+    /// Large values.
+    pub blobs: Arc<dyn BlobStore>,
+    /// Told of everything that runs and is denied.
+    pub audit: Arc<dyn Audit>,
+    /// How processes are managed.
+    pub runtime: RuntimeSettings,
+    /// How they are started.
+    pub launch: LaunchOptions,
+}
+
+/// Runs the nodes of stored packages.
+pub struct ExternalNodes {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    packages: Store,
+    runner: ProcessRunner,
+    /// Names whose package was added, with what the engine must know of them.
+    known: Mutex<BTreeMap<Arc<str>, RunnerTraits>>,
+}
+
+impl ExternalNodes {
+    /// Starts and reads nothing yet.
+    pub fn new(options: NodesOptions) -> Self {
+        let NodesOptions { packages, state, blobs, audit, runtime, launch } = options;
+        let launch = SandboxLaunch::new(launch, Arc::clone(&audit));
+        let denials = Arc::new(Refusals { audit, repeats: Repeats::default() });
+        let host = HostPorts { blobs, state: Arc::new(DiskState::new(state)), denials };
+        let runner = ProcessRunner::new(Arc::new(launch), host, runtime);
+        Self { shared: Arc::new(Shared { packages, runner, known: Mutex::default() }) }
+    }
+
+    /// What runs.
+    pub fn snapshot(&self) -> Vec<PoolSnapshot> {
+        self.shared.runner.snapshot()
+    }
+
+    /// Ends every process; calls that run may end within the grace of a shutdown.
+    pub async fn shutdown(&self) {
+        self.shared.runner.shutdown().await;
+    }
+}
+
+impl Shared {
+    fn known(&self, name: &str) -> Option<RunnerTraits> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied()
+    }
+
+    /// What the engine must know before the package itself was checked. A package that cannot be read is taken for one whose
+    /// steps do something that cannot be repeated; running it says what is wrong.
+    fn traits(&self, name: &str) -> Option<RunnerTraits> {
+        if let Some(known) = self.known(name) {
+            return Some(known);
+        }
+        let pinned: PinnedNode = name.parse().ok()?;
+        let folder = akao_manifest::read_folder(&self.packages.path(&pinned.digest)).ok();
+        let declared = folder.as_ref().and_then(|folder| folder.manifest().node(&pinned.node));
+        Some(match declared {
+            Some(node) => RunnerTraits { effects: node.effects, idempotent: node.idempotent, inline: false },
+            None => RunnerTraits { effects: Effects::Write, idempotent: false, inline: false },
+        })
+    }
+
+    /// Has the package of `name` ready to run: held against its digest, once. Blocks.
+    fn ready(&self, name: &Arc<str>) -> Result<(), StepError> {
+        if self.known(name).is_some() {
+            return Ok(());
+        }
+        let pinned: PinnedNode = name.parse().map_err(|error| unknown(name, &error))?;
+        let stored = self.packages.get(&pinned.digest).map_err(|error| unavailable(&pinned, &error))?;
+        let package = Pinned { folder: stored.folder, digest: stored.digest }.to_package();
+        self.runner.add(package).map_err(|error| cannot_run(&pinned, &error))?;
+        let traits = self.runner.traits(name).ok_or_else(|| {
+            let message = format!("the package of `{}` does not declare it", PinnedNode::shown(name));
+            StepError::new(ErrorKind::NotFound, message)
+        })?;
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(name), traits);
+        Ok(())
+    }
+}
+
+fn unknown(name: &str, error: &akao_contract::manifest::PinnedNodeError) -> StepError {
+    StepError::new(
+        ErrorKind::NotFound,
+        format!("`{}` is not the name of a pinned node: {error}", PinnedNode::shown(name)),
+    )
+}
+
+fn unavailable(pinned: &PinnedNode, error: &StoreError) -> StepError {
+    let kind = if matches!(error, StoreError::Absent(_)) { ErrorKind::NotFound } else { ErrorKind::Internal };
+    StepError::new(kind, format!("the package of `{}@{}` cannot be used: {error}", pinned.node, pinned.version))
+        .with_detail("digest", pinned.digest.to_string())
+        .with_suggestion(error.suggestion())
+}
+
+fn cannot_run(pinned: &PinnedNode, error: &PackageError) -> StepError {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let message = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+    StepError::new(ErrorKind::Input, format!("`{}@{}` cannot be run: {message}", pinned.node, pinned.version))
+        .with_suggestion("Correct the manifest, then start the workflow from its file again.")
+}
+
+impl StepRunner for ExternalNodes {
+    fn traits(&self, node_type: &str) -> Option<RunnerTraits> {
+        self.shared.traits(node_type)
+    }
+
+    fn run_inline(&self, invocation: &Invocation) -> Outcome {
+        self.shared.runner.run_inline(invocation)
+    }
+
+    fn run(&self, invocation: Invocation, io: StepIo) -> BoxFuture<'static, Outcome> {
+        if self.shared.known(&invocation.node_type).is_some() {
+            return self.shared.runner.run(invocation, io);
+        }
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move {
+            let (work, name) = (Arc::clone(&shared), Arc::clone(&invocation.node_type));
+            let broken = |_| Err(StepError::new(ErrorKind::Internal, "the host broke off"));
+            match tokio::task::spawn_blocking(move || work.ready(&name)).await.unwrap_or_else(broken) {
+                Ok(()) => shared.runner.run(invocation, io).await,
+                Err(error) => Outcome::failure(error),
+            }
+        })
+    }
+}
+
+/// Records what the process manager refused.
+struct Refusals {
+    audit: Arc<dyn Audit>,
+    repeats: Repeats,
+}
+
+impl Denials for Refusals {
+    fn denied(&self, owner: &StateOwner, error: &StepError) {
+        let subject = Subject {
+            tenant: owner.tenant.as_str().to_owned(),
+            package: owner.package.as_str().to_owned(),
+            version: None,
+            process: None,
+        };
+        let (act, target, reason) = AuditEvent::of_refusal(error);
+        let denial = (subject.clone(), act.clone(), target.clone(), reason.clone());
+        if let Some(count) = self.repeats.due(denial, Instant::now()) {
+            self.audit.record(&subject, AuditEvent::Denied { act, target, reason, count });
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! A process as the manager asks for it, turned into a sandbox and the policy of its network.
+
+use akao_broker::{Policy, PolicySpec};
+use akao_contract::{Permission, manifest::RuntimeKind};
+use akao_runtime::{LaunchError, ProcessSpec};
+use akao_sandbox::{Bind, Command, Limits, Network, Profile, Source, SpawnSpec, Workspace};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+/// Where a package's folder stands inside.
+const PACKAGE_PLACE: &str = "/package";
+/// Where volumes stand inside, each in a folder of its name.
+const VOLUMES_PLACE: &str = "/volumes";
+/// Where programs are looked for inside.
+const SEARCH_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+/// The process manager ends processes by age; this is the belt beside it, 48 days.
+const LIFE_MS_MAX: u64 = 48 * 24 * 3_600_000;
+/// What the shell's SDK calls beside bash itself; it counts as what interprets a shell node.
+const SHELL_TOOLS: [&str; 12] =
+    ["cat", "cut", "dirname", "jq", "mkfifo", "mktemp", "mv", "rm", "sleep", "tail", "tee", "tr"];
+
+/// What runs the commands of packages, by the kind of their runtime, as paths in the base view.
+#[derive(Debug, Clone)]
+pub struct Interpreters(BTreeMap<RuntimeKind, Vec<PathBuf>>);
+
+impl Default for Interpreters {
+    /// Where systems usually have them; the first that is there is taken.
+    fn default() -> Self {
+        let usual = |names: &[&str]| {
+            let folders = ["/usr/bin", "/usr/local/bin", "/bin"];
+            names.iter().flat_map(|name| folders.map(|folder| Path::new(folder).join(name))).collect::<Vec<_>>()
+        };
+        Self(BTreeMap::from([
+            (RuntimeKind::Python, usual(&["python3"])),
+            (RuntimeKind::Node, usual(&["node", "nodejs"])),
+            (RuntimeKind::Java, usual(&["java"])),
+            (RuntimeKind::Shell, usual(&["bash"])),
+        ]))
+    }
+}
+
+impl Interpreters {
+    /// Another interpreter for a kind of runtime.
+    #[must_use]
+    pub fn with(mut self, kind: RuntimeKind, path: PathBuf) -> Self {
+        self.0.insert(kind, vec![path]);
+        self
+    }
+
+    /// The interpreter of a kind; none where the command runs by itself.
+    fn find(&self, kind: RuntimeKind) -> Result<Option<PathBuf>, LaunchError> {
+        let Some(places) = self.0.get(&kind) else { return Ok(None) };
+        match places.iter().find(|place| place.is_file()) {
+            Some(place) => Ok(Some(place.clone())),
+            None => Err(LaunchError::Program {
+                program: places
+                    .first()
+                    .and_then(|place| place.file_name())
+                    .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+                reason: format!("a node of type `{}` needs it, and this machine does not have it", kind.as_str()),
+            }),
+        }
+    }
+}
+
+/// What a process becomes.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub(crate) sandbox: SpawnSpec,
+    /// None when the process has no network at all.
+    pub(crate) policy: Option<Policy>,
+}
+
+/// Plans the sandbox of a process.
+///
+/// `operator_networks` are networks beside the public Internet that are open to nodes when their grants name them.
+pub(crate) fn plan(
+    spec: &ProcessSpec,
+    interpreters: &Interpreters,
+    operator_networks: &[String],
+) -> Result<Planned, LaunchError> {
+    let policy = policy(&spec.grants, operator_networks)?;
+    let (program, arguments) = command(spec, interpreters)?;
+    let mut sandbox = SpawnSpec::new(Command::Path(program));
+    sandbox.arguments = arguments;
+    sandbox.environment = environment(spec);
+    sandbox.binds = binds(spec)?;
+    sandbox.workspace = Workspace::Memory(spec.resources.disk_bytes);
+    sandbox.limits = Limits {
+        memory_bytes: spec.resources.memory_bytes,
+        cpu_millis: spec.resources.cpu_millis,
+        pids: spec.resources.pids,
+        files: spec.resources.files,
+        disk_bytes: spec.resources.disk_bytes,
+        wall_ms: LIFE_MS_MAX,
+    };
+    sandbox.profile = match spec.kind {
+        RuntimeKind::Python => Profile::Python,
+        RuntimeKind::Node => Profile::Node,
+        RuntimeKind::Java => Profile::Jvm,
+        _ => Profile::Base,
+    };
+    sandbox.programs = programs(spec);
+    if let Some(policy) = &policy {
+        sandbox.network = Network::Brokered { tcp_ports: policy.ports().iter().copied().collect() };
+    }
+    Ok(Planned { sandbox, policy })
+}
+
+/// The program with its arguments.
+fn command(spec: &ProcessSpec, interpreters: &Interpreters) -> Result<(PathBuf, Vec<OsString>), LaunchError> {
+    let file = Path::new(PACKAGE_PLACE).join(&spec.command);
+    let own = spec.args.iter().map(OsString::from);
+    let Some(interpreter) = interpreters.find(spec.kind)? else { return Ok((file, own.collect())) };
+    let options: Vec<OsString> = match spec.kind {
+        // Nothing of the environment or of a user's folder counts, nothing is compiled beside the package, lines come at once.
+        RuntimeKind::Python => ["-E", "-s", "-B", "-u"].map(OsString::from).into(),
+        // A quarter is left for what V8 does not count as its heap.
+        RuntimeKind::Node => {
+            let heap = (spec.resources.memory_bytes / 4 * 3 / (1 << 20)).max(16);
+            vec![format!("--max-old-space-size={heap}").into()]
+        }
+        RuntimeKind::Java => {
+            let heap = (spec.resources.memory_bytes / 2 / (1 << 20)).max(8);
+            vec![format!("-Xmx{heap}m").into(), "-jar".into()]
+        }
+        _ => Vec::new(),
+    };
+    Ok((interpreter, options.into_iter().chain([file.into_os_string()]).chain(own).collect()))
+}
+
+fn environment(spec: &ProcessSpec) -> Vec<(OsString, OsString)> {
+    let usual = [("PATH", SEARCH_PATH), ("HOME", "/workspace"), ("TMPDIR", "/tmp"), ("LANG", "C.UTF-8")];
+    let usual = usual.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let all: BTreeMap<String, String> = usual.into_iter().chain(spec.environment.iter().cloned()).collect();
+    all.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
+}
+
+/// The package's folder, and the volumes.
+fn binds(spec: &ProcessSpec) -> Result<Vec<Bind>, LaunchError> {
+    let real = |folder: &Path| {
+        folder.canonicalize().map_err(|error| LaunchError::Failed {
+            stage: "volumes".to_owned(),
+            reason: format!("the folder `{}` cannot be opened: {error}", folder.display()),
+        })
+    };
+    let package = Bind {
+        source: Source::Path(real(&spec.folder)?),
+        target: PACKAGE_PLACE.into(),
+        read_only: true,
+        // Libraries of the package are mapped as code; which files may be run is narrowed further inside.
+        exec: true,
+    };
+    let mut binds = vec![package];
+    for volume in &spec.volumes {
+        let root = real(&volume.folder)?;
+        let place = Path::new(VOLUMES_PLACE).join(&volume.name);
+        let (source, target) = match volume.path.as_str() {
+            "" => (Source::Path(root), place),
+            below => (beneath(&root, below)?, place.join(below)),
+        };
+        binds.push(Bind { source, target, read_only: !volume.writable, exec: false });
+    }
+    Ok(binds)
+}
+
+/// A folder within a volume, reached without a link.
+fn beneath(root: &Path, below: &str) -> Result<Source, LaunchError> {
+    let shown = root.join(below);
+    let failed = |error: std::io::Error| LaunchError::Failed {
+        stage: "volumes".to_owned(),
+        reason: format!("the folder `{}` cannot be opened: {error}", shown.display()),
+    };
+    let folder = std::fs::File::open(root).map_err(failed)?;
+    let opened = akao_sandbox::open_beneath(&folder, Path::new(below)).map_err(failed)?;
+    Ok(Source::Opened(opened, shown.clone()))
+}
+
+/// Programs that may be run beside the command: those that are granted, and what the shell's SDK calls.
+fn programs(spec: &ProcessSpec) -> Vec<OsString> {
+    let granted = spec.grants.iter().filter(|grant| grant.name() == "system.exec").filter_map(Permission::scope);
+    let tools = if spec.kind == RuntimeKind::Shell { &SHELL_TOOLS[..] } else { &[] };
+    let mut names: Vec<&str> = granted.chain(tools.iter().copied()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().map(OsString::from).collect()
+}
+
+/// The policy of the network; none when nothing is granted.
+fn policy(grants: &[Permission], operator_networks: &[String]) -> Result<Option<Policy>, LaunchError> {
+    let hosts = grants.iter().filter(|grant| matches!(grant.name(), "network.http" | "network.tcp"));
+    let allow: Vec<String> = hosts.filter_map(Permission::scope).map(str::to_owned).collect();
+    if allow.is_empty() {
+        return Ok(None);
+    }
+    let spec = PolicySpec { allow, operator_networks: operator_networks.to_vec(), server_name_required: false };
+    let refused = |error: akao_broker::PolicyError| LaunchError::Failed {
+        stage: "network".to_owned(),
+        reason: match std::error::Error::source(&error) {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        },
+    };
+    Policy::new(&spec).map(Some).map_err(refused)
+}
