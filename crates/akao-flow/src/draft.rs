@@ -32,8 +32,8 @@ impl Draft {
         Self { parsed, problems }
     }
 
-    /// The node types that are named by a path: `./folder`, relative to the file. Each once, sorted.
-    pub fn folders(&self) -> Vec<&str> {
+    /// The node types that it names, each once, sorted: among them folders such as `./nodes/enrich`, relative to the file.
+    pub fn types(&self) -> Vec<&str> {
         let mut found = Vec::new();
         if let Some(Parsed { definition: Definition { root, trees, .. }, .. }) = &self.parsed {
             std::iter::once(root).chain(trees.values()).for_each(|tree| gather(tree, &mut found));
@@ -59,9 +59,7 @@ pub(crate) fn is_folder(name: &str) -> bool {
 }
 
 fn gather<'n>(node: &'n NodeDef, found: &mut Vec<&'n str>) {
-    if is_folder(&node.node_type) {
-        found.push(&node.node_type);
-    }
+    found.push(&node.node_type);
     for child in &node.children {
         gather(child, found);
     }
@@ -76,9 +74,9 @@ mod tests {
                         - { type: ./nodes/a }\n    - { type: ./nodes/b }\n    - { type: SubTree, props: { treeId: t } }\n";
 
     #[test]
-    fn folders_are_found_in_every_tree_each_once() {
-        assert_eq!(Draft::read(TEXT).folders(), ["./nodes/a", "./nodes/b"]);
-        assert_eq!(Draft::read("{").folders(), [""; 0], "what is no workflow names none");
+    fn types_are_found_in_every_tree_each_once() {
+        assert_eq!(Draft::read(TEXT).types(), ["./nodes/a", "./nodes/b", "Sequence", "SubTree"]);
+        assert_eq!(Draft::read("{").types(), [""; 0], "what is no workflow names none");
     }
 
     #[test]

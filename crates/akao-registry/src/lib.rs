@@ -3,7 +3,7 @@
 //! A [`Registry`] is made once, when the program is wired together, and answers two questions: which node types there are
 //! and which runner a step goes to. It runs nothing itself and knows neither workflows nor executions.
 
-use akao_contract::{ErrorKind, Invocation, NodeType, Outcome, StepError};
+use akao_contract::{ErrorKind, Invocation, NodeType, Outcome, StepError, manifest::PinnedNode};
 use akao_step::{BoxFuture, RunnerTraits, StepIo, StepRunner};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,6 +18,8 @@ pub struct Registry {
     types: Vec<Arc<NodeType>>,
     /// Position in `types` and the runner, if it is not a control node, by every name and alias.
     names: BTreeMap<String, (usize, Option<Arc<dyn StepRunner>>)>,
+    /// Runs the nodes that versions of workflows bring along.
+    pinned: Option<Arc<dyn StepRunner>>,
 }
 
 impl Registry {
@@ -48,6 +50,12 @@ impl Registry {
         Ok(())
     }
 
+    /// Sets who runs the nodes whose names say their content ([`PinnedNode`]). Versions of workflows bring those along, so
+    /// they are not listed here.
+    pub fn set_pinned(&mut self, runner: Arc<dyn StepRunner>) {
+        self.pinned = Some(runner);
+    }
+
     /// The node type of this name or alias.
     pub fn get(&self, name: &str) -> Option<&NodeType> {
         let (at, _) = self.names.get(name)?;
@@ -60,7 +68,10 @@ impl Registry {
     }
 
     /// The runner of a node type and the name that the runner knows it by.
-    fn runner(&self, name: &str) -> Option<(&Arc<dyn StepRunner>, &str)> {
+    fn runner<'a>(&'a self, name: &'a str) -> Option<(&'a Arc<dyn StepRunner>, &'a str)> {
+        if PinnedNode::is_pinned(name) {
+            return Some((self.pinned.as_ref()?, name));
+        }
         let (at, runner) = self.names.get(name)?;
         Some((runner.as_ref()?, &self.types.get(*at)?.name))
     }

@@ -6,14 +6,19 @@
 
 mod children;
 pub(crate) mod input;
+mod packages;
 
+use crate::{catalogue::catalogue, cli::Context, wiring};
 use akao_engine::Bundle;
-use akao_flow::{Catalogue, Parsed, Position, Problem, ProblemCode, Severity, canonicalise};
+use akao_flow::{Catalogue, Draft, Parsed, Position, Problem, ProblemCode, Severity, canonicalise};
+use akao_nodes::Pinned;
+use packages::Found;
 use std::{
     collections::BTreeMap,
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// The name that standard input goes by in messages.
@@ -62,6 +67,30 @@ pub(crate) struct Loaded {
     pub(crate) texts: BTreeMap<String, String>,
     /// The files that the bundle was made of; none for standard input.
     pub(crate) files: Vec<PathBuf>,
+    /// The packages of the external nodes among them, each once.
+    pub(crate) packages: Vec<Pinned>,
+}
+
+/// Where node types come from.
+#[derive(Debug, Clone)]
+pub(crate) struct Sources {
+    /// The program's own.
+    pub(crate) catalogue: Arc<Catalogue>,
+    /// The data directory, which knows the linked nodes; none where those do not count.
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+impl Sources {
+    /// What a command of this context may name.
+    pub(crate) fn new(context: &Context) -> Self {
+        Self { catalogue: catalogue(), data_dir: wiring::data_dir(context).ok() }
+    }
+
+    /// Node types alone.
+    #[cfg(test)]
+    pub(crate) fn of(catalogue: Catalogue) -> Self {
+        Self { catalogue: Arc::new(catalogue), data_dir: None }
+    }
 }
 
 impl Loaded {
@@ -76,14 +105,14 @@ impl Loaded {
 ///
 /// # Errors
 /// The file itself cannot be read. A child that cannot be read is a problem of the file that names it.
-pub(crate) fn load(file: &Path, catalogue: &Catalogue) -> Result<Loaded, LoadError> {
+pub(crate) fn load(file: &Path, sources: &Sources) -> Result<Loaded, LoadError> {
     let (name, bytes) = read_bytes(file)?;
     let from_stdin = file == Path::new("-");
     let folder = match file.parent() {
         Some(parent) if !from_stdin => parent.to_owned(),
         _ => PathBuf::new(),
     };
-    let mut loader = children::Loader::new(catalogue, folder);
+    let mut loader = children::Loader::new(sources, folder);
     if !from_stdin {
         loader.files.push(file.to_owned());
     }
@@ -92,12 +121,28 @@ pub(crate) fn load(file: &Path, catalogue: &Catalogue) -> Result<Loaded, LoadErr
     Ok(loader.finish(bundle))
 }
 
-/// Reads and checks the text of one file, without the workflows that it starts.
-pub(crate) fn check_bytes(bytes: &[u8], catalogue: &Catalogue) -> (Option<Parsed>, Vec<Problem>) {
-    let (parsed, problems) = match std::str::from_utf8(bytes) {
-        Ok(text) => akao_flow::check(text, catalogue),
-        Err(error) => (None, vec![not_utf8(bytes, error.valid_up_to())]),
+/// Reads and checks the text of one file, without the workflows that it starts. `find` looks for the node types that only
+/// this file names.
+fn check_bytes(
+    bytes: &[u8],
+    catalogue: &Catalogue,
+    find: impl FnOnce(&Draft) -> Found,
+) -> (Option<Parsed>, Vec<Problem>) {
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => return (None, vec![not_utf8(bytes, error.valid_up_to())]),
     };
+    let draft = Draft::read(text);
+    let found = find(&draft);
+    let own;
+    let catalogue = match &found.types[..] {
+        [] => catalogue,
+        types => {
+            own = catalogue.and(types);
+            &own
+        }
+    };
+    let (parsed, problems) = draft.check(catalogue, &found.refused);
     let canonical = parsed.map(|mut parsed| {
         canonicalise(&mut parsed.definition, catalogue);
         parsed
@@ -153,7 +198,7 @@ mod tests {
         let cases: [(&[u8], u32, u32); 3] =
             [(b"\xff", 1, 1), (b"id: a\nname: \xe9t\xe9", 2, 7), ("ö\n\u{20ac}\n".as_bytes(), 0, 0)];
         for (bytes, line, column) in cases {
-            let (parsed, problems) = check_bytes(bytes, &Catalogue::default());
+            let (parsed, problems) = check_bytes(bytes, &Catalogue::default(), |_| Found::default());
             assert!(parsed.is_none());
             let first = &problems[0];
             match line {

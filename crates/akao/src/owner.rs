@@ -17,8 +17,10 @@ pub(crate) use spawn::start_background;
 use crate::{failure::Failure, wiring};
 use akao_engine::{CallError, Engine, EngineThread, Executions, Reply, Request};
 use akao_journal::OpenError;
+use akao_nodes::ExternalNodes;
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::runtime::Handle;
@@ -70,6 +72,7 @@ impl Attached {
 pub(crate) struct Own {
     pub(crate) engine: Engine,
     thread: EngineThread,
+    nodes: Arc<ExternalNodes>,
     pub(crate) server: Server,
     folder: PathBuf,
 }
@@ -86,9 +89,9 @@ impl Own {
             Err(locked @ OpenError::Locked { .. }) => return Ok(Err(locked)),
             Err(other) => return Err(other.into()),
         };
-        let (engine, thread) = wiring::start_engine(journal, folder, Handle::current())?;
+        let wiring::Started { engine, thread, nodes } = wiring::start_engine(journal, folder, Handle::current())?;
         let server = Server::start(folder, engine.clone())?;
-        Ok(Ok(Self { engine, thread, server, folder: folder.to_owned() }))
+        Ok(Ok(Self { engine, thread, nodes, server, folder: folder.to_owned() }))
     }
 
     /// Whether nothing runs, is queued or waits for a timer.
@@ -109,6 +112,7 @@ impl Own {
         self.server.close().await;
         self.engine.stop(STOP_GRACE);
         let joined = tokio::task::spawn_blocking(|| self.thread.join()).await;
+        self.nodes.shutdown().await;
         match joined {
             Ok(ended) => ended.map_err(Failure::from),
             Err(broken) => Err(Failure::internal("the engine broke off").because(&broken)),

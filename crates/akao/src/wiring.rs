@@ -10,7 +10,10 @@ use akao_engine::{Config, Engine, EngineThread, Parts};
 use akao_flow::Catalogue;
 use akao_host::{CheckedEgress, DiskBlobs, EgressOptions, ProjectVolumes};
 use akao_journal::{Journal, OpenOptions, Prefix, Reader};
+use akao_nodes::{AuditLog, ExternalNodes, LaunchOptions, NodesOptions, Pinned};
+use akao_package::Store;
 use akao_registry::Registry;
+use akao_runtime::RuntimeSettings;
 use akao_step::{BlobStore, Ports, StepRunner};
 use std::{
     os::unix::fs::DirBuilderExt,
@@ -25,6 +28,9 @@ const PROJECT_FOLDER: &str = ".akao";
 
 /// Threads that drive waiting work. Steps that use the processor or block on files have threads of their own.
 const RUNTIME_WORKERS: usize = 2;
+
+/// What belongs to external nodes within the data directory.
+const NODES_FOLDER: &str = "nodes";
 
 /// The folder of large values within the data directory.
 const BLOBS_FOLDER: &str = "blobs";
@@ -85,6 +91,11 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
         .map_err(|error| Failure::internal("cannot start the threads of the program").because(&error))
 }
 
+/// Name and version of this program, as nodes are told it.
+pub(crate) fn program() -> String {
+    format!("akao/{}", env!("CARGO_PKG_VERSION"))
+}
+
 /// Where the large values of a data directory are.
 pub(crate) fn blobs_folder(folder: &Path) -> PathBuf {
     folder.join(BLOBS_FOLDER)
@@ -95,8 +106,64 @@ pub(crate) fn blobs(folder: &Path) -> Arc<dyn BlobStore> {
     Arc::new(DiskBlobs::new(blobs_folder(folder)))
 }
 
+/// The packages of external nodes that a data directory keeps.
+pub(crate) fn packages(folder: &Path) -> Store {
+    Store::new(folder.join(NODES_FOLDER).join("packages"))
+}
+
+/// The file in which a data directory tells what ran and what was denied.
+pub(crate) fn audit_file(folder: &Path) -> PathBuf {
+    folder.join(NODES_FOLDER).join("audit.jsonl")
+}
+
+/// Keeps the packages that a workflow uses, so that its executions find them whatever becomes of their folders.
+///
+/// # Errors
+/// A folder has changed since it was read, or the disk refuses.
+pub(crate) fn keep_packages(folder: &Path, packages: &[Pinned]) -> Result<(), Failure> {
+    let store = packages_if_any(folder, packages)?;
+    for pinned in packages {
+        let stored = store.put(&pinned.folder.path).map_err(|error| {
+            let failure = Failure::storage("a package of the workflow cannot be kept").because(&error);
+            failure.hint(error.suggestion())
+        })?;
+        if stored.digest != pinned.digest {
+            let message = format!("{} was changed while it was read", pinned.folder.path.display());
+            return Err(Failure::usage(message).hint("Run it again when nothing is being written there."));
+        }
+    }
+    Ok(())
+}
+
+/// The store, in a data directory that is there when something is to be kept.
+fn packages_if_any(folder: &Path, packages_of_workflow: &[Pinned]) -> Result<Store, Failure> {
+    if !packages_of_workflow.is_empty() {
+        make_data_dir(folder)?;
+    }
+    Ok(packages(folder))
+}
+
+/// The external nodes of a data directory. Nothing is started before the first step of one.
+///
+/// # Errors
+/// The audit cannot be begun.
+pub(crate) fn external_nodes(folder: &Path, blobs: Arc<dyn BlobStore>) -> Result<ExternalNodes, Failure> {
+    let audit = AuditLog::append(audit_file(folder))
+        .map_err(|error| Failure::internal("cannot start the threads of the program").because(&error))?;
+    // Who starts a workflow here is the operator of this machine, so that an address that is granted is meant.
+    let launch = LaunchOptions { granted_addresses_are_open: true, ..LaunchOptions::default() };
+    Ok(ExternalNodes::new(NodesOptions {
+        packages: packages(folder),
+        state: folder.join(NODES_FOLDER).join("state"),
+        blobs,
+        audit: Arc::new(audit),
+        runtime: RuntimeSettings { host: program(), ..RuntimeSettings::default() },
+        launch,
+    }))
+}
+
 /// The node types with their runners over the ports of this machine.
-fn registry(blobs: Arc<dyn BlobStore>) -> Result<Registry, Failure> {
+fn registry(blobs: Arc<dyn BlobStore>, external: Arc<dyn StepRunner>) -> Result<Registry, Failure> {
     let ports = Ports {
         blobs,
         egress: Arc::new(CheckedEgress::new(EgressOptions::default())),
@@ -107,24 +174,33 @@ fn registry(blobs: Arc<dyn BlobStore>) -> Result<Registry, Failure> {
     let taken = |error: akao_registry::NameTaken| Failure::internal("the node types collide").because(&error);
     registry.add(control_types(), None).map_err(taken)?;
     registry.add(akao_builtin::all().into_iter().map(|node| node.node_type), Some(&built_in)).map_err(taken)?;
+    registry.set_pinned(external);
     Ok(registry)
+}
+
+/// An engine that runs.
+pub(crate) struct Started {
+    /// Its executions.
+    pub(crate) engine: Engine,
+    /// Its thread.
+    pub(crate) thread: EngineThread,
+    /// The processes of its steps.
+    pub(crate) nodes: Arc<ExternalNodes>,
 }
 
 /// Opens the journal for writing and starts the engine over it.
 ///
 /// # Errors
 /// The journal cannot be opened, in particular because another process holds it.
-pub(crate) fn start_engine(
-    journal: Journal,
-    folder: &Path,
-    runtime: Handle,
-) -> Result<(Engine, EngineThread), Failure> {
+pub(crate) fn start_engine(journal: Journal, folder: &Path, runtime: Handle) -> Result<Started, Failure> {
     let blobs = blobs(folder);
-    let registry = registry(Arc::clone(&blobs))?;
+    let nodes = Arc::new(external_nodes(folder, Arc::clone(&blobs))?);
+    let registry = registry(Arc::clone(&blobs), Arc::clone(&nodes) as Arc<dyn StepRunner>)?;
     let catalogue = Arc::new(Catalogue::from(registry.types().to_vec()));
     let runner: Arc<dyn StepRunner> = Arc::new(registry);
     let parts = Parts { journal, runner, blobs, catalogue, runtime, config: Config::default(), entropy: entropy()? };
-    Engine::start(parts).map_err(Failure::from)
+    let (engine, thread) = Engine::start(parts)?;
+    Ok(Started { engine, thread, nodes })
 }
 
 /// Opens the journal of a data directory for writing.
@@ -133,7 +209,8 @@ pub(crate) fn open_journal(folder: &Path) -> Result<Journal, akao_journal::OpenE
     Journal::open(folder, &OpenOptions { created_by, now_ms: now_ms() })
 }
 
-fn entropy() -> Result<u128, Failure> {
+/// Random bits.
+pub(crate) fn entropy() -> Result<u128, Failure> {
     let mut bytes = [0; 16];
     let no_random = |error: getrandom::Error| Failure::internal("the system gives no random numbers").because(&error);
     getrandom::fill(&mut bytes).map_err(no_random)?;

@@ -1,6 +1,7 @@
 //! What a drawing says about one node: a title, its type, a line about its key props, and badges.
 
 use crate::{NodeDef, OnFailure, printable::printable};
+use akao_contract::manifest::PinnedNode;
 use serde_json::Value;
 
 /// Longest text taken from one value, in characters; the drawings cut further.
@@ -118,7 +119,7 @@ pub(super) struct Card {
 impl Card {
     pub(super) fn of(node: &NodeDef) -> Self {
         let title = node.name.as_ref().or(node.id.as_ref()).map(|name| printable(&clip(name)));
-        let node_type = printable(&clip(&node.node_type));
+        let node_type = printable(&clip(PinnedNode::shown(&node.node_type)));
         Self {
             kind: Kind::of(&node.node_type),
             subtitle: title.is_some().then(|| node_type.clone()),

@@ -5,24 +5,22 @@
 //! run.
 
 use crate::{
-    catalogue::catalogue,
     cli::Context,
     exit::Exit,
     failure::Failure,
-    load::{Loaded, load},
+    load::{Loaded, Sources, load},
     output::{Output, Style, plain, reader_gone},
     problems,
     stop::{Stop, Stops},
 };
 use akao_contract::{Address, NodeStatus};
-use akao_flow::{Catalogue, Definition, draw};
+use akao_flow::{Definition, draw};
 use serde_json::{Map, Value};
 use std::{
     collections::BTreeMap,
     os::unix::process::CommandExt,
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -73,7 +71,7 @@ type Stamps = BTreeMap<PathBuf, Option<SystemTime>>;
 struct Watch {
     args: Args,
     context: Context,
-    catalogue: Arc<Catalogue>,
+    sources: Sources,
     stamps: Stamps,
     last_outputs: Option<Map<String, Value>>,
     stops: Stops,
@@ -101,12 +99,13 @@ enum Ran {
 impl Watch {
     fn new(args: Args, context: Context) -> Result<Self, Failure> {
         let stops = Stops::new()?;
-        Ok(Self { args, context, catalogue: catalogue(), stamps: Stamps::new(), last_outputs: None, stops })
+        let sources = Sources::new(&context);
+        Ok(Self { args, context, sources, stamps: Stamps::new(), last_outputs: None, stops })
     }
 
     async fn go(mut self) -> Result<Exit, Failure> {
         loop {
-            let loaded = load(&self.args.file, &self.catalogue)?;
+            let loaded = load(&self.args.file, &self.sources)?;
             self.watch_files(&loaded);
             let ran = match &loaded.bundle {
                 Some(bundle) => self.run_once(&bundle.definition).await?,

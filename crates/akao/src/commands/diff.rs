@@ -1,6 +1,6 @@
 //! `akao diff`: what differs in meaning between two workflow files. Layout, comments and aliases do not count.
 
-use crate::{catalogue::catalogue, cli::Context, commands::definition_of, exit::Exit, failure::Failure};
+use crate::{cli::Context, commands::definition_of, exit::Exit, failure::Failure};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -15,9 +15,8 @@ pub(crate) struct Args {
 
 /// Prints the difference. Exit 0 when there is none, else 1.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
-    let catalogue = catalogue();
-    let before = definition_of(&args.before, &catalogue, context)?;
-    let after = definition_of(&args.after, &catalogue, context)?;
+    let before = definition_of(&args.before, context)?;
+    let after = definition_of(&args.after, context)?;
     let difference = akao_flow::diff::diff(&before, &after);
     let output = &context.output;
     if output.json {

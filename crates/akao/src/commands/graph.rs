@@ -1,8 +1,6 @@
 //! `akao graph`: draws a workflow for a terminal, as SVG or as mermaid text.
 
-use crate::{
-    catalogue::catalogue, cli::Context, commands::definition_of, exit::Exit, failure::Failure, replace::replace_file,
-};
+use crate::{cli::Context, commands::definition_of, exit::Exit, failure::Failure, replace::replace_file};
 use akao_flow::draw;
 use clap::ValueEnum;
 use serde_json::json;
@@ -39,7 +37,7 @@ pub(crate) struct Args {
 /// Draws the workflow.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let output = &context.output;
-    let definition = definition_of(&args.file, &catalogue(), context)?;
+    let definition = definition_of(&args.file, context)?;
     let extension = args.output.as_ref().and_then(|file| file.extension()).and_then(|extension| extension.to_str());
     let format = args.format.unwrap_or(match extension {
         Some("svg") => Format::Svg,

@@ -19,6 +19,7 @@ use crate::{
 use akao_contract::{ExecutionId, Permission, Tenant};
 use akao_engine::{Bundle, GivenSecrets, Reply, Request, StartRequest, input};
 use akao_flow::{Breakpoint, Catalogue};
+use akao_nodes::Pinned;
 use akao_step::SecretSource;
 use serde_json::{Value, json};
 use std::{
@@ -74,8 +75,9 @@ pub(crate) enum EventsFormat {
 /// Runs the workflow.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let catalogue = catalogue();
-    let start = prepare(&args, &catalogue, context)?;
+    let (start, packages) = prepare(&args, context)?;
     let folder = wiring::data_dir(context)?;
+    wiring::keep_packages(&folder, &packages)?;
     let runtime = wiring::runtime()?;
     let done = runtime.block_on(async {
         if args.detach {
@@ -161,11 +163,11 @@ async fn detach(folder: &Path, start: StartRequest, context: &Context) -> Result
 }
 
 /// Everything that can be refused before anything is started.
-fn prepare(args: &Args, catalogue: &Catalogue, context: &Context) -> Result<StartRequest, Failure> {
-    let bundle = load_bundle(&args.file, catalogue, context)?;
+fn prepare(args: &Args, context: &Context) -> Result<(StartRequest, Vec<Pinned>), Failure> {
+    let (bundle, packages) = load_bundle(&args.file, context)?;
     let given = load::input::read_input("--input", args.input.as_deref(), &args.set)?;
     let input = input::accept(&bundle.definition, given).map_err(|problems| bad_input(&problems))?;
-    Ok(StartRequest {
+    let start = StartRequest {
         tenant: Tenant::local(),
         bundle,
         input,
@@ -176,17 +178,18 @@ fn prepare(args: &Args, catalogue: &Catalogue, context: &Context) -> Result<Star
         idempotency_key: args.idempotency_key.clone(),
         debug: args.debug,
         breakpoints: args.breakpoints.iter().map(|text| breakpoint(text)).collect(),
-    })
+    };
+    Ok((start, packages))
 }
 
 /// The workflow of a file with everything that belongs to it.
-fn load_bundle(file: &Path, catalogue: &Catalogue, context: &Context) -> Result<Bundle, Failure> {
-    let mut loaded = load::load(file, catalogue)?;
+fn load_bundle(file: &Path, context: &Context) -> Result<(Bundle, Vec<Pinned>), Failure> {
+    let mut loaded = load::load(file, &load::Sources::new(context))?;
     let Some(bundle) = loaded.bundle.take() else { return Err(invalid(&loaded, file, context)) };
     if !context.output.json {
         context.output.note_text(&problems::render(&loaded.problems, &loaded.texts, context.output.color_err));
     }
-    Ok(bundle)
+    Ok((bundle, loaded.packages))
 }
 
 fn bad_input(problems: &[String]) -> Failure {
@@ -225,6 +228,19 @@ fn volumes(file: &Path, named: &[String]) -> Result<BTreeMap<String, String>, Fa
         _ => PathBuf::from("."),
     };
     let mut volumes = BTreeMap::from([("project".to_owned(), volume_folder(&own)?)]);
+    for (name, folder) in volume_folders(named)? {
+        if name == "project" {
+            let failure = Failure::usage("the volume `project` is there already");
+            return Err(failure.hint("`project` is the workflow's own folder; give every volume a name of its own."));
+        }
+        volumes.insert(name, folder);
+    }
+    Ok(volumes)
+}
+
+/// Folders that were named as `NAME=FOLDER`.
+pub(crate) fn volume_folders(named: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let mut volumes = BTreeMap::new();
     for text in named {
         let (name, folder) = text
             .split_once('=')
@@ -235,7 +251,7 @@ fn volumes(file: &Path, named: &[String]) -> Result<BTreeMap<String, String>, Fa
         })?;
         if volumes.insert(name.to_owned(), volume_folder(Path::new(folder))?).is_some() {
             let failure = Failure::usage(format!("the volume `{name}` is there already"));
-            return Err(failure.hint("`project` is the workflow's own folder; give every volume a name of its own."));
+            return Err(failure.hint("Give every volume a name of its own."));
         }
     }
     Ok(volumes)

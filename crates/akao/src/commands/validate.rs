@@ -1,14 +1,13 @@
 //! `akao validate`: every problem of workflow files at once.
 
 use crate::{
-    catalogue::catalogue,
     cli::Context,
     exit::Exit,
     failure::Failure,
-    load::{FileProblem, load, read_bytes},
+    load::{FileProblem, Sources, load, read_bytes},
     problems,
 };
-use akao_flow::{Catalogue, Position, Problem, Severity};
+use akao_flow::{Position, Problem, Severity};
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -44,10 +43,10 @@ struct Findings {
 
 /// Checks the files and prints what is wrong. Exit 2 when something is.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
-    let catalogue = catalogue();
+    let sources = Sources::new(context);
     let mut findings = Findings::default();
     for file in &args.files {
-        if file.is_dir() { findings.folder(file, &catalogue, 0)? } else { findings.file(file, &catalogue) }
+        if file.is_dir() { findings.folder(file, &sources, 0)? } else { findings.file(file, &sources) }
     }
     let bad = |found: &FileProblem| args.strict || found.problem.severity == Severity::Error;
     let valid = !findings.problems.iter().any(bad);
@@ -69,9 +68,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
 }
 
 impl Findings {
-    fn file(&mut self, file: &Path, catalogue: &Catalogue) {
+    fn file(&mut self, file: &Path, sources: &Sources) {
         self.files += 1;
-        match load(file, catalogue) {
+        match load(file, sources) {
             Ok(loaded) => {
                 let new = |found: &FileProblem| !self.seen.contains(&found.file);
                 let fresh: Vec<_> = loaded.problems.into_iter().filter(new).collect();
@@ -84,7 +83,7 @@ impl Findings {
     }
 
     /// Checks the workflows below a folder, in the order of their names.
-    fn folder(&mut self, folder: &Path, catalogue: &Catalogue, depth: usize) -> Result<(), Failure> {
+    fn folder(&mut self, folder: &Path, sources: &Sources, depth: usize) -> Result<(), Failure> {
         let failed =
             |error: std::io::Error| Failure::usage(format!("cannot read {}", folder.display())).because(&error);
         let mut entries = fs::read_dir(folder).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
@@ -93,9 +92,9 @@ impl Findings {
             let (path, kind) = (entry.path(), entry.file_type().map_err(failed)?);
             let hidden = entry.file_name().to_string_lossy().starts_with('.');
             if kind.is_dir() && !hidden && depth < FOLDER_DEPTH_MAX {
-                self.folder(&path, catalogue, depth + 1)?;
+                self.folder(&path, sources, depth + 1)?;
             } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
-                if looks_like_workflow(&path) { self.file(&path, catalogue) } else { self.skipped += 1 }
+                if looks_like_workflow(&path) { self.file(&path, sources) } else { self.skipped += 1 }
             }
         }
         Ok(())

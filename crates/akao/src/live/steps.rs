@@ -1,6 +1,6 @@
 //! The steps of an execution, put together from its notes.
 
-use akao_contract::{Address, LogLine, NodeStatus, OpId, StepError};
+use akao_contract::{Address, LogLine, NodeStatus, OpId, StepError, manifest::PinnedNode};
 use akao_engine::Told;
 use akao_flow::{Event, Failure, Note};
 use akao_step::StepEvent;
@@ -44,15 +44,20 @@ pub(crate) struct Step {
 impl Step {
     /// What people call it: its name, else its id, else its type. An id that was not given is a place.
     pub(crate) fn label(&self) -> &str {
-        self.name.as_deref().or(self.given_id()).unwrap_or(&self.node_type)
+        self.name.as_deref().or(self.given_id()).unwrap_or_else(|| self.shown_type())
     }
 
     /// The label with what it does not say: the id beside a name, the type beside both.
     pub(crate) fn description(&self) -> (&str, String) {
         let label = self.label();
         let id = self.given_id().filter(|id| *id != label);
-        let node_type = Some(&*self.node_type).filter(|node_type| *node_type != label);
+        let node_type = Some(self.shown_type()).filter(|node_type| *node_type != label);
         (label, [id, node_type].into_iter().flatten().map(|word| format!(" {word}")).collect())
+    }
+
+    /// Its type without the digest of a package.
+    fn shown_type(&self) -> &str {
+        PinnedNode::shown(&self.node_type)
     }
 
     fn given_id(&self) -> Option<&str> {

@@ -1,12 +1,14 @@
 //! The workflows that a workflow starts: each `SubWorkflow` names a file relative to its own, within the folder of the main
 //! file. What it names is read when the execution is prepared, so that nothing changes under a running workflow.
 
-use super::{FileProblem, Loaded, check_bytes, read_bytes};
+use super::{FileProblem, Loaded, Sources, check_bytes, packages::Packages, read_bytes};
+use akao_contract::NodeType;
 use akao_engine::Bundle;
-use akao_flow::{Catalogue, Definition, NodeDef, Parsed, Position, Problem, ProblemCode, Severity};
+use akao_flow::{Definition, NodeDef, Parsed, Position, Problem, ProblemCode, Severity};
 use std::{
     collections::BTreeMap,
     path::{Component, Path, PathBuf},
+    sync::Arc,
 };
 
 /// How deep workflows may start workflows; the engine's own bound.
@@ -17,17 +19,26 @@ const WORKFLOWS_MAX: usize = 256;
 
 /// Reads a workflow and what it starts.
 pub(super) struct Loader<'a> {
-    catalogue: &'a Catalogue,
+    sources: &'a Sources,
+    /// The external nodes that the files name.
+    packages: Packages,
     /// The folder of the main file.
     folder: PathBuf,
     /// Files within the folder that lead to the one being read, outermost first.
     stack: Vec<PathBuf>,
     /// What has been read, by file within the folder; none when it has errors.
-    known: BTreeMap<PathBuf, Option<Parsed>>,
+    known: BTreeMap<PathBuf, Option<Checked>>,
     workflows: usize,
     problems: Vec<FileProblem>,
     texts: BTreeMap<String, String>,
     pub(super) files: Vec<PathBuf>,
+}
+
+/// A file that was read, with the external nodes that it names.
+#[derive(Clone)]
+struct Checked {
+    parsed: Parsed,
+    nodes: Vec<Arc<NodeType>>,
 }
 
 /// A `SubWorkflow` node: what it names, and where that is written.
@@ -38,9 +49,10 @@ struct Reference {
 }
 
 impl<'a> Loader<'a> {
-    pub(super) fn new(catalogue: &'a Catalogue, folder: PathBuf) -> Self {
+    pub(super) fn new(sources: &'a Sources, folder: PathBuf) -> Self {
         Self {
-            catalogue,
+            packages: Packages::new(folder.clone(), sources.data_dir.clone()),
+            sources,
             folder,
             stack: Vec::new(),
             known: BTreeMap::new(),
@@ -54,24 +66,39 @@ impl<'a> Loader<'a> {
     /// Reads the main workflow; `own` is its file name, none for standard input.
     pub(super) fn main(&mut self, name: &str, own: Option<PathBuf>, bytes: &[u8]) -> Option<Bundle> {
         self.stack.extend(own);
-        let parsed = self.check(name, bytes)?;
-        self.bundle(name, Path::new(""), &parsed)
+        let checked = self.check(name, Path::new(""), bytes)?;
+        self.bundle(name, Path::new(""), &checked)
     }
 
     pub(super) fn finish(self, bundle: Option<Bundle>) -> Loaded {
-        let loaded = Loaded { bundle: None, problems: self.problems, texts: self.texts, files: self.files };
+        let Self { mut problems, mut texts, mut files, packages, .. } = self;
+        let found = packages.finish();
+        problems.extend(found.problems);
+        texts.extend(found.texts);
+        files.extend(found.files);
+        let loaded = Loaded { bundle: None, problems, texts, files, packages: found.pinned };
         Loaded { bundle: bundle.filter(|_| !loaded.has_errors()), ..loaded }
     }
 
-    fn check(&mut self, name: &str, bytes: &[u8]) -> Option<Parsed> {
-        let (parsed, problems) = check_bytes(bytes, self.catalogue);
+    /// Reads and checks a file of `folder`, which is within the main one.
+    fn check(&mut self, name: &str, folder: &Path, bytes: &[u8]) -> Option<Checked> {
+        let (catalogue, packages) = (&self.sources.catalogue, &mut self.packages);
+        let mut nodes = Vec::new();
+        let (parsed, problems) = check_bytes(bytes, catalogue, |draft| {
+            let found = packages.find(draft, folder, catalogue);
+            nodes.clone_from(&found.types);
+            found
+        });
         self.texts.insert(name.to_owned(), String::from_utf8_lossy(bytes).into_owned());
         self.problems.extend(problems.into_iter().map(|problem| FileProblem { file: name.to_owned(), problem }));
-        parsed
+        // What the file calls them is no part of the version.
+        let nameless = |node: Arc<NodeType>| Arc::new(NodeType { aliases: Vec::new(), ..Arc::unwrap_or_clone(node) });
+        Some(Checked { parsed: parsed?, nodes: nodes.into_iter().map(nameless).collect() })
     }
 
     /// The bundle of a workflow that was read. `folder` is the file's own folder within the main one.
-    fn bundle(&mut self, name: &str, folder: &Path, parsed: &Parsed) -> Option<Bundle> {
+    fn bundle(&mut self, name: &str, folder: &Path, checked: &Checked) -> Option<Bundle> {
+        let Checked { parsed, nodes } = checked;
         self.workflows += 1;
         let mut children = BTreeMap::new();
         let mut whole = true;
@@ -90,7 +117,7 @@ impl<'a> Loader<'a> {
                 }
             }
         }
-        whole.then(|| Bundle { children, ..Bundle::of(parsed.definition.clone()) })
+        whole.then(|| Bundle { definition: parsed.definition.clone(), children, nodes: nodes.clone() })
     }
 
     /// The bundle of what a node names; none when that file has problems of its own, which are told with it.
@@ -109,17 +136,17 @@ impl<'a> Loader<'a> {
             return Err((ProblemCode::UnknownWorkflow, message, "Put parts of it under `trees:`.".to_owned()));
         }
         let path = self.folder.join(&file);
+        let below = file.parent().map(Path::to_owned).unwrap_or_default();
         let name = path.display().to_string();
         if !self.known.contains_key(&file) {
             let (_, bytes) = read_bytes(&path).map_err(|error| unreadable(&name, &error))?;
             self.files.push(path);
-            let parsed = self.check(&name, &bytes);
-            self.known.insert(file.clone(), parsed);
+            let checked = self.check(&name, &below, &bytes);
+            self.known.insert(file.clone(), checked);
         }
-        let Some(parsed) = self.known.get(&file).cloned().flatten() else { return Ok(None) };
-        let below = file.parent().map(Path::to_owned).unwrap_or_default();
+        let Some(checked) = self.known.get(&file).cloned().flatten() else { return Ok(None) };
         self.stack.push(file);
-        let bundle = self.bundle(&name, &below, &parsed);
+        let bundle = self.bundle(&name, &below, &checked);
         self.stack.pop();
         Ok(bundle)
     }
@@ -159,19 +186,27 @@ fn resolve(folder: &Path, workflow: &str) -> Result<PathBuf, Refusal> {
         let message = "`workflow` cannot be an expression: its file is fixed when the execution starts".to_owned();
         return refuse(message, "Write the file's name, and choose between several with a Switch.");
     }
+    match resolve_within(folder, workflow) {
+        Some(file) => Ok(file),
+        None => {
+            let message = format!("`{workflow}` is outside the folder of the workflow that is run");
+            refuse(message, "Keep the files of a workflow in one folder.")
+        }
+    }
+}
+
+/// What `path` names, relative to the main folder, seen from a file in `folder`; none when that is outside.
+pub(super) fn resolve_within(folder: &Path, path: &str) -> Option<PathBuf> {
     let mut file = folder.to_owned();
-    for part in Path::new(workflow).components() {
+    for part in Path::new(path).components() {
         match part {
             Component::CurDir => {}
             Component::Normal(name) => file.push(name),
             Component::ParentDir if file.pop() => {}
-            Component::ParentDir | Component::RootDir | Component::Prefix(_) => {
-                let message = format!("`{workflow}` is outside the folder of the workflow that is run");
-                return refuse(message, "Keep the files of a workflow in one folder.");
-            }
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return None,
         }
     }
-    Ok(file)
+    Some(file)
 }
 
 /// The `SubWorkflow` nodes of every tree, in the order of the definition.
@@ -223,8 +258,8 @@ mod tests {
             fs::create_dir_all(path.parent().expect("a file has a folder")).expect("a folder");
             fs::write(path, text).expect("a file");
         }
-        let catalogue = Catalogue::from(akao_flow::control_types());
-        let mut loaded = load(&folder.path().join("main.yaml"), &catalogue).expect("main.yaml can be read");
+        let sources = Sources::of(akao_flow::control_types().into());
+        let mut loaded = load(&folder.path().join("main.yaml"), &sources).expect("main.yaml can be read");
         let prefix = format!("{}/", folder.path().display());
         for found in &mut loaded.problems {
             found.file = found.file.replace(&prefix, "");

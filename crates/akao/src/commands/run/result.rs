@@ -125,6 +125,11 @@ impl Report {
         if let Some(step) = step {
             output.always(&format!("  at step {} ({})", failure.step, plain(step.label())));
         }
+        // The last lines of a process that ended before it could say anything better.
+        let lines = failure.error.detail.get("lines").and_then(Value::as_array);
+        for line in lines.into_iter().flatten().filter_map(Value::as_str) {
+            output.always(&format!("  | {}", plain(line)));
+        }
         if let Some(suggestion) = failure.error.suggestion() {
             output.always(&format!("\n{} {}", output.err(Style::Active, "hint:"), plain(suggestion)));
         }
