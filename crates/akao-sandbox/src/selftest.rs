@@ -66,7 +66,8 @@ pub fn selftest(launcher: &Launcher) -> Vec<CaseReport> {
     CASES.iter().map(|case| report(launcher, case)).collect()
 }
 
-fn report(launcher: &Launcher, case: &Case) -> CaseReport {
+/// Tries one case and judges it.
+pub fn report(launcher: &Launcher, case: &Case) -> CaseReport {
     let tier = launcher.tier().tier;
     let (observed, verdict) = if tier > case.least_tier {
         let reason = format!("this machine reaches {tier}, and the case is promised for {} only", case.least_tier);

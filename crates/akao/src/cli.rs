@@ -70,7 +70,15 @@ pub(crate) enum Command {
     ListNodes(commands::list_nodes::Args),
     /// Explain a node type.
     NodeInfo(commands::node_info::Args),
-    /// Check the data directory and show what it takes.
+    /// Write nodes of your own: run, test, check and link them.
+    #[command(subcommand)]
+    Node(commands::node::Command),
+    /// Look at the sandbox of external nodes: explain it, try it, trace a program.
+    #[command(subcommand)]
+    Sandbox(commands::sandbox::Command),
+    /// Show what external nodes ran and what was denied to them.
+    Audit(commands::audit::Args),
+    /// Check the data directory, or the machine's sandbox.
     Doctor(commands::doctor::Args),
     /// Print the completions of a shell.
     Completions(commands::completions::Args),
@@ -146,6 +154,9 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::Tasks(command) => commands::tasks::run(command, context),
         Command::ListNodes(args) => commands::list_nodes::run(args, context),
         Command::NodeInfo(args) => commands::node_info::run(args, context),
+        Command::Node(command) => commands::node::run(command, context),
+        Command::Sandbox(command) => commands::sandbox::run(command, context),
+        Command::Audit(args) => commands::audit::run(args, context),
         Command::Doctor(args) => commands::doctor::run(args, context),
         Command::Completions(args) => commands::completions::run(args, context),
         Command::Owner(args) => commands::owner::run(args, context),

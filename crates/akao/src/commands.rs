@@ -1,5 +1,6 @@
 //! One module per command: its arguments and what it does.
 
+pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod dev;
 pub(crate) mod diff;
@@ -11,20 +12,27 @@ pub(crate) mod graph;
 pub(crate) mod import;
 pub(crate) mod list_nodes;
 pub(crate) mod new;
+pub(crate) mod node;
 pub(crate) mod node_info;
 pub(crate) mod owner;
 pub(crate) mod run;
+pub(crate) mod sandbox;
 pub(crate) mod schema;
 pub(crate) mod tasks;
 pub(crate) mod validate;
 
-use crate::{cli::Context, failure::Failure, load::load, problems};
-use akao_flow::{Catalogue, Definition};
+use crate::{
+    cli::Context,
+    failure::Failure,
+    load::{Sources, load},
+    problems,
+};
+use akao_flow::Definition;
 use std::path::Path;
 
 /// The definition of a workflow file, for commands that look at nothing else. Problems are printed to standard error.
-pub(crate) fn definition_of(file: &Path, catalogue: &Catalogue, context: &Context) -> Result<Definition, Failure> {
-    let loaded = load(file, catalogue)?;
+pub(crate) fn definition_of(file: &Path, context: &Context) -> Result<Definition, Failure> {
+    let loaded = load(file, &Sources::new(context))?;
     let Some(bundle) = loaded.bundle else { return Err(invalid(&loaded, file, context)) };
     Ok(bundle.definition)
 }

@@ -7,6 +7,7 @@ mod commands;
 mod docs;
 mod exit;
 mod failure;
+mod linked;
 mod live;
 mod load;
 mod output;

@@ -149,6 +149,14 @@ impl Output {
         let _ = writeln!(io::stderr().lock(), "{line}");
     }
 
+    /// Shows where long work stands, on a terminal only; an empty text takes it away.
+    pub(crate) fn progress(&self, text: &str) {
+        if !self.json && !self.quiet && io::stderr().is_terminal() {
+            // What cannot be shown is of no use to anybody.
+            let _ = write!(io::stderr(), "\r\x1b[2K{}", plain(text));
+        }
+    }
+
     /// Text for standard output in a style.
     pub(crate) fn out(&self, style: Style, text: &str) -> String {
         style.paint(text, self.color_out)

@@ -1,4 +1,4 @@
-//! `akao doctor`: whether the data directory is sound, and what it takes.
+//! The data directory: whether it is sound, and what it takes.
 
 use crate::{
     cli::Context,
@@ -12,12 +12,8 @@ use akao_host::DiskBlobs;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
-/// Arguments of `akao doctor`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
-
 /// Checks everything that is stored.
-pub(crate) fn run(_: Args, context: &Context) -> Result<Exit, Failure> {
+pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
     let folder = wiring::data_dir(context)?;
     let header = akao_journal::header_damage(&folder);
     let Some(reader) = wiring::reader_if_any(&folder)? else { return nothing_yet(&folder, context) };

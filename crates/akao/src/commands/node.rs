@@ -1,0 +1,59 @@
+//! `akao node`: the loop of somebody who writes a node: begin one, start it, test it, check it, link it.
+
+mod check;
+mod link;
+mod run;
+mod stand;
+mod test;
+
+use crate::{cli::Context, exit::Exit, failure::Failure};
+use akao_nodes::{PinError, Pinned, pin};
+use std::path::{Path, PathBuf};
+
+/// Every command of `akao node`.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Start a node in its sandbox, give it inputs and show every message.
+    Run(run::Args),
+    /// Run the cases under tests/ of a node's folder in the real sandbox.
+    Test(test::Args),
+    /// Check a node's manifest, and whether its process speaks the protocol.
+    Validate(check::Args),
+    /// Let workflows name a node by its id.
+    Link(link::LinkArgs),
+    /// Take a link away.
+    Unlink(link::UnlinkArgs),
+}
+
+/// Carries out one of the commands.
+pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(args) => run::run(args, context),
+        Command::Test(args) => test::run(args, context),
+        Command::Validate(args) => check::run(args, context),
+        Command::Link(args) => link::link(args, context),
+        Command::Unlink(args) => link::unlink(args, context),
+    }
+}
+
+/// The folder of a package: `.` unless another was named, absolute.
+fn absolute(folder: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    let folder = folder.unwrap_or_else(|| PathBuf::from("."));
+    folder
+        .canonicalize()
+        .map_err(|error| Failure::usage(format!("cannot find the folder {}", folder.display())).because(&error))
+}
+
+/// Reads a package that is to be run. The problems of a manifest are printed with their places.
+fn read_package(folder: &Path, context: &Context) -> Result<Pinned, Failure> {
+    let pinned = pin(folder).map_err(|error| check::refused(&error, context))?;
+    pinned.check().map_err(|error| {
+        Failure::usage("the package cannot be run").because(&error).hint("Correct the package's `_.yaml`.")
+    })?;
+    Ok(pinned)
+}
+
+/// A package that cannot be read, in short.
+fn unreadable(error: &PinError) -> Failure {
+    Failure::usage(error.to_string()).hint(error.suggestion())
+}
