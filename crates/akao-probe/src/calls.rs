@@ -34,6 +34,7 @@ const CALLS: &[(&str, libc::c_long, [u64; 6])] = &[
     ("chroot", libc::SYS_chroot, [NOWHERE, 0, 0, 0, 0, 0]),
     ("open_by_handle_at", libc::SYS_open_by_handle_at, [u64::MAX, NOWHERE, 0, 0, 0, 0]),
     ("name_to_handle_at", libc::SYS_name_to_handle_at, [u64::MAX, NOWHERE, NOWHERE, NOWHERE, 0, 0]),
+    ("openat2", libc::SYS_openat2, [u64::MAX, NOWHERE, NOWHERE, 24, 0, 0]),
     ("fanotify_init", libc::SYS_fanotify_init, [u64::MAX, 0, 0, 0, 0, 0]),
     ("ptrace", libc::SYS_ptrace, [u64::MAX, 1, 0, 0, 0, 0]),
     ("process_vm_readv", libc::SYS_process_vm_readv, [1, NOWHERE, 1, NOWHERE, 1, 0]),

@@ -35,6 +35,7 @@ pub(crate) const ACTS: &[Act] = &[
     ("status", status),
     ("append", append),
     ("device", device),
+    ("gain-bits", gain_bits),
 ];
 
 /// Reads the start of a file; a folder is listed instead.
@@ -250,4 +251,52 @@ fn status(arguments: &[String]) -> Tried {
         line.map_or_else(|| "-".to_owned(), |value| value.split_whitespace().collect::<Vec<_>>().join(","))
     };
     Ok(arguments.iter().map(value).collect::<Vec<_>>().join(" "))
+}
+
+/// Tries by every call that sets a mode to leave a file below `FOLDER` with the bits by which a program gains its owner's
+/// or group's rights; tells each call's outcome.
+fn gain_bits(arguments: &[String]) -> Tried {
+    let folder = Path::new(text(arguments, 0, "folder")?);
+    let name = |name: &str| CString::new(folder.join(name).to_string_lossy().into_owned());
+    let (plain, fresh, parent) = (name("gain-plain")?, name("gain-fresh")?, name("")?);
+    let file = File::create(folder.join("gain-plain"))?;
+    let mut outcomes = Vec::new();
+    for mode in [0o4755, 0o2755, 0o6755] {
+        for (number, arguments) in calls_with_modes(&file, [&plain, &fresh, &parent], mode) {
+            outcomes.push(match kernel::call(number, arguments) {
+                Ok(_) => "done".to_owned(),
+                Err(error) => crate::outcome::name(error.raw_os_error().unwrap_or(0)),
+            });
+            // A file that was made must not stand in the way of the next call.
+            let _ = fs::remove_file(folder.join("gain-fresh")).or_else(|_| fs::remove_dir(folder.join("gain-fresh")));
+        }
+    }
+    Ok(outcomes.join(" "))
+}
+
+/// Every call that gives a mode to an open file, to one that is there, or to one that it makes.
+fn calls_with_modes(file: &File, names: [&CString; 3], mode: u64) -> Vec<(libc::c_long, [u64; 6])> {
+    const FCHMODAT2: libc::c_long = 452;
+    let [plain, fresh, parent] = names.map(kernel::address);
+    let (here, open) = (libc::AT_FDCWD as u64, file.as_raw_fd() as u64);
+    let (make, temporary) = ((libc::O_CREAT | libc::O_WRONLY) as u64, (libc::O_TMPFILE | libc::O_WRONLY) as u64);
+    let node = mode | u64::from(libc::S_IFREG);
+    let mut calls = vec![
+        (libc::SYS_fchmod, [open, mode, 0, 0, 0, 0]),
+        (libc::SYS_fchmodat, [here, plain, mode, 0, 0, 0]),
+        (FCHMODAT2, [here, plain, mode, 0, 0, 0]),
+        (libc::SYS_openat, [here, fresh, make, mode, 0, 0]),
+        (libc::SYS_openat, [here, parent, temporary, mode, 0, 0]),
+        (libc::SYS_mkdirat, [here, fresh, mode, 0, 0, 0]),
+        (libc::SYS_mknodat, [here, fresh, node, 0, 0, 0]),
+    ];
+    #[cfg(target_arch = "x86_64")]
+    calls.extend([
+        (libc::SYS_chmod, [plain, mode, 0, 0, 0, 0]),
+        (libc::SYS_open, [fresh, make, mode, 0, 0, 0]),
+        (libc::SYS_creat, [fresh, mode, 0, 0, 0, 0]),
+        (libc::SYS_mkdir, [fresh, mode, 0, 0, 0, 0]),
+        (libc::SYS_mknod, [fresh, node, 0, 0, 0, 0]),
+    ]);
+    calls
 }

@@ -6,9 +6,12 @@ use crate::{
 };
 use rustix::{
     fd::{AsFd, OwnedFd},
-    fs::{CWD, Mode, OFlags, ResolveFlags, openat2},
+    fs::{CWD, Mode, OFlags, ResolveFlags, fstat, openat2},
 };
-use std::{io, path::Path};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// Opens `path` below `folder` without following any link and without leaving `folder`. The result can be shown in a
 /// sandbox, but neither read nor written by itself.
@@ -34,12 +37,29 @@ pub(crate) fn open_all(spec: SpawnSpec) -> Result<Vec<OwnedFd>, SpawnError> {
     };
     let mut opened = spec.binds.into_iter().map(|bind| open(bind.source)).collect::<Result<Vec<_>, _>>()?;
     if let Workspace::Host(source) = spec.workspace {
-        opened.push(open(source)?);
+        let name = source.name().to_owned();
+        let folder = open(source)?;
+        check_owner(&folder, name)?;
+        opened.push(folder);
     }
     if let Command::File(file, _) = spec.command {
         opened.push(file);
     }
     Ok(opened)
+}
+
+/// Refuses a workspace of root's. What a sandbox leaves in its workspace is the folder owner's outside, and nothing that
+/// foreign code made may be root's. The spawner looks again; here the refusal can name the folder.
+fn check_owner(folder: &OwnedFd, path: PathBuf) -> Result<(), SpawnError> {
+    let found = match fstat(folder) {
+        Ok(found) => found,
+        Err(errno) => return Err(SpawnError::Source { path, cause: errno.into() }),
+    };
+    if found.st_uid != 0 && found.st_gid != 0 {
+        return Ok(());
+    }
+    let owner = format!("`{}` has the user {} and the group {}", path.display(), found.st_uid, found.st_gid);
+    Err(SpawnError::Spec { what: "a workspace of the user or group 0", value: owner })
 }
 
 #[cfg(test)]

@@ -139,8 +139,7 @@ fn case_5_a_shown_folder_that_is_swapped_for_a_link_is_never_followed() {
 fn case_6_and_7_what_a_program_leaves_is_collected_without_following_or_hanging() {
     with_and_without_root("case_6_and_7_what_a_program_leaves_is_collected_without_following_or_hanging", || {
         let (_kept, secret) = canary();
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
+        let (_folder, root) = workspace_folder();
         let mut spec = probe_spec(&["leave", "/workspace", secret.to_str().unwrap()]);
         spec.workspace = Workspace::Host(Source::Path(root.clone()));
         assert_eq!(say(run(spec)), "done");
@@ -204,6 +203,39 @@ fn case_19_and_20_programs_that_gain_privileges_do_not() {
 }
 
 #[test]
+fn case_19_a_workspace_of_the_host_gets_no_program_that_gains_rights() {
+    with_and_without_root("case_19_a_workspace_of_the_host_gets_no_program_that_gains_rights", || {
+        let (_folder, root) = workspace_folder();
+        let mut spec = probe_spec(&["gain-bits", "/workspace"]);
+        spec.workspace = Workspace::Host(Source::Path(root.clone()));
+        let said = say(run(spec));
+        assert!(said.strip_prefix("done ").is_some_and(|words| words.split(' ').all(|word| word == "EPERM")), "{said}");
+        for entry in std::fs::read_dir(&root).unwrap() {
+            let found = entry.unwrap();
+            let mode = found.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o6000, 0, "{} has the mode {mode:o}", found.path().display());
+        }
+        let said = outside(&["gain-bits", root.to_str().unwrap()]);
+        assert!(said.contains("done"), "outside the same calls make some: {said}");
+    });
+}
+
+#[test]
+fn case_19_a_workspace_is_never_roots() {
+    if !is_root() {
+        return;
+    }
+    for (user, group) in [(0, 0), (0, WORKSPACE_OWNER), (WORKSPACE_OWNER, 0)] {
+        let (_folder, root) = workspace_folder();
+        std::os::unix::fs::chown(&root, Some(user), Some(group)).unwrap();
+        let mut spec = probe_spec(&["nothing"]);
+        spec.workspace = Workspace::Host(Source::Path(root));
+        let refused = run(spec).unwrap_err().to_string();
+        assert!(refused.starts_with("a workspace of the user or group 0 is not allowed"), "{refused}");
+    }
+}
+
+#[test]
 fn case_25_a_deep_tree_is_no_burden() {
     with_and_without_root("case_25_a_deep_tree_is_no_burden", || {
         let mut spec = probe_spec(&["deep", "/workspace", "10000"]);
@@ -231,8 +263,7 @@ fn case_49_the_user_inside_is_neither_root_nor_the_daemon() {
 #[test]
 fn case_50_a_crash_leaves_no_core() {
     with_and_without_root("case_50_a_crash_leaves_no_core", || {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
+        let (_folder, root) = workspace_folder();
         let mut spec = probe_spec(&["crash"]);
         spec.workspace = Workspace::Host(Source::Path(root.clone()));
         let ended = run(spec).unwrap().ended;

@@ -93,9 +93,9 @@ fn shown_trees_are_read_only_or_not_as_said() {
 #[test]
 fn a_folder_of_the_host_becomes_the_workspace() {
     with_and_without_root("a_folder_of_the_host_becomes_the_workspace", || {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
+        let (_folder, root) = workspace_folder();
         std::fs::write(root.join("in"), "content").unwrap();
+        std::fs::set_permissions(root.join("in"), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
         let mut spec = program_spec("/bin/sh", &["-c", "cat in > out && id -u"]);
         spec.allow_exec = true;
         spec.workspace = Workspace::Host(Source::Path(root.clone()));

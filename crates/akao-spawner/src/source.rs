@@ -1,7 +1,7 @@
 //! What an order shows: trees of the host, cloned into mounts of their own before the sandbox exists.
 
 use crate::{
-    Stage,
+    Stage, USER_INSIDE,
     base::{Base, SHOWN},
     sys,
     wire::{Bind, Failure},
@@ -66,9 +66,41 @@ pub(crate) fn open_workspace(
     mapping: Option<&OwnedFd>,
 ) -> Result<OwnedFd, Failure> {
     let failed = |errno| Failure::new(Stage::Workspace, errno);
+    let owner = fstat(folder).map_err(failed)?;
+    if !may_be_workspace(owner.st_uid, owner.st_gid, base.rootless) {
+        return Err(failed(Errno::PERM));
+    }
     let tree = base.among_host_mounts(|| clone_tree(folder, base.rootless)).map_err(failed)?;
     let bind = Bind { target: Vec::new(), read_only: false, exec };
     let mapping = mapping.map(rustix::fd::AsFd::as_fd);
     sys::set_mount_attributes(&tree, attributes(&bind), true, mapping).map_err(failed)?;
     Ok(tree)
+}
+
+/// Whether a folder of this user and group may be written by a sandbox, whose files there are its owner's outside.
+///
+/// As root that owner must not be root. Without root the ids are those of the spawner's own namespace, in which nobody
+/// exists but the user it was started by.
+fn may_be_workspace(user: u32, group: u32, rootless: bool) -> bool {
+    if rootless { user == USER_INSIDE } else { user != 0 && group != 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workspace_is_never_roots() {
+        const UNMAPPED: u32 = 65534;
+        let cases = [
+            (1234, 1234, false, true),
+            (0, 1234, false, false),
+            (1234, 0, false, false),
+            (USER_INSIDE, USER_INSIDE, true, true),
+            (UNMAPPED, USER_INSIDE, true, false),
+        ];
+        for (user, group, rootless, expected) in cases {
+            assert_eq!(may_be_workspace(user, group, rootless), expected, "{user} {group} {rootless}");
+        }
+    }
 }

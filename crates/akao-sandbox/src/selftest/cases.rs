@@ -121,6 +121,7 @@ pub const CASES: &[Case] = &[
     case(21, "run a file of the workspace", &["copy-run", "/workspace/p"], Usual, Denied(&["EACCES"]), &["copy-run", "/tmp/akao-control-program"]),
     case(21, "run a file of /tmp", &["copy-run", "/tmp/p"], Usual, Denied(&["EACCES"]), &["copy-run", "/tmp/akao-control-program"]),
     case(21, "run a file of shared memory", &["copy-run", "/dev/shm/p"], Usual, Denied(&["EACCES"]), &["copy-run", "/tmp/akao-control-program"]),
+    case(19, "make programs that gain rights", &["gain-bits", "/workspace"], Usual, ALL_FORBIDDEN, &[]),
     same(21, "run another program", &["run", "/usr/bin/true"], Usual, Denied(&["EACCES"])),
     same(22, "run a file in memory", &["memory-run"], Usual, FORBIDDEN),
     case(23, "fill /tmp", &["fill", "/tmp"], Tight, Denied(&["ENOSPC"]), &[]),
@@ -130,6 +131,7 @@ pub const CASES: &[Case] = &[
     case(24, "make a huge file", &["sparse", "/workspace/s", "1000000000000"], Usual, Denied(&["EFBIG", "EINVAL"]), &[]),
     case(27, "give a file capabilities", &["set-capability", "/workspace/c"], Usual, FORBIDDEN, &["set-capability", "/tmp/akao-control-capability"]),
     same(28, "watch all files", &["call", "fanotify_init"], Usual, ALL_FORBIDDEN),
+    same(19, "open files by a call whose mode nobody reads", &["call", "openat2"], Usual, Words(&["ENOSYS"])),
     // Privileges, namespaces, the kernel's surface.
     same(29, "leave for a new user namespace", &["unshare", "user"], Usual, FORBIDDEN),
     same(29, "leave for new mounts", &["unshare", "mnt"], Usual, FORBIDDEN),

@@ -59,6 +59,19 @@ pub(crate) fn open_to_all(folder: &Path) {
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
+/// The user who owns workspaces when the tests run as root: root's own are refused.
+pub(crate) const WORKSPACE_OWNER: u32 = 12_345;
+
+/// A folder of the host that may be a workspace, with its plain path.
+pub(crate) fn workspace_folder() -> (tempfile::TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    if is_root() {
+        std::os::unix::fs::chown(folder.path(), Some(WORKSPACE_OWNER), Some(WORKSPACE_OWNER)).unwrap();
+    }
+    let path = folder.path().canonicalize().unwrap();
+    (folder, path)
+}
+
 /// A specification that runs the probe.
 pub(crate) fn probe_spec(arguments: &[&str]) -> SpawnSpec {
     let program = akao_sandbox::probe_program().unwrap();

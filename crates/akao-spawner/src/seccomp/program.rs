@@ -25,6 +25,8 @@ pub(super) enum Test {
     OneOf(u8, u32, Vec<u32>),
     /// Argument, mask, and the values it must not have under that mask.
     NoneOf(u8, u32, Vec<u32>),
+    /// Two arguments, each with a mask, of which at most one may have bits under it.
+    NotBoth((u8, u32), (u8, u32)),
 }
 
 /// The architecture as the kernel tells it to the filter.
@@ -147,14 +149,25 @@ fn leaf(verdict: &Verdict) -> Vec<Instruction> {
     }
 }
 
+/// Loads the low half of an argument, which comes first on both supported architectures, and keeps what is under `mask`.
+fn masked(argument: u8, mask: u32) -> [Instruction; 2] {
+    [plain(LOAD, OFFSET_ARGUMENTS + 8 * u32::from(argument)), plain(AND, mask)]
+}
+
 /// Refuses when the test does not hold, and goes on behind itself when it does.
 fn check(test: &Test) -> Vec<Instruction> {
     let (argument, mask, values, wanted) = match test {
         Test::OneOf(argument, mask, values) => (argument, mask, values, true),
         Test::NoneOf(argument, mask, values) => (argument, mask, values, false),
+        Test::NotBoth(first, second) => {
+            let [load, and] = masked(first.0, first.1);
+            let [load_second, and_second] = masked(second.0, second.1);
+            // The first jump leads behind the refusal, past the look at the second argument.
+            let (no_first, no_second) = (branch(JUMP_EQUAL, 0, 4, 0), branch(JUMP_EQUAL, 0, 1, 0));
+            return vec![load, and, no_first, load_second, and_second, no_second, refuse()];
+        }
     };
-    // The low half comes first on both supported architectures, which are little-endian.
-    let mut program = vec![plain(LOAD, OFFSET_ARGUMENTS + 8 * u32::from(*argument)), plain(AND, *mask)];
+    let mut program = masked(*argument, *mask).to_vec();
     for (index, value) in values.iter().enumerate() {
         // One past the remaining comparisons: behind the refusal for wanted values, onto it for unwanted ones, which
         // have one more instruction in between.

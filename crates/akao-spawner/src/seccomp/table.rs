@@ -18,6 +18,8 @@ const NAMESPACE_FLAGS: u32 = (libc::CLONE_NEWNS
 
 /// The kind of a socket without its flags.
 const SOCKET_KIND: u32 = 0xf;
+/// The bits of a mode by which a program gains its owner's or group's rights.
+const GAINING: u32 = libc::S_ISUID | libc::S_ISGID;
 /// Asks which behaviour of old programs is copied, and changes nothing.
 const PERSONALITY_ASK: u32 = 0xffff_ffff;
 
@@ -26,18 +28,18 @@ const PERSONALITY_ASK: u32 = 0xffff_ffff;
 const COMMON: &[libc::c_long] = &[
     // Files.
     libc::SYS_read, libc::SYS_write, libc::SYS_readv, libc::SYS_writev, libc::SYS_pread64, libc::SYS_pwrite64,
-    libc::SYS_preadv, libc::SYS_pwritev, libc::SYS_preadv2, libc::SYS_pwritev2, libc::SYS_openat, libc::SYS_openat2,
+    libc::SYS_preadv, libc::SYS_pwritev, libc::SYS_preadv2, libc::SYS_pwritev2,
     libc::SYS_close, libc::SYS_close_range, libc::SYS_lseek, libc::SYS_fstat, libc::SYS_newfstatat, libc::SYS_statx,
     libc::SYS_statfs, libc::SYS_fstatfs, libc::SYS_getdents64, libc::SYS_readlinkat, libc::SYS_faccessat,
-    libc::SYS_faccessat2, libc::SYS_mkdirat, libc::SYS_unlinkat, libc::SYS_renameat, libc::SYS_renameat2, libc::SYS_linkat,
-    libc::SYS_symlinkat, libc::SYS_fchmod, libc::SYS_fchmodat, libc::SYS_fchown, libc::SYS_fchownat,
+    libc::SYS_faccessat2, libc::SYS_unlinkat, libc::SYS_renameat, libc::SYS_renameat2, libc::SYS_linkat,
+    libc::SYS_symlinkat, libc::SYS_fchown, libc::SYS_fchownat,
     libc::SYS_truncate, libc::SYS_ftruncate, libc::SYS_fallocate, libc::SYS_fadvise64, libc::SYS_readahead, libc::SYS_utimensat,
     libc::SYS_umask, libc::SYS_chdir, libc::SYS_fchdir, libc::SYS_getcwd, libc::SYS_dup, libc::SYS_dup3, libc::SYS_fcntl,
     libc::SYS_flock, libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_sync_file_range, libc::SYS_syncfs, libc::SYS_sync,
     libc::SYS_sendfile, libc::SYS_splice, libc::SYS_tee, libc::SYS_vmsplice, libc::SYS_copy_file_range, libc::SYS_pipe2,
     libc::SYS_getxattr, libc::SYS_lgetxattr, libc::SYS_fgetxattr, libc::SYS_listxattr, libc::SYS_llistxattr,
     libc::SYS_flistxattr, libc::SYS_setxattr, libc::SYS_lsetxattr, libc::SYS_fsetxattr, libc::SYS_removexattr,
-    libc::SYS_lremovexattr, libc::SYS_fremovexattr, libc::SYS_mknodat,
+    libc::SYS_lremovexattr, libc::SYS_fremovexattr,
     // Waiting.
     libc::SYS_ppoll, libc::SYS_pselect6, libc::SYS_epoll_create1, libc::SYS_epoll_ctl, libc::SYS_epoll_pwait,
     libc::SYS_epoll_pwait2, libc::SYS_eventfd2, libc::SYS_signalfd4, libc::SYS_timerfd_create, libc::SYS_timerfd_settime,
@@ -74,9 +76,11 @@ const COMMON: &[libc::c_long] = &[
     libc::SYS_shutdown, libc::SYS_getsockname, libc::SYS_getpeername, libc::SYS_getsockopt, libc::SYS_setsockopt,
 ];
 
-/// Calls of recent kernels, which have the same number on every architecture: `cachestat`, `fchmodat2`, the three of
-/// `futex2`, `mseal`.
-const RECENT: &[libc::c_long] = &[451, 452, 454, 455, 456, 462];
+/// Calls of recent kernels, which have the same number on every architecture: `cachestat`, the three of `futex2`, `mseal`.
+const RECENT: &[libc::c_long] = &[451, 454, 455, 456, 462];
+
+/// `fchmodat2`, which has the same number on every architecture as well.
+const FCHMODAT2: libc::c_long = 452;
 
 /// Calls from this number on did not exist when the table was made.
 pub(super) const NEWER_FROM: u32 = 463;
@@ -85,12 +89,12 @@ pub(super) const NEWER_FROM: u32 = 463;
 #[cfg(target_arch = "x86_64")]
 #[rustfmt::skip]
 const OLDER: &[libc::c_long] = &[
-    libc::SYS_open, libc::SYS_creat, libc::SYS_stat, libc::SYS_lstat, libc::SYS_access, libc::SYS_readlink, libc::SYS_mkdir,
-    libc::SYS_rmdir, libc::SYS_unlink, libc::SYS_rename, libc::SYS_link, libc::SYS_symlink, libc::SYS_chmod, libc::SYS_chown,
+    libc::SYS_stat, libc::SYS_lstat, libc::SYS_access, libc::SYS_readlink,
+    libc::SYS_rmdir, libc::SYS_unlink, libc::SYS_rename, libc::SYS_link, libc::SYS_symlink, libc::SYS_chown,
     libc::SYS_lchown, libc::SYS_utime, libc::SYS_utimes, libc::SYS_futimesat, libc::SYS_getdents, libc::SYS_dup2,
     libc::SYS_pipe, libc::SYS_poll, libc::SYS_select, libc::SYS_epoll_create, libc::SYS_epoll_wait, libc::SYS_eventfd,
     libc::SYS_signalfd, libc::SYS_inotify_init, libc::SYS_alarm, libc::SYS_pause, libc::SYS_time, libc::SYS_fork,
-    libc::SYS_vfork, libc::SYS_getpgrp, libc::SYS_arch_prctl, libc::SYS_mknod,
+    libc::SYS_vfork, libc::SYS_getpgrp, libc::SYS_arch_prctl,
 ];
 /// The older names of the same, which newer architectures do not have.
 #[cfg(target_arch = "aarch64")]
@@ -132,6 +136,7 @@ pub(super) fn calls(profile: Profile, network: bool, allow_exec: bool) -> Vec<(u
         calls.retain(|(number, _)| !NOT_PYTHON.iter().any(|left_out| *left_out as u32 == *number));
     }
     calls.extend(looked_into(network));
+    calls.extend(modes());
     calls
 }
 
@@ -174,6 +179,38 @@ fn looked_into(network: bool) -> Vec<(u32, Verdict)> {
         (libc::SYS_io_uring_enter as u32, Verdict::Unknown),
         (libc::SYS_io_uring_register as u32, Verdict::Unknown),
     ]
+}
+
+/// Calls that give a file its mode.
+///
+/// No file may get a bit by which its program takes over the rights of the file's owner or group: in a folder of the host
+/// that owner is somebody outside, where no mount keeps the bit from having its effect. The flags of `openat2` stand in
+/// memory, where no filter reads them, so that call does not exist; everything falls back to `openat`.
+fn modes() -> Vec<(u32, Verdict)> {
+    // The kernel reads a mode only with one of these.
+    const MAKES: u32 = (libc::O_CREAT | (libc::O_TMPFILE & !libc::O_DIRECTORY)) as u32;
+    let when = |call: libc::c_long, tests: Vec<Test>| (call as u32, Verdict::When(tests));
+    let plain = |argument| Test::OneOf(argument, GAINING, vec![0]);
+    let opened = |flags, mode| vec![Test::NotBoth((flags, MAKES), (mode, GAINING))];
+    let kind = |argument| Test::NoneOf(argument, libc::S_IFMT, vec![libc::S_IFBLK, libc::S_IFCHR]);
+    let mut calls = vec![
+        (libc::SYS_openat2 as u32, Verdict::Unknown),
+        when(libc::SYS_openat, opened(2, 3)),
+        when(libc::SYS_mkdirat, vec![plain(2)]),
+        when(libc::SYS_mknodat, vec![plain(2), kind(2)]),
+        when(libc::SYS_fchmod, vec![plain(1)]),
+        when(libc::SYS_fchmodat, vec![plain(2)]),
+        when(FCHMODAT2, vec![plain(2)]),
+    ];
+    #[cfg(target_arch = "x86_64")]
+    calls.extend([
+        when(libc::SYS_open, opened(1, 2)),
+        when(libc::SYS_creat, vec![plain(1)]),
+        when(libc::SYS_mkdir, vec![plain(1)]),
+        when(libc::SYS_mknod, vec![plain(1), kind(1)]),
+        when(libc::SYS_chmod, vec![plain(1)]),
+    ]);
+    calls
 }
 
 fn flags_absent(flags: u32) -> Vec<Test> {

@@ -40,6 +40,9 @@ fn holds(test: &Test, arguments: [u64; 6]) -> bool {
     match test {
         Test::OneOf(argument, mask, values) => values.contains(&(arguments[usize::from(*argument)] as u32 & mask)),
         Test::NoneOf(argument, mask, values) => !values.contains(&(arguments[usize::from(*argument)] as u32 & mask)),
+        Test::NotBoth(first, second) => {
+            [first, second].iter().any(|(argument, mask)| arguments[usize::from(*argument)] as u32 & mask == 0)
+        }
     }
 }
 
@@ -61,9 +64,11 @@ fn arguments_tried() -> Vec<[u64; 6]> {
         .collect();
     let mut tried = Vec::new();
     for a in &interesting {
-        for b in [0, 1, 2, 3, 8, 0x5412, 0x541c, 0x1_0000_5412, 0x80002, 22] {
-            for c in [0, 1, 6, 17, 132, 262] {
-                tried.push([*a, b, c, 0, 0, 0]);
+        for b in [0, 1, 2, 3, 8, 0x5412, 0x541c, 0x1_0000_5412, 0x80002, 22, 0o100, 0o4755, 0o20_600] {
+            for c in [0, 1, 6, 17, 132, 262, 0o2755, 0o60_644, 0o102, 0o20_200_001] {
+                for d in [0, 0o644, 0o6000, 0x21] {
+                    tried.push([*a, b, c, d, 0, 0]);
+                }
             }
         }
     }
@@ -94,6 +99,51 @@ fn every_number_and_argument_gets_the_verdict_of_the_table() {
                 assert_eq!(run(&program, ARCHITECTURE, number, [0; 6]), ANSWER_ERROR | libc::ENOSYS as u32);
             }
         }
+    }
+}
+
+/// What the kernel would answer to a call under the list of a profile.
+fn answer(profile: Profile, number: libc::c_long, arguments: [u64; 6]) -> u32 {
+    run(&assemble(&table::calls(profile, true, true), table::NEWER_FROM), ARCHITECTURE, number as u32, arguments)
+}
+
+const REFUSED: u32 = ANSWER_ERROR | libc::EPERM as u32;
+
+#[test]
+fn no_call_gives_a_file_a_bit_that_gains_rights() {
+    let (make, temporary) = (libc::O_CREAT as u64, libc::O_TMPFILE as u64);
+    // The call, its arguments with a mode of 0, and which one the mode is.
+    let mut cases = vec![
+        (libc::SYS_openat, [0, 0, make, 0, 0, 0], 3),
+        (libc::SYS_openat, [0, 0, temporary, 0, 0, 0], 3),
+        (libc::SYS_mkdirat, [0; 6], 2),
+        (libc::SYS_mknodat, [0; 6], 2),
+        (libc::SYS_fchmod, [0; 6], 1),
+        (libc::SYS_fchmodat, [0; 6], 2),
+        (452, [0; 6], 2),
+    ];
+    #[cfg(target_arch = "x86_64")]
+    cases.extend([
+        (libc::SYS_open, [0, make, 0, 0, 0, 0], 2),
+        (libc::SYS_creat, [0; 6], 1),
+        (libc::SYS_mkdir, [0; 6], 1),
+        (libc::SYS_mknod, [0; 6], 1),
+        (libc::SYS_chmod, [0; 6], 1),
+    ]);
+    for profile in [Profile::Base, Profile::Node, Profile::Jvm, Profile::Python] {
+        for (number, mut arguments, mode) in cases.clone() {
+            for (value, expected) in
+                [(0o777, ANSWER_ALLOW), (0o1777, ANSWER_ALLOW), (0o4755, REFUSED), (0o2755, REFUSED), (0o6000, REFUSED)]
+            {
+                // The kernel reads the low half only, so nothing above it hides the bits.
+                arguments[mode] = value | 0xdead_0000_0000_0000;
+                assert_eq!(answer(profile, number, arguments), expected, "{profile:?} {number} {value:o}");
+            }
+        }
+        // Where nothing is made the mode is whatever stood in the register.
+        assert_eq!(answer(profile, libc::SYS_openat, [0, 0, 0, 0o6000, 0, 0]), ANSWER_ALLOW);
+        let absent = ANSWER_ERROR | libc::ENOSYS as u32;
+        assert_eq!(answer(profile, libc::SYS_openat2, [0; 6]), absent, "its mode stands in memory");
     }
 }
 
