@@ -18,7 +18,8 @@ pub struct Case {
     pub place: Place,
     /// What must come of it.
     pub expected: Expected,
-    /// What shows, as root outside, that the act is worth trying; empty where that would harm the machine.
+    /// What shows, as root outside, that the act is worth trying; empty where that would harm the machine. `{folder}`
+    /// stands for a folder that nobody else can reach, since a name that others know could be a link of theirs.
     pub control: &'static [&'static str],
     /// The least that a machine must reach for this to be promised.
     pub least_tier: Tier,
@@ -96,7 +97,7 @@ pub const CASES: &[Case] = &[
     case(4, "name a read-only file anew", &["hardlink", "/usr/bin/env", "/workspace/copy"], Usual, Denied(&["EXDEV", "EROFS", "EPERM", "EACCES"]), &[]),
     same(8, "write a program", &["open-write", "/usr/bin/env"], Usual, READ_ONLY),
     case(8, "write the resolver's settings", &["open-write", "/etc/resolv.conf"], Usual, READ_ONLY, &["open-write", "/etc/passwd"]),
-    case(8, "make a file in the root folder", &["append", "/new-file"], Usual, READ_ONLY, &["append", "/tmp/akao-control"]),
+    case(8, "make a file in the root folder", &["append", "/new-file"], Usual, READ_ONLY, &["append", "{folder}/control"]),
     case(9, "mount", &["mount", "tmpfs", "/tmp"], Usual, FORBIDDEN, &[]),
     same(9, "mount by the newer calls", &["call", "fsopen", "open_tree", "move_mount", "mount_setattr", "umount2"], Usual, ALL_FORBIDDEN),
     same(10, "change the root folder", &["call", "pivot_root", "chroot"], Usual, ALL_FORBIDDEN),
@@ -112,16 +113,16 @@ pub const CASES: &[Case] = &[
     same(16, "read the environment of process 1", &["read", "/proc/1/environ"], Usual, ABSENT),
     same(16, "read the maps of process 1", &["read", "/proc/1/maps"], Usual, ABSENT),
     same(16, "list the descriptors of process 1", &["list", "/proc/1/fd"], Usual, ABSENT),
-    case(17, "make a block device", &["device", "block", "/workspace/d"], Usual, Denied(&["EPERM", "EACCES"]), &["device", "block", "/tmp/akao-control-block"]),
-    case(17, "make a character device", &["device", "character", "/workspace/d"], Usual, Denied(&["EPERM", "EACCES"]), &["device", "character", "/tmp/akao-control-character"]),
+    case(17, "make a block device", &["device", "block", "/workspace/d"], Usual, Denied(&["EPERM", "EACCES"]), &["device", "block", "{folder}/control-block"]),
+    case(17, "make a character device", &["device", "character", "/workspace/d"], Usual, Denied(&["EPERM", "EACCES"]), &["device", "character", "{folder}/control-character"]),
     same(17, "open the memory device", &["open-write", "/dev/mem"], Usual, ABSENT),
     same(17, "open the virtual machine device", &["read", "/dev/kvm"], Usual, ABSENT),
     case(18, "write one's own program", &["open-write", "/proc/self/exe"], Usual, Denied(&["ETXTBSY", "EROFS", "EACCES", "EPERM"]), &[]),
     case(18, "write the program of process 1", &["open-write", "/proc/1/exe"], Usual, ABSENT, &[]),
-    case(21, "run a file of the workspace", &["copy-run", "/workspace/p"], Usual, Denied(&["EACCES"]), &["copy-run", "/tmp/akao-control-program"]),
-    case(21, "run a file of /tmp", &["copy-run", "/tmp/p"], Usual, Denied(&["EACCES"]), &["copy-run", "/tmp/akao-control-program"]),
-    case(21, "run a file of shared memory", &["copy-run", "/dev/shm/p"], Usual, Denied(&["EACCES"]), &["copy-run", "/tmp/akao-control-program"]),
-    case(19, "make programs that gain rights", &["gain-bits", "/workspace"], Usual, ALL_FORBIDDEN, &[]),
+    case(21, "run a file of the workspace", &["copy-run", "/workspace/p"], Usual, Denied(&["EACCES"]), &["copy-run", "{folder}/control-program"]),
+    case(21, "run a file of /tmp", &["copy-run", "/tmp/p"], Usual, Denied(&["EACCES"]), &["copy-run", "{folder}/control-program"]),
+    case(21, "run a file of shared memory", &["copy-run", "/dev/shm/p"], Usual, Denied(&["EACCES"]), &["copy-run", "{folder}/control-program"]),
+    case(19, "make programs that gain rights", &["gain-bits", "/workspace"], Usual, ALL_FORBIDDEN, &["gain-bits", "{folder}"]),
     same(21, "run another program", &["run", "/usr/bin/true"], Usual, Denied(&["EACCES"])),
     same(22, "run a file in memory", &["memory-run"], Usual, FORBIDDEN),
     case(23, "fill /tmp", &["fill", "/tmp"], Tight, Denied(&["ENOSPC"]), &[]),
@@ -129,7 +130,7 @@ pub const CASES: &[Case] = &[
     case(23, "fill shared memory", &["fill", "/dev/shm"], Tight, Denied(&["ENOSPC"]), &[]),
     case(23, "fill the names", &["many-files", "/workspace", "1000000"], Tight, Denied(&["ENOSPC"]), &[]),
     case(24, "make a huge file", &["sparse", "/workspace/s", "1000000000000"], Usual, Denied(&["EFBIG", "EINVAL"]), &[]),
-    case(27, "give a file capabilities", &["set-capability", "/workspace/c"], Usual, FORBIDDEN, &["set-capability", "/tmp/akao-control-capability"]),
+    case(27, "give a file capabilities", &["set-capability", "/workspace/c"], Usual, FORBIDDEN, &["set-capability", "{folder}/control-capability"]),
     same(28, "watch all files", &["call", "fanotify_init"], Usual, ALL_FORBIDDEN),
     same(19, "open files by a call whose mode nobody reads", &["call", "openat2"], Usual, Words(&["ENOSYS"])),
     // Privileges, namespaces, the kernel's surface.
