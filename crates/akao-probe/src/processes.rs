@@ -17,6 +17,8 @@ pub(crate) const ACTS: &[Act] = &[
     ("grandchild", grandchild),
     ("spin", spin),
     ("ignore-term", ignore_term),
+    ("orphans", orphans),
+    ("headless", headless),
 ];
 
 fn nap(milliseconds: u64) {
@@ -123,5 +125,46 @@ fn ignore_term(arguments: &[String]) -> Tried {
     kernel::ignore(libc::SIGTERM);
     println!("ignoring");
     nap(number(arguments, 0, "milliseconds")?);
+    Ok(String::new())
+}
+
+/// Takes `BYTES` of memory, and then for `MILLISECONDS` leaves the first process one ended orphan after the other.
+fn orphans(arguments: &[String]) -> Tried {
+    let (bytes, milliseconds) = (number(arguments, 0, "bytes")?, number(arguments, 1, "milliseconds")?);
+    for _ in 0..3 {
+        if kernel::fork()? == 0 {
+            leave_orphans(milliseconds);
+        }
+    }
+    kernel::take_memory(bytes as usize, false)?;
+    leave_orphans(milliseconds)
+}
+
+fn leave_orphans(milliseconds: u64) -> ! {
+    let until = std::time::Instant::now() + Duration::from_millis(milliseconds);
+    while std::time::Instant::now() < until {
+        // A refusal only means that the first process is behind, which is the purpose.
+        let Ok(child) = kernel::fork() else { continue };
+        if child == 0 {
+            let _ = kernel::fork();
+            kernel::exit(0);
+        }
+        let _ = kernel::wait(child);
+    }
+    kernel::exit(0)
+}
+
+/// Ends its first thread, while another one takes `BYTES` of memory and keeps it for `MILLISECONDS`.
+fn headless(arguments: &[String]) -> Tried {
+    let (bytes, milliseconds) = (number(arguments, 0, "bytes")?, number(arguments, 1, "milliseconds")?);
+    thread::spawn(move || {
+        nap(100);
+        let taken = kernel::take_memory(bytes as usize, false);
+        println!("{}", if taken.is_ok() { "taken" } else { "refused" });
+        nap(milliseconds);
+        kernel::exit(0)
+    });
+    // Only this thread; a return from the program would end the other as well.
+    kernel::call(libc::SYS_exit, [0; 6])?;
     Ok(String::new())
 }

@@ -29,10 +29,14 @@ use std::{
     ffi::{CString, OsStr},
     os::unix::ffi::OsStrExt,
     path::{Component, Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 /// Bytes of the stack on which the last steps run.
 const STACK_BYTES: usize = 256 * 1024;
+
+/// How many ended processes are taken in before the time is looked at.
+const TAKEN_IN_AT_ONCE: u32 = 32;
 
 /// What process 1 knows from the spawner, from before its birth.
 pub(crate) struct Birth<'a> {
@@ -196,26 +200,32 @@ impl Act<'_> {
 }
 
 /// Takes in ended processes until the program itself has ended; then tells how, and ends all.
+///
+/// A program can leave ended processes faster than they are taken in, and so wake this process without end. Neither may
+/// keep it from looking at memory when it is time to.
 fn attend(program: u32, mut watch: Watch, socket: &OwnedFd) -> ! {
     loop {
-        while let Ok(Some(ended)) = sys::reap(None) {
+        if watch.exceeded(Instant::now()) {
+            tell(Exit::Signal(libc::SIGKILL), true, &watch, socket);
+        }
+        let mut taken = 0;
+        while taken < TAKEN_IN_AT_ONCE
+            && let Ok(Some(ended)) = sys::reap(None)
+        {
+            taken += 1;
             if ended.pid == program {
                 let exceeded = watch.ended(ended.resident_kib_max);
                 tell(exit_of(ended.status), exceeded, &watch, socket);
             }
         }
-        match sys::wait_for_signal(&[libc::SIGCHLD, libc::SIGTERM], watch.interval_ms()) {
+        let more = (taken == TAKEN_IN_AT_ONCE).then_some(Duration::ZERO);
+        match sys::wait_for_signal(&[libc::SIGCHLD, libc::SIGTERM], more.or(watch.wait(Instant::now()))) {
             // A polite end is for the program to carry out.
             Ok(Some(libc::SIGTERM)) => {
                 let target = Pid::from_raw(program as i32);
                 let _ = target.map(|pid| kill_process(pid, Signal::TERM));
             }
-            Ok(Some(_)) => {}
-            Ok(None) => {
-                if watch.exceeded() {
-                    tell(Exit::Signal(libc::SIGKILL), true, &watch, socket);
-                }
-            }
+            Ok(_) => {}
             Err(_) => sys::exit_now(72),
         }
     }

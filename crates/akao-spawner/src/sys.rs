@@ -187,8 +187,8 @@ pub(crate) fn unblock_signals() -> Result<(), Errno> {
     Ok(())
 }
 
-/// The next of `signals`, which are blocked; `None` after `timeout_ms`.
-pub(crate) fn wait_for_signal(signals: &[i32], timeout_ms: Option<u64>) -> Result<Option<i32>, Errno> {
+/// The next of `signals`, which are blocked; `None` after `timeout`.
+pub(crate) fn wait_for_signal(signals: &[i32], timeout: Option<std::time::Duration>) -> Result<Option<i32>, Errno> {
     // SAFETY: the set and the time are initialised before they are read.
     let result = unsafe {
         let mut set: libc::sigset_t = std::mem::zeroed();
@@ -196,12 +196,12 @@ pub(crate) fn wait_for_signal(signals: &[i32], timeout_ms: Option<u64>) -> Resul
         for signal in signals {
             libc::sigaddset(&raw mut set, *signal);
         }
-        match timeout_ms {
+        match timeout {
             None => libc::sigwaitinfo(&raw const set, ptr::null_mut()),
-            Some(milliseconds) => {
+            Some(timeout) => {
                 let mut time: libc::timespec = std::mem::zeroed();
-                time.tv_sec = (milliseconds / 1000) as libc::time_t;
-                time.tv_nsec = ((milliseconds % 1000) * 1_000_000) as _;
+                time.tv_sec = timeout.as_secs() as libc::time_t;
+                time.tv_nsec = timeout.subsec_nanos() as _;
                 libc::sigtimedwait(&raw const set, ptr::null_mut(), &raw const time)
             }
         }

@@ -1,21 +1,45 @@
 //! An eye on memory where no control group keeps it: process 1 adds up what its sandbox uses, some times a second.
 //!
-//! The sum counts memory shared between processes more than once, so when it is over the limit the exact, slower
-//! figures decide. What stands in `/workspace`, `/tmp` and `/dev/shm` counts too.
+//! The sum counts memory shared between processes more than once, and every descriptor as if it were a full socket; so
+//! when it is over the limit the exact, slower figures decide. What stands in `/workspace`, `/tmp` and `/dev/shm` counts
+//! too. What cannot be read counts as too much: a program that could hide from the watch would have no limit.
+
+mod usage;
 
 use crate::wire::{Order, Workspace};
-use rustix::{fs::statfs, param::page_size};
-use std::fs;
+use rustix::fs::statfs;
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+use usage::Unreadable;
 
-/// Milliseconds between two looks.
-const INTERVAL_MS: u64 = 50;
+/// What lies between two looks.
+const INTERVAL: Duration = Duration::from_millis(50);
+/// What lies at least between the end of one look and the next, however long it took.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// So many looks in a row must fail to see everything before that counts as too much: processes that start or end while
+/// they are looked at make one fail now and then.
+const UNREADABLE_MAX: u32 = 5;
+/// What lies between two of them.
+const UNREADABLE_PAUSE: Duration = Duration::from_millis(2);
 
 /// What is watched and what was seen.
 pub(crate) struct Watch {
     limit: Option<u64>,
+    /// The view of processes.
+    processes: PathBuf,
     folders: Vec<&'static str>,
+    next_look: Instant,
     memory_bytes_peak: u64,
     pids_peak: u64,
+}
+
+/// What one look found.
+struct Seen {
+    bytes: u64,
+    pids: u64,
 }
 
 impl Watch {
@@ -26,29 +50,34 @@ impl Watch {
         if order.workspace != Workspace::Host {
             folders.push("/workspace");
         }
-        Self { limit, folders, memory_bytes_peak: 0, pids_peak: 0 }
+        let (next_look, processes) = (Instant::now() + INTERVAL, PathBuf::from("/proc"));
+        Self { limit, processes, folders, next_look, memory_bytes_peak: 0, pids_peak: 0 }
     }
 
-    /// How long to wait before the next look.
-    pub(crate) fn interval_ms(&self) -> Option<u64> {
-        self.limit.map(|_| INTERVAL_MS)
+    /// How long to wait before the next look, which comes at its time whatever happens until then.
+    pub(crate) fn wait(&self, now: Instant) -> Option<Duration> {
+        self.limit.map(|_| self.next_look.saturating_duration_since(now))
     }
 
-    /// Looks, and says whether the limit is passed.
-    pub(crate) fn exceeded(&mut self) -> bool {
+    /// Looks when it is time to, and says whether the limit is passed.
+    pub(crate) fn exceeded(&mut self, now: Instant) -> bool {
         let Some(limit) = self.limit else { return false };
-        let processes = processes();
-        self.pids_peak = self.pids_peak.max(processes.len() as u64);
-        let kept: u64 = self.folders.iter().map(|folder| used(folder)).sum();
-        let rough: u64 = processes.iter().map(|pid| resident(*pid)).sum();
-        let used = match kept + rough > limit {
-            false => kept + rough,
-            true => {
-                kept + processes.iter().map(|pid| proportional(*pid).unwrap_or_else(|| resident(*pid))).sum::<u64>()
+        if now < self.next_look {
+            return false;
+        }
+        let mut seen = look(&self.processes, &self.folders, limit);
+        for _ in 1..UNREADABLE_MAX {
+            if seen.is_ok() {
+                break;
             }
-        };
-        self.memory_bytes_peak = self.memory_bytes_peak.max(used);
-        used > limit
+            std::thread::sleep(UNREADABLE_PAUSE);
+            seen = look(&self.processes, &self.folders, limit);
+        }
+        self.next_look = (now + INTERVAL).max(Instant::now() + PAUSE);
+        let Ok(seen) = seen else { return true };
+        self.pids_peak = self.pids_peak.max(seen.pids);
+        self.memory_bytes_peak = self.memory_bytes_peak.max(seen.bytes);
+        seen.bytes > limit
     }
 
     /// Takes note of an ended process that had so much at once, and says whether the limit was passed.
@@ -69,28 +98,110 @@ impl Watch {
     }
 }
 
-/// All processes inside but this one.
-fn processes() -> Vec<u32> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    numbers.filter(|pid| *pid != 1).collect()
+/// Adds up all that is used: roughly, and exactly when that is more than `limit`.
+fn look(processes: &Path, folders: &[&str], limit: u64) -> Result<Seen, Unreadable> {
+    let mut kept = 0_u64;
+    for folder in folders {
+        let figures = statfs(*folder).map_err(|_| Unreadable)?;
+        kept = kept.saturating_add((figures.f_blocks - figures.f_bfree) * figures.f_bsize as u64);
+    }
+    let places = usage::places(processes)?;
+    let pids = places.len() as u64;
+    let mut rough = kept;
+    for place in &places {
+        rough = rough.saturating_add(usage::rough(place)?);
+    }
+    let bytes = if rough > limit { kept.saturating_add(usage::exact(&places)?) } else { rough };
+    Ok(Seen { bytes, pids })
 }
 
-/// Bytes of a process in memory, shared ones in full.
-fn resident(pid: u32) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
-    let pages = text.split(' ').nth(1).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
-    pages * page_size() as u64
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Bytes of a process in memory, shared ones by its share.
-fn proportional(pid: u32) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
-    line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1024)
-}
+    fn watch(processes: &Path, limit: u64) -> Watch {
+        Watch {
+            limit: Some(limit),
+            processes: processes.to_owned(),
+            folders: Vec::new(),
+            next_look: Instant::now(),
+            memory_bytes_peak: 0,
+            pids_peak: 0,
+        }
+    }
 
-/// Bytes that a file system in memory holds.
-fn used(folder: &str) -> u64 {
-    statfs(folder).map_or(0, |figures| (figures.f_blocks - figures.f_bfree) * figures.f_bsize as u64)
+    /// A view of processes with one process, `2`, whose files are `files`.
+    fn view(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("1")).unwrap();
+        let process = folder.path().join("2");
+        std::fs::create_dir_all(process.join("fd")).unwrap();
+        for (name, content) in files {
+            std::fs::create_dir_all(process.join(name).parent().unwrap()).unwrap();
+            std::fs::write(process.join(name), content).unwrap();
+        }
+        folder
+    }
+
+    const STATUS: &str =
+        "State:\tS (sleeping)\nVmRSS:\t    3000 kB\nVmPTE:\t    500 kB\nVmSwap:\t    500 kB\nThreads:\t1\n";
+    const ROLLUP: &str = "Rss: 3000 kB\nPss:                1000 kB\nSwapPss:              500 kB\n";
+
+    #[test]
+    fn what_is_seen_is_compared_with_the_limit() {
+        let folder = view(&[("status", STATUS), ("smaps_rollup", ROLLUP)]);
+        let mut of_four = watch(folder.path(), 4_096_000);
+        assert!(!of_four.exceeded(Instant::now()));
+        assert_eq!((of_four.memory_bytes_peak, of_four.pids_peak), (4_096_000, 1), "in memory, swapped, and tables");
+        let mut of_three = watch(folder.path(), 3_000_000);
+        assert!(!of_three.exceeded(Instant::now()), "the exact figures decide");
+        assert_eq!(of_three.memory_bytes_peak, 2_048_000);
+        assert!(watch(folder.path(), 2_000_000).exceeded(Instant::now()));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_too_much() {
+        let missing = Path::new("/no/such/view");
+        assert!(watch(missing, u64::MAX).exceeded(Instant::now()));
+        let strange = view(&[("status", "VmRSS:\tmuch kB\n")]);
+        assert!(watch(strange.path(), u64::MAX).exceeded(Instant::now()));
+        let folder = view(&[("status", STATUS)]);
+        std::fs::create_dir(folder.path().join("2/smaps_rollup")).unwrap();
+        assert!(watch(folder.path(), 3_000_000).exceeded(Instant::now()));
+        // One that ended between the list and the look has nothing any more.
+        let ended = view(&[]);
+        assert!(!watch(ended.path(), 1000).exceeded(Instant::now()));
+    }
+
+    #[test]
+    fn a_process_whose_first_thread_ended_is_seen_by_another() {
+        let zombie = "State:\tZ (zombie)\nThreads:\t2\n";
+        let folder = view(&[("status", zombie), ("task/2/status", zombie), ("task/5/status", STATUS)]);
+        std::fs::create_dir(folder.path().join("2/task/5/fd")).unwrap();
+        let mut watch = watch(folder.path(), u64::MAX);
+        assert!(!watch.exceeded(Instant::now()));
+        assert_eq!(watch.memory_bytes_peak, 4_096_000);
+    }
+
+    #[test]
+    fn sockets_and_pipes_count_once_each() {
+        let folder = view(&[("status", STATUS), ("smaps_rollup", ROLLUP)]);
+        for (number, target) in ["socket:[7]", "socket:[7]", "pipe:[8]", "/dev/null"].iter().enumerate() {
+            std::os::unix::fs::symlink(target, folder.path().join(format!("2/fd/{number}"))).unwrap();
+        }
+        let mut watch = watch(folder.path(), 3_000_000);
+        assert!(!watch.exceeded(Instant::now()));
+        assert_eq!(watch.memory_bytes_peak, 2_048_000 + usage::SOCKET_BYTES + usage::PIPE_BYTES);
+    }
+
+    #[test]
+    fn a_look_comes_at_its_time_and_not_before() {
+        let folder = view(&[("status", STATUS)]);
+        let mut watch = watch(folder.path(), 1000);
+        watch.next_look = Instant::now() + Duration::from_secs(60);
+        assert!(!watch.exceeded(Instant::now()));
+        let left = watch.wait(Instant::now() + Duration::from_secs(20)).unwrap();
+        assert!(left <= Duration::from_secs(40), "the time of a look does not move: {left:?}");
+        assert_eq!(watch.wait(Instant::now() + Duration::from_secs(90)), Some(Duration::ZERO));
+    }
 }
