@@ -81,6 +81,22 @@ const CALLS: &[(&str, libc::c_long, [u64; 6])] = &[
     ("setgroups", libc::SYS_setgroups, [1, NOWHERE, 0, 0, 0, 0]),
     ("realtime", libc::SYS_sched_setscheduler, [0, 1, NOWHERE, 0, 0, 0]),
     ("priority-raise", libc::SYS_setpriority, [0, 0, (-20_i64) as u64, 0, 0, 0]),
+    // What would change process 1; outside each of them fails at an address, or changes nothing.
+    ("first-limits", libc::SYS_prlimit64, [1, 7, NOWHERE, 0, 0, 0]),
+    ("first-processors", libc::SYS_sched_setaffinity, [1, 8, NOWHERE, 0, 0, 0]),
+    ("first-scheduler", libc::SYS_sched_setscheduler, [1, 0, NOWHERE, 0, 0, 0]),
+    ("first-parameters", libc::SYS_sched_setparam, [1, NOWHERE, 0, 0, 0, 0]),
+    ("first-attributes", libc::SYS_sched_setattr, [1, NOWHERE, 0, 0, 0, 0]),
+    ("first-priority", libc::SYS_setpriority, [0, 1, 19, 0, 0, 0]),
+    ("group-priority", libc::SYS_setpriority, [1, 0x7fff_fff0, 19, 0, 0, 0]),
+    ("user-priority", libc::SYS_setpriority, [2, 0x7fff_fff0, 19, 0, 0, 0]),
+    ("first-disk-priority", libc::SYS_ioprio_set, [1, 1, 0x6007, 0, 0, 0]),
+    ("first-signal", libc::SYS_kill, [1, 0, 0, 0, 0, 0]),
+    ("first-thread-signal", libc::SYS_tkill, [1, 0, 0, 0, 0, 0]),
+    ("first-group-signal", libc::SYS_tgkill, [1, 1, 0, 0, 0, 0]),
+    ("first-queue", libc::SYS_rt_sigqueueinfo, [1, 40, NOWHERE, 0, 0, 0]),
+    ("first-thread-queue", libc::SYS_rt_tgsigqueueinfo, [1, 1, 40, NOWHERE, 0, 0]),
+    ("first-descriptor", libc::SYS_pidfd_open, [1, 0, 0, 0, 0, 0]),
     #[cfg(target_arch = "x86_64")]
     ("modify_ldt", libc::SYS_modify_ldt, [99, 0, 0, 0, 0, 0]),
     #[cfg(target_arch = "x86_64")]

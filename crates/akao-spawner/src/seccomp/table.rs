@@ -55,15 +55,14 @@ const COMMON: &[libc::c_long] = &[
     // Processes.
     libc::SYS_exit, libc::SYS_exit_group, libc::SYS_execve, libc::SYS_execveat, libc::SYS_wait4, libc::SYS_waitid,
     libc::SYS_getpid, libc::SYS_getppid, libc::SYS_gettid, libc::SYS_getpgid, libc::SYS_setpgid, libc::SYS_getsid,
-    libc::SYS_setsid, libc::SYS_set_tid_address, libc::SYS_kill, libc::SYS_tkill, libc::SYS_tgkill,
+    libc::SYS_setsid, libc::SYS_set_tid_address,
     libc::SYS_rt_sigaction, libc::SYS_rt_sigprocmask, libc::SYS_rt_sigreturn, libc::SYS_rt_sigpending,
-    libc::SYS_rt_sigsuspend, libc::SYS_rt_sigtimedwait, libc::SYS_rt_sigqueueinfo, libc::SYS_rt_tgsigqueueinfo,
-    libc::SYS_sigaltstack, libc::SYS_restart_syscall, libc::SYS_pidfd_open, libc::SYS_pidfd_send_signal,
-    libc::SYS_sched_yield, libc::SYS_sched_getaffinity, libc::SYS_sched_setaffinity, libc::SYS_sched_getparam,
-    libc::SYS_sched_getscheduler, libc::SYS_sched_setscheduler, libc::SYS_sched_setparam, libc::SYS_sched_getattr,
-    libc::SYS_sched_setattr, libc::SYS_sched_get_priority_max, libc::SYS_sched_get_priority_min,
-    libc::SYS_sched_rr_get_interval, libc::SYS_getpriority, libc::SYS_setpriority, libc::SYS_ioprio_get,
-    libc::SYS_getrusage, libc::SYS_getrlimit, libc::SYS_setrlimit, libc::SYS_prlimit64, libc::SYS_prctl, libc::SYS_getcpu,
+    libc::SYS_rt_sigsuspend, libc::SYS_rt_sigtimedwait,
+    libc::SYS_sigaltstack, libc::SYS_restart_syscall, libc::SYS_pidfd_send_signal,
+    libc::SYS_sched_yield, libc::SYS_sched_getaffinity, libc::SYS_sched_getparam, libc::SYS_sched_getscheduler,
+    libc::SYS_sched_getattr, libc::SYS_sched_get_priority_max, libc::SYS_sched_get_priority_min,
+    libc::SYS_sched_rr_get_interval, libc::SYS_getpriority, libc::SYS_ioprio_get,
+    libc::SYS_getrusage, libc::SYS_getrlimit, libc::SYS_setrlimit, libc::SYS_prctl, libc::SYS_getcpu,
     // Who and where.
     libc::SYS_getuid, libc::SYS_geteuid, libc::SYS_getgid, libc::SYS_getegid, libc::SYS_getresuid, libc::SYS_getresgid,
     libc::SYS_getgroups, libc::SYS_setuid, libc::SYS_setgid, libc::SYS_setreuid, libc::SYS_setregid, libc::SYS_setresuid,
@@ -111,8 +110,7 @@ const NODE: &[libc::c_long] = &[libc::SYS_pkey_alloc, libc::SYS_pkey_free, libc:
 const JVM: &[libc::c_long] = &[libc::SYS_get_mempolicy];
 
 /// What Python's strict list leaves out again.
-const NOT_PYTHON: &[libc::c_long] =
-    &[libc::SYS_vmsplice, libc::SYS_rt_sigqueueinfo, libc::SYS_rt_tgsigqueueinfo, libc::SYS_mlockall];
+const NOT_PYTHON: &[libc::c_long] = &[libc::SYS_vmsplice, libc::SYS_mlockall];
 
 /// Every listed call with its verdict.
 pub(super) fn calls(profile: Profile, network: bool, allow_exec: bool) -> Vec<(u32, Verdict)> {
@@ -137,6 +135,7 @@ pub(super) fn calls(profile: Profile, network: bool, allow_exec: bool) -> Vec<(u
     }
     calls.extend(looked_into(network));
     calls.extend(modes());
+    calls.extend(about_processes(profile));
     calls
 }
 
@@ -179,6 +178,41 @@ fn looked_into(network: bool) -> Vec<(u32, Verdict)> {
         (libc::SYS_io_uring_enter as u32, Verdict::Unknown),
         (libc::SYS_io_uring_register as u32, Verdict::Unknown),
     ]
+}
+
+/// Calls that do something to a process that is named by its number.
+///
+/// Process 1 is ours, holds the limits where no control group does, and has the program's user: without this a program
+/// could lower its limits and its priority, or fill its queue of signals. All others are the program's own.
+fn about_processes(profile: Profile) -> Vec<(u32, Verdict)> {
+    const FIRST: u32 = 1;
+    let all = u32::MAX;
+    let when = |call: libc::c_long, tests: Vec<Test>| (call as u32, Verdict::When(tests));
+    let not_first = |call| when(call, vec![Test::NoneOf(0, all, vec![FIRST])]);
+    let mut calls = vec![
+        // Of itself only; the older calls have no number at all.
+        when(libc::SYS_prlimit64, vec![Test::OneOf(0, all, vec![0])]),
+        // A group of processes, or all of a user's, would include the first.
+        when(
+            libc::SYS_setpriority,
+            vec![Test::OneOf(0, all, vec![libc::PRIO_PROCESS as u32]), Test::NoneOf(1, all, vec![FIRST])],
+        ),
+    ];
+    let by_number = [
+        libc::SYS_sched_setaffinity,
+        libc::SYS_sched_setscheduler,
+        libc::SYS_sched_setparam,
+        libc::SYS_sched_setattr,
+        libc::SYS_kill,
+        libc::SYS_tkill,
+        libc::SYS_tgkill,
+        libc::SYS_pidfd_open,
+    ];
+    calls.extend(by_number.map(not_first));
+    if profile != Profile::Python {
+        calls.extend([libc::SYS_rt_sigqueueinfo, libc::SYS_rt_tgsigqueueinfo].map(not_first));
+    }
+    calls
 }
 
 /// Calls that give a file its mode.

@@ -76,6 +76,20 @@ fn arguments_tried() -> Vec<[u64; 6]> {
 }
 
 #[test]
+fn no_call_stands_in_the_table_twice() {
+    for profile in [Profile::Base, Profile::Node, Profile::Jvm, Profile::Python] {
+        for (network, allow_exec) in [(false, false), (false, true), (true, false), (true, true)] {
+            let calls = table::calls(profile, network, allow_exec);
+            let mut numbers: Vec<u32> = calls.iter().map(|(number, _)| *number).collect();
+            numbers.sort_unstable();
+            // Of two rows the program would take one, and a reader perhaps the other.
+            let twice: Vec<u32> = numbers.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+            assert_eq!(twice, [], "{profile:?} {network} {allow_exec}");
+        }
+    }
+}
+
+#[test]
 fn every_number_and_argument_gets_the_verdict_of_the_table() {
     for profile in [Profile::Base, Profile::Node, Profile::Jvm, Profile::Python] {
         for (network, allow_exec) in [(false, false), (false, true), (true, false), (true, true)] {
@@ -145,6 +159,39 @@ fn no_call_gives_a_file_a_bit_that_gains_rights() {
         let absent = ANSWER_ERROR | libc::ENOSYS as u32;
         assert_eq!(answer(profile, libc::SYS_openat2, [0; 6]), absent, "its mode stands in memory");
     }
+}
+
+#[test]
+fn process_1_is_out_of_reach_and_others_are_not() {
+    // The call and which argument names the process.
+    let by_number = [
+        (libc::SYS_sched_setaffinity, 0),
+        (libc::SYS_sched_setscheduler, 0),
+        (libc::SYS_sched_setparam, 0),
+        (libc::SYS_sched_setattr, 0),
+        (libc::SYS_setpriority, 1),
+        (libc::SYS_kill, 0),
+        (libc::SYS_tkill, 0),
+        (libc::SYS_tgkill, 0),
+        (libc::SYS_rt_sigqueueinfo, 0),
+        (libc::SYS_rt_tgsigqueueinfo, 0),
+        (libc::SYS_pidfd_open, 0),
+    ];
+    for (number, which) in by_number {
+        for (process, expected) in [(0, ANSWER_ALLOW), (2, ANSWER_ALLOW), (1, REFUSED), (0x1_0000_0001, REFUSED)] {
+            let mut arguments = [0; 6];
+            arguments[which] = process;
+            assert_eq!(answer(Profile::Base, number, arguments), expected, "{number} {process}");
+        }
+    }
+    for process in [1, 2, u64::from(u32::MAX)] {
+        assert_eq!(answer(Profile::Base, libc::SYS_prlimit64, [process, 0, 0, 0, 0, 0]), REFUSED, "{process}");
+    }
+    assert_eq!(answer(Profile::Base, libc::SYS_prlimit64, [0; 6]), ANSWER_ALLOW);
+    for kind in [libc::PRIO_PGRP, libc::PRIO_USER] {
+        assert_eq!(answer(Profile::Base, libc::SYS_setpriority, [kind as u64, 0, 0, 0, 0, 0]), REFUSED);
+    }
+    assert_eq!(answer(Profile::Base, libc::SYS_ioprio_set, [0; 6]), REFUSED);
 }
 
 #[test]
