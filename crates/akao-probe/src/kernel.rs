@@ -109,6 +109,44 @@ pub(crate) fn take_memory(bytes: usize, shared: bool) -> Result<(), io::Error> {
     Ok(())
 }
 
+/// Takes `bytes` of memory that can be shared, of a device if one is given, fills it, and lets go of all but a page of it,
+/// which keeps the rest filled where no process shows it.
+pub(crate) fn hide_memory(bytes: usize, device: Option<RawFd>) -> Result<(), io::Error> {
+    let kind = if device.is_some() { libc::MAP_SHARED } else { libc::MAP_SHARED | libc::MAP_ANONYMOUS };
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: the kernel chooses the place, so nothing that exists is overwritten; only the mapped range is written, and
+    // nothing uses it when it is let go.
+    unsafe {
+        let place = libc::mmap(std::ptr::null_mut(), bytes, access, kind, device.unwrap_or(-1), 0);
+        if place == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        for offset in (0..bytes).step_by(4096) {
+            place.cast::<u8>().add(offset).write_volatile(1);
+        }
+        check(libc::munmap(place.cast::<u8>().add(4096).cast(), bytes - 4096).into()).map(|_| ())
+    }
+}
+
+/// Reads one byte in each two megabytes of `bytes` that are never written: no page is taken for them but the tables in
+/// which the kernel notes where they are.
+pub(crate) fn spread_reads(bytes: usize) -> Result<(), io::Error> {
+    let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: the kernel chooses the place, so nothing that exists is touched; only the mapped range is read.
+    unsafe {
+        let place = libc::mmap(std::ptr::null_mut(), bytes, libc::PROT_READ, kind, -1, 0);
+        if place == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        // A kernel without large pages does not know the advice, and needs none.
+        libc::madvise(place, bytes, libc::MADV_NOHUGEPAGE);
+        for offset in (0..bytes).step_by(2 * 1024 * 1024) {
+            place.cast::<u8>().add(offset).read_volatile();
+        }
+    }
+    Ok(())
+}
+
 /// Ends the process by a signal that leaves a core.
 pub(crate) fn crash() -> ! {
     // SAFETY: raising a signal takes no memory; its default action ends the process.

@@ -15,6 +15,10 @@ use std::{
 pub(crate) const ACTS: &[Act] = &[
     ("memory", memory),
     ("memory-file", memory_file),
+    ("memory-hidden", memory_hidden),
+    ("memory-device", memory_device),
+    ("spread-reads", spread_reads),
+    ("large-pages", large_pages),
     ("pipes", pipes),
     ("socket-buffers", socket_buffers),
     ("processes", processes),
@@ -53,6 +57,38 @@ fn memory_file(arguments: &[String]) -> Tried {
     for _ in 0..number(arguments, 0, "bytes")? as usize / STEP_BYTES {
         file.write_all(&block)?;
     }
+    Ok(String::new())
+}
+
+/// Takes `BYTES` of shared memory that no process shows.
+fn memory_hidden(arguments: &[String]) -> Tried {
+    for _ in 0..number(arguments, 0, "bytes")? as usize / STEP_BYTES {
+        kernel::hide_memory(STEP_BYTES, None)?;
+    }
+    Ok(String::new())
+}
+
+/// The same by sharing the device `PATH`.
+fn memory_device(arguments: &[String]) -> Tried {
+    let device = OpenOptions::new().read(true).write(true).open(text(arguments, 0, "path")?)?;
+    for _ in 0..number(arguments, 1, "bytes")? as usize / STEP_BYTES {
+        kernel::hide_memory(STEP_BYTES, Some(device.as_raw_fd()))?;
+    }
+    Ok(String::new())
+}
+
+/// Reads here and there in `BYTES` of address space, then waits for `MILLISECONDS`.
+fn spread_reads(arguments: &[String]) -> Tried {
+    kernel::spread_reads(number(arguments, 0, "bytes")? as usize)?;
+    thread::sleep(Duration::from_millis(number(arguments, 1, "milliseconds")?));
+    Ok(String::new())
+}
+
+/// Takes a mapping of the host's large pages, which need not be there: none is touched.
+fn large_pages(_: &[String]) -> Tried {
+    let kind = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_HUGETLB | libc::MAP_NORESERVE) as u64;
+    let access = (libc::PROT_READ | libc::PROT_WRITE) as u64;
+    kernel::call(libc::SYS_mmap, [0, 2 * STEP_BYTES as u64, access, kind, u64::MAX, 0])?;
     Ok(String::new())
 }
 

@@ -156,6 +156,7 @@ impl Expected {
                 count.parse::<u64>().is_ok_and(|count| count <= *most) && reason == *name
             }),
             Self::Ends(causes) => seen.cause.is_some_and(|cause| causes.contains(&cause)),
+            Self::Contained(causes, names) => Self::Ends(causes).is_met(seen) || Self::Denied(names).is_met(seen),
         }
     }
 
@@ -166,6 +167,9 @@ impl Expected {
             Self::Denied(names) => format!("denied {}", names.join(" or ")),
             Self::Words(words) => format!("each {}", words.join(" or ")),
             Self::Refused(most, name) => format!("at most {most}, then {name}"),
+            Self::Contained(causes, names) => {
+                format!("{}, or {}", Self::Ends(causes).shown(), Self::Denied(names).shown())
+            }
             Self::Ends(causes) => causes.iter().map(|cause| format!("{cause:?}")).collect::<Vec<_>>().join(" or "),
         }
     }

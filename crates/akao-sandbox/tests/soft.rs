@@ -2,7 +2,7 @@
 
 mod harness;
 
-use akao_sandbox::{Cause, Launcher, Options, SpawnSpec};
+use akao_sandbox::{Cause, Launcher, Options, Profile, SpawnSpec};
 use harness::*;
 use std::{
     sync::OnceLock,
@@ -53,5 +53,42 @@ fn case_81_a_process_whose_first_thread_ended_is_still_counted() {
         assert_eq!(run.ended.cause, Cause::Memory, "{run:?}");
         let run = soon(small(&["headless", "1000000", "100"]));
         assert_eq!((run.stdout.as_str(), run.ended.cause), ("taken\n", Cause::Exited(0)), "the control: {run:?}");
+    });
+}
+
+#[test]
+fn case_81_no_memory_is_shared_where_nobody_counts_it() {
+    with_and_without_root("case_81_no_memory_is_shared_where_nobody_counts_it", || {
+        let said = |arguments: &[&str], allow_exec: bool| {
+            let mut spec = small(arguments);
+            spec.allow_exec = allow_exec;
+            soon(spec).stdout
+        };
+        // The C library of the probe tells a refused mapping as a lack of memory.
+        assert_eq!(said(&["memory-hidden", "400000000"], false), "denied ENOMEM\n");
+        assert_eq!(said(&["memory-device", "/dev/zero", "400000000"], false), "denied EACCES\n");
+        assert_eq!(said(&["memory-file", "1000000"], true), "denied EPERM\n");
+        assert_eq!(said(&["read", "/dev/zero"], false), "done 64 bytes\n", "reading the device is no memory");
+        if !is_root() {
+            return;
+        }
+        // The control: where a control group counts, the same is taken and ends at the limit.
+        for arguments in [&["memory-hidden", "400000000"][..], &["memory-device", "/dev/zero", "400000000"]] {
+            let run = run(small(arguments)).unwrap();
+            assert_eq!(run.ended.cause, Cause::Memory, "{run:?}");
+        }
+    });
+}
+
+#[test]
+fn case_81_tables_of_pages_count() {
+    with_and_without_root("case_81_tables_of_pages_count", || {
+        let mut spec = small(&["spread-reads", "200000000000", "40000"]);
+        spec.profile = Profile::Node;
+        let run = soon(spec);
+        assert_eq!(run.ended.cause, Cause::Memory, "{run:?}");
+        let mut spec = small(&["spread-reads", "2000000000", "100"]);
+        spec.profile = Profile::Node;
+        assert_eq!(soon(spec).stdout, "done\n", "the control: a little of it is usual");
     });
 }

@@ -27,7 +27,7 @@ use std::{
 };
 
 /// Devices that are safe to share: name, and the numbers by which the kernel knows them.
-const DEVICES: [(&str, u32, u32); 5] =
+pub(crate) const DEVICES: [(&str, u32, u32); 5] =
     [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9)];
 
 /// Links that programs expect below `/dev`.
@@ -62,8 +62,9 @@ pub(crate) struct Base {
 }
 
 impl Base {
-    /// Moves this process into a place built from `settings`; `trees` are the descriptors that came with it.
-    pub(crate) fn build(settings: &Settings, trees: &[OwnedFd]) -> Result<Self, Failure> {
+    /// Moves this process into a place built from `settings`; `trees` are the descriptors that came with it. `enforced`
+    /// says whether something will keep programs from the device `zero` where its memory would not be counted.
+    pub(crate) fn build(settings: &Settings, trees: &[OwnedFd], enforced: bool) -> Result<Self, Failure> {
         let rootless = !rustix::process::geteuid().is_root();
         enter_user(rootless)?;
         let place = |errno| Failure::new(Stage::Base, errno);
@@ -82,6 +83,7 @@ impl Base {
         let devices = if rootless { clone_devices().map_err(place)? } else { Vec::new() };
         let processes = clone_processes().map_err(place)?;
         let etc = etc_files(settings, descriptors).map_err(place)?;
+        let devices = Devices { shared: devices, left_out: if enforced { None } else { Some("zero") } };
         furnish(&etc, &shown, &devices, &processes).map_err(place)?;
         let own_mounts = namespace_of_mounts().map_err(place)?;
         Ok(Self { rootless, entries: settings.base.clone(), host_mounts, own_mounts })
@@ -137,11 +139,19 @@ fn clone_processes() -> Result<OwnedFd, Errno> {
     }
 }
 
+/// Which devices there are.
+struct Devices {
+    /// Those of the host, where none can be made.
+    shared: Vec<(&'static str, OwnedFd)>,
+    /// One that there is not.
+    left_out: Option<&'static str>,
+}
+
 /// Builds the root folder and moves into it.
 fn furnish(
     etc: &[(String, Vec<u8>)],
     trees: &[(&str, OwnedFd)],
-    devices: &[(&str, OwnedFd)],
+    devices: &Devices,
     processes: &OwnedFd,
 ) -> Result<(), Errno> {
     sys::unshare(UnshareFlags::NEWNS)?;
@@ -206,11 +216,11 @@ fn fill_etc(files: &[(String, Vec<u8>)]) -> Result<(), Errno> {
 }
 
 /// Puts devices and links below `view/dev`: nodes of our own as root, else those of the host.
-fn fill_devices(shared: &[(&str, OwnedFd)]) -> Result<(), Errno> {
+fn fill_devices(devices: &Devices) -> Result<(), Errno> {
     mount("tmpfs", "view/dev", "tmpfs", MountFlags::NOSUID | MountFlags::NOEXEC, c"mode=0755,size=64k")?;
-    for (name, major, minor) in DEVICES {
+    for (name, major, minor) in DEVICES.into_iter().filter(|(name, ..)| Some(*name) != devices.left_out) {
         let path = format!("view/dev/{name}");
-        match shared.iter().find(|(shared, _)| *shared == name) {
+        match devices.shared.iter().find(|(shared, _)| *shared == name) {
             Some((_, device)) => {
                 fs::File::create(&path).map_err(errno_of)?;
                 attach(device, &path)?;

@@ -3,7 +3,9 @@
 use crate::{
     Stage, USER_INSIDE,
     base::{Base, NEW_ROOT, VIEW, make_folder, write_file},
-    places, privileges, rules, sys,
+    places, privileges, rules,
+    sandbox::Birth,
+    sys,
     wire::{self, BaseEntry, Failure},
 };
 use landlock::RulesetCreated;
@@ -80,24 +82,24 @@ fn above_passed_numbers<T>(work: impl FnOnce() -> Result<T, Errno>) -> Result<T,
 }
 
 /// Does all that needs no order.
-pub(crate) fn prepare(base: &Base, socket: &OwnedFd, quotas: bool, landlock_abi: i32) -> Result<Prepared, Failure> {
+pub(crate) fn prepare(birth: &Birth<'_>, socket: &OwnedFd) -> Result<Prepared, Failure> {
     let at = |stage| move |errno| Failure::new(stage, errno);
     become_user(socket).map_err(at(Stage::Credentials))?;
     // By now this process is in its group, which becomes the root of all that it can see of groups.
     sys::unshare(UnshareFlags::NEWCGROUP).map_err(at(Stage::ControlGroup))?;
     sethostname(b"akao").map_err(at(Stage::HostName))?;
     setdomainname(b"(none)").map_err(at(Stage::HostName))?;
-    if quotas {
+    if birth.quotas {
         set_quotas().map_err(at(Stage::Quotas))?;
     }
     let pid_max = open("/proc/sys/kernel/pid_max", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty());
     let pid_max = pid_max.and_then(|file| fcntl_dupfd_cloexec(&file, OWN_NUMBERS)).ok();
-    make_root(base).map_err(at(Stage::Root))?;
+    make_root(birth.base).map_err(at(Stage::Root))?;
     mount_processes().map_err(at(Stage::Proc))?;
     enter_root().map_err(at(Stage::Pivot))?;
     privileges::bound().map_err(at(Stage::Privileges))?;
     places::make().map_err(at(Stage::Workspace))?;
-    let kind = rules::Kind::usual(landlock_abi);
+    let kind = rules::Kind::usual(birth.landlock_abi, birth.grouped);
     let rules = above_passed_numbers(|| rules::make(&kind)).map_err(at(Stage::Landlock))?;
     Ok(Prepared { pid_max, rules })
 }

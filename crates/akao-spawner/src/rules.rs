@@ -1,6 +1,9 @@
 //! The rules on files, by Landlock: the view that the mounts give, said a second time.
 
-use crate::places::{PASSING, WORKSPACE};
+use crate::{
+    base::DEVICES,
+    places::{PASSING, WORKSPACE},
+};
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, PathBeneath, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr,
     Scope,
@@ -24,6 +27,8 @@ pub(crate) struct Kind {
     pub(crate) allow_exec: bool,
     /// Whether there is no network at all.
     pub(crate) no_network: bool,
+    /// Whether a control group counts all memory.
+    pub(crate) grouped: bool,
 }
 
 /// What an order adds to them.
@@ -38,8 +43,8 @@ pub(crate) struct Additions<'a> {
 
 impl Kind {
     /// The kind that most orders are of.
-    pub(crate) fn usual(abi: i32) -> Self {
-        Self { abi, allow_exec: false, no_network: true }
+    pub(crate) fn usual(abi: i32, grouped: bool) -> Self {
+        Self { abi, allow_exec: false, no_network: true, grouped }
     }
 
     fn version(self) -> ABI {
@@ -73,7 +78,12 @@ pub(crate) fn make(kind: &Kind) -> Result<Option<RulesetCreated>, Errno> {
         allow(&mut rules, place, kind.write(), abi)?;
     }
     let device = AccessFs::WriteFile | AccessFs::ReadFile | (AccessFs::from_all(abi) & AccessFs::IoctlDev);
-    allow(&mut rules, "/dev", device, abi)?;
+    for (name, ..) in DEVICES {
+        // Written and shared it would be memory that nobody sees.
+        let device =
+            if name == "zero" && !kind.grouped { device & !BitFlags::from(AccessFs::WriteFile) } else { device };
+        allow(&mut rules, &format!("/dev/{name}"), device, abi)?;
+    }
     Ok(Some(rules))
 }
 

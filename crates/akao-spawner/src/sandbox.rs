@@ -52,7 +52,7 @@ pub(crate) struct Birth<'a> {
 pub(crate) fn live(birth: Birth<'_>) -> ! {
     let Ok(socket) = prepare::keep_only(&birth.socket) else { sys::exit_now(70) };
     prepare::wait_for_word(&socket);
-    let prepared = prepare::prepare(birth.base, &socket, birth.quotas, birth.landlock_abi);
+    let prepared = prepare::prepare(&birth, &socket);
     let Ok(Some((bytes, descriptors))) = wire::receive(&socket) else { sys::exit_now(0) };
     let mut descriptors = descriptors.into_iter().map(|one| fcntl_dupfd_cloexec(&one, OWN_NUMBERS));
     let Some(Ok(status)) = descriptors.next() else { sys::exit_now(70) };
@@ -110,7 +110,7 @@ impl Act<'_> {
         let program = open_program(order, &mut descriptors).map_err(at(Stage::Execute))?;
         let programs = find_programs(order, &program);
         let rules = self.rules(prepared.rules, &writable, &programs).map_err(at(Stage::Landlock))?;
-        let filters = (!order.weaken.is_some_and(|weaken| weaken.no_seccomp)).then(|| shelf.get(order));
+        let filters = (!order.weaken.is_some_and(|weaken| weaken.no_seccomp)).then(|| shelf.get(order, self.grouped));
         self.start(program, descriptors.collect(), rules, filters)
     }
 
@@ -141,8 +141,9 @@ impl Act<'_> {
             abi: order.weaken.map_or(self.landlock_abi, |weaken| weaken.landlock_abi_max.min(self.landlock_abi)),
             allow_exec: order.allow_exec,
             no_network: order.network == Network::None,
+            grouped: self.grouped,
         };
-        let usual = kind == rules::Kind::usual(self.landlock_abi);
+        let usual = kind == rules::Kind::usual(self.landlock_abi, self.grouped);
         let mut rules = if usual { made_ahead } else { rules::make(&kind)? };
         if let Some(rules) = &mut rules {
             let workspace = order.workspace == Workspace::Host;

@@ -21,10 +21,8 @@ pub(crate) struct Filters {
 }
 
 impl Filters {
-    /// The filters for a profile, with or without network, with or without running programs.
-    pub(crate) fn new(profile: Profile, network: bool, allow_exec: bool) -> Self {
-        let calls = table::calls(profile, network, allow_exec);
-        Self { guard: guard(), list: assemble(&calls, table::NEWER_FROM) }
+    fn new(key: Key) -> Self {
+        Self { guard: guard(), list: assemble(&table::calls(key), table::NEWER_FROM) }
     }
 
     /// Puts both over the calling process.
@@ -39,26 +37,30 @@ pub(crate) struct Shelf {
     made: Vec<(Key, Filters)>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What the list of calls depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Key {
     profile: Profile,
     network: bool,
     allow_exec: bool,
+    /// Whether a control group counts all memory. Where only a watch does, there may be none that it cannot see.
+    grouped: bool,
 }
 
 impl Shelf {
     /// With the most usual kind ready.
-    pub(crate) fn new() -> Self {
-        let key = Key { profile: Profile::Base, network: false, allow_exec: false };
-        Self { made: vec![(key, Filters::new(key.profile, key.network, key.allow_exec))] }
+    pub(crate) fn new(grouped: bool) -> Self {
+        let key = Key { profile: Profile::Base, network: false, allow_exec: false, grouped };
+        Self { made: vec![(key, Filters::new(key))] }
     }
 
     /// The filters for `order`.
-    pub(crate) fn get(&mut self, order: &Order) -> &Filters {
-        let key = Key { profile: order.profile, network: order.network != Network::None, allow_exec: order.allow_exec };
+    pub(crate) fn get(&mut self, order: &Order, grouped: bool) -> &Filters {
+        let network = order.network != Network::None;
+        let key = Key { profile: order.profile, network, allow_exec: order.allow_exec, grouped };
         let found = self.made.iter().position(|(made, _)| *made == key);
         let index = found.unwrap_or_else(|| {
-            self.made.push((key, Filters::new(key.profile, key.network, key.allow_exec)));
+            self.made.push((key, Filters::new(key)));
             self.made.len() - 1
         });
         &self.made[index].1

@@ -73,7 +73,8 @@ fn begin(control: &OwnedFd) -> Result<Sandboxes, Errno> {
         landlock_abi,
         failure: None,
     };
-    match Base::build(&settings, &trees) {
+    let enforced = landlock_abi > 0 || !matches!(groups, Groups::Missing(_));
+    match Base::build(&settings, &trees, enforced) {
         Ok(base) => {
             wire::send(control, &wire::encode(&hello), &[])?;
             Ok(Sandboxes::new(base, groups, landlock_abi, &settings))

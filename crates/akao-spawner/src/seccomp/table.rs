@@ -1,10 +1,14 @@
 //! Which system calls a program may make. What is not here answers "not permitted".
 //!
 //! Left out on purpose: everything that changes mounts, namespaces, or the machine; that looks into other processes;
-//! that brings code into the kernel; asynchronous rings, which act without passing this filter; keys; and the shared
-//! memory, semaphores and queues of System V, whose memory no limit of a process counts.
+//! that brings code into the kernel; asynchronous rings, which act without passing this filter; keys; the shared memory,
+//! semaphores and queues of System V, whose memory no limit of a process counts; and `vmsplice`, by which a pipe of a few
+//! pages holds on to a few hundred times as much.
 
-use super::program::{Test, Verdict};
+use super::{
+    Key,
+    program::{Test, Verdict},
+};
 use crate::wire::Profile;
 
 /// Flags of `clone` that make namespaces.
@@ -34,9 +38,9 @@ const COMMON: &[libc::c_long] = &[
     libc::SYS_faccessat2, libc::SYS_unlinkat, libc::SYS_renameat, libc::SYS_renameat2, libc::SYS_linkat,
     libc::SYS_symlinkat, libc::SYS_fchown, libc::SYS_fchownat,
     libc::SYS_truncate, libc::SYS_ftruncate, libc::SYS_fallocate, libc::SYS_fadvise64, libc::SYS_readahead, libc::SYS_utimensat,
-    libc::SYS_umask, libc::SYS_chdir, libc::SYS_fchdir, libc::SYS_getcwd, libc::SYS_dup, libc::SYS_dup3, libc::SYS_fcntl,
+    libc::SYS_umask, libc::SYS_chdir, libc::SYS_fchdir, libc::SYS_getcwd, libc::SYS_dup, libc::SYS_dup3,
     libc::SYS_flock, libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_sync_file_range, libc::SYS_syncfs, libc::SYS_sync,
-    libc::SYS_sendfile, libc::SYS_splice, libc::SYS_tee, libc::SYS_vmsplice, libc::SYS_copy_file_range, libc::SYS_pipe2,
+    libc::SYS_sendfile, libc::SYS_splice, libc::SYS_tee, libc::SYS_copy_file_range, libc::SYS_pipe2,
     libc::SYS_getxattr, libc::SYS_lgetxattr, libc::SYS_fgetxattr, libc::SYS_listxattr, libc::SYS_llistxattr,
     libc::SYS_flistxattr, libc::SYS_setxattr, libc::SYS_lsetxattr, libc::SYS_fsetxattr, libc::SYS_removexattr,
     libc::SYS_lremovexattr, libc::SYS_fremovexattr,
@@ -49,7 +53,7 @@ const COMMON: &[libc::c_long] = &[
     libc::SYS_getitimer, libc::SYS_setitimer, libc::SYS_timer_create, libc::SYS_timer_settime, libc::SYS_timer_gettime,
     libc::SYS_timer_getoverrun, libc::SYS_timer_delete, libc::SYS_times,
     // Memory.
-    libc::SYS_brk, libc::SYS_mmap, libc::SYS_munmap, libc::SYS_mremap, libc::SYS_mprotect, libc::SYS_madvise,
+    libc::SYS_brk, libc::SYS_munmap, libc::SYS_mremap, libc::SYS_mprotect, libc::SYS_madvise,
     libc::SYS_msync, libc::SYS_mincore, libc::SYS_mlock, libc::SYS_mlock2, libc::SYS_munlock, libc::SYS_mlockall,
     libc::SYS_munlockall, libc::SYS_membarrier, libc::SYS_rseq,
     // Processes.
@@ -62,7 +66,7 @@ const COMMON: &[libc::c_long] = &[
     libc::SYS_sched_yield, libc::SYS_sched_getaffinity, libc::SYS_sched_getparam, libc::SYS_sched_getscheduler,
     libc::SYS_sched_getattr, libc::SYS_sched_get_priority_max, libc::SYS_sched_get_priority_min,
     libc::SYS_sched_rr_get_interval, libc::SYS_getpriority, libc::SYS_ioprio_get,
-    libc::SYS_getrusage, libc::SYS_getrlimit, libc::SYS_setrlimit, libc::SYS_prctl, libc::SYS_getcpu,
+    libc::SYS_getrusage, libc::SYS_getrlimit, libc::SYS_setrlimit, libc::SYS_getcpu,
     // Who and where.
     libc::SYS_getuid, libc::SYS_geteuid, libc::SYS_getgid, libc::SYS_getegid, libc::SYS_getresuid, libc::SYS_getresgid,
     libc::SYS_getgroups, libc::SYS_setuid, libc::SYS_setgid, libc::SYS_setreuid, libc::SYS_setregid, libc::SYS_setresuid,
@@ -110,32 +114,62 @@ const NODE: &[libc::c_long] = &[libc::SYS_pkey_alloc, libc::SYS_pkey_free, libc:
 const JVM: &[libc::c_long] = &[libc::SYS_get_mempolicy];
 
 /// What Python's strict list leaves out again.
-const NOT_PYTHON: &[libc::c_long] = &[libc::SYS_vmsplice, libc::SYS_mlockall];
+const NOT_PYTHON: &[libc::c_long] = &[libc::SYS_mlockall];
 
 /// Every listed call with its verdict.
-pub(super) fn calls(profile: Profile, network: bool, allow_exec: bool) -> Vec<(u32, Verdict)> {
+pub(super) fn calls(key: Key) -> Vec<(u32, Verdict)> {
     let mut calls: Vec<(u32, Verdict)> = Vec::new();
     let mut allow = |list: &[libc::c_long]| calls.extend(list.iter().map(|call| (*call as u32, Verdict::Allow)));
     allow(COMMON);
     allow(OLDER);
     allow(RECENT);
-    if network {
+    if key.network {
         allow(NETWORK);
     }
-    match profile {
+    match key.profile {
         Profile::Base | Profile::Python => {}
         Profile::Node => allow(NODE),
         Profile::Jvm => allow(JVM),
     }
-    if allow_exec {
-        allow(&[libc::SYS_memfd_create]);
-    }
-    if profile == Profile::Python {
+    if key.profile == Profile::Python {
         calls.retain(|(number, _)| !NOT_PYTHON.iter().any(|left_out| *left_out as u32 == *number));
     }
-    calls.extend(looked_into(network));
+    calls.extend(looked_into(key.network));
     calls.extend(modes());
-    calls.extend(about_processes(profile));
+    calls.extend(about_processes(key.profile));
+    calls.extend(about_memory(key));
+    calls
+}
+
+/// Calls by which a program takes memory, or hides that it has.
+///
+/// Large pages are the host's, which no limit of a sandbox counts. Where only a watch counts memory, there is no way to
+/// memory that no process shows: shared mappings without a file and files in memory stay filled when they are no longer
+/// mapped, pipes can be made larger, and a thread or process can hide what it has open.
+fn about_memory(key: Key) -> Vec<(u32, Verdict)> {
+    const SHARED: u32 = (libc::MAP_SHARED | libc::MAP_ANONYMOUS) as u32;
+    const THREAD: u32 = libc::CLONE_THREAD as u32;
+    const FILES: u32 = libc::CLONE_FILES as u32;
+    let all = u32::MAX;
+    let when = |call: libc::c_long, tests: Vec<Test>| (call as u32, Verdict::When(tests));
+    let mut mapping = vec![Test::OneOf(3, libc::MAP_HUGETLB as u32, vec![0])];
+    let mut cloning = flags_absent(NAMESPACE_FLAGS);
+    let (mut descriptors, mut settings) = (Vec::new(), Vec::new());
+    if !key.grouped {
+        mapping.push(Test::NoneOf(3, SHARED, vec![SHARED]));
+        cloning.push(Test::NoneOf(0, THREAD | FILES, vec![THREAD]));
+        descriptors.push(Test::NoneOf(1, all, vec![libc::F_SETPIPE_SZ as u32]));
+        settings.push(Test::NoneOf(0, all, vec![libc::PR_SET_DUMPABLE as u32]));
+    }
+    let mut calls = vec![
+        when(libc::SYS_mmap, mapping),
+        when(libc::SYS_clone, cloning),
+        when(libc::SYS_fcntl, descriptors),
+        when(libc::SYS_prctl, settings),
+    ];
+    if key.allow_exec && key.grouped {
+        calls.push(when(libc::SYS_memfd_create, flags_absent_in(1, libc::MFD_HUGETLB)));
+    }
     calls
 }
 
@@ -165,7 +199,6 @@ fn looked_into(network: bool) -> Vec<(u32, Verdict)> {
             libc::SYS_socketpair,
             vec![Test::OneOf(0, all, vec![UNIX]), Test::OneOf(1, SOCKET_KIND, vec![STREAM, DATAGRAM, PACKETS])],
         ),
-        when(libc::SYS_clone, flags_absent(NAMESPACE_FLAGS)),
         // Typing into a terminal for its owner. The kernel reads the low half of the request only.
         when(libc::SYS_ioctl, vec![Test::NoneOf(1, all, vec![libc::TIOCSTI as u32, libc::TIOCLINUX as u32])]),
         when(libc::SYS_personality, vec![Test::OneOf(0, all, vec![PERSONALITY_ASK])]),

@@ -70,11 +70,12 @@ pub(super) struct Sandboxes {
 
 impl Sandboxes {
     pub(super) fn new(base: Base, groups: Groups, landlock_abi: i32, settings: &Settings) -> Self {
+        let shelf = Shelf::new(!matches!(groups, Groups::Missing(_)));
         Self {
             base,
             groups,
             landlock_abi,
-            shelf: Shelf::new(),
+            shelf,
             identities: Identities::new(settings.identity_start, settings.identity_count),
             next_id: 1,
             pool_size: settings.pool_size as usize,

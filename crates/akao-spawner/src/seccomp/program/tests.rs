@@ -1,7 +1,22 @@
 //! The programs are run here by an interpreter of their own and compared with the tables they came from.
 
 use super::*;
-use crate::{seccomp::table, wire::Profile};
+use crate::{
+    seccomp::{Key, table},
+    wire::Profile,
+};
+
+/// Every kind of order there is.
+fn keys() -> Vec<Key> {
+    let mut keys = Vec::new();
+    for profile in [Profile::Base, Profile::Node, Profile::Jvm, Profile::Python] {
+        for bits in 0..8 {
+            let (network, allow_exec, grouped) = (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0);
+            keys.push(Key { profile, network, allow_exec, grouped });
+        }
+    }
+    keys
+}
 
 /// What the kernel would answer to a call, by running `program`.
 fn run(program: &[Instruction], architecture: u32, number: u32, arguments: [u64; 6]) -> u32 {
@@ -77,48 +92,47 @@ fn arguments_tried() -> Vec<[u64; 6]> {
 
 #[test]
 fn no_call_stands_in_the_table_twice() {
-    for profile in [Profile::Base, Profile::Node, Profile::Jvm, Profile::Python] {
-        for (network, allow_exec) in [(false, false), (false, true), (true, false), (true, true)] {
-            let calls = table::calls(profile, network, allow_exec);
-            let mut numbers: Vec<u32> = calls.iter().map(|(number, _)| *number).collect();
-            numbers.sort_unstable();
-            // Of two rows the program would take one, and a reader perhaps the other.
-            let twice: Vec<u32> = numbers.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
-            assert_eq!(twice, [], "{profile:?} {network} {allow_exec}");
-        }
+    for key in keys() {
+        let mut numbers: Vec<u32> = table::calls(key).iter().map(|(number, _)| *number).collect();
+        numbers.sort_unstable();
+        // Of two rows the program would take one, and a reader perhaps the other.
+        let twice: Vec<u32> = numbers.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+        assert_eq!(twice, [], "{key:?}");
     }
 }
 
 #[test]
 fn every_number_and_argument_gets_the_verdict_of_the_table() {
-    for profile in [Profile::Base, Profile::Node, Profile::Jvm, Profile::Python] {
-        for (network, allow_exec) in [(false, false), (false, true), (true, false), (true, true)] {
-            let calls = table::calls(profile, network, allow_exec);
-            assert!(calls.iter().all(|(number, _)| *number < table::NEWER_FROM));
-            let program = assemble(&calls, table::NEWER_FROM);
-            assert!(program.len() < 4096, "{} instructions", program.len());
-            for number in 0..700 {
-                let verdict = calls.iter().find(|(listed, _)| *listed == number).map(|(_, verdict)| verdict);
-                let tried = match verdict {
-                    Some(Verdict::When(_)) => arguments_tried(),
-                    _ => vec![[0; 6]],
-                };
-                for arguments in tried {
-                    let answer = run(&program, ARCHITECTURE, number, arguments);
-                    let wanted = expected(number, verdict, arguments);
-                    assert_eq!(answer, wanted, "{profile:?} {network} {allow_exec} call {number} {arguments:x?}");
-                }
+    for key in keys() {
+        let calls = table::calls(key);
+        assert!(calls.iter().all(|(number, _)| *number < table::NEWER_FROM));
+        let program = assemble(&calls, table::NEWER_FROM);
+        assert!(program.len() < 4096, "{} instructions", program.len());
+        for number in 0..700 {
+            let verdict = calls.iter().find(|(listed, _)| *listed == number).map(|(_, verdict)| verdict);
+            let tried = match verdict {
+                Some(Verdict::When(_)) => arguments_tried(),
+                _ => vec![[0; 6]],
+            };
+            for arguments in tried {
+                let answer = run(&program, ARCHITECTURE, number, arguments);
+                let wanted = expected(number, verdict, arguments);
+                assert_eq!(answer, wanted, "{key:?} call {number} {arguments:x?}");
             }
-            for number in [0x4000_0000, u32::MAX] {
-                assert_eq!(run(&program, ARCHITECTURE, number, [0; 6]), ANSWER_ERROR | libc::ENOSYS as u32);
-            }
+        }
+        for number in [0x4000_0000, u32::MAX] {
+            assert_eq!(run(&program, ARCHITECTURE, number, [0; 6]), ANSWER_ERROR | libc::ENOSYS as u32);
         }
     }
 }
 
 /// What the kernel would answer to a call under the list of a profile.
 fn answer(profile: Profile, number: libc::c_long, arguments: [u64; 6]) -> u32 {
-    run(&assemble(&table::calls(profile, true, true), table::NEWER_FROM), ARCHITECTURE, number as u32, arguments)
+    answer_for(Key { profile, network: true, allow_exec: true, grouped: true }, number, arguments)
+}
+
+fn answer_for(key: Key, number: libc::c_long, arguments: [u64; 6]) -> u32 {
+    run(&assemble(&table::calls(key), table::NEWER_FROM), ARCHITECTURE, number as u32, arguments)
 }
 
 const REFUSED: u32 = ANSWER_ERROR | libc::EPERM as u32;
@@ -195,6 +209,39 @@ fn process_1_is_out_of_reach_and_others_are_not() {
 }
 
 #[test]
+fn memory_that_only_a_watch_counts_cannot_be_hidden_from_it() {
+    let grouped = Key { profile: Profile::Base, network: true, allow_exec: true, grouped: true };
+    let watched = Key { grouped: false, ..grouped };
+    let shared = (libc::MAP_SHARED | libc::MAP_ANONYMOUS) as u64;
+    let validated = (libc::MAP_SHARED_VALIDATE | libc::MAP_ANONYMOUS) as u64;
+    let thread = (libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD) as u64;
+    let cases = [
+        (libc::SYS_mmap, [0, 4096, 3, shared, 0, 0]),
+        (libc::SYS_mmap, [0, 4096, 3, validated, 0, 0]),
+        (libc::SYS_memfd_create, [0; 6]),
+        (libc::SYS_clone, [thread, 0, 0, 0, 0, 0]),
+        (libc::SYS_fcntl, [0, libc::F_SETPIPE_SZ as u64, 1, 0, 0, 0]),
+        (libc::SYS_prctl, [libc::PR_SET_DUMPABLE as u64, 0, 0, 0, 0, 0]),
+    ];
+    for (number, arguments) in cases {
+        assert_eq!(answer_for(watched, number, arguments), REFUSED, "{number}");
+        assert_eq!(answer_for(grouped, number, arguments), ANSWER_ALLOW, "{number} where all is counted");
+    }
+    let (private, file) = ((libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64, libc::MAP_SHARED as u64);
+    for flags in [private, file, libc::MAP_PRIVATE as u64] {
+        assert_eq!(answer_for(watched, libc::SYS_mmap, [0, 4096, 3, flags, 0, 0]), ANSWER_ALLOW, "{flags:x}");
+    }
+    let usual = thread | libc::CLONE_FILES as u64;
+    assert_eq!(answer_for(watched, libc::SYS_clone, [usual, 0, 0, 0, 0, 0]), ANSWER_ALLOW);
+    for key in keys() {
+        let large = private | libc::MAP_HUGETLB as u64;
+        assert_eq!(answer_for(key, libc::SYS_mmap, [0, 4096, 3, large, 0, 0]), REFUSED, "{key:?}");
+        assert_eq!(answer_for(key, libc::SYS_memfd_create, [0, 4, 0, 0, 0, 0]), REFUSED, "{key:?}");
+        assert_eq!(answer_for(key, libc::SYS_vmsplice, [0; 6]), REFUSED, "{key:?}");
+    }
+}
+
+#[test]
 fn the_guard_kills_foreign_numbers_and_hides_clone3() {
     let guard = guard();
     let clone3 = libc::SYS_clone3 as u32;
@@ -216,7 +263,7 @@ fn the_guard_kills_foreign_numbers_and_hides_clone3() {
 
 #[test]
 fn few_comparisons_decide() {
-    let calls = table::calls(Profile::Base, true, true);
+    let calls = table::calls(Key { profile: Profile::Base, network: true, allow_exec: true, grouped: true });
     let count = ranges(&calls, table::NEWER_FROM).len();
     assert!(count < 120, "{count} ranges");
 }
