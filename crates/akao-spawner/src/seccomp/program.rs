@@ -1,7 +1,7 @@
 //! From a list of system calls to a program for the kernel's filter.
 //!
 //! The kernel runs the program once for every call number when it is installed, so its depth counts. Runs of equal
-//! verdicts become ranges, and the ranges a binary tree: some seven comparisons instead of two hundred.
+//! verdicts become ranges, and the ranges a binary tree: some eight comparisons instead of two hundred.
 
 use crate::sys::Instruction;
 
