@@ -193,7 +193,7 @@ fn pipe_for(number: u32, descriptors: &mut Vec<(u32, OwnedFd)>) -> Result<Option
 /// Tells the spawner its settings and hears what it found.
 fn introduce(control: &OwnedFd, options: &Options) -> Result<Hello, StartError> {
     let (base, mut passed) = options.base.entries()?;
-    let (copied, files) = options.base.copied();
+    let (copied, files) = options.base.copied()?;
     passed.extend(files);
     let settings = Settings {
         identity_start: options.identities.0,
