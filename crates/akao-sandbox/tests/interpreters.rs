@@ -35,10 +35,10 @@ with open('/workspace/file', 'w') as file:
 print(open('/workspace/file').read(), os.getuid(), os.getpid())
 with tempfile.TemporaryFile() as file:
     file.write(b'x')
-print(len(ssl.create_default_context().get_ca_certs()) >= 0)
+print(ssl.create_default_context().verify_mode.name)
 ";
         let Some(spec) = python(code) else { return };
-        assert_eq!(say(run(spec)), "thread\n{\"a\": [1, 2]} 1000 2\nTrue");
+        assert_eq!(say(run(spec)), "thread\n{\"a\": [1, 2]} 1000 2\nCERT_REQUIRED");
     });
 }
 
@@ -81,6 +81,27 @@ fn a_script_is_run_by_the_interpreter_that_it_names_and_nothing_else_is() {
         let source = akao_sandbox::Source::Path(root);
         spec.binds = vec![akao_sandbox::Bind { source, target: "/package".into(), read_only: true, exec: true }];
         assert_eq!(say(run(spec)), "from a script\ndenied");
+    });
+}
+
+#[test]
+fn a_loader_runs_what_is_shown_and_nothing_that_was_written() {
+    with_and_without_root("a_loader_runs_what_is_shown_and_nothing_that_was_written", || {
+        let loaders = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"];
+        let Some(loader) = loaders.into_iter().find(|path| Path::new(path).exists()) else {
+            println!("not tried: this machine has another loader");
+            return;
+        };
+        let script = format!(
+            "/usr/bin/true || echo denied
+             {loader} /usr/bin/true && echo loaded
+             for folder in /tmp /workspace /dev/shm; do
+                 {loader} /usr/bin/cat /usr/bin/true > $folder/true
+                 {loader} $folder/true || echo refused
+             done"
+        );
+        let said = say(run(program_spec("/bin/sh", &["-c", &script])));
+        assert_eq!(said, "denied\nloaded\nrefused\nrefused\nrefused");
     });
 }
 
