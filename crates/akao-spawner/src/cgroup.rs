@@ -172,12 +172,14 @@ impl Changes {
     }
 }
 
-/// Makes the group `name` below `parent`, or finds it.
+/// Makes the group `name` below `parent`. One that is there already belongs to somebody else.
 fn make(parent: impl AsFd, name: &str) -> Result<OwnedFd, Errno> {
-    match mkdirat(&parent, name, Mode::from_raw_mode(0o755)) {
-        Ok(()) | Err(Errno::EXIST) => {}
-        Err(errno) => return Err(errno),
-    }
+    mkdirat(&parent, name, Mode::from_raw_mode(0o755))?;
+    find(parent, name)
+}
+
+/// The group `name` below `parent`.
+fn find(parent: impl AsFd, name: &str) -> Result<OwnedFd, Errno> {
     openat(parent, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }
 

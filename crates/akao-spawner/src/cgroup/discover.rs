@@ -1,9 +1,9 @@
 //! Which control groups this process was started in, and whether it may make some below.
 
-use super::{Groups, make, read, remove, separate::Tree, write};
+use super::{Groups, find, make, read, remove, separate::Tree, write};
 use rustix::{
     fd::OwnedFd,
-    fs::{CWD, Dir, Mode, OFlags, openat},
+    fs::{AtFlags, CWD, Dir, FlockOperation, Mode, OFlags, flock, fstat, openat, statat},
     io::Errno,
     process::Pid,
 };
@@ -18,8 +18,10 @@ const PREFIX: &str = "akao-";
 /// How often an abandoned group is tried to be removed, and what lies between.
 const REMOVING_TRIES: u32 = 100;
 const REMOVING_STEP: Duration = Duration::from_millis(2);
-/// The group into which the processes of a delegated group step aside.
-const SUPERVISOR: &str = "supervisor";
+/// The group into which this process and its owner step aside.
+const SUPERVISOR: &str = "akao-supervisor";
+/// How far up it is looked for the owner of a process.
+const ANCESTORS_MAX: u32 = 64;
 
 /// One line of the table of mounts that concerns control groups.
 #[derive(Debug, PartialEq, Eq)]
@@ -82,7 +84,7 @@ fn open_folder(path: &PathBuf) -> Result<OwnedFd, Errno> {
 /// Our group in the unified tree, or why there is none; the reason is empty where the tree has no controllers at all.
 fn unified(memberships: &str, mounts: &[Mounted]) -> Result<OwnedFd, String> {
     let mount = mounts.iter().find(|mount| mount.unified).ok_or("")?;
-    let path = own_folder(memberships, mount, "").ok_or("")?;
+    let path = divided(own_folder(memberships, mount, "").ok_or("")?);
     let shown = path.display();
     let own = open_folder(&path).map_err(|errno| format!("{shown}: {errno}"))?;
     let offered = read(&own, "cgroup.controllers").unwrap_or_default();
@@ -91,16 +93,91 @@ fn unified(memberships: &str, mounts: &[Mounted]) -> Result<OwnedFd, String> {
         return Err(if nothing { String::new() } else { format!("{shown} is not given the controller `{missing}`") });
     }
     let failed = |errno: Errno| format!("{shown} is not ours to divide: {errno}");
-    // A group either has processes or gives controllers on, so all in it step aside first.
-    let supervisor = make(&own, SUPERVISOR).map_err(failed)?;
-    for pid in read(&own, "cgroup.procs").unwrap_or_default().lines() {
-        write(&supervisor, "cgroup.procs", pid).map_err(failed)?;
+    // Only the root of all groups has no kind, and may have processes and groups at once.
+    if statat(&own, "cgroup.type", AtFlags::empty()).is_ok() {
+        step_aside(&own, is_ours).map_err(|reason| format!("{shown} {reason}"))?;
     }
     write(&own, "cgroup.subtree_control", "+memory +pids +cpu").map_err(failed)?;
     remove_abandoned(&own);
-    let group = make(&own, &our_name()).map_err(failed)?;
+    let group = our_group(&own).map_err(failed)?;
     write(&group, "cgroup.subtree_control", "+memory +pids +cpu").map_err(failed)?;
     Ok(group)
+}
+
+/// The folder of the group that is divided: the own one, or the one above it where a spawner of ours has already put this
+/// process and its owner aside.
+fn divided(own: PathBuf) -> PathBuf {
+    match own.parent() {
+        Some(above) if own.file_name() == Some(SUPERVISOR.as_ref()) => above.to_owned(),
+        _ => own,
+    }
+}
+
+/// Moves this process and its owner out of `own`, which either has processes or gives controllers on. Others are not ours
+/// to move: where there are some, nothing is done.
+fn step_aside(own: &OwnedFd, is_ours: impl Fn(u32) -> bool) -> Result<(), String> {
+    let members = read(own, "cgroup.procs").ok_or("does not say which processes it has")?;
+    let members: Vec<u32> = members.lines().filter_map(|line| line.parse().ok()).collect();
+    if let Some(other) = members.iter().find(|pid| !is_ours(**pid)) {
+        return Err(format!("has processes that are not ours to move, such as {other}"));
+    }
+    if members.is_empty() {
+        return Ok(());
+    }
+    let failed = |errno: Errno| format!("is not ours to divide: {errno}");
+    let supervisor = match make(own, SUPERVISOR) {
+        // Left by a spawner that had the same owner.
+        Err(Errno::EXIST) => find(own, SUPERVISOR).map_err(failed)?,
+        other => other.map_err(failed)?,
+    };
+    if fstat(&supervisor).map_err(failed)?.st_uid != rustix::process::geteuid().as_raw() {
+        return Err(failed(Errno::EXIST));
+    }
+    members.iter().try_for_each(|pid| write(&supervisor, "cgroup.procs", *pid)).map_err(failed)
+}
+
+/// Whether a process is this one, its owner, or was started by its owner.
+fn is_ours(pid: u32) -> bool {
+    let Some(owner) = rustix::process::getppid().map(|owner| owner.as_raw_nonzero().get() as u32) else { return false };
+    let mut at = pid;
+    for _ in 0..ANCESTORS_MAX {
+        if at == owner {
+            return true;
+        }
+        match parent_of(at) {
+            Some(parent) if parent != 0 => at = parent,
+            _ => return false,
+        }
+    }
+    false
+}
+
+fn parent_of(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
+}
+
+/// Makes the group of this spawner below `parent` and locks it, by which others see that it is in use: a number of a
+/// process says nothing to those who number processes otherwise.
+fn our_group(parent: &OwnedFd) -> Result<OwnedFd, Errno> {
+    let name = our_name();
+    let group = match make(parent, &name) {
+        // Of one that had our number and is gone, unless it is in use.
+        Err(Errno::EXIST) => {
+            let found = find(parent, &name)?;
+            lock(&found)?;
+            remove_below(&found);
+            remove(parent, &name)?;
+            make(parent, &name)?
+        }
+        other => other?,
+    };
+    lock(&group)?;
+    Ok(group)
+}
+
+fn lock(group: &OwnedFd) -> Result<(), Errno> {
+    flock(group, FlockOperation::NonBlockingLockExclusive).map_err(|_| Errno::EXIST)
 }
 
 /// Our group in each tree of the older interface, or why there is none.
@@ -117,7 +194,7 @@ fn separate(memberships: &str, mounts: &[Mounted]) -> Result<Vec<Tree>, String> 
         let failed = |errno: Errno| format!("{} is not ours to divide: {errno}", path.display());
         let own = open_folder(&path).map_err(failed)?;
         remove_abandoned(&own);
-        let folder = make(&own, &our_name()).map_err(failed)?;
+        let folder = our_group(&own).map_err(failed)?;
         trees.push(Tree { controllers, folder });
     }
     let has = |needed: &&&str| trees.iter().any(|tree| tree.controllers.iter().any(|one| one == **needed));
@@ -136,7 +213,10 @@ fn remove_abandoned(parent: &OwnedFd) {
     let Ok(entries) = Dir::read_from(parent) else { return };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().to_str().ok().map(str::to_owned));
     for name in names.filter(|name| owner(name).is_some_and(is_gone)) {
-        let Ok(group) = make(parent, &name) else { continue };
+        let Ok(group) = find(parent, &name) else { continue };
+        if lock(&group).is_err() {
+            continue;
+        }
         // What it held ends with it, but not at once. One that is still in use after that stays for the next time.
         for _ in 0..REMOVING_TRIES {
             remove_below(&group);
@@ -222,6 +302,65 @@ mod tests {
         assert_eq!(folder("/", ""), Some(PathBuf::from("/cg/d")));
         assert_eq!(folder("/x", "memory"), None);
         assert_eq!(folder("/", "pids"), None);
+    }
+
+    fn folder() -> (tempfile::TempDir, OwnedFd) {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = open_folder(&folder.path().to_owned()).unwrap();
+        (folder, opened)
+    }
+
+    #[test]
+    fn only_our_own_processes_step_aside() {
+        let (kept, own) = folder();
+        let place = kept.path();
+        fs::create_dir(place.join(SUPERVISOR)).unwrap();
+        let moved = place.join(SUPERVISOR).join("cgroup.procs");
+        fs::write(&moved, "").unwrap();
+        fs::write(place.join("cgroup.procs"), "12\n13\n").unwrap();
+        let reason = step_aside(&own, |pid| pid == 12).unwrap_err();
+        assert_eq!(reason, "has processes that are not ours to move, such as 13");
+        assert_eq!(fs::read_to_string(&moved).unwrap(), "", "nobody is moved");
+        step_aside(&own, |_| true).unwrap();
+        assert_eq!(fs::read_to_string(&moved).unwrap(), "13", "each in turn; a plain file keeps the last");
+        fs::remove_file(place.join("cgroup.procs")).unwrap();
+        assert!(step_aside(&own, |_| true).is_err(), "who is in it must be known");
+    }
+
+    #[test]
+    fn processes_of_the_owner_are_ours_and_others_are_not() {
+        assert!(is_ours(std::process::id()));
+        let mut child = std::process::Command::new("/bin/sleep").arg("60").spawn().unwrap();
+        assert!(is_ours(child.id()), "what this process started, its owner started");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let owner = rustix::process::getppid().unwrap().as_raw_nonzero().get() as u32;
+        let above = parent_of(owner).unwrap();
+        assert!(owner == 1 || above == 0 || !is_ours(above), "who started the owner is not ours");
+        assert!(!is_ours(u32::MAX));
+    }
+
+    #[test]
+    fn a_spawner_started_again_does_not_go_deeper() {
+        for (own, expected) in [
+            ("/cg/akao.service", "/cg/akao.service"),
+            ("/cg/akao.service/akao-supervisor", "/cg/akao.service"),
+            ("/cg/akao.service/supervisor", "/cg/akao.service/supervisor"),
+        ] {
+            assert_eq!(divided(own.into()), PathBuf::from(expected), "{own}");
+        }
+    }
+
+    #[test]
+    fn a_group_of_somebody_else_is_not_taken_over() {
+        let (kept, parent) = folder();
+        fs::create_dir(kept.path().join("7")).unwrap();
+        assert_eq!(make(&parent, "7").unwrap_err(), Errno::EXIST);
+        let ours = our_group(&parent).unwrap();
+        assert_eq!(our_group(&parent).unwrap_err(), Errno::EXIST, "one in use stays its owner's");
+        assert!(kept.path().join(our_name()).is_dir());
+        drop(ours);
+        our_group(&parent).expect("one whose spawner is gone is made anew");
     }
 
     #[test]
