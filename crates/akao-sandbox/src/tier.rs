@@ -121,6 +121,10 @@ pub(crate) fn cure(stage: Stage) -> &'static str {
              `kernel.apparmor_restrict_unprivileged_userns=0`; on Debian set `kernel.unprivileged_userns_clone=1`; else \
              raise `user.max_user_namespaces`. In Docker run with a seccomp profile that lets `clone` make namespaces."
         }
+        Stage::Identity => {
+            "Make `/run` writable for Akao, where it notes which user ids of the host its sandboxes have. Should all of them \
+             be in use, end other launchers or name a wider range."
+        }
         Stage::IdMap => {
             "Sandboxes are mapped to host users from 524288 on, which do not exist here. Run Akao outside a container \
              that maps fewer users, or name another range."

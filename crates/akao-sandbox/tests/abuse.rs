@@ -4,7 +4,7 @@
 mod harness;
 
 use akao_sandbox::{
-    Bind, Cause, Source, SpawnError, Workspace, open_beneath,
+    Bind, Cause, Launcher, Options, Source, SpawnError, Workspace, open_beneath,
     selftest::{CASES, Seen, attempt},
 };
 use harness::*;
@@ -262,6 +262,31 @@ fn case_49_the_user_inside_is_neither_root_nor_the_daemon() {
         false => assert!(ids.iter().all(|id| *id == rustix::process::geteuid().as_raw()), "{ids:?}"),
     }
     sandboxed.kill().unwrap();
+}
+
+#[test]
+fn case_49_two_launchers_share_no_user() {
+    if !is_root() {
+        return;
+    }
+    let other = Launcher::start(Options::default()).unwrap();
+    let mut users = Vec::new();
+    let mut running = Vec::new();
+    for launcher in [launcher(), &other, launcher(), &other] {
+        let sandboxed = launcher.spawn(probe_spec(&["sleep", "60000"]), Vec::new()).unwrap();
+        users.push(user_of(sandboxed.pid()));
+        running.push(sandboxed);
+    }
+    users.sort_unstable();
+    users.dedup();
+    assert_eq!(users.len(), 4, "{users:?}");
+}
+
+/// The host's id of a process's user.
+fn user_of(pid: u32) -> u32 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::{
     Stage,
     base::Base,
     cgroup::{self, Groups},
+    identity::{self, Identities},
     sys,
     wire::{self, ControlGroups, Failure, Hello, Settings},
 };
@@ -74,10 +75,12 @@ fn begin(control: &OwnedFd) -> Result<Sandboxes, Errno> {
         failure: None,
     };
     let enforced = landlock_abi > 0 || !matches!(groups, Groups::Missing(_));
-    match Base::build(&settings, &trees, enforced) {
-        Ok(base) => {
+    let locks = if hello.rootless { Ok(None) } else { identity::open_locks().map(Some).map_err(at(Stage::Identity)) };
+    match locks.and_then(|locks| Ok((Base::build(&settings, &trees, enforced)?, locks))) {
+        Ok((base, locks)) => {
             wire::send(control, &wire::encode(&hello), &[])?;
-            Ok(Sandboxes::new(base, groups, landlock_abi, &settings))
+            let identities = Identities::new(settings.identity_start, settings.identity_count, locks);
+            Ok(Sandboxes::new(base, groups, identities, landlock_abi, &settings))
         }
         Err(failure) => {
             hello.failure = Some(failure);

@@ -69,14 +69,20 @@ pub(super) struct Sandboxes {
 }
 
 impl Sandboxes {
-    pub(super) fn new(base: Base, groups: Groups, landlock_abi: i32, settings: &Settings) -> Self {
+    pub(super) fn new(
+        base: Base,
+        groups: Groups,
+        identities: Identities,
+        landlock_abi: i32,
+        settings: &Settings,
+    ) -> Self {
         let shelf = Shelf::new(!matches!(groups, Groups::Missing(_)));
         Self {
             base,
             groups,
             landlock_abi,
             shelf,
-            identities: Identities::new(settings.identity_start, settings.identity_count),
+            identities,
             next_id: 1,
             pool_size: settings.pool_size as usize,
             failures: 0,
