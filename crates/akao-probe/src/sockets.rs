@@ -12,6 +12,7 @@ use std::{
 
 pub(crate) const ACTS: &[Act] = &[
     ("socket", socket),
+    ("pair", pair),
     ("connect", connect),
     ("connect-abstract", connect_abstract),
     ("connect-host", connect_host),
@@ -43,6 +44,20 @@ fn socket(arguments: &[String]) -> Tried {
         _ => return Err(usage("kind")),
     };
     kernel::socket(family, kind, protocol)?;
+    Ok(String::new())
+}
+
+/// Makes a pair of connected sockets of the kind `stream`, `packets` or `datagrams`.
+fn pair(arguments: &[String]) -> Tried {
+    let kind = match text(arguments, 0, "kind")? {
+        "stream" => libc::SOCK_STREAM,
+        "packets" => libc::SOCK_SEQPACKET,
+        "datagrams" => libc::SOCK_DGRAM,
+        _ => return Err(usage("kind")),
+    };
+    let mut numbers = [0_i32; 2];
+    let place = numbers.as_mut_ptr() as u64;
+    kernel::call(libc::SYS_socketpair, [libc::AF_UNIX as u64, kind as u64, 0, place, 0, 0])?;
     Ok(String::new())
 }
 
