@@ -6,7 +6,7 @@ use crate::{
 };
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, PathBeneath, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr,
-    Scope,
+    RulesetStatus, Scope,
 };
 use rustix::{
     fd::{AsFd, OwnedFd},
@@ -131,9 +131,16 @@ fn add(rules: &mut RulesetCreated, file: &OwnedFd, access: impl Into<BitFlags<Ac
 }
 
 /// Puts the rules on the calling process, which cannot take them off.
+///
+/// Only rights that this kernel's version has were asked for, so less than all of them means that something is not as it
+/// should be, and nothing may run.
 pub(crate) fn restrict(rules: RulesetCreated) -> Result<(), Errno> {
     let status = rules.restrict_self().map_err(errno)?;
-    if status.ruleset == landlock::RulesetStatus::NotEnforced { Err(Errno::OPNOTSUPP) } else { Ok(()) }
+    if is_whole(&status.ruleset) { Ok(()) } else { Err(Errno::OPNOTSUPP) }
+}
+
+fn is_whole(status: &RulesetStatus) -> bool {
+    matches!(status, RulesetStatus::FullyEnforced)
 }
 
 /// The kernel's error number at the bottom of `error`.
@@ -146,4 +153,32 @@ fn errno(error: impl Error + 'static) -> Errno {
         cause = this.source();
     }
     Errno::INVAL
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_that_are_enforced_in_part_are_none() {
+        let cases = [
+            (RulesetStatus::FullyEnforced, true),
+            (RulesetStatus::PartiallyEnforced, false),
+            (RulesetStatus::NotEnforced, false),
+        ];
+        for (status, expected) in cases {
+            assert_eq!(is_whole(&status), expected, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn each_version_asks_for_all_that_it_has_and_nothing_newer() {
+        let kind = |abi| Kind { abi, allow_exec: false, no_network: true, grouped: true };
+        for abi in 1..=NEWEST {
+            let rights = kind(abi).write();
+            assert_eq!(rights & !AccessFs::from_all(version(abi)), BitFlags::empty(), "{abi}");
+            assert!(rights.contains(AccessFs::WriteFile) && !rights.contains(AccessFs::Execute), "{abi}");
+        }
+        assert_eq!(kind(NEWEST + 5).version(), version(NEWEST), "a newer kernel is asked for what is known");
+    }
 }
