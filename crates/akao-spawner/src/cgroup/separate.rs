@@ -50,8 +50,9 @@ fn limit_memory(group: &OwnedFd, bytes: u64) -> Result<(), Errno> {
         return write(group, MEMORY, bytes);
     }
     match write(group, BOTH, bytes) {
-        Ok(()) | Err(Errno::NOENT) => Ok(()),
-        Err(errno) => Err(errno),
+        // Where swap is not accounted for, what is over the limit must not go there: the group keeps all in memory.
+        Err(Errno::NOENT) => write(group, "memory.swappiness", 0),
+        other => other,
     }
 }
 
@@ -64,5 +65,38 @@ pub(super) fn counted(trees: &[Tree]) -> Counted {
         pids_peak: pids.and_then(|group| number(group, "pids.peak")).unwrap_or(0),
         memory_kills: memory.and_then(|group| keyed(group, "memory.oom_control", "oom_kill")).unwrap_or(0),
         pids_refused: pids.and_then(|group| keyed(group, "pids.events", "max")).unwrap_or(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cgroup::read;
+    use rustix::fs::{Mode, OFlags, open};
+
+    /// A folder with the control files `names`, as empty plain files.
+    fn folder(names: &[&str]) -> (tempfile::TempDir, OwnedFd) {
+        let folder = tempfile::tempdir().unwrap();
+        for name in names {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let group = open(folder.path(), OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();
+        (folder, group)
+    }
+
+    #[test]
+    fn memory_is_limited_with_swap_or_kept_out_of_it() {
+        const ALONE: &str = "memory.limit_in_bytes";
+        const BOTH: &str = "memory.memsw.limit_in_bytes";
+        let (_kept, group) = folder(&[ALONE, BOTH, "memory.swappiness"]);
+        limit_memory(&group, 1000).unwrap();
+        let written = |name| read(&group, name).unwrap();
+        assert_eq!([ALONE, BOTH, "memory.swappiness"].map(written), ["1000", "1000", ""]);
+        let (_kept, group) = folder(&[ALONE, "memory.swappiness"]);
+        limit_memory(&group, 1000).unwrap();
+        let written = |name| read(&group, name).unwrap();
+        assert_eq!([ALONE, "memory.swappiness"].map(written), ["1000", "0"]);
+        let (_kept, group) = folder(&[ALONE]);
+        assert_eq!(limit_memory(&group, 1000), Err(Errno::NOENT), "a limit that would not hold is none");
     }
 }
