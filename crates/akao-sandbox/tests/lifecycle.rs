@@ -62,6 +62,40 @@ fn case_59_all_ends_when_the_spawner_is_killed() {
     });
 }
 
+/// Not a test of its own: the process that the next test starts with a mask of its own.
+#[test]
+fn helper_that_keeps_all_to_itself() {
+    if std::env::var_os(HELPER).is_none() {
+        return;
+    }
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o777));
+    let launcher = own_launcher(0);
+    let said = |arguments: &[&str]| finish(launcher.spawn(probe_spec(arguments), Vec::new()).unwrap()).stdout;
+    assert_eq!(said(&["read", "/etc/passwd"]), "done 41 bytes\n");
+    assert_eq!(said(&["read", "/dev/zero"]), "done 64 bytes\n");
+    let mut spec = probe_spec(&["read", "/shown/deep/file"]);
+    let source = akao_sandbox::Source::Path("/usr".into());
+    spec.binds = vec![akao_sandbox::Bind { source, target: "/shown/deep".into(), read_only: true, exec: false }];
+    spec.arguments = ["list", "/shown"].iter().map(Into::into).collect();
+    assert_eq!(finish(launcher.spawn(spec, Vec::new()).unwrap()).stdout, "done deep\n");
+}
+
+#[test]
+fn what_the_owner_keeps_from_others_is_not_kept_from_its_sandboxes() {
+    with_and_without_root("what_the_owner_keeps_from_others_is_not_kept_from_its_sandboxes", || {
+        // In a process of its own, since the mask is all of a process's.
+        let mut helper = Command::new("/proc/self/exe");
+        helper.args(["helper_that_keeps_all_to_itself", "--exact", "--nocapture"]).env(HELPER, "mask");
+        let output = helper.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && text.contains("1 passed"),
+            "{text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    });
+}
+
 /// Not a test of its own: the process that the next test kills.
 #[test]
 fn helper_that_is_killed() {

@@ -23,7 +23,7 @@ use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{CWD, Mode, OFlags, openat},
     io::{Errno, fcntl_dupfd_cloexec},
-    process::{Resource, Rlimit, getrlimit, setrlimit},
+    process::{Resource, Rlimit, getrlimit, setrlimit, umask},
 };
 use sandboxes::Sandboxes;
 use std::time::{Duration, Instant};
@@ -38,6 +38,8 @@ const CLEARING_RETRY: Duration = Duration::from_millis(5);
 pub fn run() -> i32 {
     // A terminal's signals are for the owner, who decides what becomes of its sandboxes.
     sys::stop_ignoring_signals();
+    // What is made for all sandboxes to see must be readable for all, whatever the owner keeps from others.
+    umask(Mode::from_raw_mode(0o022));
     if sys::block_signals().is_err() {
         return 63;
     }
