@@ -125,16 +125,27 @@ impl Leaf {
         openat(group, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()
     }
 
-    /// Processes that are still in.
-    pub(crate) fn members(&self) -> Vec<u32> {
-        let members = |group: &OwnedFd| {
-            let text = read(group, "cgroup.procs").unwrap_or_default();
-            text.lines().filter_map(|line| line.parse().ok()).collect::<Vec<u32>>()
+    /// Processes that are still in; `None` where a group does not say.
+    fn members(&self) -> Option<Vec<u32>> {
+        let members = |group: &OwnedFd| -> Option<Vec<u32>> {
+            match openat(group, "cgroup.procs", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
+                // The group is gone, which it can only be when nothing is in it.
+                Err(Errno::NOENT) => Some(Vec::new()),
+                Err(_) => None,
+                Ok(_) => Some(read(group, "cgroup.procs")?.lines().filter_map(|line| line.parse().ok()).collect()),
+            }
         };
         match &self.kind {
             Kind::Unified(group) => members(group),
-            Kind::Separate(trees) => trees.iter().flat_map(|tree| members(&tree.folder)).collect(),
+            Kind::Separate(trees) => {
+                trees.iter().map(|tree| members(&tree.folder)).collect::<Option<Vec<_>>>().map(|all| all.concat())
+            }
         }
+    }
+
+    /// Whether nothing is left in it. One that does not say may still hold something.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.members().is_some_and(|members| members.is_empty())
     }
 
     /// Ends all that is still in.
@@ -144,7 +155,7 @@ impl Leaf {
         {
             return;
         }
-        for pid in self.members() {
+        for pid in self.members().unwrap_or_default() {
             if let Some(pid) = rustix::process::Pid::from_raw(pid as i32) {
                 let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
             }
@@ -225,4 +236,41 @@ fn quota_us(millis: u32) -> u64 {
 /// The share beside neighbours, on the scale of 1 to 10,000 whose middle is 100.
 fn weight(millis: u32) -> u64 {
     u64::from(millis / 10).clamp(1, 10_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::CWD;
+
+    #[test]
+    fn a_group_is_empty_only_when_it_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let group = |name: &str, members: Option<&str>| {
+            let path = folder.path().join(name);
+            std::fs::create_dir(&path).unwrap();
+            match members {
+                Some(members) => std::fs::write(path.join("cgroup.procs"), members).unwrap(),
+                // Something that cannot be read.
+                None => std::fs::create_dir(path.join("cgroup.procs")).unwrap(),
+            }
+            openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap()
+        };
+        let leaf = |kind| Leaf { name: "1".to_owned(), kind, limits: None };
+        assert!(leaf(Kind::Unified(group("empty", Some("")))).is_empty());
+        // A number that no process has, so that nothing is hit should somebody try.
+        assert!(!leaf(Kind::Unified(group("used", Some("4194304\n")))).is_empty());
+        assert!(!leaf(Kind::Unified(group("silent", None))).is_empty());
+        let gone = group("gone", Some(""));
+        std::fs::remove_dir_all(folder.path().join("gone")).unwrap();
+        assert!(leaf(Kind::Unified(gone)).is_empty());
+        let tree = |folder| Tree { controllers: Vec::new(), folder };
+        let separate = |second: Option<&str>, name: &str| {
+            let first = group(&format!("{name}-first"), Some(""));
+            leaf(Kind::Separate(vec![tree(first), tree(group(name, second))]))
+        };
+        assert!(separate(Some(""), "both").is_empty());
+        assert!(!separate(Some("4194304\n"), "one").is_empty());
+        assert!(!separate(None, "neither").is_empty());
+    }
 }

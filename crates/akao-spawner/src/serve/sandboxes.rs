@@ -30,8 +30,8 @@ const NAMESPACES: i32 = libc::CLONE_NEWUSER
 
 /// After so many prepared sandboxes that ended by themselves, none is prepared ahead until an order comes.
 const FAILURES_MAX: u32 = 3;
-/// How often the group of an ended sandbox is emptied before the owner is told regardless; a millisecond lies between.
-const EMPTYING_TRIES: u32 = 500;
+/// How often groups are emptied and removed when everything ends; a millisecond lies between.
+const CLOSING_TRIES: u32 = 500;
 
 /// A sandbox, prepared or alive.
 struct Sandbox {
@@ -51,6 +51,14 @@ struct Sandbox {
     mounts: Option<OwnedFd>,
 }
 
+/// A sandbox whose first process has ended, while something in its group has not.
+struct Ending {
+    leaf: Leaf,
+    ended: Ended,
+    status: Option<OwnedFd>,
+    outside: Option<u32>,
+}
+
 /// All of them.
 pub(super) struct Sandboxes {
     base: Base,
@@ -62,6 +70,8 @@ pub(super) struct Sandboxes {
     pool_size: usize,
     failures: u32,
     all: Vec<Sandbox>,
+    /// Those whose end cannot be told yet.
+    ending: Vec<Ending>,
     /// Groups that still have to be removed.
     clearing: Vec<Leaf>,
     /// Mounts that still have to be taken apart.
@@ -87,6 +97,7 @@ impl Sandboxes {
             pool_size: settings.pool_size as usize,
             failures: 0,
             all: Vec::new(),
+            ending: Vec::new(),
             clearing: Vec::new(),
             dismantling: Vec::new(),
         }
@@ -125,13 +136,16 @@ impl Sandboxes {
         }
     }
 
-    /// Whether groups wait to be removed.
+    /// Whether groups wait to become empty, or to be removed.
     pub(super) fn is_clearing(&self) -> bool {
-        !self.clearing.is_empty()
+        !self.clearing.is_empty() || !self.ending.is_empty()
     }
 
-    /// Removes the groups that can be removed by now.
+    /// Tells the ends that can be told by now, and removes the groups that can be removed.
     pub(super) fn clear(&mut self) {
+        for ending in std::mem::take(&mut self.ending) {
+            self.conclude(ending);
+        }
         let groups = &self.groups;
         self.clearing.retain(|leaf| groups.remove(leaf).is_err());
         self.dismantling.clear();
@@ -300,7 +314,7 @@ impl Sandboxes {
         self.dismantling.extend(sandbox.mounts);
         let report = wire::receive_now(&sandbox.socket).ok().flatten();
         let report: Report = report.and_then(|(bytes, _)| wire::decode(&bytes).ok()).unwrap_or_default();
-        let mut ended = Ended {
+        let ended = Ended {
             exit: report.exit,
             deadline: sandbox.overdue && sandbox.status.is_some(),
             memory_exceeded: report.memory_exceeded,
@@ -313,22 +327,38 @@ impl Sandboxes {
                 pids_peak: report.pids_peak,
             },
         };
-        if let Some(leaf) = sandbox.leaf {
-            empty(&leaf);
-            let counted = leaf.counted();
-            ended.usage = Usage {
-                cpu_us: counted.cpu_us.unwrap_or(ended.usage.cpu_us),
-                memory_bytes_peak: counted.memory_bytes_peak,
-                pids_peak: counted.pids_peak,
-            };
-            ended.memory_exceeded |= counted.memory_kills > 0;
-            ended.pids_refused = counted.pids_refused;
-            self.clearing.push(leaf);
+        let (status, outside) = (sandbox.status, sandbox.outside);
+        match sandbox.leaf {
+            Some(leaf) => self.conclude(Ending { leaf, ended, status, outside }),
+            None => self.tell(ended, status, outside),
         }
-        if let Some(outside) = sandbox.outside {
+    }
+
+    /// Tells an end once nothing is left of the sandbox; until then ends what is left, and keeps its user's id.
+    fn conclude(&mut self, ending: Ending) {
+        if !ending.leaf.is_empty() {
+            ending.leaf.kill();
+            self.ending.push(ending);
+            return;
+        }
+        let Ending { leaf, mut ended, status, outside } = ending;
+        let counted = leaf.counted();
+        ended.usage = Usage {
+            cpu_us: counted.cpu_us.unwrap_or(ended.usage.cpu_us),
+            memory_bytes_peak: counted.memory_bytes_peak,
+            pids_peak: counted.pids_peak,
+        };
+        ended.memory_exceeded |= counted.memory_kills > 0;
+        ended.pids_refused = counted.pids_refused;
+        self.clearing.push(leaf);
+        self.tell(ended, status, outside);
+    }
+
+    fn tell(&mut self, ended: Ended, status: Option<OwnedFd>, outside: Option<u32>) {
+        if let Some(outside) = outside {
             self.identities.give_back(outside);
         }
-        match sandbox.status {
+        match status {
             // An owner that has let go of the sandbox does not want to know.
             Some(status) => drop(wire::send(&status, &wire::encode(&Event::Ended(ended)), &[])),
             None => self.failures += 1,
@@ -345,7 +375,7 @@ impl Sandboxes {
             let _ = rustix::process::waitid(id, options);
             self.finish(sandbox);
         }
-        for _ in 0..EMPTYING_TRIES {
+        for _ in 0..CLOSING_TRIES {
             self.clear();
             if !self.is_clearing() {
                 break;
@@ -372,15 +402,4 @@ fn let_go_on(sandbox: &Sandbox) -> Result<Option<OwnedFd>, Failure> {
 fn kill(sandbox: &Sandbox) {
     // One that has ended already is taken in soon.
     let _ = pidfd_send_signal(&sandbox.pidfd, Signal::KILL);
-}
-
-/// Waits until nothing is left in a group whose first process has ended.
-fn empty(leaf: &Leaf) {
-    for _ in 0..EMPTYING_TRIES {
-        if leaf.members().is_empty() {
-            return;
-        }
-        leaf.kill();
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }
