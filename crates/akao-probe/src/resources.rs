@@ -126,6 +126,13 @@ fn socket_buffers(_: &[String]) -> Tried {
     Ok(format!("{}", bytes / 1_000_000))
 }
 
+/// How many there were, and the kernel's name for why not more.
+fn counted(count: usize, refused: Option<io::Error>) -> String {
+    let reason =
+        refused.map_or_else(|| "-".to_owned(), |error| crate::outcome::name(error.raw_os_error().unwrap_or(0)));
+    format!("{count} {reason}")
+}
+
 /// Makes processes that only wait, until refused or `COUNT` exist; tells how many there were.
 fn processes(arguments: &[String]) -> Tried {
     let most = number(arguments, 0, "count")?;
@@ -148,9 +155,7 @@ fn processes(arguments: &[String]) -> Tried {
         kernel::kill(pid, libc::SIGKILL)?;
         kernel::wait(pid)?;
     }
-    let reason =
-        refused.map_or_else(|| "-".to_owned(), |error| crate::outcome::name(error.raw_os_error().unwrap_or(0)));
-    Ok(format!("{count} {reason}"))
+    Ok(counted(count, refused))
 }
 
 /// Makes threads that only wait, until refused or `COUNT` exist; tells how many there were.
@@ -166,17 +171,17 @@ fn threads(arguments: &[String]) -> Tried {
     Ok(format!("{count}"))
 }
 
-/// Makes processes that end and are never taken in, until refused; tells how many.
+/// Makes processes that end and are never taken in, until refused; tells how many, and why.
 fn zombies(arguments: &[String]) -> Tried {
     let mut count = 0;
     for _ in 0..number(arguments, 0, "count")? {
         match kernel::fork() {
             Ok(0) => kernel::exit(0),
             Ok(_) => count += 1,
-            Err(_) => break,
+            Err(error) => return Ok(counted(count, Some(error))),
         }
     }
-    Ok(format!("{count}"))
+    Ok(counted(count, None))
 }
 
 /// Opens files until refused; tells how many.
@@ -185,13 +190,10 @@ fn open_files(arguments: &[String]) -> Tried {
     for _ in 0..number(arguments, 0, "count")? {
         match File::open("/dev/null") {
             Ok(file) => held.push(file),
-            Err(error) => {
-                let reason = crate::outcome::name(error.raw_os_error().unwrap_or(0));
-                return Ok(format!("{} {reason}", held.len()));
-            }
+            Err(error) => return Ok(counted(held.len(), Some(error))),
         }
     }
-    Ok(format!("{} -", held.len()))
+    Ok(counted(held.len(), None))
 }
 
 /// Writes `BYTES` to standard output without a line's end.
@@ -207,16 +209,16 @@ fn flood(arguments: &[String]) -> Tried {
     Ok(String::new())
 }
 
-/// Makes watchers of files until refused; tells how many.
+/// Makes watchers of files until refused; tells how many, and why.
 fn watches(arguments: &[String]) -> Tried {
     let mut count = 0;
     for _ in 0..number(arguments, 0, "count")? {
-        if kernel::call(libc::SYS_inotify_init1, [0; 6]).is_err() {
-            break;
+        if let Err(error) = kernel::call(libc::SYS_inotify_init1, [0; 6]) {
+            return Ok(counted(count, Some(error)));
         }
         count += 1;
     }
-    Ok(format!("{count}"))
+    Ok(counted(count, None))
 }
 
 /// Raises the limit `RESOURCE` to `VALUE`.

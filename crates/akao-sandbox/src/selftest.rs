@@ -152,8 +152,9 @@ impl Expected {
                 found.peek().is_some() && found.all(|word| words.contains(&word))
             }),
             Self::Refused(most, name) => seen.line.strip_prefix("done ").is_some_and(|found| {
-                let (count, reason) = found.split_once(' ').unwrap_or((found, ""));
-                count.parse::<u64>().is_ok_and(|count| count <= *most) && reason == *name
+                found.split_once(' ').is_some_and(|(count, reason)| {
+                    count.parse::<u64>().is_ok_and(|count| (1..=*most).contains(&count)) && reason == *name
+                })
             }),
             Self::Ends(causes) => seen.cause.is_some_and(|cause| causes.contains(&cause)),
             Self::Contained(causes, names) => Self::Ends(causes).is_met(seen) || Self::Denied(names).is_met(seen),
@@ -178,4 +179,43 @@ impl Expected {
 impl Case {
     /// The least that a machine must reach for the case to be promised.
     pub const ANYWHERE: Tier = Tier::T1;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expectation_is_met_by_what_it_says_and_by_nothing_else() {
+        let seen = |line: &str, cause| Seen { line: line.to_owned(), cause: Some(cause) };
+        let ended = |line| seen(line, Cause::Exited(1));
+        let cases = [
+            (Expected::Line(&["done"]), ended("done"), true),
+            (Expected::Line(&["done"]), ended("done 1"), false),
+            (Expected::Denied(&["EPERM"]), ended("denied EPERM"), true),
+            (Expected::Denied(&["EPERM"]), ended("denied ENOENT"), false),
+            (Expected::Denied(&["EPERM"]), ended(""), false),
+            (Expected::Words(&["EPERM"]), ended("done EPERM EPERM"), true),
+            (Expected::Words(&["EPERM"]), ended("done EPERM done"), false),
+            (Expected::Words(&["EPERM"]), ended("done "), false),
+            (Expected::Refused(4, "EAGAIN"), ended("done 4 EAGAIN"), true),
+            (Expected::Refused(4, "EAGAIN"), ended("done 5 EAGAIN"), false),
+            (Expected::Refused(4, "EAGAIN"), ended("done 0 EAGAIN"), false),
+            (Expected::Refused(4, "EAGAIN"), ended("done 4 -"), false),
+            (Expected::Refused(4, "EAGAIN"), ended("done 4"), false),
+            (Expected::Ends(&[Cause::Memory]), seen("", Cause::Memory), true),
+            (Expected::Ends(&[Cause::Memory]), seen("", Cause::Lost), false),
+            (Expected::Contained(&[Cause::Memory], &["EPERM"]), seen("", Cause::Memory), true),
+            (Expected::Contained(&[Cause::Memory], &["EPERM"]), ended("denied EPERM"), true),
+            (Expected::Contained(&[Cause::Memory], &["EPERM"]), ended("done"), false),
+        ];
+        for (expected, seen, met) in cases {
+            assert_eq!(expected.is_met(&seen), met, "{expected:?} {seen:?}");
+        }
+        for case in CASES {
+            if let Expected::Refused(_, name) = case.expected {
+                assert!(name.starts_with('E'), "{} does not say why it ends", case.name);
+            }
+        }
+    }
 }

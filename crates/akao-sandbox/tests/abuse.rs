@@ -174,14 +174,36 @@ fn case_11_mounts_do_not_spread_either_way() {
 #[test]
 fn case_12_and_45_a_passed_descriptor_is_the_only_further_one() {
     with_and_without_root("case_12_and_45_a_passed_descriptor_is_the_only_further_one", || {
-        // Something open in this process that must not arrive.
-        let _open = std::fs::File::open("/").unwrap();
-        assert_eq!(inside(&["descriptors"]), "done 0 1 2");
+        // Something open in this process that would arrive, as the control shows, and must not.
+        let open = std::fs::File::open("/").unwrap();
+        rustix::io::fcntl_setfd(&open, rustix::io::FdFlags::empty()).unwrap();
+        let arrived = outside(&["descriptors"]);
+        assert!(arrived.starts_with("done 0 1 2 "), "{arrived}");
+        let launcher = Launcher::start(Options::default()).unwrap();
+        drop(open);
+        let seen = finish(launcher.spawn(probe_spec(&["descriptors"]), Vec::new()).unwrap()).stdout;
+        assert_eq!(seen, "done 0 1 2\n");
         for number in ["3", "4", "5", "9"] {
             let path = format!("/proc/self/fd/{number}/../../etc/shadow");
             assert_eq!(inside(&["read", &path]), "denied ENOENT", "{number}");
         }
     });
+}
+
+/// Users and groups of this machine that nothing belongs to.
+const GAINED: u32 = 12_346;
+const LET_IN: u32 = 12_347;
+
+/// The probe as a program of the user [`GAINED`], in a folder that only root and the group [`LET_IN`] can enter: whoever
+/// else runs on this machine must not be able to use it.
+fn gaining(folder: &Path, name: &str, mode: u32) -> std::path::PathBuf {
+    let path = folder.join(name);
+    let program = std::fs::File::from(akao_sandbox::probe_program().unwrap());
+    std::io::copy(&mut &program, &mut std::fs::File::create(&path).unwrap()).unwrap();
+    std::os::unix::fs::chown(&path, Some(GAINED), Some(GAINED)).unwrap();
+    // After the owner, whose change takes such bits away.
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    path
 }
 
 #[test]
@@ -190,20 +212,37 @@ fn case_19_and_20_programs_that_gain_privileges_do_not() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    open_to_all(folder.path());
-    let root = folder.path().canonicalize().unwrap();
-    let path = root.join("gaining");
-    let program = std::fs::File::from(akao_sandbox::probe_program().unwrap());
-    std::io::copy(&mut &program, &mut std::fs::File::create(&path).unwrap()).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o6755)).unwrap();
-    let mut spec = program_spec("/data/gaining", &["status", "Uid", "Gid", "CapEff"]);
-    spec.binds = vec![Bind { source: Source::Path(root), target: "/data".into(), read_only: true, exec: true }];
-    let expected = "done 1000,1000,1000,1000 1000,1000,1000,1000 0000000000000000";
-    assert_eq!(say(run(spec)), expected);
-    let mut outside = std::process::Command::new(&path);
-    std::os::unix::process::CommandExt::uid(&mut outside, NOBODY);
-    let output = outside.args(["status", "Uid"]).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "done 65534,0,0,0\n", "the control gains them");
+    std::os::unix::fs::chown(folder.path(), Some(0), Some(LET_IN)).unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o710)).unwrap();
+    let root = folder.path().canonicalize().unwrap().join("shown");
+    std::fs::create_dir(&root).unwrap();
+    open_to_all(&root);
+    let by_bits = gaining(&root, "bits", 0o6755);
+    let by_capability = gaining(&root, "capability", 0o755);
+    // Version 2 of the layout, effective: the capability to bind small ports, which is number 10.
+    let capability: Vec<u8> = [0x0200_0001_u32, 1 << 10, 0, 0, 0].iter().flat_map(|word| word.to_le_bytes()).collect();
+    let flags = rustix::fs::XattrFlags::empty();
+    rustix::fs::setxattr(&by_capability, "security.capability", &capability, flags).unwrap();
+    for name in ["bits", "capability"] {
+        let mut spec = program_spec(&format!("/data/{name}"), &["status", "Uid", "Gid", "CapPrm", "CapEff"]);
+        let source = Source::Path(root.clone());
+        spec.binds = vec![Bind { source, target: "/data".into(), read_only: true, exec: true }];
+        let nothing = "0000000000000000";
+        assert_eq!(
+            say(run(spec)),
+            format!("done 1000,1000,1000,1000 1000,1000,1000,1000 {nothing} {nothing}"),
+            "{name}"
+        );
+    }
+    let outside = |path: &Path, field: &str| {
+        let mut program = std::process::Command::new(path);
+        std::os::unix::process::CommandExt::uid(&mut program, NOBODY);
+        std::os::unix::process::CommandExt::gid(&mut program, LET_IN);
+        let output = program.args(["status", field]).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    };
+    assert_eq!(outside(&by_bits, "Uid"), format!("done {NOBODY},{GAINED},{GAINED},{GAINED}"), "the control gains them");
+    assert_eq!(outside(&by_capability, "CapEff"), "done 0000000000000400", "the control gains it");
 }
 
 #[test]
