@@ -147,6 +147,44 @@ pub(crate) fn spread_reads(bytes: usize) -> Result<(), io::Error> {
     Ok(())
 }
 
+/// Sends one byte and the descriptor `sent` beside it over `socket`, without waiting for room.
+pub(crate) fn send_descriptor(socket: RawFd, sent: RawFd) -> Result<(), io::Error> {
+    let byte = 1_u8;
+    let mut control = [0_u64; 4];
+    // SAFETY: the header points at a byte and at a buffer that is large enough and aligned for one descriptor; all of it
+    // lives across the call.
+    let result = unsafe {
+        let mut part = libc::iovec { iov_base: (&raw const byte).cast_mut().cast(), iov_len: 1 };
+        let mut message: libc::msghdr = std::mem::zeroed();
+        message.msg_iov = &raw mut part;
+        message.msg_iovlen = 1;
+        message.msg_control = control.as_mut_ptr().cast();
+        message.msg_controllen = libc::CMSG_SPACE(size_of::<RawFd>() as u32) as _;
+        let header = libc::CMSG_FIRSTHDR(&raw const message);
+        (*header).cmsg_level = libc::SOL_SOCKET;
+        (*header).cmsg_type = libc::SCM_RIGHTS;
+        (*header).cmsg_len = libc::CMSG_LEN(size_of::<RawFd>() as u32) as _;
+        libc::CMSG_DATA(header).cast::<RawFd>().write_unaligned(sent);
+        libc::sendmsg(socket, &raw const message, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL)
+    };
+    check(result as libc::c_long).map(|_| ())
+}
+
+/// Stands still until a child is done that shares all memory and is never done.
+pub(crate) fn hang_in_child() -> ! {
+    let flags = (libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD) as libc::c_long;
+    // SAFETY: the child goes on on the parent's stack, and never returns from here; the parent is suspended until the
+    // child has ended, and then only ends as well.
+    unsafe {
+        if libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) == 0 {
+            loop {
+                libc::pause();
+            }
+        }
+        libc::_exit(0)
+    }
+}
+
 /// Ends the process by a signal that leaves a core.
 pub(crate) fn crash() -> ! {
     // SAFETY: raising a signal takes no memory; its default action ends the process.

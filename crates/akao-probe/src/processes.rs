@@ -18,6 +18,8 @@ pub(crate) const ACTS: &[Act] = &[
     ("spin", spin),
     ("ignore-term", ignore_term),
     ("orphans", orphans),
+    ("hang-in-child", |_| kernel::hang_in_child()),
+    ("stop-all", stop_all),
     ("headless", headless),
 ];
 
@@ -126,6 +128,17 @@ fn ignore_term(arguments: &[String]) -> Tried {
     println!("ignoring");
     nap(number(arguments, 0, "milliseconds")?);
     Ok(String::new())
+}
+
+/// Leaves children that stop themselves, in sessions of their own, and stops as well.
+fn stop_all(_: &[String]) -> Tried {
+    for _ in 0..3 {
+        if kernel::fork()? == 0 {
+            let _ = kernel::call(libc::SYS_setsid, [0; 6]);
+            break;
+        }
+    }
+    stop(&[])
 }
 
 /// Takes `BYTES` of memory, and then for `MILLISECONDS` leaves the first process one ended orphan after the other.

@@ -13,6 +13,7 @@ use std::{
 pub(crate) const ACTS: &[Act] = &[
     ("socket", socket),
     ("pair", pair),
+    ("send-descriptors", send_descriptors),
     ("connect", connect),
     ("connect-abstract", connect_abstract),
     ("connect-host", connect_host),
@@ -59,6 +60,21 @@ fn pair(arguments: &[String]) -> Tried {
     let place = numbers.as_mut_ptr() as u64;
     kernel::call(libc::SYS_socketpair, [libc::AF_UNIX as u64, kind as u64, 0, place, 0, 0])?;
     Ok(String::new())
+}
+
+/// Sends the descriptor of the new file `PATH` over the socket `NUMBER`, up to `COUNT` times or until it takes no more;
+/// tells how often it went.
+fn send_descriptors(arguments: &[String]) -> Tried {
+    let file = std::fs::File::create(text(arguments, 0, "path")?)?;
+    let socket = number(arguments, 1, "number")? as i32;
+    let mut sent = 0;
+    for _ in 0..number(arguments, 2, "count")? {
+        if kernel::send_descriptor(socket, std::os::fd::AsRawFd::as_raw_fd(&file)).is_err() {
+            break;
+        }
+        sent += 1;
+    }
+    Ok(format!("{sent}"))
 }
 
 /// Connects to `ADDRESS`, an IP address with a port.
