@@ -96,6 +96,10 @@ const CALLS: &[(&str, libc::c_long, [u64; 6])] = &[
     ("first-group-signal", libc::SYS_tgkill, [1, 1, 0, 0, 0, 0]),
     ("first-queue", libc::SYS_rt_sigqueueinfo, [1, 40, NOWHERE, 0, 0, 0]),
     ("first-thread-queue", libc::SYS_rt_tgsigqueueinfo, [1, 1, 40, NOWHERE, 0, 0]),
+    ("sync", libc::SYS_sync, [0; 6]),
+    // The core's scheduling, by a process that does not exist.
+    ("schedule-together", libc::SYS_prctl, [62, 1, 0x7fff_fff0, 0, 0, 0]),
+    ("vmsplice", libc::SYS_vmsplice, [u64::MAX, NOWHERE, 1, 0, 0, 0]),
     ("first-descriptor", libc::SYS_pidfd_open, [1, 0, 0, 0, 0, 0]),
     #[cfg(target_arch = "x86_64")]
     ("modify_ldt", libc::SYS_modify_ldt, [99, 0, 0, 0, 0, 0]),

@@ -20,6 +20,7 @@ pub(crate) const ACTS: &[Act] = &[
     ("orphans", orphans),
     ("hang-in-child", |_| kernel::hang_in_child()),
     ("stop-all", stop_all),
+    ("signal-by-socket", signal_by_socket),
     ("headless", headless),
 ];
 
@@ -139,6 +140,26 @@ fn stop_all(_: &[String]) -> Tried {
         }
     }
     stop(&[])
+}
+
+/// Makes process 1 the one that is told by a signal when a socket has something to read, and makes that every signal which
+/// ends or stops; then is still there to tell.
+fn signal_by_socket(_: &[String]) -> Tried {
+    let (mut one, other) = std::os::unix::net::UnixStream::pair()?;
+    let number = std::os::fd::AsRawFd::as_raw_fd(&other) as u64;
+    let set = |command: i32, value: i32| kernel::call(libc::SYS_fcntl, [number, command as u64, value as u64, 0, 0, 0]);
+    set(libc::F_SETOWN, 1)?;
+    for signal in [libc::SIGKILL, libc::SIGSTOP, libc::SIGSEGV, libc::SIGSYS, libc::SIGRTMIN(), libc::SIGCHLD] {
+        const F_SETSIG: i32 = 10;
+        set(F_SETSIG, signal)?;
+        set(libc::F_SETFL, libc::O_ASYNC | libc::O_NONBLOCK)?;
+        for _ in 0..1000 {
+            std::io::Write::write_all(&mut one, b"x")?;
+            let _ = std::io::Read::read(&mut &other, &mut [0; 8]);
+        }
+    }
+    nap(50);
+    Ok("alive".to_owned())
 }
 
 /// Takes `BYTES` of memory, and then for `MILLISECONDS` leaves the first process one ended orphan after the other.

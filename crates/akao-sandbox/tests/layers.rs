@@ -38,6 +38,7 @@ const CASES: &[(&str, Weaken, &[&str], &[&str])] = &[
     ("mounts", NO_LANDLOCK, &["append", "/new-file"], &["denied EROFS"]),
     ("mounts", NO_LANDLOCK, &["copy-run", "/workspace/p"], &["denied EACCES"]),
     ("mounts", NO_LANDLOCK, &["copy-run", "/tmp/p"], &["denied EACCES"]),
+    ("mounts", NO_LANDLOCK, &["open-write", "/proc/self/oom_score_adj"], &["denied EROFS"]),
     ("filter", NO_LANDLOCK, &["connect-abstract", "akao-nobody-listens"], &["denied EPERM"]),
     ("filter", NO_LANDLOCK, &["memory-run"], &["denied EPERM"]),
 ];

@@ -155,9 +155,10 @@ fn make_root(base: &Base) -> Result<(), Errno> {
     Ok(())
 }
 
-/// The view of processes: this namespace's only, and nothing of the kernel's settings.
+/// The view of processes: this namespace's only, nothing of the kernel's settings, and nothing to write: a program could
+/// otherwise say of itself that the kernel should spare it when memory runs out.
 fn mount_processes() -> Result<(), Errno> {
-    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::RDONLY;
     mount("proc", "proc", "proc", flags, c"subset=pid,hidepid=ptraceable")
 }
 

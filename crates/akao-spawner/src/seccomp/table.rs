@@ -2,8 +2,8 @@
 //!
 //! Left out on purpose: everything that changes mounts, namespaces, or the machine; that looks into other processes;
 //! that brings code into the kernel; asynchronous rings, which act without passing this filter; keys; the shared memory,
-//! semaphores and queues of System V, whose memory no limit of a process counts; and `vmsplice`, by which a pipe of a few
-//! pages holds on to a few hundred times as much.
+//! semaphores and queues of System V, whose memory no limit of a process counts; `vmsplice`, by which a pipe of a few pages
+//! holds on to a few hundred times as much; and `sync`, which makes the whole host write to its disks.
 
 use super::{
     Key,
@@ -39,7 +39,7 @@ const COMMON: &[libc::c_long] = &[
     libc::SYS_symlinkat, libc::SYS_fchown, libc::SYS_fchownat,
     libc::SYS_truncate, libc::SYS_ftruncate, libc::SYS_fallocate, libc::SYS_fadvise64, libc::SYS_readahead, libc::SYS_utimensat,
     libc::SYS_umask, libc::SYS_chdir, libc::SYS_fchdir, libc::SYS_getcwd, libc::SYS_dup, libc::SYS_dup3,
-    libc::SYS_flock, libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_sync_file_range, libc::SYS_syncfs, libc::SYS_sync,
+    libc::SYS_flock, libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_sync_file_range, libc::SYS_syncfs,
     libc::SYS_sendfile, libc::SYS_splice, libc::SYS_tee, libc::SYS_copy_file_range, libc::SYS_pipe2,
     libc::SYS_getxattr, libc::SYS_lgetxattr, libc::SYS_fgetxattr, libc::SYS_listxattr, libc::SYS_llistxattr,
     libc::SYS_flistxattr, libc::SYS_setxattr, libc::SYS_lsetxattr, libc::SYS_fsetxattr, libc::SYS_removexattr,
@@ -150,11 +150,14 @@ fn about_memory(key: Key) -> Vec<(u32, Verdict)> {
     const SHARED: u32 = (libc::MAP_SHARED | libc::MAP_ANONYMOUS) as u32;
     const THREAD: u32 = libc::CLONE_THREAD as u32;
     const FILES: u32 = libc::CLONE_FILES as u32;
+    const SCHEDULE_TOGETHER: u32 = 62;
     let all = u32::MAX;
     let when = |call: libc::c_long, tests: Vec<Test>| (call as u32, Verdict::When(tests));
     let mut mapping = vec![Test::OneOf(3, libc::MAP_HUGETLB as u32, vec![0])];
     let mut cloning = flags_absent(NAMESPACE_FLAGS);
-    let (mut descriptors, mut settings) = (Vec::new(), Vec::new());
+    let mut descriptors = Vec::new();
+    // Processes that share a secret of theirs keep all others off the second half of a processor.
+    let mut settings = vec![Test::NoneOf(0, all, vec![SCHEDULE_TOGETHER])];
     if !key.grouped {
         mapping.push(Test::NoneOf(3, SHARED, vec![SHARED]));
         cloning.push(Test::NoneOf(0, THREAD | FILES, vec![THREAD]));
