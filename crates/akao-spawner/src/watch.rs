@@ -19,11 +19,11 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// What lies at least between the end of one look and the next, however long it took.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// So many looks in a row must fail to see everything before that counts as too much: processes that start or end while
-/// they are looked at make one fail now and then.
-const UNREADABLE_MAX: u32 = 5;
+/// So many looks in a row must find too much: a process that is about to run another program has its parent's memory, which
+/// counts twice until then, and one that starts or ends while it is looked at cannot be read.
+const LOOKS_MAX: u32 = 4;
 /// What lies between two of them.
-const UNREADABLE_PAUSE: Duration = Duration::from_millis(2);
+const AGAIN: Duration = Duration::from_millis(3);
 
 /// What is watched and what was seen.
 pub(crate) struct Watch {
@@ -65,16 +65,19 @@ impl Watch {
         if now < self.next_look {
             return false;
         }
-        let mut seen = look(&self.processes, &self.folders, limit);
-        for _ in 1..UNREADABLE_MAX {
-            if seen.is_ok() {
-                break;
+        let exceeded = (0..LOOKS_MAX).all(|again| {
+            if again > 0 {
+                std::thread::sleep(AGAIN);
             }
-            std::thread::sleep(UNREADABLE_PAUSE);
-            seen = look(&self.processes, &self.folders, limit);
-        }
+            self.is_too_much(limit)
+        });
         self.next_look = (now + INTERVAL).max(Instant::now() + PAUSE);
-        let Ok(seen) = seen else { return true };
+        exceeded
+    }
+
+    /// Looks once. What cannot be read is too much.
+    fn is_too_much(&mut self, limit: u64) -> bool {
+        let Ok(seen) = look(&self.processes, &self.folders, limit) else { return true };
         self.pids_peak = self.pids_peak.max(seen.pids);
         self.memory_bytes_peak = self.memory_bytes_peak.max(seen.bytes);
         seen.bytes > limit
