@@ -97,6 +97,13 @@ const CALLS: &[(&str, libc::c_long, [u64; 6])] = &[
     ("first-queue", libc::SYS_rt_sigqueueinfo, [1, 40, NOWHERE, 0, 0, 0]),
     ("first-thread-queue", libc::SYS_rt_tgsigqueueinfo, [1, 1, 40, NOWHERE, 0, 0]),
     ("sync", libc::SYS_sync, [0; 6]),
+    // Requests to standard output with nothing at the address, which the kernel does not reach for a pipe.
+    ("file-flags", libc::SYS_ioctl, [1, 0x4008_6602, NOWHERE, 0, 0, 0]),
+    ("file-flags-extended", libc::SYS_ioctl, [1, 0x401c_5820, NOWHERE, 0, 0, 0]),
+    ("folder-encryption", libc::SYS_ioctl, [1, 0x800c_6613, NOWHERE, 0, 0, 0]),
+    ("folder-key", libc::SYS_ioctl, [1, 0xc050_6617, NOWHERE, 0, 0, 0]),
+    ("file-seal", libc::SYS_ioctl, [1, 0x4080_6685, NOWHERE, 0, 0, 0]),
+    ("connection-upper-protocol", libc::SYS_setsockopt, [1, 6, 31, NOWHERE, 3, 0]),
     // The core's scheduling, by a process that does not exist.
     ("schedule-together", libc::SYS_prctl, [62, 1, 0x7fff_fff0, 0, 0, 0]),
     ("vmsplice", libc::SYS_vmsplice, [u64::MAX, NOWHERE, 1, 0, 0, 0]),

@@ -136,6 +136,7 @@ pub const CASES: &[Case] = &[
     case(26, "mount a file system of one's own", &["mount", "fuse", "/tmp"], Usual, FORBIDDEN, &["mount", "fuse", "{folder}"]),
     same(26, "open the device for file systems of one's own", &["open-write", "/dev/fuse"], Usual, ABSENT),
     case(27, "give a file capabilities", &["set-capability", "/workspace/c"], Usual, FORBIDDEN, &["set-capability", "{folder}/control-capability"]),
+    same(27, "give files settings that outlast it", &["call", "file-flags", "file-flags-extended", "folder-encryption", "folder-key", "file-seal"], Usual, ALL_FORBIDDEN),
     same(28, "watch all files", &["call", "fanotify_init"], Usual, ALL_FORBIDDEN),
     same(19, "open files by a call whose mode nobody reads", &["call", "openat2"], Usual, Words(&["ENOSYS"])),
     // Privileges, namespaces, the kernel's surface.
@@ -202,6 +203,7 @@ pub const CASES: &[Case] = &[
     case(74, "other ways over IP: MPTCP", &["socket", "mptcp"], Brokered, FORBIDDEN, &[]),
     case(74, "other ways over IP: SCTP", &["socket", "sctp"], Brokered, FORBIDDEN, &[]),
     case(74, "other ways over IP: UDP-Lite", &["socket", "udplite"], Brokered, FORBIDDEN, &[]),
+    same(74, "hand a connection to the kernel's encryption", &["call", "connection-upper-protocol"], Brokered, ALL_FORBIDDEN),
     // Resources.
     case(81, "take memory", &["memory", "private", "1000000000"], Memory, Ends(&[Cause::Memory]), &[]),
     case(81, "take shared memory", &["memory", "shared", "1000000000"], Memory, Contained(&[Cause::Memory], &["EPERM", "ENOMEM"]), &[]),

@@ -24,6 +24,20 @@ const NAMESPACE_FLAGS: u32 = (libc::CLONE_NEWNS
 const SOCKET_KIND: u32 = 0xf;
 /// The bits of a mode by which a program gains its owner's or group's rights.
 const GAINING: u32 = libc::S_ISUID | libc::S_ISGID;
+/// Requests to devices and files that are not let through: typing into a terminal for its owner, and changing what drives
+/// it; settings by which a file of a workspace of the host could no longer be changed or read outside.
+const REQUESTS_DENIED: [u32; 8] = [
+    libc::TIOCSTI as u32,
+    libc::TIOCLINUX as u32,
+    libc::TIOCSETD as u32,
+    // Of linux/fs.h, linux/fscrypt.h and linux/fsverity.h: flags, extended flags, the encryption of a folder, a key for
+    // it, and the sealing of a file.
+    0x4008_6602,
+    0x401c_5820,
+    0x800c_6613,
+    0xc050_6617,
+    0x4080_6685,
+];
 /// Asks which behaviour of old programs is copied, and changes nothing.
 const PERSONALITY_ASK: u32 = 0xffff_ffff;
 
@@ -76,7 +90,7 @@ const COMMON: &[libc::c_long] = &[
     libc::SYS_landlock_create_ruleset, libc::SYS_landlock_add_rule, libc::SYS_landlock_restrict_self,
     // What sockets do that were passed in, or made in pairs.
     libc::SYS_sendto, libc::SYS_recvfrom, libc::SYS_sendmsg, libc::SYS_recvmsg, libc::SYS_sendmmsg, libc::SYS_recvmmsg,
-    libc::SYS_shutdown, libc::SYS_getsockname, libc::SYS_getpeername, libc::SYS_getsockopt, libc::SYS_setsockopt,
+    libc::SYS_shutdown, libc::SYS_getsockname, libc::SYS_getpeername, libc::SYS_getsockopt,
 ];
 
 /// Calls of recent kernels, which have the same number on every architecture: `cachestat`, the three of `futex2`, `mseal`.
@@ -201,8 +215,11 @@ fn looked_into(network: bool) -> Vec<(u32, Verdict)> {
     vec![
         socket,
         when(libc::SYS_socketpair, vec![Test::OneOf(0, all, vec![UNIX]), Test::OneOf(1, SOCKET_KIND, pairs)]),
-        // Typing into a terminal for its owner. The kernel reads the low half of the request only.
-        when(libc::SYS_ioctl, vec![Test::NoneOf(1, all, vec![libc::TIOCSTI as u32, libc::TIOCLINUX as u32])]),
+        // The kernel reads the low half of the request only.
+        when(libc::SYS_ioctl, vec![Test::NoneOf(1, all, REQUESTS_DENIED.to_vec())]),
+        // Handing a connection on to another part of the kernel, such as its own encryption. No other level that a program
+        // needs has an option of this number.
+        when(libc::SYS_setsockopt, vec![Test::NoneOf(2, all, vec![libc::TCP_ULP as u32])]),
         when(libc::SYS_personality, vec![Test::OneOf(0, all, vec![PERSONALITY_ASK])]),
         // A further filter may be added, but not one that hands its decisions to a listener.
         when(libc::SYS_seccomp, flags_absent_in(1, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER as u32)),

@@ -209,6 +209,36 @@ fn process_1_is_out_of_reach_and_others_are_not() {
 }
 
 #[test]
+fn requests_that_outlast_the_sandbox_are_refused() {
+    let requests = [
+        libc::TIOCSTI,
+        libc::TIOCLINUX,
+        libc::TIOCSETD,
+        0x4008_6602,
+        0x401c_5820,
+        0x800c_6613,
+        0xc050_6617,
+        0x4080_6685,
+    ];
+    for request in requests {
+        for upper in [0, 0xffff_ffff_0000_0000] {
+            let arguments = [0, request as u64 | upper, 0, 0, 0, 0];
+            assert_eq!(answer(Profile::Base, libc::SYS_ioctl, arguments), REFUSED, "{request:x}");
+        }
+    }
+    for request in [libc::TCGETS, libc::FIONREAD, libc::FIONBIO] {
+        assert_eq!(
+            answer(Profile::Base, libc::SYS_ioctl, [0, request as u64, 0, 0, 0, 0]),
+            ANSWER_ALLOW,
+            "{request:x}"
+        );
+    }
+    let option = |option: i32| answer(Profile::Base, libc::SYS_setsockopt, [3, 6, option as u64, 0, 0, 0]);
+    assert_eq!(option(libc::TCP_ULP), REFUSED);
+    assert_eq!(option(libc::TCP_NODELAY), ANSWER_ALLOW);
+}
+
+#[test]
 fn memory_that_only_a_watch_counts_cannot_be_hidden_from_it() {
     let grouped = Key { profile: Profile::Base, network: true, allow_exec: true, grouped: true };
     let watched = Key { grouped: false, ..grouped };
