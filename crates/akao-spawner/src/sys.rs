@@ -67,21 +67,28 @@ pub(crate) fn clone_process(flags: i32, into: Option<BorrowedFd<'_>>) -> Result<
     Ok(Some(Child { pid: pid as u32, pidfd }))
 }
 
+/// The least stack on which something is run: the frames of the last steps, and room for the C library's.
+const STACK_BYTES_LEAST: usize = 64 * 1024;
+
 /// Runs `body` in a new process that shares this one's memory, while this one waits until the child has replaced its
 /// program or ended. Returns the child's process id.
 ///
-/// `body` returns the exit code for the case that no program was run.
+/// `body` returns the exit code for the case that no program was run. A stack that could not hold its calls is refused.
 pub(crate) fn run_sharing_memory<F: FnMut() -> i32>(stack: &mut [u8], body: &mut F) -> Result<u32, Errno> {
     extern "C" fn enter<F: FnMut() -> i32>(argument: *mut libc::c_void) -> libc::c_int {
         // SAFETY: the argument is the `body` of the call below, which stays borrowed while the parent is suspended.
         let body = unsafe { &mut *argument.cast::<F>() };
         body()
     }
+    if stack.len() < STACK_BYTES_LEAST {
+        return Err(Errno::INVAL);
+    }
     let top = stack.as_mut_ptr_range().end;
     let top = top.wrapping_sub(top as usize % 16);
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
     // SAFETY: the parent is suspended until the child leaves this memory (CLONE_VFORK), so nothing is used by both at
-    // once; the stack is the child's alone and outlives it.
+    // once; the stack is the child's alone, is large enough, and outlives it. No panic passes the boundary to C: this
+    // program is built to end at once by one.
     let pid = unsafe { libc::clone(enter::<F>, top.cast(), flags, ptr::from_mut(body).cast()) };
     if pid > 0 { Ok(pid as u32) } else { Err(last_errno()) }
 }
@@ -134,27 +141,30 @@ pub(crate) fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
     unsafe { rustix::thread::unshare_unsafe(flags) }
 }
 
-/// Closes all descriptors from `first` to `last`, both included. The caller holds no owner of any of them that will
-/// still be used or dropped.
+/// Closes all descriptors from `first` to `last`, both included.
+///
+/// What owns one of them must be neither used nor dropped from here on. That is so in process 1 alone, which keeps none of
+/// what it was born with but what it moved out of the range, and which never returns to where an owner would be dropped.
 pub(crate) fn close_range(first: u32, last: u32) -> Result<(), Errno> {
     if first > last {
         return Ok(());
     }
-    // SAFETY: the call touches no memory; what it closes is the caller's promise.
+    // SAFETY: the call touches no memory; nothing that is used again owns what it closes, as said above.
     check(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) })?;
     Ok(())
 }
 
-/// Gives `descriptor` the number `number` as well, kept across execution.
+/// Gives `descriptor` the number `number` as well, kept across execution. What has that number is closed: it is one of the
+/// standard three, or one that was set aside for this by process 1, and in neither case has it an owner.
 pub(crate) fn place_descriptor(descriptor: BorrowedFd<'_>, number: u32) -> Result<(), Errno> {
-    // SAFETY: the call touches no memory; the caller has moved what it still needs out of the way.
+    // SAFETY: the call touches no memory; the number has no owner, as said above.
     check(unsafe { libc::dup2(descriptor.as_raw_fd(), number as RawFd) }.into())?;
     Ok(())
 }
 
 /// Blocks all signals, so that they are only taken by [`wait_for_signal`].
 pub(crate) fn block_signals() -> Result<(), Errno> {
-    // SAFETY: a zeroed set is valid memory for sigfillset to fill.
+    // SAFETY: a zeroed set is valid memory for sigfillset to fill, and blocking signals runs no code of ours.
     unsafe {
         let mut all: libc::sigset_t = std::mem::zeroed();
         libc::sigfillset(&raw mut all);
@@ -333,4 +343,19 @@ pub(crate) fn enable_socket_option(socket: impl AsFd, level: i32, option: i32) -
 pub(crate) fn exit_now(code: i32) -> ! {
     // SAFETY: the call takes no memory and does not return.
     unsafe { libc::_exit(code) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_runs_on_a_stack_that_is_too_small() {
+        let mut ran = false;
+        let tried = run_sharing_memory(&mut [0; 512], &mut || {
+            ran = true;
+            0
+        });
+        assert_eq!((tried, ran), (Err(Errno::INVAL), false));
+    }
 }
