@@ -44,8 +44,9 @@ type Context struct {
 	Attempt        int
 	IdempotencyKey string
 	Tenant         string
-	Deadline       string
-	Trace          string
+	// Deadline is when the attempt must have ended, in Unix milliseconds; 0 where there is no such time.
+	Deadline int64
+	Trace    string
 
 	session *session
 	id      string
@@ -65,11 +66,12 @@ func newContext(session *session, id string, fields object) *Context {
 		value, _ := asString(fields[name])
 		return value
 	}
-	attempt := 1
+	attempt, deadline := 1, int64(0)
 	_ = json.Unmarshal(fields["attempt"], &attempt)
+	_ = json.Unmarshal(fields["deadline"], &deadline)
 	c := &Context{
 		NodeID: text("node_id"), WorkflowID: text("workflow_id"), ExecutionID: text("execution_id"), Step: text("step"),
-		Attempt: attempt, IdempotencyKey: text("idempotency_key"), Tenant: text("tenant"), Deadline: text("deadline"),
+		Attempt: attempt, IdempotencyKey: text("idempotency_key"), Tenant: text("tenant"), Deadline: deadline,
 		Trace: text("trace"), session: session, id: id, done: done, cancel: cancel,
 	}
 	c.changed = sync.NewCond(&c.lock)

@@ -143,7 +143,7 @@ fn computing() -> Vec<Node> {
                 "node_id": context.node_id(), "workflow_id": context.workflow_id(),
                 "execution_id": context.execution_id(), "step": context.step(), "attempt": context.attempt(),
                 "idempotency_key": context.idempotency_key(), "tenant": context.tenant(),
-                "deadline": maybe(context.deadline()), "trace": maybe(context.trace()),
+                "deadline": context.deadline(), "trace": maybe(context.trace()),
             }))
         }),
     ]

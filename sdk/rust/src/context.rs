@@ -70,7 +70,12 @@ impl Context {
         Self { shared, id, fields, cancelled, progress, workspace }
     }
 
-    fields!(node_id workflow_id execution_id step idempotency_key tenant deadline trace);
+    fields!(node_id workflow_id execution_id step idempotency_key tenant trace);
+
+    /// When the attempt must have ended, in Unix milliseconds.
+    pub fn deadline(&self) -> Option<u64> {
+        self.fields.get("deadline").and_then(Value::as_u64)
+    }
 
     /// Which attempt this is, from one.
     pub fn attempt(&self) -> u64 {

@@ -42,7 +42,8 @@ export class Context {
   get attempt(): number { return (this.#fields["attempt"] ?? 1) as number; }
   get idempotency_key(): string { return this.#fields["idempotency_key"] as string; }
   get tenant(): string { return this.#fields["tenant"] as string; }
-  get deadline(): string | null { return (this.#fields["deadline"] ?? null) as string | null; }
+  /** When the attempt must have ended, in Unix milliseconds as `Date.now()` counts them. */
+  get deadline(): number | null { return (this.#fields["deadline"] ?? null) as number | null; }
   get trace(): string | null { return (this.#fields["trace"] ?? null) as string | null; }
 
   /** Whether the host no longer wants the result. */
