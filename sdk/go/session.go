@@ -42,6 +42,7 @@ type session struct {
 	running     int
 	concurrency int
 	isReady     bool
+	tenant      string
 	stopID      *string
 	calls       int
 	answers     map[string]chan object
@@ -189,6 +190,10 @@ func (s *session) info(id string, params object) *fault {
 	concurrency := 1
 	_ = json.Unmarshal(asObject(params["limits"])["concurrency"], &concurrency)
 	s.lock.Lock()
+	if !s.isReady {
+		// It holds as long as the process lives, so that calls need not name it.
+		s.tenant, _ = asString(params["tenant"])
+	}
 	s.isReady = true
 	if concurrency >= 1 {
 		s.concurrency = concurrency
@@ -357,6 +362,9 @@ func (s *session) accept(id string, params object) *fault {
 		return refused(invalidRequest, "the id `%s` is in use", id)
 	}
 	accepted := &job{id: id, node: node, context: newContext(s, id, fields), parameters: parameters}
+	if accepted.context.Tenant == "" {
+		accepted.context.Tenant = s.tenant
+	}
 	s.jobs[id] = accepted
 	s.queue = append(s.queue, accepted)
 	s.startNext()

@@ -41,7 +41,10 @@ akao_node() {
 # ---- What the function of a node may call. Its inputs are in $input_NAME and, as JSON, in $AKAO_PARAMETERS. ----
 
 # akao_context FIELD: a field of the call: node_id, workflow_id, execution_id, step, attempt, idempotency_key, …
-akao_context() { jq -r --arg name "$1" '.[$name] // ({attempt: 1}[$name]) // empty' <<<"$AKAO_CONTEXT"; }
+akao_context() {
+  jq -r --arg name "$1" --argjson tenant "$AKAO__TENANT" '.[$name] // {attempt: 1, tenant: $tenant}[$name] // empty' \
+    <<<"$AKAO_CONTEXT"
+}
 
 # akao_return OUTPUTS: the outputs of the call, a JSON object.
 akao_return() { printf '%s' "$1" >"$AKAO__CALL.outputs"; }

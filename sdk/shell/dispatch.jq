@@ -108,7 +108,7 @@ def validate($id; $params):
 def info($id; $params):
   if ($params.protocol | type) == "array" and ($params.protocol | index([1])) != null then
     (($params.limits | objects | .concurrency | numbers) // 1) as $concurrency
-    | "ready\t\($concurrency)\t" + ({jsonrpc: "2.0", id: $id, result: {
+    | "ready\t\($concurrency)\t\($params.tenant | tojson)\t" + ({jsonrpc: "2.0", id: $id, result: {
         protocol: 1, id: $package, version: $version, sdk: "akao-shell/0.1.0", nodes: $nodes}} | tojson)
   else
     "disagree\t" + (fault($id; -1000; "protocol"; false;

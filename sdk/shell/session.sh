@@ -30,7 +30,7 @@ akao__serve_on() {
   mkfifo "$AKAO__DIRECTORY/events" "$AKAO__DIRECTORY/last"
   exec {AKAO__EVENTS}<>"$AKAO__DIRECTORY/events"
   declare -gA AKAO__JOBS=() AKAO__PIDS=() AKAO__BELLS=() AKAO__NUMBERS=()
-  AKAO__QUEUE=() AKAO__RUNNING=0 AKAO__CONCURRENCY=1 AKAO__READY= AKAO__STOP_ID= AKAO__STOPPING= AKAO__COUNT=0
+  AKAO__QUEUE=() AKAO__RUNNING=0 AKAO__CONCURRENCY=1 AKAO__READY= AKAO__TENANT=null AKAO__STOP_ID= AKAO__STOPPING= AKAO__COUNT=0
   trap akao__clean EXIT
   trap 'exit 143' TERM
   # The host is gone.
@@ -102,9 +102,10 @@ akao__host() {
   case $1 in
     answer) akao__send "$2" ;;
     ready)
-      [[ -n $AKAO__READY ]] || AKAO__CONCURRENCY=$first
+      # The tenant holds as long as the process lives, so that calls need not name it.
+      [[ -n $AKAO__READY ]] || AKAO__CONCURRENCY=$first AKAO__TENANT=${rest%%$'\t'*}
       AKAO__READY=1
-      akao__send "$rest"
+      akao__send "${rest#*$'\t'}"
       ;;
     disagree)
       akao__send "$2"

@@ -154,6 +154,9 @@ impl Shared {
         let concurrency = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(1);
         let mut state = self.state();
         let is_first = !std::mem::replace(&mut state.is_ready, true);
+        if is_first {
+            state.tenant = params.get("tenant").cloned();
+        }
         if is_first && concurrency > 1 {
             state.concurrency = concurrency;
             drop(state);
@@ -281,7 +284,7 @@ impl Shared {
 
     fn accept(self: &Arc<Self>, id: &str, mut params: Params) -> Result<Option<Arc<Job>>, Fault> {
         let objects = (params.shift_remove("context"), params.shift_remove("parameters"));
-        let (Some(Value::Object(fields)), Some(Value::Object(parameters))) = objects else {
+        let (Some(Value::Object(mut fields)), Some(Value::Object(parameters))) = objects else {
             return Err(Fault::new(Fault::INVALID_PARAMS, "context and parameters are objects"));
         };
         let node = self.node(fields.get("node_id"))?;
@@ -292,6 +295,9 @@ impl Shared {
         }
         if state.jobs.contains_key(id) {
             return Err(Fault::new(Fault::INVALID_REQUEST, format!("the id `{id}` is in use")));
+        }
+        if let (None | Some(Value::Null), Some(tenant)) = (fields.get("tenant"), &state.tenant) {
+            fields.insert("tenant".to_owned(), tenant.clone());
         }
         let context = Context::new(Arc::clone(self), id.to_owned(), fields);
         let job = Arc::new(Job { node, context, parameters: Mutex::new(Some(parameters)) });

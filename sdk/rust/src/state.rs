@@ -25,6 +25,8 @@ pub(crate) struct Job {
 /// What changes.
 pub(crate) struct State {
     pub(crate) is_ready: bool,
+    /// Named by the handshake, for as long as the process lives.
+    pub(crate) tenant: Option<Value>,
     pub(crate) concurrency: usize,
     pub(crate) jobs: BTreeMap<String, Arc<Job>>,
     /// Calls that have not begun.
@@ -86,6 +88,7 @@ impl Shared {
     ) -> Arc<Self> {
         let state = State {
             is_ready: false,
+            tenant: None,
             concurrency: 1,
             jobs: BTreeMap::new(),
             queue: VecDeque::new(),

@@ -41,7 +41,7 @@ export class Context {
   get step(): string { return this.#fields["step"] as string; }
   get attempt(): number { return (this.#fields["attempt"] ?? 1) as number; }
   get idempotency_key(): string { return this.#fields["idempotency_key"] as string; }
-  get tenant(): string { return this.#fields["tenant"] as string; }
+  get tenant(): string { return (this.#fields["tenant"] ?? this.#session.tenant) as string; }
   /** When the attempt must have ended, in Unix milliseconds as `Date.now()` counts them. */
   get deadline(): number | null { return (this.#fields["deadline"] ?? null) as number | null; }
   get trace(): string | null { return (this.#fields["trace"] ?? null) as string | null; }

@@ -38,6 +38,8 @@ export class Session {
   readonly #lines = new Lines();
   readonly #jobs = new Map<string, Job>();
   readonly #answers = new Map<string, Answer>();
+  /** Named by the handshake, for as long as the process lives. */
+  tenant = "";
   #queue: Job[] = [];
   #running = 0;
   #concurrency = 1;
@@ -136,6 +138,7 @@ export class Session {
     const limits = params["limits"];
     const concurrency = isObject(limits) ? limits["concurrency"] : undefined;
     if (typeof concurrency === "number" && concurrency >= 1) this.#concurrency = concurrency;
+    if (!this.#isReady && typeof params["tenant"] === "string") this.tenant = params["tenant"];
     this.#isReady = true;
     const nodes = [...this.#nodes.values()].map(({ id, inputs, batch }) => ({ id, inputs, batch }));
     return { protocol: PROTOCOL, id: this.#id, version: this.#version, sdk: SDK, nodes: nodes as unknown as Json };

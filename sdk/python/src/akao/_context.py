@@ -39,8 +39,9 @@ class Context:
 
     def __getattr__(self, name):
         if name in FIELDS:
-            # The first attempt need not be named.
-            return self._fields.get(name, 1 if name == "attempt" else None)
+            value = self._fields.get(name)
+            # Neither the first attempt need be named, nor the tenant of the handshake.
+            return {"attempt": 1, "tenant": self._session.tenant}.get(name) if value is None else value
         raise AttributeError("a context has no `%s`" % name)
 
     @property

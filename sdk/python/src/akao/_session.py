@@ -35,6 +35,7 @@ class Session(Turns):
         self._nodes = {node.id: node for node in nodes}
         self._only = nodes[0] if len(nodes) == 1 else None
         self._is_ready = False
+        self.tenant = None
         self._running = {}
         self._answers = {}
         self._calls = 0
@@ -133,6 +134,9 @@ class Session(Turns):
             raise Fault(INITIALISATION, message)
         limits = params.get("limits")
         concurrency = limits.get("concurrency", 1) if type(limits) is dict else 1
+        if not self._is_ready:
+            # It holds as long as the process lives, so that calls need not name it.
+            self.tenant = params.get("tenant")
         if not self._is_ready and type(concurrency) is int and concurrency > 1:
             self._concurrency = concurrency
             self._separate()
