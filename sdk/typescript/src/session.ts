@@ -3,7 +3,7 @@
 import { Context } from "./context.js";
 import { Failure, Fault, type Json } from "./errors.js";
 import type { Node, Outputs } from "./node.js";
-import { INVALID_REQUEST, Lines, MESSAGE_BYTES_MAX, TooLong, decode, encodeOutputs, type Message } from "./wire.js";
+import { INVALID_REQUEST, Lines, MESSAGE_BYTES_MAX, TooLong, decode, encodeOutputs, wellFormed, type Message } from "./wire.js";
 
 const PROTOCOL = 1;
 const SDK = "akao-typescript/0.1.0";
@@ -312,7 +312,7 @@ export class Session {
 
   /** Keeps a line so that all answers of one turn are written at once. */
   #hold(line: string): void {
-    this.#held += line + "\n";
+    this.#held += wellFormed(line) + "\n";
     if (!this.#isFlushing) {
       this.#isFlushing = true;
       queueMicrotask(() => this.#flush());

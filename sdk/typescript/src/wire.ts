@@ -84,10 +84,22 @@ function parse(line: Buffer): Json {
   if (countKeys(value) !== keys) {
     throw refused("a key stands twice");
   }
-  if (text.includes("\\u") && /\\ud[89a-f]/.test(JSON.stringify(value))) {
+  if (text.includes("\\u") && holdsHalfCharacter(JSON.stringify(value))) {
     throw refused("half of a surrogate pair");
   }
   return value;
+}
+
+/** Whether a text that `JSON.stringify` wrote holds half of a surrogate pair: those alone it writes as escapes. */
+function holdsHalfCharacter(text: string): boolean {
+  // An escaped backslash before `ud800` is text that only looks like one.
+  return text.includes("\\ud") && /\\ud[89a-f]/.test(text.replaceAll("\\\\", ""));
+}
+
+/** A written line in which halves of surrogate pairs are replacement characters; the host would close on a half. */
+export function wellFormed(line: string): string {
+  if (!line.includes("\\ud")) return line;
+  return line.replace(/\\\\|\\ud[89a-f][0-9a-f]{2}/g, (found) => (found === "\\\\" ? found : "\ufffd"));
 }
 
 /** How deep a text nests, and how many keys it names. */
@@ -164,7 +176,7 @@ export function encodeOutputs(outputs: unknown): string {
   if (text.includes("null") || /\d{16}/.test(text)) {
     checkNumbers(outputs, "outputs");
   }
-  if (text.includes("\\ud") && /\\ud[89a-f]/.test(text.replaceAll("\\\\", ""))) {
+  if (holdsHalfCharacter(text)) {
     throw new Failure("internal", "outputs hold half of a surrogate pair");
   }
   return text;

@@ -123,6 +123,18 @@ test("odd failures are answered", () => {
   });
 });
 
+test("halves of characters in messages are replaced, text that looks like them is not", () => {
+  const half = node("com.example.half", {}, (context) => {
+    context.log("info", "\ud800 \\ud800", { "\\": "\udc00" });
+    throw new Failure("user", "\\\ud83d \\\\ud83d 😀");
+  });
+  return withHost(half, {}, async (host) => {
+    const { error, logs } = await host.execute("com.example.half", {});
+    assert.equal(error.message, "\\\ufffd \\\\ud83d 😀");
+    assert.deepEqual(logs, [{ level: "info", message: "\ufffd \\ud800", fields: { "\\": "\ufffd" } }]);
+  });
+});
+
 test("an unknown kind of failure is a mistake", () => {
   assert.throws(() => new Failure("odd", "m"), TypeError);
 });
