@@ -50,18 +50,19 @@ impl Shared {
             Line::Refused(Some(fault)) => self.refuse(None, &fault),
             Line::TooLong(fault) => {
                 self.refuse(None, &fault);
-                self.finish(1);
+                self.close(1);
             }
-            Line::End(in_the_middle) => self.end_of_input(in_the_middle),
+            Line::End(false) => self.close(0),
+            Line::End(true) => {
+                eprintln!("akao: the host closed in the middle of a message");
+                self.close(1);
+            }
         }
         None
     }
 
-    fn end_of_input(self: &Arc<Self>, in_the_middle: bool) {
-        if in_the_middle {
-            eprintln!("akao: the host closed in the middle of a message");
-        }
-        let code = u8::from(in_the_middle);
+    /// Ends the conversation because there is nothing more to read; work that runs is cancelled.
+    fn close(self: &Arc<Self>, code: u8) {
         let state = self.state();
         let is_idle = state.jobs.is_empty();
         state.jobs.values().for_each(|job| job.context.cancel());
@@ -69,6 +70,7 @@ impl Shared {
         if !is_idle {
             self.leave_later(LAST, code);
         }
+        self.drain();
         self.finish(code);
     }
 
@@ -84,7 +86,7 @@ impl Shared {
             let shared = Arc::clone(self);
             thread::spawn(move || {
                 thread::sleep(after);
-                shared.flush();
+                shared.drain();
                 std::process::exit(code.into());
             });
         }
@@ -224,7 +226,7 @@ impl Shared {
         if let Some(id) = self.state().stop_id.take() {
             self.hold(&json!({"jsonrpc": "2.0", "id": id, "result": {}}).to_string());
         }
-        self.flush();
+        self.drain();
         self.finish(0);
         // Another thread may wait for a line that never comes; only the end of the process ends it.
         self.leave_later(LEAVE, 0);

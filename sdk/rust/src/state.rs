@@ -11,8 +11,13 @@ use serde_json::{json, Map, Value};
 use std::{
     collections::{BTreeMap, VecDeque},
     path::PathBuf,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError},
+    thread,
+    time::{Duration, Instant},
 };
+
+const DRAIN_MAX: Duration = Duration::from_secs(2);
+const DRAIN_POLL: Duration = Duration::from_millis(1);
 
 /// One call.
 pub(crate) struct Job {
@@ -148,6 +153,18 @@ impl Shared {
     /// Writes what is held.
     pub(crate) fn flush(&self) {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner).flush();
+    }
+
+    /// Writes what is held and waits for whoever else writes, but not for long: the host may read no more.
+    pub(crate) fn drain(&self) {
+        let until = Instant::now() + DRAIN_MAX;
+        while Instant::now() < until {
+            match self.writer.try_lock() {
+                Ok(mut writer) => return writer.flush(),
+                Err(TryLockError::Poisoned(writer)) => return writer.into_inner().flush(),
+                Err(TryLockError::WouldBlock) => thread::sleep(DRAIN_POLL),
+            }
+        }
     }
 
     fn send(&self, line: &str) -> Result<(), Failure> {

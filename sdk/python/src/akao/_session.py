@@ -9,7 +9,7 @@ from ._answers import SUCCESS, error, error_of, failed, print_exception, result,
 from ._context import Context
 from ._errors import Failure, Fault
 from ._turns import Turns
-from ._wire import INVALID_REQUEST, MESSAGE_BYTES_MAX, decode, encode, encode_outputs
+from ._wire import INVALID_REQUEST, MESSAGE_BYTES_MAX, TooLong, decode, encode, encode_outputs
 
 PROTOCOL = 1
 SDK = "akao-python/0.1.0"
@@ -51,21 +51,27 @@ class Session(Turns):
                 self._end_of_input()
                 return None
             return decode(line) if line.strip() else None
+        except TooLong as fault:
+            self._wire.hold(error(None, fault))
+            self._close(1)
         except Fault as fault:
             self._wire.hold(error(None, fault))
-            if fault.code == INVALID_REQUEST and "longer" in fault.message:
-                self._finish(1)
-            return None
+        return None
 
     def _end_of_input(self):
         code = 0
         if self._wire.has_rest:
             print("akao: the host closed in the middle of a message", file=sys.stderr)
             code = 1
+        self._close(code)
+
+    def _close(self, code):
+        """Ends the session because there is nothing more to read; work that runs is cancelled."""
         for _, context in list(self._running.values()):
             context._cancel()
         if self._running:
             start_new_thread(self._leave_later, (LAST_S, code))
+        self._wire.drain()
         self._finish(code)
 
     def _finish(self, code):
@@ -81,7 +87,7 @@ class Session(Turns):
         if not self.may_leave:
             return
         sleep(seconds)
-        self._wire.flush()
+        self._wire.drain()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
@@ -190,7 +196,7 @@ class Session(Turns):
             id, self._stop_id = self._stop_id, ""
         if id:
             self._wire.hold(result(id, "{}"))
-        self._wire.flush()
+        self._wire.drain()
         self._finish(0)
         # Another thread may wait for a line that never comes; only the end of the process ends it.
         start_new_thread(self._leave_later, (LEAVE_S, 0))

@@ -17,6 +17,7 @@ INTEGER_MAX = 2**53 - 1
 READ_BYTES = 32_768
 # Answers wait for each other up to this many bytes.
 BATCH_BYTES_MAX = 65_536
+DRAIN_S_MAX = 2
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -24,6 +25,13 @@ INVALID_REQUEST = -32600
 _LONG_NUMBER = re.compile(r"\d{16}")
 # Values that cannot hold a long number.
 _SHORT = (str, bool, float, type(None))
+
+
+class TooLong(Fault):
+    """A line beyond the bound; nothing can be read after it, because nobody knows where the next one begins."""
+
+    def __init__(self):
+        super().__init__(INVALID_REQUEST, "a message is longer than %d bytes" % MESSAGE_BYTES_MAX)
 
 
 def _object(pairs):
@@ -140,7 +148,7 @@ class Wire:
         return bool(self._lines)
 
     def read(self):
-        """The next line, or nothing at the end. A line beyond the bound raises `Fault`; nothing can be read after it."""
+        """The next line, or nothing at the end. A line beyond the bound raises `TooLong`."""
         while not self._lines:
             try:
                 data = os.read(self._descriptor, READ_BYTES)
@@ -156,7 +164,7 @@ class Wire:
             self._lines = lines
         line = self._lines.pop()
         if len(line) > MESSAGE_BYTES_MAX:
-            raise Fault(INVALID_REQUEST, "a message is longer than %d bytes" % MESSAGE_BYTES_MAX)
+            raise TooLong()
         return line
 
     @property
@@ -178,6 +186,14 @@ class Wire:
         if self._ready:
             with self._writing:
                 self._write()
+
+    def drain(self):
+        """Writes what is held and waits for whoever else writes, but not for long: the host may read no more."""
+        if self._writing.acquire(True, DRAIN_S_MAX):
+            try:
+                self._write()
+            finally:
+                self._writing.release()
 
     def send(self, text):
         """Writes a line, after those that are held."""
