@@ -47,6 +47,11 @@ class Counter:
         return {"calls": self.calls}
 
 
+class Nameless(BaseException):
+    def __str__(self):
+        raise ValueError("no text")
+
+
 class Declarations(unittest.TestCase):
     def test_a_signature_declares_inputs(self):
         expected = {
@@ -159,15 +164,33 @@ class Calls(unittest.TestCase):
                 raise Failure("user", "x" * 2_000_000)
             if case == "exit":
                 raise SystemExit(3)
+            if case == "asyncio":
+                raise asyncio.CancelledError()
+            if case == "base":
+                raise Nameless()
             if case == "outputs":
                 return {"a": object()}
             raise Cancelled()
 
         cases = {"detail": "user", "surrogate": "user", "long": "user", "exit": "internal", "outputs": "internal"}
+        cases.update({"asyncio": "internal", "base": "internal", "other": "cancelled"})
         with TestHost(odd) as host:
-            for case, kind in {**cases, "other": "cancelled"}.items():
+            for case, kind in cases.items():
                 with self.subTest(case):
                     self.assertEqual(host.execute("com.example.odd", {"case": case}).error["kind"], kind)
+
+    def test_checks_that_exit_are_answered(self):
+        def check(**inputs):
+            raise SystemExit("no more")
+
+        @node("com.example.checked", validate=check)
+        def checked(context):
+            return {}
+
+        with TestHost(checked) as host:
+            with self.assertRaisesRegex(ValueError, "the check of `com.example.checked` failed: no more"):
+                host.validate("com.example.checked", {})
+            self.assertEqual(host.execute("com.example.checked", {}).error["message"], "no more")
 
     def test_unknown_kinds_and_levels_are_mistakes(self):
         with self.assertRaises(ValueError):

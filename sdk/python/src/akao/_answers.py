@@ -23,6 +23,14 @@ def print_exception():
     traceback.print_exc(file=sys.stderr)
 
 
+def described(error):
+    """The message of an exception; its class may be one whose text fails too."""
+    try:
+        return str(error) or type(error).__name__
+    except Exception:
+        return type(error).__name__
+
+
 def result(id, text, is_id_text=False):
     return '{"jsonrpc":"2.0","id":%s,"result":%s}' % (id if is_id_text else encode(id), text)
 

@@ -5,7 +5,7 @@ import sys
 from _thread import start_new_thread
 from time import perf_counter, sleep
 
-from ._answers import SUCCESS, error, error_of, failed, print_exception, result, run_once
+from ._answers import SUCCESS, described, error, error_of, failed, print_exception, result, run_once
 from ._context import Context
 from ._errors import Failure, Fault
 from ._turns import Turns
@@ -157,8 +157,8 @@ class Session(Turns):
             raise Fault(INVALID_PARAMS, "parameters are an object")
         try:
             found = node.problems(parameters)
-        except Exception as error:
-            raise Fault(INTERNAL, "the check of `%s` failed: %s" % (node.id, error), "internal") from error
+        except BaseException as error:
+            raise Fault(INTERNAL, "the check of `%s` failed: %s" % (node.id, described(error)), "internal") from error
         return {"valid": not found, "problems": found}
 
     def _health(self, params):
@@ -167,8 +167,8 @@ class Session(Turns):
                 word = node.health()
                 if word is not None:
                     return {"status": word[0], "detail": word[1]}
-        except Exception as error:
-            return {"status": "unhealthy", "detail": str(error)}
+        except BaseException as error:
+            return {"status": "unhealthy", "detail": described(error)}
         return {"status": "healthy", "detail": "%d running" % len(self._running)}
 
     def _shutdown(self, id, params):
@@ -284,9 +284,11 @@ class Session(Turns):
             self._answer(context, SUCCESS % (context._id_text, text, took))
         except Failure as failure:
             self._answer_failure(context, failure, started)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            # Nothing that the work raises may end the thread before the call is answered: neither `SystemExit` nor the
+            # `CancelledError` of asyncio is an `Exception`.
             print_exception()
-            failure = Failure("internal", str(error) or type(error).__name__, detail={"type": type(error).__name__})
+            failure = Failure("internal", described(error), detail={"type": type(error).__name__})
             self._answer_failure(context, failure, started)
         self._ended()
 
@@ -296,7 +298,7 @@ class Session(Turns):
         try:
             line = failed(*fields, failure.retryable, failure.detail, took)
             line.encode("utf-8")
-        except (TypeError, ValueError, RecursionError):
+        except Exception:
             line = failed(*fields[:2], ascii(failure.message), failure.retryable, None, took)
         try:
             self._answer(context, line)
