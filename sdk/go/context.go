@@ -137,7 +137,10 @@ func (c *Context) Log(level Level, message string, fields map[string]any) error 
 }
 
 // Output sends text on a stream, waiting for the host's credit.
+//
+// Bytes that are not UTF-8 become the character U+FFFD before they are counted, as they would in the message.
 func (c *Context) Output(stream, chunk string) error {
+	chunk = strings.ToValidUTF8(chunk, string(utf8.RuneError))
 	for len(chunk) > 0 {
 		_, size := utf8.DecodeRuneInString(chunk)
 		credit, err := c.waitForCredit(stream, size)

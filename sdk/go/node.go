@@ -83,24 +83,28 @@ func NewNode[I any, O any](id string, work func(context *Context, inputs I) (O, 
 		if err != nil {
 			return nil, err
 		}
-		if checked, hasCheck := any(inputs).(interface{ Validate() []Problem }); hasCheck {
-			return checked.Validate(), nil
-		}
-		return nil, nil
+		return ownProblems(&inputs), nil
 	}
 	node.run = func(context *Context, parameters json.RawMessage) (any, error) {
 		inputs, err := decoded(parameters)
 		if err != nil {
 			return nil, err
 		}
-		if checked, hasCheck := any(inputs).(interface{ Validate() []Problem }); hasCheck {
-			if found := checked.Validate(); len(found) > 0 {
-				return nil, unfit(found)
-			}
+		if found := ownProblems(&inputs); len(found) > 0 {
+			return nil, unfit(found)
 		}
 		return work(context, inputs)
 	}
 	return node
+}
+
+// ownProblems are those that the inputs find themselves. A pointer has the methods of the value too, so that it does not
+// matter which of the two declares Validate.
+func ownProblems(inputs any) []Problem {
+	if checked, hasCheck := inputs.(interface{ Validate() []Problem }); hasCheck {
+		return checked.Validate()
+	}
+	return nil
 }
 
 // declare reads the inputs from the fields of a struct.

@@ -217,7 +217,11 @@ func (s *session) validate(id string, params object) *fault {
 	if asObject(params["parameters"]) == nil {
 		return refused(invalidParams, "parameters are an object")
 	}
-	found, err := node.allProblems(params["parameters"])
+	var found []Problem
+	err := guarded(func() (err error) {
+		found, err = node.allProblems(params["parameters"])
+		return err
+	})
 	if err != nil {
 		fault := refused(internalError, "the check of `%s` failed: %v", node.id, err)
 		fault.kind = Internal
@@ -227,15 +231,59 @@ func (s *session) validate(id string, params object) *fault {
 	return nil
 }
 
+// statuses are those of Health, from the best to the worst.
+var statuses = []string{"healthy", "degraded", "unhealthy"}
+
+// health is the worst word of all nodes.
 func (s *session) health() Health {
+	worst, rank := Health{}, -1
 	for _, node := range s.order {
-		if node.health != nil {
-			return node.health()
+		if node.health == nil {
+			continue
 		}
+		word := healthOf(node)
+		for place, status := range statuses {
+			if word.Status == status && place > rank {
+				worst, rank = word, place
+			}
+		}
+	}
+	if rank >= 0 {
+		return worst
 	}
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	return Health{Status: "healthy", Detail: fmt.Sprintf("%d running", len(s.jobs))}
+}
+
+// healthOf is a node's own word, which is a bad one where it panics or says something else.
+func healthOf(node *Node) (word Health) {
+	err := guarded(func() error {
+		word = node.health()
+		for _, status := range statuses {
+			if word.Status == status {
+				return nil
+			}
+		}
+		return fmt.Errorf("`%s` says `%s`, known are %s", node.id, word.Status, strings.Join(statuses, ", "))
+	})
+	if err != nil {
+		return Health{Status: "unhealthy", Detail: err.Error()}
+	}
+	return word
+}
+
+// guarded gives what was done, or the failure that a panic is: a mistake in a node must not end the process.
+func guarded(do func() error) (err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			fmt.Fprintf(os.Stderr, "panic: %v\n%s", panicked, debug.Stack())
+			failure := Fail(Internal, "%v", panicked)
+			failure.Detail = map[string]any{"type": "panic"}
+			err = failure
+		}
+	}()
+	return do()
 }
 
 func (s *session) shutdown(id string, params object) {
@@ -396,22 +444,18 @@ func (s *session) run(job *job) {
 
 // work runs a call; a panic is an error of kind internal.
 func (s *session) work(job *job) (data []byte, err error) {
-	defer func() {
-		if panicked := recover(); panicked != nil {
-			fmt.Fprintf(os.Stderr, "panic: %v\n%s", panicked, debug.Stack())
-			failure := Fail(Internal, "%v", panicked)
-			failure.Detail = map[string]any{"type": "panic"}
-			err = failure
+	err = guarded(func() (err error) {
+		if items, isBatch := asObject(job.parameters)["$items"]; isBatch {
+			data, err = runItems(job, items)
+			return err
 		}
-	}()
-	if items, isBatch := asObject(job.parameters)["$items"]; isBatch {
-		return runItems(job, items)
-	}
-	outputs, err := job.node.execute(job.context, job.parameters)
-	if err != nil {
-		return nil, err
-	}
-	return encodeOutputs(outputs)
+		outputs, err := job.node.execute(job.context, job.parameters)
+		if err == nil {
+			data, err = encodeOutputs(outputs)
+		}
+		return err
+	})
+	return data, err
 }
 
 // runItems runs a batch: each item is a call of its own, and its failure its own.

@@ -262,16 +262,22 @@ func keysOf(data []byte) []string {
 
 // encode writes a value as JSON without a line feed and without escapes that only HTML needs.
 func encode(value any) ([]byte, error) {
-	if raw, isRaw := value.(json.RawMessage); isRaw && raw != nil {
-		return raw, nil
-	}
 	var buffer bytes.Buffer
-	encoder := json.NewEncoder(&buffer)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		return nil, err
+	if raw, isRaw := value.(json.RawMessage); isRaw && raw != nil {
+		// It may be laid out on several lines, and a message is one.
+		if err := json.Compact(&buffer, raw); err != nil {
+			return nil, err
+		}
+	} else {
+		encoder := json.NewEncoder(&buffer)
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(value); err != nil {
+			return nil, err
+		}
 	}
-	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), nil
+	data := bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
+	// What is raw within is written as it is.
+	return bytes.ToValidUTF8(data, []byte(string(utf8.RuneError))), nil
 }
 
 // encodeOutputs writes a node's outputs, and refuses what a reader elsewhere would see differently.

@@ -4,6 +4,7 @@ package akaotest
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -105,6 +106,21 @@ func (h *Host) Validate(nodeID string, parameters any) []akao.Problem {
 	return answer.Problems
 }
 
+// ValidateError is why a node's check of parameters failed itself.
+func (h *Host) ValidateError(nodeID string, parameters any) error {
+	h.t.Helper()
+	_, err := h.ask("node.validate", object{"node": nodeID, "parameters": parameters}, &Result{})
+	return err
+}
+
+// Health gives the nodes' word on their health.
+func (h *Host) Health() akao.Health {
+	h.t.Helper()
+	var answer akao.Health
+	h.must(json.Unmarshal(h.request("node.health", object{}, &Result{}), &answer))
+	return answer
+}
+
 func (h *Host) must(err error) {
 	h.t.Helper()
 	if err != nil {
@@ -122,6 +138,15 @@ func (h *Host) send(message object) {
 
 func (h *Host) request(method string, params object, reports *Result) json.RawMessage {
 	h.t.Helper()
+	answer, err := h.ask(method, params, reports)
+	if err != nil {
+		h.t.Fatalf("%s: %v", method, err)
+	}
+	return answer
+}
+
+func (h *Host) ask(method string, params object, reports *Result) (json.RawMessage, error) {
+	h.t.Helper()
 	h.ids++
 	h.send(object{"id": fmt.Sprintf("t%d", h.ids), "method": method, "params": params})
 	for {
@@ -131,9 +156,11 @@ func (h *Host) request(method string, params object, reports *Result) json.RawMe
 		h.must(json.Unmarshal(line, &received))
 		switch {
 		case received.Method == "" && received.Error != nil:
-			h.t.Fatalf("%s: %s", method, received.Error)
+			var wrong struct{ Message string }
+			h.must(json.Unmarshal(received.Error, &wrong))
+			return nil, errors.New(wrong.Message)
 		case received.Method == "":
-			return received.Result
+			return received.Result, nil
 		case received.ID != nil:
 			answer := h.answer(received.Method, received.Params)
 			answer["id"] = *received.ID

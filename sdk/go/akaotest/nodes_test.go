@@ -3,6 +3,7 @@ package akaotest_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,6 +113,75 @@ func TestFilesSecretsStateAndStreams(t *testing.T) {
 	}
 	if denied := host.Execute("com.example.everything", input{"B"}); denied.Error.Kind != akao.Permission {
 		t.Errorf("found %v", denied.Error)
+	}
+}
+
+// strict has its check on the pointer, as a type that is changed by its methods has.
+type strict struct {
+	Left int `json:"left"`
+}
+
+func (s *strict) Validate() []akao.Problem {
+	return []akao.Problem{{Path: "/left", Message: fmt.Sprintf("%d into 1", 1/s.Left)}}
+}
+
+func TestACheckOnThePointerIsFoundAndMayPanic(t *testing.T) {
+	host := akaotest.New(t, akao.NewNode("com.example.strict", func(_ *akao.Context, _ strict) (outputs, error) { return nil, nil }))
+	if found := host.Validate("com.example.strict", strict{1}); len(found) != 1 || found[0].Message != "1 into 1" {
+		t.Errorf("found %v", found)
+	}
+	failed := host.Execute("com.example.strict", strict{1})
+	if failed.Error == nil || failed.Error.Message != "/left 1 into 1" {
+		t.Errorf("found %v", failed.Error)
+	}
+	const expected = "the check of `com.example.strict` failed: runtime error: integer divide by zero"
+	if err := host.ValidateError("com.example.strict", strict{0}); err == nil || err.Error() != expected {
+		t.Errorf("found %v", err)
+	}
+}
+
+func TestTheWorstWordOnHealthCounts(t *testing.T) {
+	says := func(status string) func() akao.Health {
+		return func() akao.Health { return akao.Health{Status: status, Detail: status} }
+	}
+	panics := func() akao.Health { panic("no word") }
+	const odd = "`com.example.add` says `odd`, known are healthy, degraded, unhealthy"
+	cases := []struct {
+		words    []func() akao.Health
+		expected akao.Health
+	}{
+		{[]func() akao.Health{nil, says("healthy")}, akao.Health{Status: "healthy", Detail: "healthy"}},
+		{[]func() akao.Health{says("healthy"), says("degraded")}, akao.Health{Status: "degraded", Detail: "degraded"}},
+		{[]func() akao.Health{says("degraded"), panics, says("healthy")}, akao.Health{Status: "unhealthy", Detail: "no word"}},
+		{[]func() akao.Health{says("odd")}, akao.Health{Status: "unhealthy", Detail: odd}},
+	}
+	for _, c := range cases {
+		var nodes []*akao.Node
+		for _, word := range c.words {
+			node := add()
+			if word != nil {
+				node.Health(word)
+			}
+			nodes = append(nodes, node)
+		}
+		if found := akaotest.New(t, nodes...).Health(); found != c.expected {
+			t.Errorf("expected %v, found %v", c.expected, found)
+		}
+	}
+}
+
+func TestTextThatIsNotUTF8IsCountedAsItIsSent(t *testing.T) {
+	odd := akao.NewNode("com.example.bytes", func(c *akao.Context, _ struct{}) (outputs, error) {
+		text := strings.Repeat("a\xff", 200_000) + "b\xf0\x9f"
+		laidOut := json.RawMessage("{\n  \"a\": \"\xff\"\n}")
+		return outputs{"bytes": len(text), "raw": laidOut}, c.Output("s", text)
+	})
+	result := akaotest.New(t, odd).Execute("com.example.bytes", struct{}{})
+	if !result.Success || result.Output["s"] != strings.Repeat("a\ufffd", 200_000)+"b\ufffd" {
+		t.Errorf("found %d bytes, %v", len(result.Output["s"]), result.Error)
+	}
+	if raw := result.Outputs["raw"].(map[string]any); raw["a"] != "\ufffd" {
+		t.Errorf("found %v", raw)
 	}
 }
 
