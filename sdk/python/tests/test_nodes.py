@@ -108,6 +108,29 @@ class Calls(unittest.TestCase):
             self.assertEqual(host.validate("com.example.class", {"step": 0})[0]["message"], "is zero")
             self.assertEqual(host._request("node.health", {}), {"status": "degraded", "detail": "counting"})
 
+    def test_the_worst_word_on_health_counts(self):
+        def of(number, says):
+            class Sick:
+                def health(self):
+                    return says() if callable(says) else says
+
+                def execute(self, context):
+                    return {}
+
+            return node("com.example.sick%d" % number)(Sick)
+
+        well, less, worse = ("healthy", "well"), ("degraded", "less"), ("unhealthy", "worse")
+        cases = [
+            ([None, well], well),
+            ([well, less], less),
+            ([less, worse, well], worse),
+            ([well, lambda: 1 / 0], ("unhealthy", "division by zero")),
+            ([well, ("odd", "")], ("unhealthy", "`com.example.sick1` says `odd`, known are healthy, degraded, unhealthy")),
+        ]
+        for words, (status, detail) in cases:
+            with self.subTest(words), TestHost(*(of(number, word) for number, word in enumerate(words))) as host:
+                self.assertEqual(host._request("node.health", {}), {"status": status, "detail": detail})
+
     def test_a_loop_without_calls_is_cancelled(self):
         with TestHost(loop, cancel_at_progress=True) as host:
             self.assertEqual(host.execute("com.example.loop", {}).error["kind"], "cancelled")

@@ -24,6 +24,15 @@ pub enum Health {
 }
 
 impl Health {
+    /// The higher, the worse.
+    pub(crate) fn rank(&self) -> u8 {
+        match self {
+            Self::Healthy(_) => 0,
+            Self::Degraded(_) => 1,
+            Self::Unhealthy(_) => 2,
+        }
+    }
+
     pub(crate) fn to_json(&self) -> Value {
         let (status, detail) = match self {
             Self::Healthy(detail) => ("healthy", detail),

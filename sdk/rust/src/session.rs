@@ -188,14 +188,12 @@ impl Shared {
     }
 
     fn health(&self) -> Value {
-        let word = self.nodes.iter().find_map(|node| node.health.as_ref());
-        let health = match word {
-            Some(health) => {
-                catch_unwind(AssertUnwindSafe(health)).unwrap_or_else(|panic| Health::Unhealthy(panic_message(&*panic)))
-            }
-            None => Health::Healthy(format!("{} running", self.state().jobs.len())),
-        };
-        health.to_json()
+        let words = self.nodes.iter().filter_map(|node| node.health.as_ref()).map(|health| {
+            catch_unwind(AssertUnwindSafe(health)).unwrap_or_else(|panic| Health::Unhealthy(panic_message(&*panic)))
+        });
+        // Of several that are as bad, the first.
+        let worst = words.reduce(|worst, word| if word.rank() > worst.rank() { word } else { worst });
+        worst.unwrap_or_else(|| Health::Healthy(format!("{} running", self.state().jobs.len()))).to_json()
     }
 
     fn shutdown(self: &Arc<Self>, id: &str, params: &Params) {

@@ -115,6 +115,15 @@ impl TestHost {
         serde_json::from_value(answer["problems"].take()).expect("a list of problems")
     }
 
+    /// The nodes' word on their health: `status` and `detail`.
+    ///
+    /// # Panics
+    ///
+    /// Where the nodes do not answer.
+    pub fn health(&mut self) -> Value {
+        self.request("node.health", json!({}), &mut CallResult::default()).expect("an answer of the nodes")
+    }
+
     fn send(&mut self, message: &Value) {
         self.writer.hold(&message.to_string());
         self.writer.flush();

@@ -113,7 +113,15 @@ fn files_stay_inside_the_workspace() {
 }
 
 #[test]
-fn a_node_says_how_it_is() {
-    let sick = add().health(|| Health::Degraded("half the workers".into()));
-    drop(TestHost::new(vec![sick]));
+fn the_worst_word_on_health_counts() {
+    let well = || add().health(|| Health::Healthy("well".into()));
+    let less = || add().health(|| Health::Degraded("less".into()));
+    let cases = [
+        (vec![add(), well()], json!({"status": "healthy", "detail": "well"})),
+        (vec![well(), less()], json!({"status": "degraded", "detail": "less"})),
+        (vec![less(), add().health(|| panic!("no word")), well()], json!({"status": "unhealthy", "detail": "no word"})),
+    ];
+    for (nodes, expected) in cases {
+        assert_eq!(TestHost::new(nodes).health(), expected);
+    }
 }

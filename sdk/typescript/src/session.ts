@@ -2,7 +2,7 @@
 
 import { Context } from "./context.js";
 import { Failure, Fault, type Json } from "./errors.js";
-import type { Node, Outputs } from "./node.js";
+import type { Health, Node, Outputs } from "./node.js";
 import { INVALID_REQUEST, Lines, MESSAGE_BYTES_MAX, TooLong, decode, encodeOutputs, wellFormed, type Message } from "./wire.js";
 
 const PROTOCOL = 1;
@@ -11,6 +11,8 @@ const METHOD_NOT_FOUND = -32601;
 const INVALID_PARAMS = -32602;
 const INITIALISATION = -1000;
 const INTERNAL = -1005;
+/** From the best to the worst. */
+const STATUSES: readonly Health["status"][] = ["healthy", "degraded", "unhealthy"];
 const GRACE_MS = 2000;
 /** After a cancel at the end of the grace, work has this long to notice. */
 const LAST_MS = 1000;
@@ -157,15 +159,10 @@ export class Session {
   }
 
   #health(): Json {
-    try {
-      for (const node of this.#nodes.values()) {
-        const word = node.health?.();
-        if (word) return { status: word.status, detail: word.detail ?? null };
-      }
-    } catch (error) {
-      return { status: "unhealthy", detail: String((error as Error).message) };
-    }
-    return { status: "healthy", detail: `${this.#jobs.size} running` };
+    const words = [...this.#nodes.values()].flatMap((node) => healthOf(node) ?? []);
+    // The worst word counts; of several that are as bad, the first.
+    const worst = words.sort((one, other) => STATUSES.indexOf(other.status) - STATUSES.indexOf(one.status))[0];
+    return worst ? { status: worst.status, detail: worst.detail ?? null } : { status: "healthy", detail: `${this.#jobs.size} running` };
   }
 
   #shutdown(id: string, params: Params): void {
@@ -351,6 +348,19 @@ export class Session {
   /** Nobody waits for this answer any more. */
   forget(answer: Answer): void {
     this.#answers.delete(answer.id);
+  }
+}
+
+/** A node's own word on its health, where it has one. */
+function healthOf(node: Node): Health | undefined {
+  try {
+    const word = node.health?.();
+    if (word && !STATUSES.includes(word.status)) {
+      return { status: "unhealthy", detail: `\`${node.id}\` says \`${word.status}\`, known are ${STATUSES.join(", ")}` };
+    }
+    return word;
+  } catch (error) {
+    return { status: "unhealthy", detail: error instanceof Error ? error.message : String(error) };
   }
 }
 

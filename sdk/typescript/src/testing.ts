@@ -4,7 +4,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import type { Json, Kind } from "./errors.js";
-import type { Node, Problem } from "./node.js";
+import type { Health, Node, Problem } from "./node.js";
 import { Session } from "./session.js";
 
 type Fields = { [name: string]: Json };
@@ -74,6 +74,11 @@ export class TestHost {
   async validate(nodeId: string, parameters: Fields): Promise<Problem[]> {
     const answer = await this.#request("node.validate", { node: nodeId, parameters });
     return answer["problems"] as Problem[];
+  }
+
+  /** The nodes' word on their health. */
+  async health(): Promise<Health> {
+    return (await this.#request("node.health", {})) as Health;
   }
 
   /** Ends the conversation and removes the workspace. */

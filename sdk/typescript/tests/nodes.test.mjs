@@ -58,6 +58,22 @@ test("many calls that wait are answered without deep recursion", () =>
     assert.equal((await Promise.all(others)).filter((result) => result.success).length, 20_000);
   }));
 
+test("the worst word on health counts", async () => {
+  const [well, less, worse] = [{ status: "healthy", detail: "well" }, { status: "degraded", detail: "less" }, { status: "unhealthy", detail: "worse" }];
+  const fails = () => { throw new Error("no word"); };
+  const cases = [
+    [[undefined, () => well], well],
+    [[() => well, () => less], less],
+    [[() => less, () => worse, () => well], worse],
+    [[() => well, fails], { status: "unhealthy", detail: "no word" }],
+    [[() => ({ status: "odd" })], { status: "unhealthy", detail: "`com.example.0` says `odd`, known are healthy, degraded, unhealthy" }],
+  ];
+  for (const [words, expected] of cases) {
+    const nodes = words.map((health, index) => node(`com.example.${index}`, health ? { health } : {}, () => {}));
+    await withHost(nodes, {}, async (host) => assert.deepEqual(await host.health(), expected));
+  }
+});
+
 test("a cancel reaches work through the flag and the signal", () => {
   const wait = node("com.example.wait", {}, async (context) => {
     context.progress(null, "waiting");

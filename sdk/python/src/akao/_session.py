@@ -18,6 +18,8 @@ INVALID_PARAMS = -32602
 INITIALISATION = -1000
 INTERNAL = -1005
 
+# From the best to the worst.
+STATUSES = ("healthy", "degraded", "unhealthy")
 GRACE_S = 2.0
 # After a cancel at the end of the grace, or when the host is gone, work has this long to notice.
 LAST_S = 1.0
@@ -162,14 +164,19 @@ class Session(Turns):
         return {"valid": not found, "problems": found}
 
     def _health(self, params):
-        try:
-            for node in self._nodes.values():
+        worst = None
+        for node in self._nodes.values():
+            try:
                 word = node.health()
-                if word is not None:
-                    return {"status": word[0], "detail": word[1]}
-        except BaseException as error:
-            return {"status": "unhealthy", "detail": described(error)}
-        return {"status": "healthy", "detail": "%d running" % len(self._running)}
+                if word is not None and word[0] not in STATUSES:
+                    word = ("unhealthy", "`%s` says `%s`, known are %s" % (node.id, word[0], ", ".join(STATUSES)))
+            except BaseException as error:
+                word = ("unhealthy", described(error))
+            if word is not None and (worst is None or STATUSES.index(word[0]) > STATUSES.index(worst[0])):
+                worst = word
+        if worst is None:
+            worst = ("healthy", "%d running" % len(self._running))
+        return {"status": worst[0], "detail": worst[1]}
 
     def _shutdown(self, id, params):
         if self._stop_id is not None:
