@@ -27,8 +27,9 @@ var Kinds = []Kind{Input, Permission, NotFound, Connection, Timeout, Resource, C
 
 // Failure is an error of the work. The host gets its fields as they are; any other error is one of kind internal.
 type Failure struct {
-	Kind      Kind   `json:"kind"`
-	Retryable bool   `json:"retryable"`
+	Kind Kind `json:"kind"`
+	// Retryable says whether another try may succeed; where it is nil, that goes without saying for each kind.
+	Retryable *bool  `json:"retryable,omitempty"`
 	Message   string `json:"message"`
 	Detail    any    `json:"detail"`
 }
@@ -39,6 +40,18 @@ func (f *Failure) Error() string { return f.Message }
 // Fail makes a failure; the message is formatted as by fmt.Sprintf.
 func Fail(kind Kind, message string, arguments ...any) *Failure {
 	return &Failure{Kind: kind, Message: fmt.Sprintf(message, arguments...)}
+}
+
+// WithRetryable says whether another try may succeed, and gives the failure.
+func (f *Failure) WithRetryable(retryable bool) *Failure {
+	f.Retryable = &retryable
+	return f
+}
+
+// WithDetail says for programs what happened, and gives the failure.
+func (f *Failure) WithDetail(detail any) *Failure {
+	f.Detail = detail
+	return f
 }
 
 // failureOf is the failure in an error's chain, or one of kind internal.

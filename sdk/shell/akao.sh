@@ -49,9 +49,10 @@ akao_context() {
 # akao_return OUTPUTS: the outputs of the call, a JSON object.
 akao_return() { printf '%s' "$1" >"$AKAO__CALL.outputs"; }
 
-# akao_fail KIND MESSAGE [RETRYABLE] [DETAIL]: ends the call as failed.
+# akao_fail KIND MESSAGE [RETRYABLE] [DETAIL]: ends the call as failed. RETRYABLE is true, false, or `-` where that goes without
+# saying for the kind.
 akao_fail() {
-  local retryable=${3:-false} detail=${4:-null}
+  local retryable=${3:--} detail=${4:-null}
   if [[ " $AKAO_KINDS " != *" $1 "* ]]; then
     akao_fail internal "unknown kind of failure \`$1\`, known are $AKAO_KINDS"
   fi
@@ -182,8 +183,11 @@ akao__number() {
 
 # Keeps what a call failed with.
 akao__failed() { # KIND MESSAGE RETRYABLE DETAIL
+  local said=
+  # What nobody said is left out, so that the host's default for the kind counts.
+  [[ $3 == - ]] || said="\"retryable\":$3,"
   akao__quote "$2"
-  printf '{"kind":"%s","retryable":%s,"message":%s,"detail":%s}' "$1" "$3" "$REPLY" "$4" >"$AKAO__CALL.failure"
+  printf '{"kind":"%s",%s"message":%s,"detail":%s}' "$1" "$said" "$REPLY" "$4" >"$AKAO__CALL.failure"
 }
 
 # A file's path from the workspace.
@@ -244,8 +248,8 @@ akao__ask() {
   while [[ ! -e $AKAO__DIRECTORY/reply.$id ]]; do akao__wait; done
   failure=$(jq -c --arg method "$method" --arg kinds "$AKAO_KINDS" '.error | select(. != null) | (.data // {}) as $data | {
     kind: ($data.kind as $kind | if $kinds | split(" ") | index([$kind]) then $kind else "internal" end),
-    retryable: ($data.retryable == true), detail: $data.detail,
-    message: ($data.message // .message // "the host refused `\($method)`")}' "$AKAO__DIRECTORY/reply.$id")
+    detail: $data.detail, message: ($data.message // .message // "the host refused `\($method)`")}
+    + ($data.retryable | if type == "boolean" then {retryable: .} else {} end)' "$AKAO__DIRECTORY/reply.$id")
   if [[ -n $failure ]]; then
     printf '%s' "$failure" >"$AKAO__CALL.failure"
     exit 1
@@ -284,14 +288,14 @@ akao__run_once() {
   if ((status != 0)); then
     if [[ ! -e $AKAO__CALL.failure ]]; then
       last=$(tail -n 1 "$AKAO__CALL.stderr" | tr -d '\0' | cut -c 1-1000)
-      akao__failed internal "ended with status $status${last:+: $last}" false "{\"status\":$status}"
+      akao__failed internal "ended with status $status${last:+: $last}" - "{\"status\":$status}"
     fi
     return
   fi
   [[ -e $AKAO__CALL.outputs ]] || printf '{}' >"$AKAO__CALL.outputs"
   if ! AKAO__OUTPUTS=$(akao__outputs <"$AKAO__CALL.outputs" 2>"$AKAO__CALL.wrong"); then
     last=$(<"$AKAO__CALL.wrong")
-    akao__failed internal "${last##*): }" false null
+    akao__failed internal "${last##*): }" - null
     return
   fi
   AKAO__STATUS=0
@@ -302,7 +306,7 @@ akao__run_items() {
   AKAO__STATUS=1
   while IFS=$'\t' read -r what first second; do
     if akao_cancelled; then
-      akao__failed cancelled "cancelled by the host" false null
+      akao__failed cancelled "cancelled by the host" - null
       AKAO__STATUS=1
       return
     fi
@@ -339,7 +343,7 @@ akao__work() {
   local LC_ALL=C
   size=$((${#result} + ${#AKAO__ID} + 100))
   if ((size > AKAO__MESSAGE_BYTES_MAX)); then
-    result="\"success\":false,\"outputs\":{},\"error\":{\"kind\":\"resource\",\"retryable\":false,\"message\":\"the answer of $size"
+    result="\"success\":false,\"outputs\":{},\"error\":{\"kind\":\"resource\",\"message\":\"the answer of $size"
     result+=" bytes is over the bound of $AKAO__MESSAGE_BYTES_MAX, write it to a file of the workspace and give its blob\",\"detail\":null}"
   fi
   akao__event "result" "$AKAO__NUMBER {\"jsonrpc\":\"2.0\",\"id\":$AKAO__ID,\"result\":{$result,\"metadata\":{\"execution_time\":$took}}}"

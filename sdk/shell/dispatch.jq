@@ -57,7 +57,7 @@ def filled($inputs):
   ($inputs | with_entries(select(.value | has("default")) | .value |= .default)) as $defaults
   | reduce ($defaults | keys_unsorted[]) as $name (.; if has($name) then . else .[$name] = $defaults[$name] end);
 
-def unfit($found): {kind: "input", retryable: false, message: "\($found[0].path) \($found[0].message)", detail: {problems: $found}};
+def unfit($found): {kind: "input", message: "\($found[0].path) \($found[0].message)", detail: {problems: $found}};
 
 # A node's place among all, by its id.
 def place($id): [$nodes[].id] | index([$id]);
@@ -81,12 +81,12 @@ def execute($id; $params):
     else node_or_fault($id; $params.context.node_id; . as $place | $nodes[$place] as $node | $params.parameters
       | if has("$items") then
           if ($node.batch | not) then
-            failed($id; {kind: "input", retryable: false, message: "`\($node.id)` takes no batch of items", detail: null})
+            failed($id; {kind: "input", message: "`\($node.id)` takes no batch of items", detail: null})
           elif (.["$items"] | type) != "array" or length != 1 then
-            failed($id; {kind: "input", retryable: false, message: "$items is one list", detail: null})
+            failed($id; {kind: "input", message: "$items is one list", detail: null})
           else
             [.["$items"][] | if type != "object" then
-                {error: {kind: "input", retryable: false, message: "an item is an object", detail: null}}
+                {error: {kind: "input", message: "an item is an object", detail: null}}
               else . as $item | problems($node.inputs) | if . == [] then
                 ($item | filled($node.inputs)) | {parameters: ., variables: variables}
                 else {error: unfit(.)} end end]

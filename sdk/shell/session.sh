@@ -215,7 +215,7 @@ akao__cancel() { # ID
     AKAO__QUEUE=("${AKAO__QUEUE[@]}")
     # In single quotes, so that quotation marks in an id are part of the key.
     unset "AKAO__JOBS[$number]" 'AKAO__NUMBERS[$1]'
-    local error='{"kind":"cancelled","retryable":false,"message":"cancelled by the host","detail":null}'
+    local error='{"kind":"cancelled","message":"cancelled by the host","detail":null}'
     akao__send "{\"jsonrpc\":\"2.0\",\"id\":$1,\"result\":{\"success\":false,\"outputs\":{},\"error\":$error,\"metadata\":{\"execution_time\":0}}}"
   else
     : >"$AKAO__DIRECTORY/$number.cancelled"

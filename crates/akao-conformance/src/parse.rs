@@ -145,7 +145,8 @@ fn failure(rest: &str, line: usize) -> Parsed {
     let (id, error) = rest.split_once(' ').ok_or("failure needs an id and a kind")?;
     let error = match error.starts_with('{') {
         true => value(error)?,
-        false => json!({"kind": error, "retryable": "<boolean>", "message": "<string>", "detail": "<any>"}),
+        // Whether to try again is said only where the node says so.
+        false => json!({"kind": error, "message": "<string>", "detail": "<any>", "<more>": "<any>"}),
     };
     let result = json!({"success": false, "outputs": {}, "error": error, "metadata": "<object>"});
     Ok(vec![expect(line, json!({"jsonrpc": "2.0", "id": id, "result": result}))])

@@ -37,7 +37,7 @@ type typed struct {
 type failing struct {
 	Kind      akao.Kind       `json:"kind"`
 	Message   string          `json:"message"`
-	Retryable bool            `json:"retryable" akao:"default=false"`
+	Retryable *bool           `json:"retryable,omitempty"`
 	Detail    json.RawMessage `json:"detail,omitempty"`
 }
 
@@ -167,9 +167,7 @@ func works() []*akao.Node {
 		}),
 		akao.NewNode(prefix+"items", func(_ *akao.Context, in item) (outputs, error) {
 			if in.Value < 0 {
-				failure := akao.Fail(akao.Input, "the value is negative")
-				failure.Detail = outputs{"value": in.Value}
-				return nil, failure
+				return nil, akao.Fail(akao.Input, "the value is negative").WithDetail(outputs{"value": in.Value})
 			}
 			return outputs{"double": in.Value * 2}, nil
 		}).Batch(),

@@ -41,7 +41,7 @@ def typed(context, **inputs):
 
 
 @node(PREFIX + "fail")
-def fail(context, kind: str, message: str, retryable: bool = False, detail=None):
+def fail(context, kind: str, message: str, retryable: bool = None, detail=None):
     raise Failure(kind, message, retryable=retryable, detail=detail)
 
 

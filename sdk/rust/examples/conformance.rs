@@ -18,7 +18,12 @@ inputs!(struct Typed {
     options: Option<Map<String, Value>>, choice: Option<String> as one_of ["a", "b"],
 });
 inputs!(
-    struct Fail { kind: String, message: String, retryable: bool = false, detail: Option<Value> }
+    struct Fail {
+        kind: String,
+        message: String,
+        retryable: Option<bool>,
+        detail: Option<Value>,
+    }
 );
 inputs!(
     struct Message {
@@ -117,7 +122,10 @@ fn computing() -> Vec<Node> {
         node("fail", |_, inputs: Fail| {
             let kind = Kind::from_name(&inputs.kind).unwrap_or(Kind::Internal);
             let failure = Failure::new(kind, inputs.message).with_detail(inputs.detail.unwrap_or_default());
-            Err(if inputs.retryable { failure.retryable() } else { failure })
+            Err(match inputs.retryable {
+                Some(retryable) => failure.retryable(retryable),
+                None => failure,
+            })
         }),
         node("throw", |_, inputs: Message| panic!("{}", inputs.message)),
         node("big", |_, inputs: Size| Ok(json!({"text": "x".repeat(inputs.bytes)}))),

@@ -276,7 +276,7 @@ fn result_of(mut answer: Map<String, Value>, method: &str) -> Result<Map<String,
     Err(Failure {
         kind: kind.unwrap_or(Kind::Internal),
         message: message.unwrap_or_else(|| format!("the host refused `{method}`")),
-        retryable: value("retryable") == Value::Bool(true),
+        retryable: value("retryable").as_bool(),
         detail: value("detail"),
     })
 }

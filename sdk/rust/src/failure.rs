@@ -78,22 +78,22 @@ pub struct Failure {
     pub kind: Kind,
     /// What happened, for people.
     pub message: String,
-    /// Whether another try may succeed.
-    pub retryable: bool,
+    /// Whether another try may succeed; where nothing is said, that goes without saying for each kind.
+    pub retryable: Option<bool>,
     /// What happened, for programs.
     pub detail: Value,
 }
 
 impl Failure {
-    /// A failure that is not worth another try, without a detail.
+    /// A failure without a detail, worth another try where its kind is.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), retryable: false, detail: Value::Null }
+        Self { kind, message: message.into(), retryable: None, detail: Value::Null }
     }
 
-    /// The failure, worth another try.
+    /// The failure, worth another try or not.
     #[must_use]
-    pub fn retryable(self) -> Self {
-        Self { retryable: true, ..self }
+    pub fn retryable(self, retryable: bool) -> Self {
+        Self { retryable: Some(retryable), ..self }
     }
 
     /// The failure with a detail.
@@ -107,9 +107,12 @@ impl Failure {
     }
 
     pub(crate) fn to_json(&self) -> Value {
-        json!({
-            "kind": self.kind.name(), "retryable": self.retryable, "message": self.message, "detail": self.detail,
-        })
+        let mut fields = json!({"kind": self.kind.name(), "message": self.message, "detail": self.detail});
+        // What nobody said is left out, so that the host's default for the kind counts.
+        if let Some(retryable) = self.retryable {
+            fields["retryable"] = json!(retryable);
+        }
+        fields
     }
 }
 

@@ -81,7 +81,8 @@ fn odd_failures_are_answered() {
         "panic" => panic!("at the disco"),
         "list" => Ok(json!([1])),
         "big" => Ok(json!({"text": "x".repeat(2_000_000)})),
-        _ => Err(Failure::from(std::io::Error::other("no disk")).retryable()),
+        "late" => Err(Failure::new(Kind::Timeout, "too late")),
+        _ => Err(Failure::from(std::io::Error::other("no disk")).retryable(true)),
     });
     let mut host = TestHost::new(vec![odd]);
     let cases = [("long", "user"), ("panic", "internal"), ("list", "internal"), ("big", "resource"), ("?", "internal")];
@@ -89,6 +90,7 @@ fn odd_failures_are_answered() {
         assert_eq!(host.execute("com.example.odd", json!({"name": name})).error["kind"], kind, "{name}");
     }
     assert_eq!(host.execute("com.example.odd", json!({"name": "?"})).error["retryable"], true);
+    assert_eq!(host.execute("com.example.odd", json!({"name": "late"})).error.get("retryable"), None);
 }
 
 #[test]

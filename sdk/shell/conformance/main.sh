@@ -10,7 +10,7 @@ gates=$(mktemp -d)
 prefix=com.example.conformance.
 
 echo_value() { akao_return "$AKAO_PARAMETERS"; }
-fail() { akao_fail "$input_kind" "$input_message" "$input_retryable" "${input_detail:-null}"; }
+fail() { akao_fail "$input_kind" "$input_message" "${input_retryable:--}" "${input_detail:-null}"; }
 throw() {
   echo "$input_message" >&2
   false
@@ -88,7 +88,7 @@ noise() {
   echo noise >&2
 }
 items() {
-  ((input_value >= 0)) || akao_fail input "the value is negative" false "{\"value\":$input_value}"
+  ((input_value >= 0)) || akao_fail input "the value is negative" - "{\"value\":$input_value}"
   akao_return "{\"double\":$((input_value * 2))}"
 }
 
@@ -99,7 +99,7 @@ akao_node "${prefix}typed" echo_value "{
   \"flag\":{\"type\":\"boolean\"},\"items\":{\"type\":\"array\"},\"options\":{\"type\":\"object\"},
   \"choice\":{\"type\":\"string\",\"enum\":[\"a\",\"b\"]}}"
 akao_node "${prefix}fail" fail "{\"kind\":{\"type\":\"string\",$required},\"message\":{\"type\":\"string\",$required},
-  \"retryable\":{\"type\":\"boolean\",\"default\":false},\"detail\":{}}"
+  \"retryable\":{\"type\":\"boolean\"},\"detail\":{}}"
 akao_node "${prefix}throw" throw "{\"message\":{\"type\":\"string\",$required}}"
 akao_node "${prefix}slow" slow '{"ignore":{"type":"boolean","default":false}}'
 akao_node "${prefix}wait" wait_for_gate "{\"gate_name\":{\"type\":\"string\",$required}}"

@@ -32,12 +32,12 @@ const nodes = [
       inputs: {
         kind: required("string"),
         message: required("string"),
-        retryable: { type: "boolean", default: false },
+        retryable: { type: "boolean" },
         detail: {},
       },
     },
     (_, { kind, message, retryable, detail }) => {
-      throw new Failure(kind as Kind, message, { retryable, detail: detail ?? null });
+      throw new Failure(kind as Kind, message, { ...(retryable === undefined ? {} : { retryable }), detail: detail ?? null });
     },
   ),
   node(PREFIX + "throw", { inputs: { message: required("string") } }, (_, { message }) => {

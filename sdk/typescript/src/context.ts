@@ -198,7 +198,8 @@ function resultOf(message: { [name: string]: Json }, method: string): { [name: s
   }
   const data = isObject(error["data"]) ? error["data"] : {};
   const text = String(data["message"] ?? error["message"] ?? `the host refused \`${method}\``);
-  const options = { retryable: data["retryable"] === true, detail: data["detail"] ?? null };
+  const { retryable } = data;
+  const options = { ...(typeof retryable === "boolean" ? { retryable } : {}), detail: data["detail"] ?? null };
   try {
     return failed(data["kind"] ?? "internal", text, options);
   } catch (failure) {
@@ -207,6 +208,6 @@ function resultOf(message: { [name: string]: Json }, method: string): { [name: s
   }
 }
 
-function failed(kind: Json, message: string, options: { retryable: boolean; detail: Json }): never {
+function failed(kind: Json, message: string, options: { retryable?: boolean; detail: Json }): never {
   throw new Failure(kind as "internal", message, options);
 }

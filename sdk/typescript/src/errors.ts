@@ -22,7 +22,8 @@ export type Json = null | boolean | number | string | Json[] | { [name: string]:
 /** The work failed. The host gets the kind, the message and the detail as they are. */
 export class Failure extends Error {
   readonly kind: Kind;
-  readonly retryable: boolean;
+  /** Whether another try may succeed; where it is left out, that goes without saying for each kind. */
+  readonly retryable: boolean | undefined;
   readonly detail: Json;
 
   constructor(kind: Kind, message: string, options: { retryable?: boolean; detail?: Json } = {}) {
@@ -32,7 +33,7 @@ export class Failure extends Error {
     }
     this.name = "Failure";
     this.kind = kind;
-    this.retryable = options.retryable ?? false;
+    this.retryable = options.retryable;
     this.detail = options.detail ?? null;
   }
 }

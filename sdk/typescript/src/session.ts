@@ -394,7 +394,9 @@ function isObject(value: Json | undefined): value is Params {
 }
 
 function errorOf(failure: Failure): Params {
-  return { kind: failure.kind, retryable: failure.retryable, message: failure.message, detail: failure.detail };
+  const { kind, retryable, message, detail } = failure;
+  // What nobody said is left out, so that the host's default for the kind counts.
+  return { kind, ...(retryable === undefined ? {} : { retryable }), message, detail };
 }
 
 function failureOf(error: unknown, host: Host): Failure {

@@ -13,7 +13,7 @@ type Fields = { [name: string]: Json };
 export type Result = {
   success: boolean;
   outputs: Fields;
-  error?: { kind: Kind; retryable: boolean; message: string; detail: Json };
+  error?: { kind: Kind; retryable?: boolean; message: string; detail: Json };
   progress: { fraction: number | null; message: string }[];
   logs: { level: string; message: string; fields: Fields }[];
   output: { [stream: string]: string };

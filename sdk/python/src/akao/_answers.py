@@ -42,15 +42,16 @@ def error(id, fault):
 
 
 def error_of(failure):
-    return {
-        "kind": failure.kind,
-        "retryable": bool(failure.retryable),
-        "message": str(failure.message),
-        "detail": failure.detail,
-    }
+    return _error_fields(failure.kind, failure.message, failure.retryable, failure.detail)
+
+
+def _error_fields(kind, message, retryable, detail):
+    # What nobody said is left out, so that the host's default for the kind counts.
+    said = {} if retryable is None else {"retryable": bool(retryable)}
+    return {"kind": kind, **said, "message": str(message), "detail": detail}
 
 
 def failed(id_text, kind, message, retryable, detail, took):
-    fields = {"kind": kind, "retryable": bool(retryable), "message": str(message), "detail": detail}
+    fields = _error_fields(kind, message, retryable, detail)
     body = '{"success":false,"outputs":{},"error":%s,"metadata":{"execution_time":%s}}' % (encode(fields), took)
     return result(id_text, body, True)

@@ -16,9 +16,12 @@ KINDS = (
 
 
 class Failure(Exception):
-    """The work failed. The host gets the kind, the message and the detail as they are."""
+    """The work failed. The host gets the kind, the message and the detail as they are.
 
-    def __init__(self, kind, message, *, retryable=False, detail=None):
+    Whether another try may succeed goes without saying for each kind, unless `retryable` says so.
+    """
+
+    def __init__(self, kind, message, *, retryable=None, detail=None):
         if kind not in KINDS:
             raise ValueError("unknown kind of failure `%s`, known are %s" % (kind, ", ".join(KINDS)))
         super().__init__(message)

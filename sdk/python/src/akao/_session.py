@@ -232,7 +232,7 @@ class Session(Turns):
                 self._running.pop(id)
             job[1]._cancel()
         if is_queued:
-            self._wire.send(failed(job[1]._id_text, "cancelled", "cancelled by the host", False, None, 0))
+            self._wire.send(failed(job[1]._id_text, "cancelled", "cancelled by the host", None, None, 0))
             self._ended()
 
     def _take_answer(self, message):
@@ -379,6 +379,6 @@ class Session(Turns):
         message = data.get("message") or error.get("message") or "the host refused `%s`" % method
         kind = data.get("kind", "internal")
         try:
-            raise Failure(kind, message, retryable=bool(data.get("retryable")), detail=data.get("detail"))
+            raise Failure(kind, message, retryable=data.get("retryable"), detail=data.get("detail"))
         except ValueError:
             raise Failure("internal", message) from None
