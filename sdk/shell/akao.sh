@@ -17,6 +17,7 @@ AKAO__CREDIT_BYTES_START=262144
 # A chunk is cut so that the longest escapes still keep its message within the bound.
 AKAO__CHUNK_BYTES_MAX=65536
 AKAO__PROGRESS_INTERVAL_US=100000
+AKAO__TEE_US_MAX=500000
 # Characters that stand in JSON as they are; `]` and `-` are added where they are used.
 AKAO__PLAIN=" !#\$%&'()*+,./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[^_\`abcdefghijklmnopqrstuvwxyz{|}~"
 
@@ -93,24 +94,12 @@ akao_check_cancelled() { ! akao_cancelled || akao_fail cancelled "cancelled by t
 
 # akao_output STREAM [TEXT]: sends text, or else what comes from standard input, waiting for the host's credit.
 akao_output() {
-  local LC_ALL=C stream=$1 text credit at=0 end spent line
+  local LC_ALL=C stream=$1 text at=0 end line
   if (($# > 1)); then text=$2; else text=$(cat && printf x) text=${text%x}; fi
   [[ $stream =~ ^[A-Za-z0-9_.-]+$ ]] || akao_fail input "the name of the stream \`$stream\` has other characters than A-Z a-z 0-9 _ . -"
   while ((at < ${#text})); do
-    akao__character_bytes "${text:at:1}"
-    akao__wait_for_credit "$stream" "$REPLY"
-    akao__number "$AKAO__CALL.spent.$stream"
-    spent=$REPLY
-    akao__number "$AKAO__CALL.credit.$stream"
-    credit=$((AKAO__CREDIT_BYTES_START + REPLY - spent))
-    ((credit < AKAO__CHUNK_BYTES_MAX)) || credit=$AKAO__CHUNK_BYTES_MAX
-    end=$((at + credit))
-    if ((end >= ${#text})); then
-      end=${#text}
-    else
-      while [[ ${text:end:1} == [$'\x80'-$'\xbf'] ]]; do ((end -= 1)); done
-    fi
-    printf '%s\n' $((spent + end - at)) >"$AKAO__CALL.spent.$stream"
+    akao__take_credit "$stream" "$at"
+    end=$REPLY
     line=$(printf '%s' "${text:at:end-at}" | jq -Rsc --argjson id "$AKAO__ID" --arg stream "$stream" \
       '{jsonrpc: "2.0", method: "$/output", params: {id: $id, stream: $stream, chunk: .}}')
     akao__event send "$line"
@@ -225,16 +214,33 @@ akao__wait() {
   akao_check_cancelled
 }
 
-akao__wait_for_credit() {
-  local stream=$1 bytes=$2 spent
-  akao__number "$AKAO__CALL.spent.$stream"
-  spent=$REPLY
-  akao__number "$AKAO__CALL.credit.$stream"
-  while ((AKAO__CREDIT_BYTES_START + REPLY - spent < bytes)); do
-    akao__wait
-    akao__number "$AKAO__CALL.credit.$stream"
+# Waits for credit and leaves the end of the piece of akao_output's text that it was taken for. Processes that write to one
+# stream take it one after the other, so that they do not spend it twice: who has read the line from the lock has it.
+akao__take_credit() { # STREAM FROM
+  local bytes spent credit token
+  akao__character_bytes "${text:$2:1}"
+  bytes=$REPLY
+  while true; do
+    akao_check_cancelled
+    if IFS= read -r -t 0.2 token <&"$AKAO__LOCK"; then
+      akao__number "$AKAO__CALL.spent.$1"
+      spent=$REPLY
+      akao__number "$AKAO__CALL.credit.$1"
+      credit=$((AKAO__CREDIT_BYTES_START + REPLY - spent))
+      ((credit < bytes)) || break
+      echo >&"$AKAO__LOCK"
+      akao__wait
+    fi
   done
-  akao_check_cancelled
+  ((credit < AKAO__CHUNK_BYTES_MAX)) || credit=$AKAO__CHUNK_BYTES_MAX
+  REPLY=$(($2 + credit))
+  if ((REPLY >= ${#text})); then
+    REPLY=${#text}
+  else
+    while [[ ${text:REPLY:1} == [$'\x80'-$'\xbf'] ]]; do ((REPLY -= 1)); done
+  fi
+  printf '%s\n' $((spent + REPLY - $2)) >"$AKAO__CALL.spent.$1"
+  echo >&"$AKAO__LOCK"
 }
 
 # akao__ask METHOD PARAMS JQ…: asks the host, waits, and prints what jq makes of the result.
@@ -271,19 +277,21 @@ akao__outputs() {
 # Runs a node's function once, in a process of its own, under `set -e`. Its standard error is kept for the failure's message.
 # Whether it succeeded stands in AKAO__STATUS: as a condition, this function would switch `set -e` off within.
 akao__run_once() {
-  local place=$1 status last
+  local place=$1 status=0 last tee
   rm -f "$AKAO__CALL.outputs" "$AKAO__CALL.failure" "$AKAO__CALL.progress"
-  {
-    (
-      trap '[[ -z $AKAO__PROGRESS_HELD ]] || akao__event send "$AKAO__PROGRESS_HELD"' EXIT
-      exec {AKAO__SOCKET}>&- 2>&1 1>&"$AKAO__STDOUT"
-      eval "$AKAO__VARIABLES"
-      set -e
-      "${AKAO__FUNCTIONS[place]}"
-    ) | tee "$AKAO__CALL.stderr" >&2
-    status=${PIPESTATUS[0]}
-  } {AKAO__STDOUT}>&1
-  exec {AKAO__STDOUT}>&-
+  # What an earlier item left in the background still writes to the old one.
+  [[ ! -e $AKAO__CALL.left ]] || { rm -f "$AKAO__CALL.errors" && mkfifo "$AKAO__CALL.errors"; }
+  (exec {AKAO__SOCKET}>&- tee "$AKAO__CALL.stderr" <"$AKAO__CALL.errors" >&2) &
+  tee=$!
+  (
+    trap '[[ -z $AKAO__PROGRESS_HELD ]] || akao__event send "$AKAO__PROGRESS_HELD"' EXIT
+    exec {AKAO__SOCKET}>&- 2>"$AKAO__CALL.errors"
+    eval "$AKAO__VARIABLES"
+    set -e
+    "${AKAO__FUNCTIONS[place]}"
+  ) </dev/null &
+  wait "$!" || status=$?
+  akao__wait_for_tee "$tee"
   AKAO__STATUS=1
   if ((status != 0)); then
     if [[ ! -e $AKAO__CALL.failure ]]; then
@@ -299,6 +307,19 @@ akao__run_once() {
     return
   fi
   AKAO__STATUS=0
+}
+
+# Waits until standard error was read. A process that the function left in the background may hold it open as long as it
+# likes, so this does not take longer than the reading may; the session ends what is left.
+akao__wait_for_tee() { # PID
+  local until=$((${EPOCHREALTIME/[.,]/} + AKAO__TEE_US_MAX)) bell
+  while kill -0 "$1" 2>/dev/null; do
+    if ((${EPOCHREALTIME/[.,]/} > until)); then
+      echo "$1" >"$AKAO__CALL.left"
+      return
+    fi
+    IFS= read -r -t 0.002 bell <&"$AKAO__BELL" || true
+  done
 }
 
 akao__run_items() {

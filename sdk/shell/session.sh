@@ -29,7 +29,7 @@ akao__serve_on() {
   AKAO__DIRECTORY=$(mktemp -d)
   mkfifo "$AKAO__DIRECTORY/events" "$AKAO__DIRECTORY/last"
   exec {AKAO__EVENTS}<>"$AKAO__DIRECTORY/events"
-  declare -gA AKAO__JOBS=() AKAO__PIDS=() AKAO__BELLS=() AKAO__NUMBERS=()
+  declare -gA AKAO__JOBS=() AKAO__PIDS=() AKAO__BELLS=() AKAO__LEFT=() AKAO__NUMBERS=()
   AKAO__QUEUE=() AKAO__RUNNING=0 AKAO__CONCURRENCY=1 AKAO__READY= AKAO__TENANT=null AKAO__STOP_ID= AKAO__STOPPING= AKAO__COUNT=0
   trap akao__clean EXIT
   trap 'exit 143' TERM
@@ -55,8 +55,15 @@ akao__serve_on() {
 
 # Ends what is still running and removes the files.
 akao__clean() {
-  local pid
+  local pid tee
   trap - EXIT
+  for pid in "${!AKAO__LEFT[@]}"; do
+    tee=${AKAO__LEFT[$pid]}
+    # The number may be another process's by now; ours names the folder.
+    if [[ -e /proc/$tee/cmdline && $(tr '\0' ' ' <"/proc/$tee/cmdline") == *"$AKAO__DIRECTORY/"* ]]; then
+      kill -KILL -- "-$pid" 2>/dev/null
+    fi
+  done
   for pid in "${AKAO__PIDS[@]}" "$AKAO__LISTENER"; do kill -KILL -- "-$pid" 2>/dev/null; done
   rm -rf "$AKAO__DIRECTORY"
 }
@@ -159,21 +166,22 @@ akao__start_next() {
 
 # Starts a call in a process group of its own, so that all of it can be ended.
 akao__start() {
-  local number=$1 job=${AKAO__JOBS[$1]} kind id place context_bytes parameters_bytes bell
+  local number=$1 job=${AKAO__JOBS[$1]} kind id place context_bytes parameters_bytes bell lock
   kind=${job%%$'\t'*} job=${job#*$'\t'}
   id=${job%%$'\t'*} job=${job#*$'\t'}
   place=${job%%$'\t'*} job=${job#*$'\t'}
   context_bytes=${job%%$'\t'*} job=${job#*$'\t'}
   parameters_bytes=${job%%$'\t'*} job=${job#*$'\t'}
   unset "AKAO__JOBS[$number]"
-  mkfifo "$AKAO__DIRECTORY/$number.bell"
-  exec {bell}<>"$AKAO__DIRECTORY/$number.bell"
+  mkfifo "$AKAO__DIRECTORY/$number.bell" "$AKAO__DIRECTORY/$number.lock" "$AKAO__DIRECTORY/$number.errors"
+  exec {bell}<>"$AKAO__DIRECTORY/$number.bell" {lock}<>"$AKAO__DIRECTORY/$number.lock"
+  echo >&"$lock"
   AKAO__BELLS[$number]=$bell
   set -m
   (
     set +m
     trap - EXIT TERM PIPE
-    AKAO__NUMBER=$number AKAO__ID=$id AKAO__CALL=$AKAO__DIRECTORY/$number AKAO__BELL=$bell
+    AKAO__NUMBER=$number AKAO__ID=$id AKAO__CALL=$AKAO__DIRECTORY/$number AKAO__BELL=$bell AKAO__LOCK=$lock
     AKAO_CONTEXT=${job:0:context_bytes} AKAO_PARAMETERS=${job:context_bytes:parameters_bytes}
     AKAO__VARIABLES=${job:context_bytes+parameters_bytes}
     unset LC_ALL job
@@ -183,6 +191,8 @@ akao__start() {
   AKAO__PIDS[$number]=$!
   disown
   set +m
+  # The call has it, with what was written.
+  exec {lock}>&-
 }
 
 akao__ended() { # NUMBER LINE
@@ -191,6 +201,7 @@ akao__ended() { # NUMBER LINE
   for id in "${!AKAO__NUMBERS[@]}"; do
     [[ ${AKAO__NUMBERS[$id]} != "$1" ]] || unset 'AKAO__NUMBERS[$id]'
   done
+  [[ ! -e $AKAO__DIRECTORY/$1.left ]] || AKAO__LEFT[${AKAO__PIDS[$1]}]=$(<"$AKAO__DIRECTORY/$1.left")
   unset "AKAO__PIDS[$1]" "AKAO__BELLS[$1]"
   [[ -z $bell ]] || exec {bell}>&-
   rm -f "$AKAO__DIRECTORY/$1".*

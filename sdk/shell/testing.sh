@@ -16,6 +16,8 @@ akao_test() (
   # The node writes to one FIFO and reads from the other; a socket would be both.
   (
     trap - EXIT
+    # What a node prints is a log, and this function prints its answer.
+    exec >&2
     exec {AKAO__READ}<"$folder/to-node" {write}>"$folder/from-node"
     akao__serve_on "$write" test 0.0.0
   ) &

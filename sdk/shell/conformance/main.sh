@@ -39,10 +39,12 @@ progress() {
 }
 log() { akao_log "$input_level" "$input_message" "$input_fields"; }
 stream() {
-  local LC_ALL=C text
+  local LC_ALL=C text index
   text=$(yes -- "$input_text" | head -n "$input_times" | tr -d '\n')
+  for ((index = 1; index < input_writers; index++)); do akao_output "$input_stream" "$text" & done
   akao_output "$input_stream" "$text"
-  akao_return "{\"bytes\":${#text}}"
+  wait
+  akao_return "{\"bytes\":$((${#text} * input_writers))}"
 }
 secret() {
   local value
@@ -108,7 +110,7 @@ akao_node "${prefix}progress" progress "{\"count\":{\"type\":\"integer\",$requir
 akao_node "${prefix}log" log "{\"level\":{\"type\":\"string\",$required},\"message\":{\"type\":\"string\",$required},
   \"fields\":{\"type\":\"object\",$required}}"
 akao_node "${prefix}stream" stream "{\"stream\":{\"type\":\"string\",$required},\"text\":{\"type\":\"string\",$required},
-  \"times\":{\"type\":\"integer\",$required}}"
+  \"times\":{\"type\":\"integer\",$required},\"writers\":{\"type\":\"integer\",\"default\":1}}"
 akao_node "${prefix}secret" secret "{\"name\":{\"type\":\"string\",$required}}"
 akao_node "${prefix}state" state "{\"key\":{\"type\":\"string\",$required},\"value\":{$required}}"
 akao_node "${prefix}blob_put" blob_put "{\"name\":{\"type\":\"string\",$required},\"text\":{\"type\":\"string\",$required}}"

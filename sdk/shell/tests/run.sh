@@ -35,6 +35,10 @@ keep() {
   akao_return "{\"secret\":\"$secret\"}"
 }
 rows() { head -c 600000 /dev/zero | tr '\0' x | akao_output rows; }
+leave() {
+  sleep 60 &
+  echo "left $!"
+}
 turn() {
   akao_progress - turning
   until akao_cancelled; do sleep 0.01; done
@@ -58,6 +62,7 @@ akao_node com.example.files files
 akao_node com.example.keep keep '{"name":{"type":"string","required":true}}'
 akao_node com.example.rows rows
 akao_node com.example.turn turn
+akao_node com.example.leave leave
 akao_node com.example.odd odd '{"case":{"type":"string","required":true}}'
 
 check "outputs and defaults" '.outputs == {sum: 3}' "$(akao_test com.example.add '{"left":2}')"
@@ -74,6 +79,14 @@ check "state is kept" '.calls == 3' "$(<"$AKAO_TEST_STATE")"
 rm -f "$AKAO_TEST_STATE"
 unset AKAO_TEST_STATE
 check "long output" '.output.rows | length == 600000' "$(akao_test com.example.rows '{}')"
+started=$SECONDS
+log=$(mktemp)
+check "a process left in the background" '.outputs == {}' "$(akao_test com.example.leave '{}' 2>"$log")"
+left=$(sed -n 's/^left //p' "$log")
+rm -f "$log"
+# It has been killed, and may not have been waited for yet.
+while kill -0 "$left" 2>/dev/null && ((SECONDS - started < 30)); do sleep 0.01; done
+check "it ends with the session" ". < 30" $((SECONDS - started))
 check "a cancel" '.error.kind == "cancelled"' "$(AKAO_TEST_CANCEL=1 akao_test com.example.turn '{}')"
 check "a status" '.error | .kind == "internal" and .detail.status == 7' "$(akao_test com.example.odd '{"case":"status"}' 2>&1)"
 check "a missing program" '.error.message | contains("no-such-program")' \
