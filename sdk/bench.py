@@ -28,6 +28,7 @@ PEERS = {
     "rust": [os.path.join(TARGET, "rust", "debug", "examples", "conformance")],
 }
 ROUNDS = 8
+BUILD = ["cargo", "build", "--release", "--example", "conformance", "--manifest-path", os.path.join(HERE, "rust", "Cargo.toml")]
 CALLS = 1000
 BATCHES = 30
 IN_FLIGHT = 64

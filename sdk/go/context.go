@@ -142,16 +142,10 @@ func (c *Context) Log(level Level, message string, fields map[string]any) error 
 func (c *Context) Output(stream, chunk string) error {
 	chunk = strings.ToValidUTF8(chunk, string(utf8.RuneError))
 	for len(chunk) > 0 {
-		_, size := utf8.DecodeRuneInString(chunk)
-		credit, err := c.waitForCredit(stream, size)
+		end, err := c.takeCredit(stream, chunk)
 		if err != nil {
 			return err
 		}
-		end := smallest(len(chunk), credit, chunkBytesMax)
-		for end < len(chunk) && !utf8.RuneStart(chunk[end]) {
-			end--
-		}
-		c.grant(stream, -end)
 		params := map[string]any{"id": c.id, "stream": stream, "chunk": chunk[:end]}
 		if err := c.session.notify("$/output", params); err != nil {
 			return err
@@ -230,14 +224,25 @@ func (c *Context) openStream(stream string) {
 	}
 }
 
-func (c *Context) waitForCredit(stream string, bytesMin int) (int, error) {
+// takeCredit waits for credit and gives the end of the piece that it was taken for. It is taken in the moment in which it is
+// found, so that goroutines which write to one stream do not spend it twice.
+func (c *Context) takeCredit(stream, chunk string) (int, error) {
+	_, first := utf8.DecodeRuneInString(chunk)
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	c.openStream(stream)
-	for !c.Cancelled() && c.credit[stream] < bytesMin {
+	for !c.Cancelled() && c.credit[stream] < first {
 		c.changed.Wait()
 	}
-	return c.credit[stream], c.CheckCancelled()
+	if err := c.CheckCancelled(); err != nil {
+		return 0, err
+	}
+	end := smallest(len(chunk), c.credit[stream], chunkBytesMax)
+	for end < len(chunk) && !utf8.RuneStart(chunk[end]) {
+		end--
+	}
+	c.credit[stream] -= end
+	return end, nil
 }
 
 func (c *Context) grant(stream string, bytes int) {

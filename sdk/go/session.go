@@ -26,7 +26,6 @@ type job struct {
 	node       *Node
 	context    *Context
 	parameters json.RawMessage
-	isStarted  bool
 }
 
 // session is the node's side of one connection.
@@ -301,9 +300,13 @@ func (s *session) shutdown(id string, params object) {
 	}
 	time.AfterFunc(time.Duration(grace*float64(time.Millisecond)), func() {
 		s.lock.Lock()
-		defer s.lock.Unlock()
+		var jobs []*job
 		for _, job := range s.jobs {
-			job.context.stop()
+			jobs = append(jobs, job)
+		}
+		s.lock.Unlock()
+		for _, job := range jobs {
+			s.cancel(job)
 		}
 		time.AfterFunc(last, func() {
 			s.lock.Lock()
@@ -327,17 +330,13 @@ func (s *session) notified(method string, params object) {
 	id, isID := asString(params["id"])
 	s.lock.Lock()
 	job := s.jobs[id]
-	isQueued := job != nil && !job.isStarted
 	s.lock.Unlock()
 	if !isID || job == nil {
 		return
 	}
 	switch method {
 	case "$/cancel":
-		job.context.stop()
-		if isQueued {
-			s.unqueue(job)
-		}
+		s.cancel(job)
 	case "$/credit":
 		var bytes int
 		stream, isText := asString(params["stream"])
@@ -347,8 +346,9 @@ func (s *session) notified(method string, params object) {
 	}
 }
 
-// unqueue answers a call that was cancelled before it began.
-func (s *session) unqueue(cancelled *job) {
+// cancel tells the work; a call that has not begun is answered at once.
+func (s *session) cancel(cancelled *job) {
+	cancelled.context.stop()
 	s.lock.Lock()
 	isQueued := false
 	for index, job := range s.queue {
@@ -424,7 +424,7 @@ func (s *session) startNext() {
 	for s.running < s.concurrency && len(s.queue) > 0 {
 		next := s.queue[0]
 		s.queue = s.queue[1:]
-		next.isStarted = true
+
 		s.running++
 		go s.run(next)
 	}
@@ -517,11 +517,10 @@ func (s *session) finish(job *job, outputs []byte, err error, started time.Time)
 	}
 	job.context.progressLast()
 	job.context.cancel()
-	s.lock.Lock()
-	delete(s.jobs, job.id)
-	s.lock.Unlock()
+	// In this order: once nothing runs any more, another goroutine may end the process.
 	s.writer.send(line)
 	s.lock.Lock()
+	delete(s.jobs, job.id)
 	if s.stopID != nil && len(s.jobs) == 0 {
 		s.stopped()
 	}

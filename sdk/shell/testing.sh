@@ -67,7 +67,7 @@ akao__test_answer() { # LINE STATE
     host.blob.put) cp "$path" "$AKAO_WORKSPACE/.blob" ;;
     host.blob.get) cp "$AKAO_WORKSPACE/.blob" "$path" ;;
   esac
-  jq -c --argjson secrets "$secrets" --slurpfile state "$2" '{jsonrpc: "2.0", id: .id} + (.params as $params | .method as $method
+  jq -c --argjson secrets "$secrets" --argjson bytes "$bytes" --slurpfile state "$2" '{jsonrpc: "2.0", id: .id} + (.params as $params | .method as $method
     | if $method == "host.secret" and ($secrets | has($params.name) | not) then
         ("secret `\($params.name)` was not granted") as $message
         | {error: {code: -1001, message: $message, data: {kind: "permission", retryable: false, message: $message, detail: null}}}

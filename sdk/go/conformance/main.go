@@ -67,6 +67,8 @@ type stream struct {
 	Stream string `json:"stream"`
 	Text   string `json:"text"`
 	Times  int    `json:"times"`
+	// Writers write at the same time.
+	Writers int `json:"writers" akao:"default=1"`
 }
 
 type name struct {
@@ -187,7 +189,17 @@ func reports() []*akao.Node {
 			return none{}, c.Log(in.Level, in.Message, in.Fields)
 		}),
 		akao.NewNode(prefix+"stream", func(c *akao.Context, in stream) (outputs, error) {
-			return outputs{"bytes": len(in.Text) * in.Times}, c.Output(in.Stream, strings.Repeat(in.Text, in.Times))
+			errs := make(chan error)
+			for writer := 0; writer < in.Writers; writer++ {
+				go func() { errs <- c.Output(in.Stream, strings.Repeat(in.Text, in.Times)) }()
+			}
+			var failed error
+			for writer := 0; writer < in.Writers; writer++ {
+				if err := <-errs; err != nil {
+					failed = err
+				}
+			}
+			return outputs{"bytes": len(in.Text) * in.Times * in.Writers}, failed
 		}),
 		akao.NewNode(prefix+"secret", func(c *akao.Context, in name) (outputs, error) {
 			value, err := c.Secret(in.Name)

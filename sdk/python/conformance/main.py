@@ -88,9 +88,14 @@ def log(context, level: str, message: str, fields: dict):
 
 
 @node(PREFIX + "stream")
-def stream(context, stream: str, text: str, times: int):
+def stream(context, stream: str, text: str, times: int, writers: int = 1):
+    threads = [threading.Thread(target=context.output, args=(stream, text * times)) for _ in range(writers - 1)]
+    for thread in threads:
+        thread.start()
     context.output(stream, text * times)
-    return {"bytes": len((text * times).encode())}
+    for thread in threads:
+        thread.join()
+    return {"bytes": len((text * times).encode()) * writers}
 
 
 @node(PREFIX + "secret")

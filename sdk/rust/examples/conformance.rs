@@ -55,6 +55,7 @@ inputs!(
         stream: String,
         text: String,
         times: usize,
+        writers: usize = 1,
     }
 );
 inputs!(
@@ -202,8 +203,14 @@ fn reporting() -> Vec<Node> {
             Ok(json!({}))
         }),
         node("stream", |context, inputs: Stream| {
-            context.output(&inputs.stream, &inputs.text.repeat(inputs.times))?;
-            Ok(json!({"bytes": inputs.text.len() * inputs.times}))
+            let text = inputs.text.repeat(inputs.times);
+            let write = || context.output(&inputs.stream, &text);
+            thread::scope(|scope| {
+                let others: Vec<_> = (1..inputs.writers).map(|_| scope.spawn(write)).collect();
+                let own = write();
+                others.into_iter().fold(own, |result, other| result.and(other.join().expect("no writer panics")))
+            })?;
+            Ok(json!({"bytes": text.len() * inputs.writers}))
         }),
     ]
 }

@@ -153,13 +153,8 @@ impl Context {
     /// Where the call is cancelled meanwhile.
     pub fn output(&self, stream: &str, chunk: &str) -> Result<(), Failure> {
         let mut rest = chunk;
-        while let Some(first) = rest.chars().next() {
-            let credit = self.wait_for_credit(stream, first.len_utf8())?;
-            let mut end = rest.len().min(credit).min(CHUNK_BYTES_MAX);
-            while !rest.is_char_boundary(end) {
-                end -= 1;
-            }
-            self.shared.spend(&self.id, stream, end);
+        while !rest.is_empty() {
+            let end = self.take_credit(stream, rest)?;
             self.shared.notify("$/output", &json!({"id": self.id, "stream": stream, "chunk": &rest[..end]}))?;
             rest = &rest[end..];
         }
@@ -246,13 +241,26 @@ impl Context {
         result_of(answer, method)
     }
 
-    fn wait_for_credit(&self, stream: &str, bytes_min: usize) -> Result<usize, Failure> {
-        let credit = self.shared.wait(|state| {
+    /// Waits for credit and gives the end of the piece that it was taken for. It is taken in the moment in which it is
+    /// found, so that threads which write to one stream do not spend it twice.
+    fn take_credit(&self, stream: &str, text: &str) -> Result<usize, Failure> {
+        let end = self.shared.wait(|state| {
+            if self.cancelled() {
+                return Some(0);
+            }
             let credit = state.credit(&self.id, stream);
-            (self.cancelled() || credit >= bytes_min).then_some(credit)
+            let mut end = text.len().min(credit).min(CHUNK_BYTES_MAX);
+            while !text.is_char_boundary(end) {
+                end -= 1;
+            }
+            // Less than one character is nothing.
+            (end > 0).then(|| {
+                state.set_credit(&self.id, stream, credit - end);
+                end
+            })
         });
         self.check_cancelled()?;
-        credit.ok_or_else(Failure::cancelled)
+        end.ok_or_else(Failure::cancelled)
     }
 
     /// Tells the work that nobody wants its result; whoever waits is woken by the caller.

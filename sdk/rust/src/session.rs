@@ -212,8 +212,9 @@ impl Shared {
         let shared = Arc::clone(self);
         thread::spawn(move || {
             thread::sleep(Duration::from_secs_f64(grace / 1000.0));
-            shared.state().jobs.values().for_each(|job| job.context.cancel());
-            shared.ring();
+            let ids: Vec<String> = shared.state().jobs.keys().cloned().collect();
+            // Those that have not begun are answered at once.
+            ids.iter().for_each(|id| shared.cancel(id));
             thread::sleep(LAST);
             shared.stopped();
         });
@@ -391,11 +392,12 @@ impl Shared {
     /// Holds the one answer of a call.
     fn answer(self: &Arc<Self>, job: &Job, line: &str) {
         job.context.progress_last();
+        // In this order: once nothing runs any more, another thread may end the process.
+        self.hold(line);
         let mut state = self.state();
         state.forget(&job.context.id);
         let is_last = state.stop_id.is_some() && state.jobs.is_empty();
         drop(state);
-        self.hold(line);
         if is_last {
             self.stopped();
         }

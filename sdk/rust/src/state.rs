@@ -12,7 +12,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     path::PathBuf,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError},
-    thread,
+    thread::{self, ThreadId},
     time::{Duration, Instant},
 };
 
@@ -49,6 +49,8 @@ pub(crate) struct State {
     pub(crate) turn: u64,
     pub(crate) busy_turn: u64,
     pub(crate) is_busy: bool,
+    /// The thread that works and reads in turn.
+    pub(crate) busy_thread: Option<ThreadId>,
     pub(crate) is_waiting_inside: bool,
     pub(crate) serial: u64,
     pub(crate) is_watching: bool,
@@ -58,6 +60,10 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn credit(&self, id: &str, stream: &str) -> usize {
         self.credit.get(&(id.to_owned(), stream.to_owned())).copied().unwrap_or(CREDIT_BYTES_START)
+    }
+
+    pub(crate) fn set_credit(&mut self, id: &str, stream: &str, bytes: usize) {
+        self.credit.insert((id.to_owned(), stream.to_owned()), bytes);
     }
 
     pub(crate) fn forget(&mut self, id: &str) -> Option<Arc<Job>> {
@@ -107,6 +113,7 @@ impl Shared {
             turn: 0,
             busy_turn: 0,
             is_busy: false,
+            busy_thread: None,
             is_waiting_inside: false,
             serial: 0,
             is_watching: false,
@@ -208,20 +215,14 @@ impl Shared {
         answer?.flatten().ok_or_else(Failure::cancelled)
     }
 
-    /// Uses some of a stream's credit up.
-    pub(crate) fn spend(&self, id: &str, stream: &str, bytes: usize) {
-        let mut state = self.state();
-        let left = state.credit(id, stream).saturating_sub(bytes);
-        state.credit.insert((id.to_owned(), stream.to_owned()), left);
-    }
-
     /// Adds to a stream's credit.
     pub(crate) fn grant(&self, id: &str, stream: &str, bytes: usize) {
         let mut state = self.state();
         if state.jobs.contains_key(id) {
             let credit = state.credit(id, stream).saturating_add(bytes);
-            state.credit.insert((id.to_owned(), stream.to_owned()), credit);
+            state.set_credit(id, stream, credit);
         }
+        drop(state);
         self.ring();
     }
 

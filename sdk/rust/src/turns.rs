@@ -46,7 +46,10 @@ impl Shared {
                 held_since = None;
             }
             if let Some(job) = self.receive() {
-                self.state().busy_turn = turn;
+                let mut state = self.state();
+                state.busy_turn = turn;
+                state.busy_thread = Some(thread::current().id());
+                drop(state);
                 self.work_inline(job, turn, &mut held_since);
             }
         }
@@ -145,8 +148,11 @@ impl Shared {
     pub(crate) fn wait<T>(self: &Arc<Self>, mut done: impl FnMut(&mut State) -> Option<T>) -> Option<T> {
         let is_reader = {
             let mut state = self.state();
-            state.is_waiting_inside = !state.is_separate && state.turn == state.busy_turn;
-            state.is_waiting_inside
+            // A thread that the work started is no reader, even while the work's own one is.
+            let is_own = state.busy_thread == Some(thread::current().id());
+            let is_inside = !state.is_separate && state.turn == state.busy_turn && is_own;
+            state.is_waiting_inside |= is_inside;
+            is_inside
         };
         if !is_reader {
             return Some(self.sleep_until(done));

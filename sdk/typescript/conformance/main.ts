@@ -70,10 +70,17 @@ const nodes = [
   ),
   node(
     PREFIX + "stream",
-    { inputs: { stream: required("string"), text: required("string"), times: required("integer") } },
-    async (context, { stream, text, times }) => {
-      await context.output(stream, text.repeat(times));
-      return { bytes: Buffer.byteLength(text) * times };
+    {
+      inputs: {
+        stream: required("string"),
+        text: required("string"),
+        times: required("integer"),
+        writers: { type: "integer", default: 1 },
+      },
+    },
+    async (context, { stream, text, times, writers }) => {
+      await Promise.all(Array.from({ length: writers }, () => context.output(stream, text.repeat(times))));
+      return { bytes: Buffer.byteLength(text) * times * writers };
     },
   ),
   node(PREFIX + "secret", { inputs: { name: required("string") } }, async (context, { name }) => ({

@@ -91,10 +91,7 @@ export class Context {
     const data = Buffer.from(chunk, "utf8");
     let at = 0;
     while (at < data.length) {
-      const credit = await this.#waitForCredit(stream, characterBytes(data[at] as number));
-      let end = Math.min(data.length, at + Math.min(credit, CHUNK_BYTES_MAX));
-      while (end < data.length && ((data[end] as number) & 0xc0) === 0x80) end--;
-      this.#credit.set(stream, credit - (end - at));
+      const end = await this.#takeCredit(stream, data, at);
       this.#session.notify("$/output", { id: this.#id, stream, chunk: data.toString("utf8", at, end) });
       at = end;
     }
@@ -144,11 +141,20 @@ export class Context {
     return resultOf(answer.message, method);
   }
 
-  async #waitForCredit(stream: string, bytesMin: number): Promise<number> {
-    const credit = () => this.#credit.get(stream) ?? CREDIT_BYTES_START;
-    await this.#until(() => this.#isCancelled || credit() >= bytesMin);
+  /** Waits for credit and gives the end of the piece that it was taken for. */
+  async #takeCredit(stream: string, data: Buffer, at: number): Promise<number> {
+    let end = at;
+    // It is taken in the moment in which it is found, so that two places that write to one stream do not spend it twice.
+    await this.#until(() => {
+      const credit = this.#credit.get(stream) ?? CREDIT_BYTES_START;
+      if (this.#isCancelled || credit < characterBytes(data[at] as number)) return this.#isCancelled;
+      end = Math.min(data.length, at + Math.min(credit, CHUNK_BYTES_MAX));
+      while (end < data.length && ((data[end] as number) & 0xc0) === 0x80) end--;
+      this.#credit.set(stream, credit - (end - at));
+      return true;
+    });
     this.checkCancelled();
-    return credit();
+    return end;
   }
 
   async #until(isDone: () => boolean): Promise<void> {

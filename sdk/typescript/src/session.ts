@@ -172,7 +172,7 @@ export class Session {
     const grace = typeof params["grace"] === "number" ? params["grace"] : GRACE_MS;
     const later = (ms: number, what: () => void) => void setTimeout(what, ms).unref?.();
     later(grace, () => {
-      for (const job of this.#jobs.values()) job.context.cancel();
+      for (const job of [...this.#jobs.values()]) this.#cancel(job);
       later(LAST_MS, () => this.#stopped());
     });
   }
@@ -189,15 +189,19 @@ export class Session {
     const job = typeof params["id"] === "string" ? this.#jobs.get(params["id"]) : undefined;
     if (job === undefined) return;
     if (method === "$/cancel") {
-      job.context.cancel();
-      if (!job.isStarted) {
-        this.#queue = this.#queue.filter((other) => other !== job);
-        this.#answerFailure(job, new Failure("cancelled", "cancelled by the host"), performance.now());
-      }
+      this.#cancel(job);
     } else if (method === "$/credit") {
       const { stream, bytes } = params;
       if (typeof stream === "string" && typeof bytes === "number" && bytes > 0) job.context.grant(stream, bytes);
     }
+  }
+
+  /** Tells the work; a call that has not begun is answered at once. */
+  #cancel(job: Job): void {
+    job.context.cancel();
+    if (job.isStarted) return;
+    this.#queue = this.#queue.filter((other) => other !== job);
+    this.#answerFailure(job, new Failure("cancelled", "cancelled by the host"), performance.now());
   }
 
   #takeAnswer(message: Message): void {

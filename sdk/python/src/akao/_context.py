@@ -14,6 +14,7 @@ PROGRESS_INTERVAL_S = 0.1
 FIELDS = (
     "node_id", "workflow_id", "execution_id", "step", "attempt", "idempotency_key", "tenant", "deadline", "trace",
 )  # fmt: skip
+_NO_CREDIT = {}
 LEVELS = ("debug", "info", "warn", "error")
 
 
@@ -21,7 +22,7 @@ class Context:
     """One call: who called, and the ways to report and to ask."""
 
     __slots__ = (
-        "_fields", "_session", "_id", "_id_text", "_cancelled", "_started", "_credit", "_bell", "_progress_at", "_progress_held",
+        "_fields", "_session", "_id", "_id_text", "_cancelled", "_started", "_credit", "_bells", "_progress_at", "_progress_held",
     )  # fmt: skip
 
     def __init__(self, session, id, id_text, fields):
@@ -32,8 +33,9 @@ class Context:
         self._id_text = id_text
         self._cancelled = False
         self._started = False
-        self._credit = None
-        self._bell = None
+        # Both are replaced, never changed: most work needs neither.
+        self._credit = _NO_CREDIT
+        self._bells = ()
         self._progress_at = 0.0
         self._progress_held = None
 
@@ -83,11 +85,7 @@ class Context:
         data = chunk.encode("utf-8")
         at = 0
         while at < len(data):
-            credit = self._wait_for_credit(stream, _character_bytes(data[at]))
-            end = min(len(data), at + min(credit, CHUNK_BYTES_MAX))
-            while end < len(data) and data[end] & 0xC0 == 0x80:
-                end -= 1
-            self._credit[stream] -= end - at
+            end = self._take_credit(stream, data, at)
             params = {"id": self._id, "stream": stream, "chunk": data[at:end].decode("utf-8")}
             self._session.notify("$/output", params)
             at = end
@@ -121,35 +119,48 @@ class Context:
             raise Failure("input", "the file `%s` is not inside the workspace" % path)
         return inside[len(root) :]
 
-    def _wait_for_credit(self, stream, bytes_min):
-        if self._credit is None:
-            self._credit = {}
-        self._credit.setdefault(stream, CREDIT_BYTES_START)
-        self._session.wait(self, lambda: self._cancelled or self._credit[stream] >= bytes_min)
+    def _take_credit(self, stream, data, at):
+        """Waits for credit and gives the end of the piece that it was taken for.
+
+        It is taken in the moment in which it is found, so that threads which write to one stream do not spend it twice.
+        """
+        end = at
+
+        def is_taken():
+            nonlocal end
+            credit = self._credit.get(stream, CREDIT_BYTES_START)
+            if self._cancelled or credit < _character_bytes(data[at]):
+                return self._cancelled
+            end = min(len(data), at + min(credit, CHUNK_BYTES_MAX))
+            while end < len(data) and data[end] & 0xC0 == 0x80:
+                end -= 1
+            self._credit = {**self._credit, stream: credit - (end - at)}
+            return True
+
+        self._session.wait(self, is_taken)
         self.check_cancelled()
-        return self._credit[stream]
+        return end
 
     # What follows is for the session.
 
     def _bell_made(self):
-        if self._bell is None:
-            self._bell = allocate_lock()
-            self._bell.acquire()
-        return self._bell
+        """A lock that the next ring releases; the session's lock for waiting is held."""
+        bell = allocate_lock()
+        bell.acquire()
+        self._bells += (bell,)
+        return bell
 
     def _ring(self):
-        """Lets a waiting work look again."""
-        bell = self._bell
-        if bell is not None and bell.locked():
-            try:
-                bell.release()
-            except RuntimeError:
-                pass  # Rung by another thread in between.
+        """Lets every thread that waits look again."""
+        with self._session.waiting:
+            bells, self._bells = self._bells, ()
+        for bell in bells:
+            bell.release()
 
     def _grant(self, stream, amount):
-        if self._credit is None:
-            self._credit = {}
-        self._credit[stream] = self._credit.get(stream, CREDIT_BYTES_START) + amount
+        with self._session.waiting:
+            credit = self._credit.get(stream, CREDIT_BYTES_START) + amount
+            self._credit = {**self._credit, stream: credit}
         self._ring()
 
     def _cancel(self):

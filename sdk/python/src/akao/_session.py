@@ -193,8 +193,9 @@ class Session(Turns):
 
     def _stop_after(self, seconds):
         sleep(seconds)
-        for _, context in list(self._running.values()):
-            context._cancel()
+        # Those that have not begun are answered at once.
+        for id in list(self._running):
+            self._cancel(id)
         sleep(LAST_S)
         self._stopped()
 
@@ -228,11 +229,13 @@ class Session(Turns):
             if job is None:
                 return
             is_queued = not job[1]._started
-            if is_queued:
-                self._running.pop(id)
+            # It never begins from now on; what else waits for its end looks at `_running`.
+            job[1]._started = True
             job[1]._cancel()
         if is_queued:
             self._wire.send(failed(job[1]._id_text, "cancelled", "cancelled by the host", None, None, 0))
+            with self._lock:
+                self._running.pop(id, None)
             self._ended()
 
     def _take_answer(self, message):
@@ -278,7 +281,8 @@ class Session(Turns):
     def _run(self, job):
         node, context, parameters = job
         with self._lock:
-            if context._cancelled and context._id not in self._running:
+            if context._started:
+                # It was cancelled before it began.
                 return
             context._started = True
         started = perf_counter()
@@ -322,9 +326,10 @@ class Session(Turns):
         last = context._progress_last()
         if last is not None:
             self._wire.hold(last)
+        # In this order: once nothing runs any more, another thread may end the process.
+        self._wire.hold(data)
         with self._lock:
             self._running.pop(context._id, None)
-        self._wire.hold(data)
 
     def _run_items(self, node, context, parameters):
         """A batch: each item is a call of its own, and its failure its own."""

@@ -11,7 +11,7 @@ take turns: while one reads and works, the other looks every 20 ms whether the s
 """
 
 from _queue import SimpleQueue
-from _thread import allocate_lock, start_new_thread
+from _thread import allocate_lock, get_ident, start_new_thread
 from time import perf_counter, sleep
 
 TICK_S = 0.02
@@ -34,6 +34,9 @@ class Turns:
         self._is_separate = False
         self._turn = 0
         self._busy_turn = None
+        self._busy_thread = None
+        # Held while somebody looks whether what it waits for is there.
+        self.waiting = allocate_lock()
         self._is_busy = False
         self._is_waiting_inside = False
         self._serial = 0
@@ -85,6 +88,7 @@ class Turns:
     def _work_inline(self, job, turn):
         """Works on the reader's thread, then on what came while another one read."""
         self._busy_turn = turn
+        self._busy_thread = get_ident()
         while job is not None:
             started = perf_counter()
             if not self._is_watching:
@@ -155,19 +159,29 @@ class Turns:
             self._wire.flush()
 
     def wait(self, context, is_done):
-        """Waits until the host said something that makes `is_done` true."""
-        bell = context._bell_made()
+        """Waits until the host said something that makes `is_done` true; one thread at a time asks that.
+
+        Where the conversation ends before, the call is cancelled.
+        """
         with self._lock:
-            inside = not self._is_separate and self._turn == self._busy_turn
-            self._is_waiting_inside = inside
-        if not inside:
-            while not is_done():
+            # A thread that the work started is no reader, even while the work's own one is.
+            inside = not self._is_separate and self._turn == self._busy_turn and get_ident() == self._busy_thread
+            if inside:
+                self._is_waiting_inside = True
+        while True:
+            with self.waiting:
+                if is_done():
+                    break
+                bell = None if inside else context._bell_made()
+            if not inside:
                 bell.acquire()
-            return
-        # This thread is the reader too.
-        while not is_done() and self._exit is None:
-            message = self._next()
-            if message is not None:
-                self._handle(message)
-            self._wire.flush()
-        self._is_waiting_inside = False
+            elif self._exit is not None:
+                context._cancel()
+            else:
+                # This thread is the reader too.
+                message = self._next()
+                if message is not None:
+                    self._handle(message)
+                self._wire.flush()
+        if inside:
+            self._is_waiting_inside = False
