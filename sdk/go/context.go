@@ -184,12 +184,19 @@ func (c *Context) StatePut(key string, value any) error {
 }
 
 // BlobPut hands a file of the workspace over and gives the reference that outputs may hold.
-func (c *Context) BlobPut(path string) (Blob, error) {
+func (c *Context) BlobPut(path string) (Blob, error) { return c.BlobPutAs(path, "") }
+
+// BlobPutAs is BlobPut of a file of that media type; without one it is application/octet-stream.
+func (c *Context) BlobPutAs(path, mediaType string) (Blob, error) {
 	inside, err := c.inside(path)
 	if err != nil {
 		return nil, err
 	}
-	return c.session.call(c, "host.blob.put", map[string]any{"path": inside})
+	params := map[string]any{"path": inside}
+	if mediaType != "" {
+		params["media_type"] = mediaType
+	}
+	return c.session.call(c, "host.blob.put", params)
 }
 
 // BlobGet asks for a blob as the file `path` of the workspace and gives the file's full path.

@@ -125,12 +125,17 @@ akao_state_put() {
   akao__ask host.state.put "\"key\":$REPLY,\"value\":$2" empty
 }
 
-# akao_blob_put FILE: hands a file of the workspace over and prints the reference, as JSON, that outputs may hold.
+# akao_blob_put FILE [MEDIA_TYPE]: hands a file of the workspace over and prints the reference, as JSON, that outputs may hold.
 akao_blob_put() {
-  local inside
+  local inside params
   inside=$(akao__inside "$1")
   akao__quote "$inside"
-  akao__ask host.blob.put "\"path\":$REPLY" -c .
+  params="\"path\":$REPLY"
+  if [[ -n ${2-} ]]; then
+    akao__quote "$2"
+    params+=",\"media_type\":$REPLY"
+  fi
+  akao__ask host.blob.put "$params" -c .
 }
 
 # akao_blob_get REFERENCE FILE: asks for a blob as a file of the workspace and prints the file's full path.

@@ -57,14 +57,17 @@ akao__test_result() { # LINE REPORTS
 }
 
 akao__test_answer() { # LINE STATE
-  local secrets=${AKAO_TEST_SECRETS:-'{}'} path changed
+  local secrets=${AKAO_TEST_SECRETS:-'{}'} path changed bytes=0
   path=$AKAO_WORKSPACE/$(jq -r '.params.path // ""' <<<"$1")
   case $(jq -r .method <<<"$1") in
     host.state.put)
       changed=$(jq -c --argjson message "$1" '.[$message.params.key] = $message.params.value' "$2")
       echo "$changed" >"$2"
       ;;
-    host.blob.put) cp "$path" "$AKAO_WORKSPACE/.blob" ;;
+    host.blob.put)
+      cp "$path" "$AKAO_WORKSPACE/.blob"
+      bytes=$(wc -c <"$path")
+      ;;
     host.blob.get) cp "$AKAO_WORKSPACE/.blob" "$path" ;;
   esac
   jq -c --argjson secrets "$secrets" --argjson bytes "$bytes" --slurpfile state "$2" '{jsonrpc: "2.0", id: .id} + (.params as $params | .method as $method
@@ -74,7 +77,8 @@ akao__test_answer() { # LINE STATE
       else {result: (
         if $method == "host.secret" then {value: $secrets[$params.name]}
         elif $method == "host.state.get" then {value: $state[0][$params.key]}
-        elif $method == "host.blob.put" then {"$blob": "test:1"}
+        elif $method == "host.blob.put" then
+          {"$blob": "test:1", bytes: $bytes, media_type: ($params.media_type // "application/octet-stream")}
         elif $method == "host.blob.get" then {path: $params.path}
         else {} end)} end)' <<<"$1"
 }

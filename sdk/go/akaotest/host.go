@@ -196,6 +196,7 @@ func (h *Host) answer(method string, data json.RawMessage) object {
 	var params struct {
 		Name, Key, Path string
 		Value           json.RawMessage
+		MediaType       string `json:"media_type"`
 		Blob            struct {
 			ID string `json:"$blob"`
 		}
@@ -220,7 +221,10 @@ func (h *Host) answer(method string, data json.RawMessage) object {
 		}
 		id := fmt.Sprintf("test:%d", len(h.blobs)+1)
 		h.blobs[id] = content
-		return object{"result": object{"$blob": id, "size": len(content)}}
+		if params.MediaType == "" {
+			params.MediaType = "application/octet-stream"
+		}
+		return object{"result": object{"$blob": id, "bytes": len(content), "media_type": params.MediaType}}
 	case "host.blob.get":
 		content, isThere := h.blobs[params.Blob.ID]
 		if !isThere {

@@ -81,9 +81,12 @@ func TestFilesSecretsStateAndStreams(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(c.Workspace(), "a.txt"), []byte("all"), 0o600); err != nil {
 			return nil, err
 		}
-		blob, err := c.BlobPut("a.txt")
+		blob, err := c.BlobPutAs("a.txt", "text/plain")
 		if err != nil {
 			return nil, err
+		}
+		if !strings.HasSuffix(string(blob), `,"bytes":3,"media_type":"text/plain"}`) {
+			return nil, akao.Fail(akao.Internal, "found %s", blob)
 		}
 		path, err := c.BlobGet(blob, "b.txt")
 		if err != nil {

@@ -81,8 +81,9 @@ type state struct {
 }
 
 type file struct {
-	Name string `json:"name"`
-	Text string `json:"text"`
+	Name      string `json:"name"`
+	Text      string `json:"text"`
+	MediaType string `json:"media_type,omitempty"`
 }
 
 type blob struct {
@@ -216,7 +217,7 @@ func reports() []*akao.Node {
 			if err := os.WriteFile(filepath.Join(c.Workspace(), in.Name), []byte(in.Text), 0o600); err != nil {
 				return nil, err
 			}
-			blob, err := c.BlobPut(in.Name)
+			blob, err := c.BlobPutAs(in.Name, in.MediaType)
 			return outputs{"blob": blob}, err
 		}),
 		akao.NewNode(prefix+"blob_get", func(c *akao.Context, in blob) (outputs, error) {

@@ -111,10 +111,10 @@ def state(context, key: str, value):
 
 
 @node(PREFIX + "blob_put")
-def blob_put(context, name: str, text: str):
+def blob_put(context, name: str, text: str, media_type: str = None):
     with open(os.path.join(context.workspace, name), "w") as file:
         file.write(text)
-    return {"blob": context.blob_put(name)}
+    return {"blob": context.blob_put(name, media_type)}
 
 
 @node(PREFIX + "blob_get")

@@ -146,13 +146,14 @@ class Calls(unittest.TestCase):
         def copy(context, text: str):
             with open(os.path.join(context.workspace, "a.txt"), "w") as file:
                 file.write(text)
-            blob = context.blob_put("a.txt")
+            blob = context.blob_put("a.txt", "text/plain")
             with open(context.blob_get(blob, "b.txt")) as file:
                 return {"blob": blob, "text": file.read()}
 
         with TestHost(copy) as host:
             result = host.execute("com.example.copy", {"text": "all"})
-            self.assertEqual(result.outputs, {"blob": {"$blob": "test:1", "size": 3}, "text": "all"})
+            reference = {"$blob": "test:1", "bytes": 3, "media_type": "text/plain"}
+            self.assertEqual(result.outputs, {"blob": reference, "text": "all"})
 
     def test_secrets_and_state(self):
         @node("com.example.count")

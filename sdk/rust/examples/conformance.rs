@@ -73,6 +73,7 @@ inputs!(
     struct File {
         name: String,
         text: String,
+        media_type: Option<String>,
     }
 );
 inputs!(
@@ -225,7 +226,11 @@ fn asking() -> Vec<Node> {
         }),
         node("blob_put", |context, inputs: File| {
             fs::write(context.workspace().join(&inputs.name), inputs.text)?;
-            Ok(json!({"blob": context.blob_put(&inputs.name)?}))
+            let blob = match &inputs.media_type {
+                Some(media_type) => context.blob_put_as(&inputs.name, media_type)?,
+                None => context.blob_put(&inputs.name)?,
+            };
+            Ok(json!({"blob": blob}))
         }),
         node("blob_get", |context, inputs: Fetch| {
             let path = context.blob_get(&inputs.blob, &inputs.name)?;

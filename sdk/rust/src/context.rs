@@ -201,6 +201,16 @@ impl Context {
         self.ask("host.blob.put", json!({"path": path}))
     }
 
+    /// The same for a file of a media type other than `application/octet-stream`.
+    ///
+    /// # Errors
+    ///
+    /// Where the file is not inside the workspace, and what the host says.
+    pub fn blob_put_as(&self, path: impl AsRef<Path>, media_type: &str) -> Result<Blob, Failure> {
+        let path = self.inside(path.as_ref())?;
+        self.ask("host.blob.put", json!({"path": path, "media_type": media_type}))
+    }
+
     /// Asks for a blob as the file `path` of the workspace and gives the file's full path.
     ///
     /// # Errors

@@ -189,7 +189,9 @@ impl TestHost {
                 Ok(data) => {
                     let size = data.len();
                     self.blobs.push(data);
-                    json!({"result": {"$blob": format!("test:{}", self.blobs.len()), "size": size}})
+                    let media_type = params["media_type"].as_str().unwrap_or("application/octet-stream");
+                    let name = format!("test:{}", self.blobs.len());
+                    json!({"result": {"$blob": name, "bytes": size, "media_type": media_type}})
                 }
                 Err(error) => denied("not_found", format!("{}: {error}", file.display())),
             },

@@ -58,7 +58,7 @@ fn a_loop_without_calls_is_cancelled_and_short_calls_are_quick_again() {
 fn files_secrets_state_and_streams() {
     let everything = node("everything", |context, inputs: Name| {
         fs::write(context.workspace().join("a.txt"), "all")?;
-        let blob = context.blob_put("a.txt")?;
+        let blob = context.blob_put_as("a.txt", "text/plain")?;
         let text = fs::read_to_string(context.blob_get(&blob, "b.txt")?)?;
         context.state_put("calls", context.state_get("calls")?.as_u64().unwrap_or(0) + 1)?;
         context.output("rows", &"x".repeat(1_000_000))?;
@@ -67,7 +67,8 @@ fn files_secrets_state_and_streams() {
     let mut host = TestHost::new(vec![everything]);
     host.secrets.insert("A".into(), "a".into());
     let result = host.execute("com.example.everything", json!({"name": "A"}));
-    assert_eq!(result.outputs, json!({"blob": {"$blob": "test:1", "size": 3}, "text": "all", "secret": "a"}));
+    let blob = json!({"$blob": "test:1", "bytes": 3, "media_type": "text/plain"});
+    assert_eq!(result.outputs, json!({"blob": blob, "text": "all", "secret": "a"}));
     assert_eq!(result.output["rows"].len(), 1_000_000);
     let denied = host.execute("com.example.everything", json!({"name": "B"}));
     assert_eq!(denied.error["kind"], "permission");

@@ -60,7 +60,7 @@ state() {
 blob_put() {
   local blob
   printf '%s' "$input_text" >"$(akao_workspace)/$input_name"
-  blob=$(akao_blob_put "$input_name")
+  blob=$(akao_blob_put "$input_name" "${input_media_type-}")
   akao_return "{\"blob\":$blob}"
 }
 blob_get() {
@@ -113,7 +113,8 @@ akao_node "${prefix}stream" stream "{\"stream\":{\"type\":\"string\",$required},
   \"times\":{\"type\":\"integer\",$required},\"writers\":{\"type\":\"integer\",\"default\":1}}"
 akao_node "${prefix}secret" secret "{\"name\":{\"type\":\"string\",$required}}"
 akao_node "${prefix}state" state "{\"key\":{\"type\":\"string\",$required},\"value\":{$required}}"
-akao_node "${prefix}blob_put" blob_put "{\"name\":{\"type\":\"string\",$required},\"text\":{\"type\":\"string\",$required}}"
+akao_node "${prefix}blob_put" blob_put "{\"name\":{\"type\":\"string\",$required},\"text\":{\"type\":\"string\",$required},
+  \"media_type\":{\"type\":\"string\"}}"
 akao_node "${prefix}blob_get" blob_get "{\"blob\":{\"type\":\"object\",$required},\"name\":{\"type\":\"string\",$required}}"
 akao_node "${prefix}outside" outside
 akao_node "${prefix}context" context

@@ -23,9 +23,9 @@ quote() { akao_return "$(jq -cn --arg text "$input_text" '{text: $text}')"; }
 files() {
   local blob path
   printf all >"$(akao_workspace)/a.txt"
-  blob=$(akao_blob_put a.txt)
+  blob=$(akao_blob_put a.txt text/plain)
   path=$(akao_blob_get "$blob" b.txt)
-  akao_return "{\"text\":\"$(<"$path")\"}"
+  akao_return "{\"text\":\"$(<"$path")\",\"blob\":$blob}"
 }
 keep() {
   local calls secret
@@ -69,7 +69,7 @@ check "outputs and defaults" '.outputs == {sum: 3}' "$(akao_test com.example.add
 check "wrong types" '.error.message == "/left expected integer, found boolean"' "$(akao_test com.example.add '{"left":true}')"
 check "quotes, line feeds, dollars" '.outputs.text == "it'"'"'s \"$HOME\"\n\t\\ `id` é"' \
   "$(akao_test com.example.quote "$(jq -n '{text: "it'"'"'s \"$HOME\"\n\t\\ `id` é"}')")"
-check "files travel as blobs" '.outputs == {text: "all"}' "$(akao_test com.example.files '{}')"
+check "files travel as blobs" '.outputs == {text: "all", blob: {"$blob": "test:1", bytes: 3, media_type: "text/plain"}}' "$(akao_test com.example.files '{}')"
 AKAO_TEST_STATE=$(mktemp)
 echo '{"calls":1}' >"$AKAO_TEST_STATE"
 export AKAO_TEST_STATE AKAO_TEST_SECRETS='{"A":"a"}'

@@ -97,10 +97,10 @@ const nodes = [
   ),
   node(
     PREFIX + "blob_put",
-    { inputs: { name: required("string"), text: required("string") } },
-    async (context, { name, text }) => {
+    { inputs: { name: required("string"), text: required("string"), media_type: { type: "string" } } },
+    async (context, { name, text, media_type }) => {
       fs.writeFileSync(path.join(context.workspace, name), text);
-      return { blob: await context.blobPut(name) };
+      return { blob: await context.blobPut(name, media_type) };
     },
   ),
   node(

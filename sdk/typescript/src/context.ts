@@ -113,8 +113,9 @@ export class Context {
   }
 
   /** Hands a file of the workspace over and gives the reference that outputs may hold. */
-  async blobPut(file: string): Promise<Blob> {
-    return await this.#ask("host.blob.put", { path: this.#inside(file) });
+  async blobPut(file: string, mediaType?: string): Promise<Blob> {
+    const path = this.#inside(file);
+    return await this.#ask("host.blob.put", mediaType === undefined ? { path } : { path, media_type: mediaType });
   }
 
   /** Asks for a blob as the file `file` of the workspace and gives the file's full path. */

@@ -151,7 +151,8 @@ export class TestHost {
         const data = fs.readFileSync(file());
         const name = `test:${this.#blobs.size + 1}`;
         this.#blobs.set(name, data);
-        return { result: { $blob: name, size: data.length } };
+        const mediaType = params["media_type"] ?? "application/octet-stream";
+        return { result: { $blob: name, bytes: data.length, media_type: mediaType } };
       }
       case "host.blob.get": {
         const data = this.#blobs.get((params["blob"] as Fields)["$blob"] as string);

@@ -88,11 +88,11 @@ test("a cancel reaches work through the flag and the signal", () => {
 test("files travel as blobs", () => {
   const copy = node("com.example.copy", { inputs: { text: { type: "string", required: true } } }, async (context, { text }) => {
     writeFileSync(path.join(context.workspace, "a.txt"), text);
-    const blob = await context.blobPut("a.txt");
+    const blob = await context.blobPut("a.txt", "text/plain");
     return { blob, text: readFileSync(await context.blobGet(blob, "b.txt"), "utf8") };
   });
   return withHost(copy, {}, async (host) => {
-    const expected = { blob: { $blob: "test:1", size: 3 }, text: "all" };
+    const expected = { blob: { $blob: "test:1", bytes: 3, media_type: "text/plain" }, text: "all" };
     assert.deepEqual((await host.execute("com.example.copy", { text: "all" })).outputs, expected);
   });
 });

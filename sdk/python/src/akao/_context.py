@@ -102,9 +102,12 @@ class Context:
         """Keeps a small value under `key` for this node and tenant."""
         self._session.call(self, "host.state.put", {"key": key, "value": value})
 
-    def blob_put(self, path):
+    def blob_put(self, path, media_type=None):
         """Hands a file of the workspace over and gives the reference that outputs may hold."""
-        return self._session.call(self, "host.blob.put", {"path": self._inside(path)})
+        params = {"path": self._inside(path)}
+        if media_type is not None:
+            params["media_type"] = media_type
+        return self._session.call(self, "host.blob.put", params)
 
     def blob_get(self, reference, path):
         """Asks for a blob as the file `path` of the workspace and gives the file's full path."""

@@ -158,7 +158,8 @@ class TestHost:
                 data = file.read()
             name = "test:%d" % (len(self.blobs) + 1)
             self.blobs[name] = data
-            return {"result": {"$blob": name, "size": len(data)}}
+            media_type = params.get("media_type", "application/octet-stream")
+            return {"result": {"$blob": name, "bytes": len(data), "media_type": media_type}}
         if method == "host.blob.get":
             data = self.blobs.get(params["blob"].get("$blob"))
             if data is None:
