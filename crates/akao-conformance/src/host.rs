@@ -3,7 +3,7 @@
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, ErrorKind, Read, Write},
     net::Shutdown,
     os::unix::{net::UnixStream, process::CommandExt},
     process::{Child, Command, ExitStatus, Stdio},
@@ -40,9 +40,10 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// Starts `command` with the descriptor, or without it as by hand.
-    pub(crate) fn start(mut command: Command, with_descriptor: bool) -> std::io::Result<Self> {
+    /// Starts `command` with the descriptor, or without it as by hand. One write takes no longer than `timeout`.
+    pub(crate) fn start(mut command: Command, with_descriptor: bool, timeout: Duration) -> std::io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
+        ours.set_write_timeout(Some(timeout))?;
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
         if with_descriptor {
             command.env(VARIABLE, DESCRIPTOR.to_string());
@@ -76,11 +77,11 @@ impl Host {
         Ok(Self { child, socket: Some(ours), lines, stderr })
     }
 
-    /// Writes to the node. A node that has gone shows in what is read next, so this says nothing.
-    pub(crate) fn send(&mut self, bytes: &[u8]) {
-        if let Some(socket) = &mut self.socket {
-            let _ = socket.write_all(bytes);
-        }
+    /// Writes to the node, and says whether it still reads. A node that has gone shows in what is read next, so of that this
+    /// says nothing.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> bool {
+        let written = self.socket.as_mut().map_or(Ok(()), |socket| socket.write_all(bytes));
+        !written.is_err_and(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
     }
 
     /// Closes the host's end for writing, as a host that ends does first.

@@ -18,10 +18,13 @@ use std::{
 /// The variable that names the workspace, where it is not `/workspace`.
 const WORKSPACE: &str = "AKAO_WORKSPACE";
 
+/// How long a line that the node wrote before its end may take to be read.
+const REST: Duration = Duration::from_millis(200);
+
 /// How a transcript is played.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How long one expected line, or the end of the process, may take.
+    /// How long one expected line, one line to the node, or the end of the process may take.
     pub timeout: Duration,
 }
 
@@ -55,7 +58,7 @@ pub fn play(transcript: &Transcript, mut command: Command, options: &Options) ->
     command.env(WORKSPACE, workspace.path());
     let with_descriptor = !transcript.steps.iter().any(|step| step.kind == StepKind::StartWithoutDescriptor);
     let program = command.get_program().to_string_lossy().into_owned();
-    let host = Host::start(command, with_descriptor);
+    let host = Host::start(command, with_descriptor, options.timeout);
     let host = host.map_err(|error| failure(format!("cannot start `{program}`: {error}")))?;
     let mut player = Player { host, workspace: workspace.path(), captures: Captures::new(), allowed: None, options };
     let played = player.play(&transcript.steps);
@@ -106,13 +109,9 @@ impl Player<'_> {
             StepKind::Send(text) => {
                 let mut line = filled(&text.template, &self.captures).map_err(plain)?;
                 line.push_str(if text.ends_line { "\n" } else { "" });
-                self.host.send(line.as_bytes());
-                Ok(())
+                self.send(line.as_bytes()).map_err(plain)
             }
-            StepKind::SendBytes(bytes) => {
-                self.host.send(bytes);
-                Ok(())
-            }
+            StepKind::SendBytes(bytes) => self.send(bytes).map_err(plain),
             StepKind::Expect(group) => self.expect(group),
             StepKind::Allow(pattern) => {
                 self.allowed = Some(pattern.clone());
@@ -129,6 +128,10 @@ impl Player<'_> {
                 .map_err(|error| plain(format!("cannot write `{name}`: {error}"))),
             StepKind::HasFile { name, text } => self.has_file(name, text).map_err(plain),
         }
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
+        if self.host.send(bytes) { Ok(()) } else { Err("the node does not read what the host writes".into()) }
     }
 
     /// Reads lines until each of `group` has come once; what is allowed may come in between.
@@ -201,7 +204,22 @@ impl Player<'_> {
         let Some(status) = waited else {
             return Err(format!("expected an exit with {code}, and the process still runs"));
         };
-        if status.code() == Some(code) { Ok(()) } else { Err(format!("expected an exit with {code}, found {status}")) }
+        if status.code() != Some(code) {
+            return Err(format!("expected an exit with {code}, found {status}"));
+        }
+        self.rest()
+    }
+
+    /// Nothing may be left that the node wrote before its end, such as a second answer. A process that it started may hold
+    /// the connection open, so this waits for no more than what is there.
+    fn rest(&mut self) -> Result<(), String> {
+        while let Heard::Line(line) = self.host.hear(REST) {
+            let found = read(&line)?;
+            if !self.is_allowed(&found) {
+                return Err(format!("expected nothing more, found {}", shown(&found)));
+            }
+        }
+        Ok(())
     }
 
     fn has_file(&self, name: &str, text: &str) -> Result<(), String> {

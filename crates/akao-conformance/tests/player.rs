@@ -39,6 +39,8 @@ fn a_program_that_answers_as_it_should_passes() {
             "for n in 1 2 3; do echo \"{\\\"n\\\":$n}\" >&3; done; echo '{\"end\":true}' >&3".into(),
         ),
         ("silence 20\n", "cat <&3".into()),
+        ("* {\"late\":\"<number>\"}\nexit 0\n", "echo '{\"late\":1}' >&3".into()),
+        ("exit 0\n", "sleep 60 & exit 0".into()),
     ];
     for (steps, program) in cases {
         assert_eq!(failure(steps, &program, PATIENT), None, "{steps}{program}");
@@ -59,6 +61,9 @@ fn a_program_that_does_something_else_fails_with_the_line_and_the_place() {
         ("output 1 s 4\n", "echo '{\"method\":\"$/output\",\"params\":{\"id\":\"1\",\"stream\":\"s\",\"chunk\":\"abcde\"}}' >&3; cat <&3".into(), "expected 4 bytes of output, found 5"),
         ("> {{never}}\n", "cat <&3".into(), "line 2: nothing was captured as `never`"),
         ("< {}\n", "printf '%1100000d' 1 >&3; cat <&3".into(), "is too long"),
+        ("< {}\n", "echo {} >&3; echo '{\"again\":1}' >&3; cat <&3".into(), "line 2: expected nothing more, found {\"again\":1}"),
+        ("exit 0\n", "echo '{\"late\":1}' >&3".into(), "line 2: expected nothing more, found {\"late\":1}"),
+        ("> {{repeat:x:4000000}}\n", "sleep 60".into(), "line 2: the node does not read what the host writes"),
     ];
     for (steps, program, expected) in cases {
         let found = failure(steps, &program, IMPATIENT).unwrap_or_default();
