@@ -51,7 +51,8 @@ class Turns:
         self._wire.flush()
         if self._exit is None:
             self._work_until_end()
-        self._wire.flush()
+        # Another thread may be in the middle of an answer, and ends with the process.
+        self._wire.drain()
         return self._exit or 0
 
     def _take_turns(self, is_reader):
