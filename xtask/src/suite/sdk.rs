@@ -13,7 +13,7 @@ pub(super) fn python(workspace: &Workspace) -> Chore {
     Ok(workspace.command(PYTHON).args(["-I", "-m", "unittest", "discover", "-s", "sdk/python/tests"]).run()?)
 }
 
-/// Compiles the TypeScript SDK and runs its tests.
+/// Runs the tests of the TypeScript SDK, one of which compiles it and compares with what is checked in.
 pub(super) fn typescript(workspace: &Workspace) -> Chore {
     let folder = workspace.root.join("sdk/typescript");
     if is_older(&folder.join("node_modules/.package-lock.json"), &folder.join("package-lock.json")) {
@@ -21,9 +21,14 @@ pub(super) fn typescript(workspace: &Workspace) -> Chore {
         workspace.command("npm").args(arguments).run()?;
     }
     let compiler = "sdk/typescript/node_modules/typescript/bin/tsc";
-    workspace.command("node").args([compiler, "--build", "sdk/typescript"]).run()?;
     workspace.command("node").args([compiler, "--project", "sdk/typescript/conformance"]).run()?;
-    Ok(workspace.command("node").args(["--test", "sdk/typescript/tests/"]).run()?)
+    // One by one, because versions of Node.js take a folder for different things.
+    let mut tests = Vec::new();
+    for entry in fs::read_dir(folder.join("tests"))? {
+        tests.push(entry?.path().to_string_lossy().into_owned());
+    }
+    tests.sort();
+    Ok(workspace.command("node").args(["--test"]).args(&tests).run()?)
 }
 
 /// The Go SDK's vet and tests.
