@@ -1,4 +1,9 @@
-//! The snippets of the README are `examples/greet.rs`, which is compiled and whose test is run.
+//! The snippets of the README are `examples/greet.rs`, which is compiled and whose test is run here.
+
+// Its `main` is for the example alone.
+#[allow(dead_code)]
+#[path = "../examples/greet.rs"]
+mod greet;
 
 #[test]
 fn the_snippets_are_the_example() {
