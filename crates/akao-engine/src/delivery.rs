@@ -1,7 +1,7 @@
 //! Running one attempt of a step: prepare, run under a deadline, halt within a grace, make the outcome fit for the journal.
 
 use crate::{core::Input, job::Job};
-use akao_contract::{ErrorKind, Outcome, StepError, format_duration_ms};
+use akao_contract::{ErrorKind, LogLevel, LogLine, Outcome, StepError, format_duration_ms};
 use akao_step::{BlobStore, CancellationToken, StepEvent, StepEvents, StepIo, StepRunner};
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
@@ -9,8 +9,9 @@ use tokio::sync::mpsc;
 /// How long a halted step may take to end by itself.
 pub const HALT_GRACE: Duration = Duration::from_secs(5);
 
-/// Events of one step that wait to be told; more are dropped.
-const EVENTS_WAITING_MAX: usize = 256;
+/// Events of one step that wait to be told; more are dropped. A process may write 2,000 lines of one run in one go, and then
+/// there is its note that more came, and progress between them.
+const EVENTS_WAITING_MAX: usize = 2_048;
 
 /// Where a step's events go.
 pub(crate) type Tell = Arc<dyn Fn(&Job, StepEvent) + Send + Sync>;
@@ -29,24 +30,39 @@ pub(crate) async fn deliver(
         Err(error) => Outcome::failure(error),
         Ok(invocation) => {
             let (sender, mut receiver) = mpsc::channel(EVENTS_WAITING_MAX);
+            let events = StepEvents::new(sender);
             let secrets = Arc::clone(&job.lent);
-            let io = StepIo { cancel: cancel.clone(), events: StepEvents::new(sender), secrets };
+            let io = StepIo { cancel: cancel.clone(), events: events.clone(), secrets };
             let work = bounded(runner.run(invocation, io), job.timeout_ms, cancel);
             tokio::pin!(work);
-            let mut open = true;
-            loop {
+            let outcome = loop {
                 tokio::select! {
                     outcome = &mut work => break outcome,
-                    event = receiver.recv(), if open => match event {
-                        Some(event) => tell(&job, masked(&mask, event)),
-                        None => open = false,
-                    },
+                    Some(event) = receiver.recv() => tell(&job, masked(&mask, event)),
                 }
+            };
+            // What it told last still waits when its end is there.
+            while let Ok(event) = receiver.try_recv() {
+                tell(&job, masked(&mask, event));
             }
+            if let Some(note) = dropped(events.lines_dropped()) {
+                tell(&job, note);
+            }
+            outcome
         }
     };
     let outcome = job.finish(blobs.as_ref(), &mask, outcome);
     crate::core::step_done(&job, outcome, started_ms)
+}
+
+/// Says how many lines were not told, if any.
+fn dropped(lines: u64) -> Option<StepEvent> {
+    let message = match lines {
+        0 => return None,
+        1 => "[1 line is missing: the step wrote faster than its lines were taken]".to_owned(),
+        _ => format!("[{lines} lines are missing: the step wrote faster than its lines were taken]"),
+    };
+    Some(StepEvent::Log(LogLine { level: LogLevel::Warn, message }))
 }
 
 fn masked(mask: &akao_step::SecretMask, event: StepEvent) -> StepEvent {
@@ -104,4 +120,93 @@ fn outcome_of(ended: Result<Outcome, tokio::task::JoinError>) -> Outcome {
         let error = StepError::new(ErrorKind::Internal, "the node broke off; this is a defect of the node type");
         Outcome::failure(error)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use akao_contract::{Address, BlobRef, Digest, ExecutionId, Invocation, NodeId, OpId, StepContext, Tenant};
+    use akao_step::{BlobError, BoxFuture, RunnerTraits};
+    use std::sync::{Mutex, PoisonError};
+
+    /// Writes so many lines in one go, and ends.
+    struct Talker(u32);
+
+    impl StepRunner for Talker {
+        fn traits(&self, _: &str) -> Option<RunnerTraits> {
+            None
+        }
+
+        fn run_inline(&self, _: &Invocation) -> Outcome {
+            Outcome::success()
+        }
+
+        fn run(&self, _: Invocation, io: StepIo) -> BoxFuture<'static, Outcome> {
+            let lines = self.0;
+            Box::pin(async move {
+                for line in 0..lines {
+                    io.events.tell(StepEvent::Log(LogLine { level: LogLevel::Info, message: line.to_string() }));
+                }
+                Outcome::success()
+            })
+        }
+    }
+
+    struct NoBlobs;
+
+    impl BlobStore for NoBlobs {
+        fn put(&self, _: &Tenant, bytes: &[u8], _: &str) -> Result<BlobRef, BlobError> {
+            Err(BlobError::NotFound(Digest::of(bytes)))
+        }
+
+        fn get(&self, _: &Tenant, digest: &Digest) -> Result<Vec<u8>, BlobError> {
+            Err(BlobError::NotFound(*digest))
+        }
+    }
+
+    fn job() -> Job {
+        let context = StepContext {
+            tenant: Tenant::local(),
+            execution: ExecutionId::from_parts(1, 1),
+            workflow: "orders".into(),
+            node_id: NodeId::new("work"),
+            step: Address::root(),
+            op: OpId(1),
+            attempt: 1,
+            idempotency_key: String::new(),
+            deadline_ms: None,
+            grants: Arc::default(),
+            volumes: Arc::default(),
+        };
+        Job { context, node_type: "Talk".into(), input: Arc::default(), timeout_ms: None, secrets: Default::default() }
+    }
+
+    /// The lines that are told of a step that writes so many. One thread, so that the step ends before any is taken.
+    fn told(lines: u32) -> Vec<String> {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let hearing = Arc::clone(&heard);
+        let tell: Tell = Arc::new(move |_: &Job, event| {
+            if let StepEvent::Log(line) = event {
+                hearing.lock().unwrap_or_else(PoisonError::into_inner).push(line.message);
+            }
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (runner, blobs) = (Arc::new(Talker(lines)), Arc::new(NoBlobs));
+        runtime.block_on(deliver(job(), runner, blobs, CancellationToken::new(), tell, 0));
+        let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *heard)
+    }
+
+    #[test]
+    fn the_last_lines_are_told_and_those_that_found_no_room_are_counted() {
+        let (first, all) = (told(1), told(2_000));
+        assert_eq!((first.as_slice(), all.len(), all[1_999].as_str()), (&["0".to_owned()][..], 2_000, "1999"));
+        let most = EVENTS_WAITING_MAX as u32;
+        assert_eq!(told(most).len(), EVENTS_WAITING_MAX);
+        for (missing, note) in [(1, "[1 line is missing"), (952, "[952 lines are missing")] {
+            let lines = told(most + missing);
+            assert_eq!(lines.len(), EVENTS_WAITING_MAX + 1);
+            assert!(lines[EVENTS_WAITING_MAX].starts_with(note), "{:?}", lines.last());
+        }
+    }
 }
