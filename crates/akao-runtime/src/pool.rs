@@ -4,9 +4,11 @@
 //! unless the pool is kept warm. The lock is held for bookkeeping only, never across a wait, a system call or a callback.
 
 mod lease;
+mod rooms;
 mod settle;
 
 pub(crate) use lease::{Lease, LeaseError};
+pub(crate) use rooms::Rooms;
 
 use crate::{
     circuit::{Circuit, Decision},
@@ -23,10 +25,13 @@ use akao_contract::{StepError, manifest::Instances};
 use akao_step::Secret;
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Instant,
 };
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 /// What all pools share.
 pub(crate) struct Services {
@@ -36,9 +41,10 @@ pub(crate) struct Services {
     /// Files of nodes that are held in memory at once.
     pub(crate) blob_room: Arc<Semaphore>,
     /// Processes of all pools.
-    pub(crate) rooms: Arc<Semaphore>,
+    pub(crate) rooms: Rooms,
     /// Every pool, to find a process that is idle when there is no room.
     pub(crate) pools: Mutex<Vec<Weak<Inner>>>,
+    pub(crate) next_pool: AtomicU64,
     /// No new call is taken.
     pub(crate) is_shut: AtomicBool,
 }
@@ -51,15 +57,6 @@ impl Services {
     /// Every pool.
     pub(crate) fn live_pools(&self) -> Vec<Arc<Inner>> {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect()
-    }
-
-    /// Retires the process that has been idle longest, in whichever pool.
-    fn make_room(&self) {
-        let pools = self.live_pools();
-        let idlest = pools.iter().filter_map(|pool| Some((pool.idle_since()?, pool))).min_by_key(|(since, _)| *since);
-        if let Some((since, pool)) = idlest {
-            pool.retire_idle(since);
-        }
     }
 }
 
@@ -109,6 +106,8 @@ pub(crate) struct State {
     pub(crate) last_error: Option<StepError>,
     /// When a start is tried again.
     timer_at: Option<Instant>,
+    /// There was no room for a process that nobody waits for; until then none is tried.
+    warm_at: Option<Instant>,
     is_closed: bool,
     pub(crate) keeps_warm: bool,
     pub(crate) counters: PoolCounters,
@@ -116,6 +115,7 @@ pub(crate) struct State {
 
 /// See the module.
 pub(crate) struct Inner {
+    number: u64,
     pub(crate) package: Arc<NodePackage>,
     pub(crate) spec: ProcessSpec,
     secrets: Arc<BTreeMap<String, Secret>>,
@@ -167,11 +167,13 @@ impl Inner {
             circuit: Circuit::new(settings.circuit),
             last_error: None,
             timer_at: None,
+            warm_at: None,
             is_closed: false,
             keeps_warm: false,
             counters: PoolCounters::default(),
         };
         let pool = Arc::new(Self {
+            number: services.next_pool.fetch_add(1, Ordering::Relaxed),
             package,
             spec,
             secrets,
@@ -228,11 +230,7 @@ impl Inner {
 
     /// Starts one process and makes it ready.
     async fn start(self: Arc<Self>, number: u64) {
-        if self.services.rooms.available_permits() == 0 {
-            self.services.make_room();
-        }
-        // The semaphore is never closed.
-        let Ok(room) = Arc::clone(&self.services.rooms).acquire_owned().await else { return };
+        let Some(room) = self.room().await else { return self.not_needed() };
         let package = Arc::clone(&self.package);
         let birth = Birth {
             number,
@@ -251,6 +249,30 @@ impl Inner {
             }
         };
         self.started(ready);
+    }
+
+    /// Room for the process, or none when nobody needs it any more. Only for those who wait do others make room: a process
+    /// that is kept warm and takes another's place would lose it again at once.
+    async fn room(&self) -> Option<OwnedSemaphorePermit> {
+        if let Some(room) = self.services.rooms.take() {
+            return Some(room);
+        }
+        if self.lock().waiting.is_empty() {
+            return None;
+        }
+        let room = self.services.room(self.number).await;
+        // Who waited may have been served meanwhile.
+        room.filter(|_| !self.lock().waiting.is_empty())
+    }
+
+    /// A start is given up before anything was done.
+    fn not_needed(self: &Arc<Self>) {
+        let mut state = self.lock();
+        state.starting -= 1;
+        state.circuit.ended_well();
+        state.warm_at = Some(Instant::now() + self.services.settings.check_interval);
+        self.gone();
+        self.settle(state);
     }
 
     async fn greet(self: &Arc<Self>, instance: Arc<Instance>) -> Result<Arc<Instance>, StepError> {
@@ -306,6 +328,10 @@ impl Inner {
         }
         if let Some((sender, error)) = failed {
             let _ = sender.send(Err(error));
+        }
+        if self.services.rooms.are_wanted() {
+            // Whoever the process was started for may have gone.
+            self.services.make_room();
         }
     }
 

@@ -6,7 +6,7 @@ use crate::{
     host::HostPorts,
     launch::Launch,
     package::{Access, Node, NodePackage, PackageError},
-    pool::{Inner, Services},
+    pool::{Inner, Rooms, Services},
     settings::RuntimeSettings,
     snapshot::PoolSnapshot,
     state::StateOwner,
@@ -19,7 +19,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 use tokio::sync::Semaphore;
@@ -126,14 +126,14 @@ impl Served {
 impl ProcessRunner {
     /// A runner without node types. Its processes are driven by the runtime in which its steps run.
     pub fn new(launch: Arc<dyn Launch>, host: HostPorts, settings: RuntimeSettings) -> Self {
-        let rooms = settings.processes_max.clamp(1, Semaphore::MAX_PERMITS);
         let services = Services {
             launch,
             host,
+            rooms: Rooms::new(settings.processes_max),
             settings,
             blob_room: Arc::new(Semaphore::new(BLOBS_AT_ONCE_MAX)),
-            rooms: Arc::new(Semaphore::new(rooms)),
             pools: Mutex::default(),
+            next_pool: AtomicU64::new(0),
             is_shut: AtomicBool::new(false),
         };
         Self { services: Arc::new(services), types: RwLock::default() }

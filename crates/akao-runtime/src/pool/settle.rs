@@ -8,6 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// A process that is idle, in the order in which they are given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Idle {
+    /// It is the one that its pool keeps warm.
+    is_kept: bool,
+    since: Instant,
+}
+
 impl State {
     /// Callers that wait for a process.
     pub(crate) fn waiting(&self) -> usize {
@@ -71,12 +79,14 @@ impl Inner {
     /// Starts processes for those who wait, as far as it is allowed.
     pub(super) fn grow(&self, state: &mut State, then: &mut Afterwards, now: Instant) {
         loop {
-            let warm = usize::from(state.keeps_warm && state.active() == 0);
+            let lacks_warm = state.keeps_warm && state.active() == 0;
+            let warm = usize::from(lacks_warm && state.warm_at.is_none_or(|at| at <= now));
             let wanted = state.waiting.len().max(warm);
             let coming =
                 usize::try_from(state.starting.saturating_mul(self.instances.concurrency)).unwrap_or(usize::MAX);
             if state.is_closed || wanted <= coming || state.starting + state.active() >= self.instances.max {
-                return;
+                let later = state.warm_at.filter(|at| lacks_warm && *at > now && !state.is_closed);
+                return later.into_iter().for_each(|at| self.arm(state, then, at));
             }
             match state.circuit.ask(now) {
                 Decision::Start => {
@@ -124,8 +134,28 @@ impl Inner {
                 }
             }
         }
-        if !state.waiting.is_empty() {
+        let are_wanted = self.services.rooms.are_wanted();
+        if are_wanted {
+            self.yield_room(&mut state, instance);
+        }
+        if state.waiting.is_empty() {
+            drop(state);
+        } else {
             self.settle(state);
+        }
+        if are_wanted {
+            self.services.make_room();
+        }
+    }
+
+    /// Gives a process up, although it may be busy, when others have waited too long for room.
+    fn yield_room(&self, state: &mut State, instance: &Instance) {
+        let retiring = state.slots.iter().filter(|slot| slot.is_retiring).count();
+        if retiring >= self.services.rooms.overdue(self.number) {
+            return;
+        }
+        if let Some(at) = state.slots.iter().position(|slot| slot.instance.number == instance.number) {
+            state.retire(at);
         }
     }
 
@@ -161,20 +191,26 @@ impl Inner {
             && now.saturating_mul(2) >= first.saturating_mul(3)
     }
 
-    /// Since when the process is idle that has been so longest.
-    pub(super) fn idle_since(&self) -> Option<Instant> {
+    /// The process that is idle and may be given up before the others.
+    pub(super) fn idlest(&self) -> Option<Idle> {
         let state = self.lock();
+        let is_kept = state.keeps_warm && state.active() == 1;
         let idle = state.slots.iter().filter(|slot| slot.in_flight == 0 && !slot.is_retiring);
-        idle.map(|slot| slot.idle_since).min()
+        idle.map(|slot| Idle { is_kept, since: slot.idle_since }).min()
     }
 
-    /// Retires the process that is idle since then, if it still is.
-    pub(super) fn retire_idle(self: &Arc<Self>, since: Instant) {
+    /// Retires that process, if it still is idle.
+    pub(super) fn retire_idle(self: &Arc<Self>, idle: Idle) {
         let mut state = self.lock();
-        let idle = |slot: &super::Slot| slot.in_flight == 0 && !slot.is_retiring && slot.idle_since == since;
-        if let Some(at) = state.slots.iter().position(idle) {
+        let is_idle = |slot: &super::Slot| slot.in_flight == 0 && !slot.is_retiring && slot.idle_since == idle.since;
+        if let Some(at) = state.slots.iter().position(is_idle) {
             state.retire(at);
         }
+    }
+
+    /// Processes that end and do nothing any more.
+    pub(super) fn ending(&self) -> usize {
+        self.lock().slots.iter().filter(|slot| slot.is_retiring && slot.in_flight == 0).count()
     }
 
     /// Whether anything would be lost or forgotten with the pool.

@@ -346,6 +346,12 @@ def meet(call, given):
 
 
 @behaviour
+def pause(call, given):
+    time.sleep(given)
+    ok(call)
+
+
+@behaviour
 def grow(call, given):
     STATE["kept"] = b"x" * given
     ok(call)

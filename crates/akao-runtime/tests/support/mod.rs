@@ -206,6 +206,12 @@ impl Ground {
         assert_eq!(pools.len(), 1, "{pools:?}");
         pools.remove(0)
     }
+
+    /// The pool of a tenant.
+    pub(crate) fn pool_of(&self, tenant: &str) -> PoolSnapshot {
+        let mut pools = self.runner.snapshot().into_iter().filter(|pool| pool.tenant.as_str() == tenant);
+        pools.next().unwrap_or_else(|| panic!("`{tenant}` has no pool"))
+    }
 }
 
 /// How a step went.
