@@ -50,6 +50,8 @@ struct Deadline {
 enum Went {
     Answered(Answer),
     Cancelled(Option<Answer>),
+    /// The processes are being ended.
+    Halted(Option<Answer>),
     TimedOut,
 }
 
@@ -154,12 +156,14 @@ impl Attempt {
                 biased;
                 answer = &mut *call => return Went::Answered(running.answered(answer)),
                 () = self.io.cancel.cancelled() => Went::Cancelled(None),
+                () = self.pool.halt.cancelled() => Went::Halted(None),
                 () = tokio::time::sleep_until(at) => Went::TimedOut,
             }
         };
         let answer = running.wind_down().await;
         match went {
             Went::Cancelled(_) => Went::Cancelled(Some(answer)),
+            Went::Halted(_) => Went::Halted(Some(answer)),
             other => {
                 // What came after the deadline came too late.
                 self.pool.lock().counters.late_answers += u64::from(answer.is_ok());
@@ -176,6 +180,8 @@ impl Attempt {
             // A step that was done all the same is done.
             Went::Cancelled(Some(Ok(answer))) => self.answered(answer, key),
             Went::Cancelled(_) => Outcome::cancelled(),
+            Went::Halted(Some(Ok(answer))) if answer.result.is_ok() => self.answered(answer, key),
+            Went::Halted(_) => Outcome::failure(self.scene().halted()),
         }
     }
 

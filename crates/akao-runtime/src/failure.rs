@@ -11,7 +11,7 @@
 //! | too many calls wait | `resource` | `queue_full` |
 //! | the circuit is open | `internal` | `circuit_open` |
 //! | another call did not end and took the process with it | `internal` | `neighbour`, or `outcome_unknown` |
-//! | the program ends | `internal` | `shutting_down` |
+//! | the program ends | `internal` | `shutting_down`, or `outcome_unknown` when the call had begun |
 
 use crate::{
     instance::{Doom, End},
@@ -128,6 +128,12 @@ impl Scene<'_> {
         self.after_the_start(StepError::new(ErrorKind::Internal, message), "neighbour").with_suggestion(
             "Let the node end its calls when they are cancelled, or set `runtime.instances.concurrency: 1`.",
         )
+    }
+
+    /// The program ends, and the call was ended with it.
+    pub(crate) fn halted(&self) -> StepError {
+        let message = format!("the call of `{}` was ended because the program ends", self.node.declaration.id);
+        self.after_the_start(StepError::new(ErrorKind::Internal, message), "shutting_down")
     }
 
     fn offence(&self, error: &RpcError) -> StepError {

@@ -23,7 +23,7 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 /// How long the end of a process is waited for once it is sure to come.
-const END_LIMIT: Duration = Duration::from_secs(5);
+pub(crate) const END_LIMIT: Duration = Duration::from_secs(5);
 
 /// Calls beyond those of steps that a connection has room for: health and shutdown.
 const OWN_CALLS: u32 = 4;

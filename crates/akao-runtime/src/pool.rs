@@ -12,6 +12,7 @@ pub(crate) use rooms::Rooms;
 
 use crate::{
     circuit::{Circuit, Decision},
+    failure,
     host::HostPorts,
     instance::{Birth, Doom, End, Instance},
     launch::{EndCause, Kill, Launch, ProcessSpec},
@@ -22,7 +23,7 @@ use crate::{
     supervise::{note_memory, supervise},
 };
 use akao_contract::{StepError, manifest::Instances};
-use akao_step::Secret;
+use akao_step::{CancellationToken, Secret};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{
@@ -124,6 +125,10 @@ pub(crate) struct Inner {
     state: Mutex<State>,
     /// Processes that are there or are being started.
     alive: watch::Sender<u32>,
+    /// No more calls are taken; a start that is under way is given up.
+    closing: CancellationToken,
+    /// Calls that still run are to end.
+    pub(crate) halt: CancellationToken,
 }
 
 /// What is to be done with a process that was looked at.
@@ -181,10 +186,16 @@ impl Inner {
             instances,
             state: Mutex::new(state),
             alive: watch::Sender::new(0),
+            closing: CancellationToken::new(),
+            halt: CancellationToken::new(),
         });
         let mut pools = pool.services.pools.lock().unwrap_or_else(PoisonError::into_inner);
         pools.retain(|pool| pool.strong_count() > 0);
         pools.push(Arc::downgrade(&pool));
+        // Either the shutdown finds the pool in the list, or the pool finds that it has come too late.
+        if pool.services.is_shut.load(Ordering::Acquire) {
+            pool.lock().is_closed = true;
+        }
         drop(pools);
         pool
     }
@@ -230,7 +241,11 @@ impl Inner {
 
     /// Starts one process and makes it ready.
     async fn start(self: Arc<Self>, number: u64) {
-        let Some(room) = self.room().await else { return self.not_needed() };
+        let room = tokio::select! {
+            room = self.room() => room,
+            () = self.closing.cancelled() => None,
+        };
+        let Some(room) = room else { return self.not_needed() };
         let package = Arc::clone(&self.package);
         let birth = Birth {
             number,
@@ -241,7 +256,11 @@ impl Inner {
             concurrency: self.instances.concurrency,
             room,
         };
-        let ready = match Instance::launch(birth).await {
+        let launched = tokio::select! {
+            launched = Instance::launch(birth) => launched,
+            () = self.closing.cancelled() => Err(failure::closed(&self.spec)),
+        };
+        let ready = match launched {
             Ok(instance) => self.greet(instance).await,
             Err(error) => {
                 self.gone();
@@ -278,7 +297,10 @@ impl Inner {
     async fn greet(self: &Arc<Self>, instance: Arc<Instance>) -> Result<Arc<Instance>, StepError> {
         tokio::spawn(supervise(Arc::clone(&instance), Arc::downgrade(self)));
         let nodes: Vec<&str> = self.package.manifest().nodes.iter().map(|node| node.id.as_str()).collect();
-        let greeted = instance.greet(&self.spec, &nodes, self.instances.concurrency, &self.services.settings).await;
+        let greeted = tokio::select! {
+            greeted = instance.greet(&self.spec, &nodes, self.instances.concurrency, &self.services.settings) => greeted,
+            () = self.closing.cancelled() => Err(failure::closed(&self.spec)),
+        };
         match greeted {
             Ok(()) => {
                 note_memory(&instance);
@@ -354,7 +376,7 @@ impl Inner {
                 false => {
                     state.counters.crashes += 1;
                     state.circuit.failed(Instant::now());
-                    state.last_error = Some(crate::failure::crashed(&self.spec, end));
+                    state.last_error = Some(failure::crashed(&self.spec, end));
                 }
             }
         }

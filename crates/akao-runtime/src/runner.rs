@@ -159,17 +159,16 @@ impl ProcessRunner {
     /// it ends.
     ///
     /// # Errors
-    /// There is no such node type here, or it may not run.
+    /// There is no such node type here, it may not run, or the runner was shut down.
     pub fn preload(&self, node_type: &str, context: &StepContext) -> Result<(), StepError> {
         let (served, _) = self.find(node_type).ok_or_else(|| unknown(node_type))?;
-        served.pool(&self.services, context, &Secrets::default())?.keep_warm();
-        Ok(())
+        served.pool(&self.services, context, &Secrets::default())?.keep_warm()
     }
 
     /// Asks a node whether it could use these parameters in an execution like this one. Nothing is done.
     ///
     /// # Errors
-    /// There is no such node type here, it may not run, or the node did not answer as it should.
+    /// There is no such node type here, it may not run, the node did not answer as it should, or the runner was shut down.
     pub async fn validate(
         &self,
         node_type: &str,
@@ -196,11 +195,13 @@ impl ProcessRunner {
         self.pools().iter().map(|pool| PoolSnapshot::of(pool)).collect()
     }
 
-    /// Ends every process: calls that wait are refused, calls that run may end within the grace of a shutdown.
+    /// Ends every process. Calls that wait are refused; calls that run may end within the grace of a shutdown, are then
+    /// cancelled, and killed when they do not end within the graces of that.
     pub async fn shutdown(&self) {
         self.services.is_shut.store(true, Ordering::Release);
         // Also those that no package remembers any more.
-        close(self.services.live_pools()).await;
+        let pools = self.services.live_pools();
+        futures_util::future::join_all(pools.iter().map(|pool| pool.shut())).await;
     }
 
     fn pools(&self) -> Vec<Arc<Inner>> {

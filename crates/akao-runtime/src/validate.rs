@@ -1,7 +1,7 @@
 //! Asking a node whether it could use parameters, without a step.
 
 use crate::{
-    failure::Scene,
+    failure::{self, Scene},
     lines::plain_text,
     package::Node,
     pool::{Inner, LeaseError},
@@ -32,7 +32,11 @@ pub(crate) async fn validate(
     let instance = Arc::clone(lease.instance());
     let request = ValidateRequest { node: node.declaration.id.as_str(), parameters };
     let left = until.saturating_duration_since(Instant::now());
-    match instance.connection.validate(&request, left).await {
+    let answer = tokio::select! {
+        answer = instance.connection.validate(&request, left) => answer,
+        () = pool.halt.cancelled() => return Err(failure::closed(&pool.spec)),
+    };
+    match answer {
         Ok(mut answer) => {
             lease.answered();
             for problem in &mut answer.problems {

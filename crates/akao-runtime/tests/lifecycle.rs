@@ -104,6 +104,56 @@ async fn a_shutdown_leaves_no_process_whatever_the_nodes_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_does_not_wait_for_calls_that_run() {
+    // The call could go on for 50 s: behaviour, reason, and whether it was answered in time.
+    for (behaviour, status) in
+        [("deaf", OutcomeStatus::Failure), ("wait", OutcomeStatus::Failure), ("wait_then_well", OutcomeStatus::Success)]
+    {
+        let settings = akao_runtime::RuntimeSettings { shutdown_grace: Duration::from_millis(300), ..quick() };
+        let ground = Ground::new(settings);
+        ground.runner.add(Package::default().build()).unwrap();
+        assert_eq!(ground.call("well").await.status, OutcomeStatus::Success);
+        let running = ground.spawn(Step::new(behaviour));
+        until("the call", || ground.pool().counters.calls, |calls| *calls == 2).await;
+        let begun = std::time::Instant::now();
+        within("the shutdown", ground.runner.shutdown()).await;
+        assert!(begun.elapsed() < Duration::from_secs(20), "{behaviour}: {:?}", begun.elapsed());
+        assert_eq!(ground.launch.alive(), [0_u32; 0], "{behaviour}");
+        let outcome = within(behaviour, running).await.unwrap().outcome;
+        assert_eq!(outcome.status, status, "{behaviour}: {outcome:?}");
+        if let Some(error) = outcome.error {
+            assert_eq!(error.detail["cause"], json!("shutting_down"), "{behaviour}: {error:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_being_started_does_not_hold_up_a_shutdown_and_none_is_started_after_it() {
+    let ground = Ground::with(&Package { args: vec!["--start", "hang"], ..Package::default() });
+    let context = Step::new("").context();
+    let starting = ground.spawn(Step::new("well"));
+    until("the process", || ground.launch.count(), |count| *count == 1).await;
+    let begun = std::time::Instant::now();
+    within("the shutdown", ground.runner.shutdown()).await;
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    let outcome = within("the step", starting).await.unwrap().outcome;
+    assert_eq!(outcome.error.unwrap().detail["reason"], json!("shutting_down"));
+    for tenant in ["local", "another"] {
+        let context = akao_contract::StepContext { tenant: tenant.parse().unwrap(), ..context.clone() };
+        let refused = ground.runner.preload(support::NODE, &context).unwrap_err();
+        assert_eq!(refused.detail["reason"], json!("shutting_down"), "{tenant}");
+        let parameters = serde_json::Map::new();
+        let asked = ground.runner.validate(support::NODE, &context, &parameters);
+        assert_eq!(
+            within("the question", asked).await.unwrap_err().detail["reason"],
+            json!("shutting_down"),
+            "{tenant}"
+        );
+    }
+    assert_eq!((ground.launch.count(), ground.launch.alive()), (1, vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_leaves_by_itself_is_replaced() {
     let ground = Ground::with(&Package::default());
     for code in [0, 4] {

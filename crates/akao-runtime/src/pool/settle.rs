@@ -1,7 +1,11 @@
 //! What follows from a pool's state: who gets which process, what is started, what is retired.
 
 use super::{Afterwards, Decision, Inner, Lease, Look, State};
-use crate::{failure, instance::Instance};
+use crate::{
+    failure,
+    instance::{Doom, END_LIMIT, Instance},
+    launch::Kill,
+};
 use akao_contract::StepError;
 use std::{
     sync::{Arc, PoisonError},
@@ -221,14 +225,21 @@ impl Inner {
     }
 
     /// Has a process ready, and another when it ends.
-    pub(crate) fn keep_warm(self: &Arc<Self>) {
+    ///
+    /// # Errors
+    /// Nothing is started any more.
+    pub(crate) fn keep_warm(self: &Arc<Self>) -> Result<(), StepError> {
         let mut state = self.lock();
+        if let Some(error) = self.closed(&state) {
+            return Err(error);
+        }
         state.keeps_warm = true;
         self.settle(state);
+        Ok(())
     }
 
-    /// Takes no more calls, asks every process to end, and waits until none is left. Calls that run may end.
-    pub(crate) async fn close(self: &Arc<Self>) {
+    /// Takes no more calls, and asks every process to end that is idle or will be.
+    fn begin_closing(&self) {
         let waiting = {
             let mut state = self.lock();
             state.is_closed = true;
@@ -237,12 +248,41 @@ impl Inner {
             }
             std::mem::take(&mut state.waiting)
         };
+        self.closing.cancel();
         for waiter in waiting {
             let _ = waiter.sender.send(Err(failure::closed(&self.spec)));
         }
+    }
+
+    /// Waits until no process is left.
+    async fn emptied(&self) {
         let mut alive = self.alive.subscribe();
         // The sender lives in the pool.
         let _ = alive.wait_for(|alive| *alive == 0).await;
+    }
+
+    /// Closes the pool and waits until no process is left. Calls that run may end.
+    pub(crate) async fn close(&self) {
+        self.begin_closing();
+        self.emptied().await;
+    }
+
+    /// The same within bounds: calls that run have the grace of a shutdown, then they are cancelled, then killed.
+    pub(crate) async fn shut(&self) {
+        let settings = &self.services.settings;
+        self.begin_closing();
+        if tokio::time::timeout(settings.shutdown_grace, self.emptied()).await.is_ok() {
+            return;
+        }
+        self.halt.cancel();
+        if tokio::time::timeout(settings.cancel_grace + settings.terminate_grace, self.emptied()).await.is_ok() {
+            return;
+        }
+        let instances: Vec<_> = self.lock().slots.iter().map(|slot| Arc::clone(&slot.instance)).collect();
+        instances.iter().for_each(|instance| instance.kill(Kill::Now, Doom::Retired));
+        if tokio::time::timeout(END_LIMIT, self.emptied()).await.is_err() {
+            tracing::warn!(package = %self.spec.package, left = *self.alive.borrow(), "processes did not end when killed");
+        }
     }
 
     /// Why nobody is served any more, if so.
