@@ -60,7 +60,10 @@ async fn watch_connection(instance: &Instance) -> Never {
         instance.kill(Kill::Now, Doom::Offence);
     } else {
         tokio::time::sleep(CLOSED_GRACE).await;
-        instance.kill(Kill::Now, Doom::SocketClosed);
+        // One that was asked to end may close its socket first; it has the time that it was given.
+        if !*instance.retire.borrow() {
+            instance.kill(Kill::Now, Doom::SocketClosed);
+        }
     }
     pending().await
 }

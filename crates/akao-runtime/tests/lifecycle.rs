@@ -154,6 +154,20 @@ async fn a_process_that_is_being_started_does_not_hold_up_a_shutdown_and_none_is
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_retired_process_may_close_its_socket_before_it_ends() {
+    let instances = "{ max: 1, concurrency: 1, recycle_after: 1 }";
+    let ground = Ground::with(&Package { args: vec!["--shutdown", "close"], instances, ..Package::default() });
+    assert_eq!(ground.call("well").await.status, OutcomeStatus::Success);
+    let process = ground.launch.started.lock().unwrap()[0];
+    let begun = std::time::Instant::now();
+    until("its end", || ground.pool().instances.len(), |count| *count == 0).await;
+    assert!(begun.elapsed() >= Duration::from_millis(900), "it was not left to end by itself: {:?}", begun.elapsed());
+    assert!(!support::is_alive(process));
+    let pool = ground.pool();
+    assert_eq!((pool.counters.retired, pool.counters.crashes, pool.failures), (1, 0, Some(0)), "{pool:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_leaves_by_itself_is_replaced() {
     let ground = Ground::with(&Package::default());
     for code in [0, 4] {

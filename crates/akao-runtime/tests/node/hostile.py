@@ -425,6 +425,10 @@ def request(message):
     elif method == "node.health":
         health(call)
     elif method == "node.shutdown":
+        if OPTIONS.get("--shutdown") == "close":
+            SOCKET.shutdown(socket.SHUT_RDWR)
+            time.sleep(1)
+            os._exit(0)
         if OPTIONS.get("--shutdown") != "ignore":
             answer(call, {})
             os._exit(0)
