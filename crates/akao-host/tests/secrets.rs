@@ -68,6 +68,21 @@ fn every_spelling_of_a_value_is_covered() {
 }
 
 #[test]
+fn the_beginning_of_a_value_before_a_cut_is_covered() {
+    let mask = SecretMask::new(["correct-horse", "correct-horse-battery"]);
+    for (text, masked) in [
+        ("a correct-hor…", "a ***…"),
+        ("a correct-horse…", "a ***…"),
+        ("a correct-horse-batt… and corr…, then correct-horse", "a ***… and ***…, then ***"),
+        ("quoted \"corre…\" (7)", "quoted \"***…\" (7)"),
+        ("cor… is a handful, correct-horse-batty… is none", "cor… is a handful, ***-batty… is none"),
+        ("… at the beginning", "… at the beginning"),
+    ] {
+        assert_eq!(mask.text(text), masked, "{text}");
+    }
+}
+
+#[test]
 fn values_are_covered_in_keys_strings_and_numbers_at_any_depth() {
     let mask = SecretMask::new(["12345", "hunter2"]);
     let mut value = json!({"a": ["hunter2", {"hunter2": 12345, "b": 1}], "c": null, "d": true});

@@ -4,7 +4,7 @@ use crate::{
     failure::Scene,
     instance::{Doom, Instance},
     launch::Kill,
-    lines::plain_text,
+    lines::{Budget, plain_text},
     mask::Masks,
     package::Node,
     pool::{Inner, Lease, LeaseError},
@@ -19,7 +19,7 @@ use akao_rpc::{
 use akao_step::{StepEvent, StepEvents, StepIo};
 use serde_json::{Map, Value};
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -132,7 +132,11 @@ impl Attempt {
         if !self.node.traits.idempotent {
             context.idempotency_key = None;
         }
-        let events = Arc::new(Forward { events: self.io.events.clone(), masks: Arc::clone(&masks) });
+        let events = Arc::new(Forward {
+            events: self.io.events.clone(),
+            masks: Arc::clone(&masks),
+            budget: Mutex::new(Budget::new(self.pool.services.settings.lines)),
+        });
         let run = instance.run_number();
         instance.streams.enter(run, self.io.events.clone());
         let request = ExecuteRequest { context, parameters: &self.invocation.props };
@@ -174,13 +178,13 @@ impl Attempt {
 
     async fn outcome(&self, went: Went, instance: &Instance, deadline: &Deadline, key: Option<&str>) -> Outcome {
         match went {
-            Went::Answered(Ok(answer)) => self.answered(answer, key),
+            Went::Answered(Ok(answer)) => self.answered(answer, key, &instance.masks),
             Went::Answered(Err(error)) => Outcome::failure(self.unanswered(&error, instance).await),
             Went::TimedOut => Outcome::failure(self.scene().deadline(deadline.limit)),
             // A step that was done all the same is done.
-            Went::Cancelled(Some(Ok(answer))) => self.answered(answer, key),
+            Went::Cancelled(Some(Ok(answer))) => self.answered(answer, key, &instance.masks),
             Went::Cancelled(_) => Outcome::cancelled(),
-            Went::Halted(Some(Ok(answer))) if answer.result.is_ok() => self.answered(answer, key),
+            Went::Halted(Some(Ok(answer))) if answer.result.is_ok() => self.answered(answer, key, &instance.masks),
             Went::Halted(_) => Outcome::failure(self.scene().halted()),
         }
     }
@@ -193,10 +197,10 @@ impl Attempt {
         self.scene().broken(error, &end)
     }
 
-    fn answered(&self, answer: ExecuteAnswer, key: Option<&str>) -> Outcome {
+    fn answered(&self, answer: ExecuteAnswer, key: Option<&str>, masks: &Masks) -> Outcome {
         let logs: Vec<LogLine> = metadata_line(&answer.metadata).into_iter().collect();
         let outcome = match answer.result {
-            Ok(outputs) => self.success(outputs, key),
+            Ok(outputs) => self.success(outputs, key, masks),
             Err(mut error) => {
                 error.message = plain_text(error.message);
                 match error.kind {
@@ -208,9 +212,9 @@ impl Attempt {
         Outcome { logs, ..outcome }
     }
 
-    fn success(&self, outputs: Map<String, Value>, key: Option<&str>) -> Outcome {
+    fn success(&self, outputs: Map<String, Value>, key: Option<&str>, masks: &Masks) -> Outcome {
         let declaration = &self.node.declaration;
-        let outputs = match self.node.outputs.check(declaration.id.as_str(), outputs) {
+        let outputs = match self.node.outputs.check(declaration.id.as_str(), outputs, masks) {
             Ok(outputs) => outputs,
             Err(error) => return Outcome::failure(error),
         };
@@ -235,6 +239,8 @@ fn metadata_line(metadata: &Metadata) -> Option<LogLine> {
 struct Forward {
     events: StepEvents,
     masks: Arc<Masks>,
+    /// What the call may still log, fields included.
+    budget: Mutex<Budget>,
 }
 
 impl CallEvents for Forward {
@@ -244,12 +250,18 @@ impl CallEvents for Forward {
     }
 
     fn log(&self, entry: LogEntry) {
+        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        if budget.is_spent() {
+            return budget.drop_bytes(entry.message.len());
+        }
         let mut message = entry.message;
         if !entry.fields.is_empty() {
             message = format!("{message} {}", Value::Object(entry.fields));
         }
-        let message = self.masks.text(plain_text(message));
-        self.events.tell(StepEvent::Log(LogLine { level: entry.level, message }));
+        let message = self.masks.shortened(plain_text(message), budget.line_bytes_max());
+        if let Some(message) = budget.take(message) {
+            self.events.tell(StepEvent::Log(LogLine { level: entry.level, message }));
+        }
     }
 }
 

@@ -68,8 +68,13 @@ impl Budget {
         self.dropped_bytes += count as u64;
     }
 
+    /// Longest line.
+    pub(crate) fn line_bytes_max(&self) -> usize {
+        self.limits.line_bytes_max
+    }
+
     /// Takes a line, or says for the first one that does not fit that nothing follows.
-    fn take(&mut self, line: String) -> Option<String> {
+    pub(crate) fn take(&mut self, line: String) -> Option<String> {
         if self.is_spent() {
             self.drop_bytes(line.len());
             return None;

@@ -3,6 +3,7 @@
 
 use akao_contract::{Outcome, StepError};
 use akao_step::{Secret, SecretMask};
+use serde_json::Value;
 use std::{
     borrow::Cow,
     sync::{
@@ -46,7 +47,26 @@ impl Masks {
         }
     }
 
-    fn error(mask: &SecretMask, error: &mut StepError) {
+    /// Covers and cuts, in this order: a secret that the cut divides would not be found any more.
+    pub(crate) fn shortened(&self, text: String, bytes_max: usize) -> String {
+        akao_contract::shortened(self.text(text), bytes_max)
+    }
+
+    pub(crate) fn value(&self, mut value: Value) -> Value {
+        if let Some(mask) = self.current() {
+            mask.value(&mut value);
+        }
+        value
+    }
+
+    pub(crate) fn error(&self, mut error: StepError) -> StepError {
+        if let Some(mask) = self.current() {
+            Self::cover(&mask, &mut error);
+        }
+        error
+    }
+
+    fn cover(mask: &SecretMask, error: &mut StepError) {
         error.message = mask.text(&error.message).into_owned();
         mask.value(&mut error.detail);
     }
@@ -59,7 +79,7 @@ impl Masks {
                 line.message = mask.text(&line.message).into_owned();
             }
             if let Some(error) = &mut outcome.error {
-                Self::error(&mask, error);
+                Self::cover(&mask, error);
             }
         }
         outcome

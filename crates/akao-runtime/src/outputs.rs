@@ -3,6 +3,7 @@
 //! Both come from the package's author, so the work is bounded: no references, patterns in linear time, and each part of
 //! the schema times each part of the value within a budget.
 
+use crate::mask::Masks;
 use akao_contract::{ErrorKind, Properties, StepError, shortened};
 use jsonschema::{PatternOptions, Validator};
 use serde_json::{Map, Value};
@@ -51,7 +52,12 @@ impl OutputSchema {
     }
 
     /// Checks the outputs of `node`; gives them back when they are what the manifest says.
-    pub(crate) fn check(&self, node: &str, outputs: Map<String, Value>) -> Result<Map<String, Value>, StepError> {
+    pub(crate) fn check(
+        &self,
+        node: &str,
+        outputs: Map<String, Value>,
+        masks: &Masks,
+    ) -> Result<Map<String, Value>, StepError> {
         let outputs = Value::Object(outputs);
         let questions = self.parts.saturating_mul(parts_of(&outputs));
         if questions > QUESTIONS_MAX {
@@ -62,7 +68,7 @@ impl OutputSchema {
         }
         if let Err(error) = self.validator.validate(&outputs) {
             let place = error.instance_path().to_string();
-            let said = shortened(error.to_string(), SAID_BYTES_MAX);
+            let said = masks.shortened(error.to_string(), SAID_BYTES_MAX);
             let at = if place.is_empty() { String::new() } else { format!(" at {place}") };
             let message = format!("the outputs of `{node}` are not what its manifest says{at}: {said}");
             return Err(StepError::new(ErrorKind::Protocol, message)
@@ -125,21 +131,35 @@ mod tests {
     fn outputs_are_checked_and_named() {
         let declared = json!({"rows": {"type": "array", "items": {"type": "integer"}, "required": true}, "note": {}});
         let schema = schema(declared).unwrap();
-        assert!(schema.check("n", map(json!({"rows": [1, 2]}))).is_ok());
-        assert!(schema.check("n", map(json!({"rows": [], "note": null}))).is_ok());
+        assert!(schema.check("n", map(json!({"rows": [1, 2]})), &Masks::default()).is_ok());
+        assert!(schema.check("n", map(json!({"rows": [], "note": null})), &Masks::default()).is_ok());
         let cases = [
             (json!({}), "\"rows\" is a required property"),
             (json!({"rows": [1, "x"]}), "at /rows/1: \"x\" is not of type \"integer\""),
             (json!({"rows": [], "more": 1}), "('more' was unexpected)"),
         ];
         for (outputs, fragment) in cases {
-            let error = schema.check("n", map(outputs)).unwrap_err();
+            let error = schema.check("n", map(outputs), &Masks::default()).unwrap_err();
             assert_eq!(error.kind, ErrorKind::Protocol);
             assert!(error.message.contains(fragment), "{error}");
         }
         let bare = super::tests::schema(json!({})).unwrap();
-        assert!(bare.check("n", Map::new()).is_ok());
-        assert!(bare.check("n", map(json!({"x": 1}))).is_err());
+        assert!(bare.check("n", Map::new(), &Masks::default()).is_ok());
+        assert!(bare.check("n", map(json!({"x": 1})), &Masks::default()).is_err());
+    }
+
+    #[test]
+    fn a_secret_at_the_cut_does_not_show() {
+        let schema = schema(json!({"token": {"type": "integer"}})).unwrap();
+        let masks = Masks::default();
+        let token = "correct-horse-battery-staple";
+        masks.add(token);
+        for before in SAID_BYTES_MAX - 40..SAID_BYTES_MAX {
+            let outputs = map(json!({"token": format!("{}{token}", "x".repeat(before))}));
+            let error = schema.check("n", outputs, &masks).unwrap_err();
+            assert!(!error.message.contains(&token[..4]), "{before}: {error}");
+            assert!(error.message.ends_with('…'), "{before}: {error}");
+        }
     }
 
     #[test]
@@ -149,7 +169,8 @@ mod tests {
         assert!(schema(json!({"a": {"enum": [{"$ref": "#"}]}})).is_ok());
         assert!(schema(json!({"a": {"properties": {"$ref": {"type": "string"}}}})).is_ok());
         let wide = json!({"a": {"items": {"anyOf": vec![json!({"type": "null"}); 100]}}});
-        let error = schema(wide).unwrap().check("n", map(json!({"a": vec![0; 200_000]}))).unwrap_err();
+        let error =
+            schema(wide).unwrap().check("n", map(json!({"a": vec![0; 200_000]})), &Masks::default()).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Resource);
     }
 }

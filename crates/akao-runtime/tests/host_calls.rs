@@ -38,6 +38,18 @@ async fn a_secret_is_told_by_grant_and_declaration_and_covered_in_what_comes_out
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn half_of_a_secret_does_not_show_where_a_text_was_cut() {
+    let ground = Ground::with(&with_token());
+    // The token is 14 bytes long; so many of them stand before the cut.
+    let done = ground.step(granted("divided").with(json!([4, 7, 13, 14]))).await;
+    result(&done.outcome);
+    assert_eq!(done.logs.len(), 12, "{:?}", done.logs.len());
+    for line in &done.logs {
+        assert!(line.message.len() > 8_000 && !line.message.contains("toke"), "{:?}", &line.message[8_000..]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_asks_is_known_from_the_connection() {
     let ground = Ground::with(&Package { permissions: "[{ secrets: [CRM_TOKEN] }]", ..Package::default() });
     for tenant in ["one", "two"] {

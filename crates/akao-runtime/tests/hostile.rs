@@ -183,6 +183,15 @@ async fn what_a_node_writes_is_the_log_of_its_step() {
     assert_eq!(texts(&done).iter().map(|text| text.len()).collect::<Vec<_>>(), [8 * 1024 + '…'.len_utf8()]);
     let done = ground.step(Step::new("log_flood")).await;
     assert!((500..3_000).contains(&done.logs.len()), "{}", done.logs.len());
+    let done = ground.step(Step::new("field_flood").with(json!(100_000))).await;
+    assert_eq!(result(&done.outcome), "done");
+    let bytes: usize = texts(&done).iter().map(String::len).sum();
+    assert!(bytes <= 256 * 1024 + 200, "{bytes} bytes of fields");
+    assert!(
+        texts(&done).last().is_some_and(|text| text.starts_with("[what follows is not kept")),
+        "{:?}",
+        done.logs.last()
+    );
     let done = ground.step(Step::new("progress_flood")).await;
     assert!(done.progress > 0 && done.progress < 100, "{}", done.progress);
     let done = ground.step(Step::new("metadata")).await;

@@ -2,19 +2,23 @@
 //!
 //! A mask knows the values that were handed out, and finds each as it is, as it stands inside JSON text, percent-encoded
 //! in whole or in part, and as Base64, also of a longer text around the value. It cannot find a value that a step cut up
-//! or computed with; it is a safety net, not a wall.
+//! or computed with; it is a safety net, not a wall. Where a text was cut, as `…` says, the beginning of a value that
+//! stands before the cut is covered too.
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::{Engine, engine::general_purpose};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
 /// What stands where a secret stood.
 pub const MASK: &str = "***";
 
 /// Shorter values are not masked: they occur in ordinary text, and masking them would tell where.
 pub const MASKED_BYTES_MIN: usize = 4;
+
+/// What stands at the end of a text that was cut.
+const CUT: char = '…';
 
 /// Deeper levels are dropped whole, so that masking needs a bounded stack.
 const DEPTH_MAX: usize = 256;
@@ -28,6 +32,8 @@ pub struct SecretMask {
     search: Option<AhoCorasick>,
     /// Finds the values themselves, in text whose percent-encoding was taken back.
     decoded: Option<AhoCorasick>,
+    /// Every way in which a value may be spelt.
+    spellings: Arc<BTreeSet<String>>,
 }
 
 impl SecretMask {
@@ -38,7 +44,7 @@ impl SecretMask {
             return Self::default();
         }
         let spellings: BTreeSet<String> = values.iter().flat_map(|value| spellings_of(value)).collect();
-        Self { search: automaton(&spellings), decoded: automaton(&values) }
+        Self { search: automaton(&spellings), decoded: automaton(&values), spellings: Arc::new(spellings) }
     }
 
     /// Whether there is nothing to mask.
@@ -50,6 +56,10 @@ impl SecretMask {
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let Some(search) = &self.search else { return Cow::Borrowed(text) };
         let text = self.encoded(text);
+        let text = match self.cut(&text) {
+            Some(masked) => Cow::Owned(masked),
+            None => text,
+        };
         if !search.is_match(text.as_ref()) {
             return text;
         }
@@ -59,6 +69,22 @@ impl SecretMask {
             true
         });
         Cow::Owned(masked)
+    }
+
+    /// The text without the beginnings of values that stand before a cut, if there are any.
+    fn cut(&self, text: &str) -> Option<String> {
+        let mut masked = String::new();
+        let mut copied = 0;
+        for (at, _) in text.match_indices(CUT) {
+            let before = &text[copied..at];
+            let known = self.spellings.iter().filter_map(|spelling| beginning_at_end(before, spelling)).max();
+            if let Some(bytes) = known {
+                masked.push_str(&before[..before.len() - bytes]);
+                masked.push_str(MASK);
+                copied = at;
+            }
+        }
+        (copied > 0).then(|| masked + &text[copied..])
     }
 
     /// The text with every value covered of which some bytes are percent-encoded, whichever and in whatever case.
@@ -121,6 +147,13 @@ impl SecretMask {
             object.extend(entries.into_iter().map(|(key, value)| (self.text(&key).into_owned(), value)));
         }
     }
+}
+
+/// How many bytes of a spelling's beginning, though not all of it, the text ends with; none when it is a handful that any
+/// text may end with.
+fn beginning_at_end(text: &str, spelling: &str) -> Option<usize> {
+    let most = text.len().min(spelling.len() - 1);
+    (MASKED_BYTES_MIN..=most).rev().find(|bytes| text.as_bytes().ends_with(&spelling.as_bytes()[..*bytes]))
 }
 
 /// A search for the longest of several texts.

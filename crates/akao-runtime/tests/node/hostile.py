@@ -194,6 +194,13 @@ def log_flood(call, given):
 
 
 @behaviour
+def field_flood(call, given):
+    for number in range(400):
+        tell("$/log", id=call, level="info", message="line", fields={"rows": "x" * given})
+    ok(call)
+
+
+@behaviour
 def progress_flood(call, given):
     for number in range(3000):
         tell("$/progress", id=call, fraction=number / 3000, message="at %d" % number)
@@ -277,7 +284,20 @@ def secret(call, given):
         return ok(call, said["error"]["data"])
     write(1, ("the token is %s\n" % said["result"]["value"]).encode())
     tell("$/log", id=call, level="info", message="told %s" % said["result"]["value"])
+    STATE["secret"] = said["result"]["value"]
     ok(call, {"token": said["result"]["value"]})
+
+
+@behaviour
+def divided(call, given):
+    """Writes its secret where the texts of logs, progress and lines are cut."""
+    secret = ask("host.secret", name="CRM_TOKEN")["result"]["value"]
+    for left in given:
+        text = "x" * (8192 - left) + secret + "y" * 100
+        write(1, text.encode() + b"\n")
+        tell("$/log", id=call, level="info", message=text)
+        tell("$/log", id=call, level="info", message="", fields={"f": text})
+    ok(call)
 
 
 @behaviour
@@ -411,6 +431,12 @@ def validate(call, given):
     do = given.get("do", "well")
     if do == "exit_3":
         os._exit(3)
+    if do == "tells":
+        secret = STATE["secret"]
+        said = {"path": "/" + secret, "message": "not " + secret, "suggestion": "use " + secret}
+        return answer(call, {"valid": False, "problems": [said]})
+    if do == "fails":
+        return error(call, -1002, "no " + STATE["secret"], detail={"token": STATE["secret"]})
     if do != "hang":
         problems = [] if do in BEHAVIOURS else [{"path": "/do", "message": "no such \x1b[1mbehaviour"}]
         answer(call, {"valid": not problems, "problems": problems})
