@@ -4,10 +4,13 @@
 use crate::{
     instance::{Doom, End, Instance},
     launch::Kill,
+    lines::plain_text,
+    mask::Masks,
     pool::{Inner, Look},
 };
-use akao_contract::LogLevel;
+use akao_contract::{LogLevel, shortened};
 use akao_rpc::{HealthStatus, RpcError};
+use serde_json::Value;
 use std::{
     future::pending,
     sync::{Arc, PoisonError, Weak},
@@ -21,6 +24,9 @@ const CLOSED_GRACE: Duration = Duration::from_millis(500);
 /// What is still in the pipes of a process that is gone is read this long. Whoever holds them open from outside its
 /// sandbox does not hold anything up.
 const DRAIN_LIMIT: Duration = Duration::from_millis(500);
+
+/// What is kept of what a node says of its health.
+const DETAIL_BYTES_MAX: usize = 1_000;
 
 /// Drives a process to its end.
 pub(crate) async fn supervise(instance: Arc<Instance>, pool: Weak<Inner>) {
@@ -110,10 +116,10 @@ pub(crate) fn note_memory(instance: &Instance) {
 async fn ask_health(instance: &Arc<Instance>, pool: &Arc<Inner>, calls: u64) {
     let answer = instance.connection.health(pool.services.settings.health_limit).await;
     let (health, detail) = match answer {
-        Ok(answer) => (answer.status, answer.detail),
+        Ok(answer) => (answer.status, shown_detail(answer.detail, &instance.masks)),
         // A node that does one thing at a time answers late when a call came meanwhile; that says nothing.
         Err(RpcError::TimedOut { .. }) if pool.calls_of(instance) != Some(calls) => return,
-        Err(error) => (HealthStatus::Unhealthy, error.to_string().into()),
+        Err(error) => (HealthStatus::Unhealthy, shown_detail(error.to_string().into(), &instance.masks)),
     };
     let before = {
         let mut condition = instance.condition.lock().unwrap_or_else(PoisonError::into_inner);
@@ -136,6 +142,22 @@ async fn ask_health(instance: &Arc<Instance>, pool: &Arc<Inner>, calls: u64) {
     }
 }
 
+/// What a node says of its health as it may be kept and shown: secrets covered, nothing that steers a terminal, short.
+fn shown_detail(detail: Value, masks: &Masks) -> Value {
+    match detail {
+        Value::String(text) => masks.shortened(plain_text(text), DETAIL_BYTES_MAX).into(),
+        other => {
+            let detail = masks.value(other);
+            let text = detail.to_string();
+            let is_plain = plain_text(text.clone()) == text;
+            match is_plain && text.len() <= DETAIL_BYTES_MAX {
+                true => detail,
+                false => shortened(plain_text(text), DETAIL_BYTES_MAX).into(),
+            }
+        }
+    }
+}
+
 /// `node.shutdown`, SIGTERM, SIGKILL. The end itself is seen elsewhere.
 async fn end(instance: &Instance, pool: &Weak<Inner>) -> Never {
     let settings = pool.upgrade().map(|pool| pool.services.settings.clone()).unwrap_or_default();
@@ -147,4 +169,32 @@ async fn end(instance: &Instance, pool: &Weak<Inner>) -> Never {
     tokio::time::sleep(settings.terminate_grace).await;
     instance.kill(Kill::Now, Doom::Retired);
     pending().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_a_node_says_of_its_health_is_short_plain_and_covered() {
+        let masks = Masks::default();
+        masks.add("hunter2-hunter2");
+        let cases = [
+            (json!("fine"), json!("fine")),
+            (json!(null), json!(null)),
+            (json!({"token": "hunter2-hunter2", "runs": 3}), json!({"token": "***", "runs": 3})),
+            (json!("\u{1b}[31mhunter2-hunter2"), json!("***")),
+            (json!(["\u{202e}x"]), json!("[\"x\"]")),
+        ];
+        for (said, shown) in cases {
+            assert_eq!(shown_detail(said, &masks), shown);
+        }
+        for long in [json!("x".repeat(1 << 20)), json!({"a": vec![1; 100_000]})] {
+            let shown = shown_detail(long, &masks);
+            assert!(shown.as_str().is_some_and(|text| text.len() <= DETAIL_BYTES_MAX + '…'.len_utf8()), "{shown}");
+        }
+        let cut = format!("{}hunter2-hunter2", "x".repeat(DETAIL_BYTES_MAX - 8));
+        assert!(!shown_detail(cut.into(), &masks).to_string().contains("hunt"));
+    }
 }
