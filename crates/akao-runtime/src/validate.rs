@@ -39,21 +39,23 @@ pub(crate) async fn validate(
     match answer {
         Ok(mut answer) => {
             lease.answered();
+            let shown = |text: String| instance.masks.text(plain_text(text));
             for problem in &mut answer.problems {
-                problem.message = plain_text(std::mem::take(&mut problem.message));
-                problem.suggestion = problem.suggestion.take().map(plain_text);
+                problem.path = shown(std::mem::take(&mut problem.path));
+                problem.message = shown(std::mem::take(&mut problem.message));
+                problem.suggestion = problem.suggestion.take().map(shown);
             }
             Ok(answer)
         }
         Err(error) if error.ends_connection() => {
             let end = instance.wait_end().await.unwrap_or_else(|| instance.unknown_end());
-            Err(scene.broken(&error, &end))
+            Err(instance.masks.error(scene.broken(&error, &end)))
         }
         Err(error) => {
             if matches!(error, RpcError::TimedOut { .. }) {
                 pool.avoid(&instance);
             }
-            Err(scene.only_this_call(&error))
+            Err(instance.masks.error(scene.only_this_call(&error)))
         }
     }
 }

@@ -50,6 +50,23 @@ async fn half_of_a_secret_does_not_show_where_a_text_was_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_covered_in_what_a_node_says_of_parameters() {
+    let ground = Ground::with(&with_token());
+    result(&ground.step(granted("secret").with(json!("CRM_TOKEN"))).await.outcome);
+    let context = granted("").context();
+    let ask = async |behaviour: &str| {
+        let parameters = serde_json::Map::from_iter([("do".to_owned(), json!(behaviour))]);
+        support::within(behaviour, ground.runner.validate(support::NODE, &context, &parameters)).await
+    };
+    let problem = ask("tells").await.unwrap().problems.remove(0);
+    assert_eq!((problem.path.as_str(), problem.message.as_str()), ("/***", "not ***"));
+    assert_eq!(problem.suggestion.as_deref(), Some("use ***"));
+    let error = ask("fails").await.unwrap_err();
+    assert!(error.message.ends_with("no ***"), "{error}");
+    assert_eq!(error.detail["token"], "***");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_asks_is_known_from_the_connection() {
     let ground = Ground::with(&Package { permissions: "[{ secrets: [CRM_TOKEN] }]", ..Package::default() });
     for tenant in ["one", "two"] {
