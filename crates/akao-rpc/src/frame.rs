@@ -81,10 +81,12 @@ impl FrameReader {
         &mut self.bytes[self.end..]
     }
 
-    /// Gives memory back after a long message has been handled.
+    /// Gives memory back after a long message has been handled. A short one may have become long by unpacking.
     fn settle(&mut self) {
         if self.end == 0 && self.bytes.len() > 4 * READ_BYTES {
             self.bytes = Vec::new();
+        }
+        if self.unpacked.capacity() > 4 * READ_BYTES {
             self.unpacked = Vec::new();
         }
     }
