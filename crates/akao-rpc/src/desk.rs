@@ -35,7 +35,12 @@ impl Desk {
     }
 
     /// Takes a request. Answers whether it was usable.
-    pub(crate) fn request(&mut self, id: String, method: &str, params: Map<String, Value>) -> Result<bool, RpcError> {
+    pub(crate) fn request(
+        &mut self,
+        id: String,
+        method: &str,
+        params: Result<Map<String, Value>, RpcError>,
+    ) -> Result<bool, RpcError> {
         if self.open.contains(&id) {
             return Err(RpcError::DuplicateRequest { id: shortened(&id) });
         }
@@ -43,7 +48,11 @@ impl Desk {
             return Err(RpcError::Flood { what: "requests" });
         }
         let is_ready = lock(&self.shared.state).is_ready;
-        let call = match HostCall::read(method, params) {
+        let read = match params {
+            Ok(params) => HostCall::read(method, params),
+            Err(error) => Err((code::INVALID_PARAMS, error.to_step_error())),
+        };
+        let call = match read {
             _ if !is_ready => {
                 let error = StepError::new(ErrorKind::Protocol, "`node.info` has not been answered yet");
                 Err((code::INITIALISATION, error))

@@ -15,8 +15,8 @@ use std::borrow::Cow;
 pub(crate) enum Incoming<'t> {
     /// The end of one of our calls.
     Answer { id: u64, answer: Result<Value, RpcError> },
-    /// A host call.
-    Request { id: String, method: Cow<'t, str>, params: Map<String, Value> },
+    /// A host call; not usable when its parameters hold an integer that not every language reads exactly.
+    Request { id: String, method: Cow<'t, str>, params: Result<Map<String, Value>, RpcError> },
     /// Progress, logs, output.
     Notification { method: Cow<'t, str>, params: Map<String, Value> },
 }
@@ -46,6 +46,10 @@ fn read_request(envelope: Envelope<'_>) -> Result<Incoming<'_>, RpcError> {
     match envelope.id {
         None => Ok(Incoming::Notification { method, params }),
         Some(Value::String(id)) if !id.is_empty() && id.len() <= ID_BYTES_MAX => {
+            let params = match envelope.integer_too_large {
+                true => Err(RpcError::IntegerTooLarge { place: "the parameters" }),
+                false => Ok(params),
+            };
             Ok(Incoming::Request { id, method, params })
         }
         Some(_) => Err(not_message("`id` is not a string of 1 to 64 bytes")),
