@@ -88,9 +88,13 @@ impl HostSide {
         let workspace = self.workspace.clone().ok_or_else(|| {
             StepError::new(ErrorKind::Internal, "the files of this node cannot be reached from outside its sandbox")
         })?;
-        // The semaphore is never closed.
-        let _room = self.blob_room.acquire().await;
-        blocking(move || workspace.as_owner(work)).await
+        // The semaphore is never closed. The work goes on when nobody waits for it any more, and so does its room.
+        let room = Arc::clone(&self.blob_room).acquire_owned().await;
+        blocking(move || {
+            let _room = room;
+            workspace.as_owner(work)
+        })
+        .await
     }
 }
 
@@ -170,5 +174,94 @@ impl HostCalls for HostSide {
         let (state, owner, key) = (Arc::clone(&self.ports.state), self.owner.clone(), key.to_owned());
         let value = (!value.is_null()).then_some(value);
         Box::pin(blocking(move || state.put(&owner, &key, value).map_err(|error| error.to_step_error())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::DiskState;
+    use akao_contract::Tenant;
+    use akao_step::Secret;
+    use std::{
+        sync::{Condvar, Mutex, PoisonError},
+        time::Duration,
+    };
+
+    /// A store that takes blobs in only when it is opened, and knows how many it was given.
+    #[derive(Default)]
+    struct Gate {
+        state: Mutex<(usize, bool)>,
+        changed: Condvar,
+    }
+
+    impl Gate {
+        fn begun(&self) -> usize {
+            self.state.lock().unwrap_or_else(PoisonError::into_inner).0
+        }
+
+        fn open(&self) {
+            self.state.lock().unwrap_or_else(PoisonError::into_inner).1 = true;
+            self.changed.notify_all();
+        }
+    }
+
+    impl BlobStore for Gate {
+        fn put(&self, _: &Tenant, bytes: &[u8], media_type: &str) -> Result<BlobRef, BlobError> {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.0 += 1;
+            while !state.1 {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            let (digest, media_type) = (Digest::of(bytes), media_type.to_owned());
+            Ok(BlobRef { digest, bytes: bytes.len() as u64, media_type, items: None })
+        }
+
+        fn get(&self, _: &Tenant, digest: &Digest) -> Result<Vec<u8>, BlobError> {
+            Err(BlobError::NotFound(*digest))
+        }
+    }
+
+    struct NoSecrets;
+
+    impl SecretSource for NoSecrets {
+        fn secret(&self, _: &Tenant, name: &str) -> Result<Secret, SecretError> {
+            Err(SecretError::Absent(name.to_owned()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_worked_on_keeps_its_room_when_its_process_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a"), "bytes").unwrap();
+        let gate = Arc::new(Gate::default());
+        let ports = HostPorts {
+            secrets: Arc::new(NoSecrets),
+            blobs: Arc::clone(&gate) as Arc<_>,
+            state: Arc::new(DiskState::new(folder.path().join("state"))),
+        };
+        let host = HostSide {
+            owner: StateOwner { tenant: Tenant::local(), package: "com.example.one".parse().unwrap() },
+            grants: Vec::new(),
+            declares_secret: Arc::new(|_| false),
+            ports,
+            workspace: Some(WorkspaceFolder::new(std::fs::File::open(folder.path()).unwrap().into())),
+            masks: Arc::default(),
+            blob_room: Arc::new(Semaphore::new(1)),
+            blob_bytes_max: 100,
+        };
+        let path = WorkspacePath::parse("a").unwrap();
+        let mut first = host.blob_put(&path, None);
+        while gate.begun() == 0 {
+            assert!(futures_util::poll!(&mut first).is_pending());
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // The connection of the process has ended.
+        drop(first);
+        let mut second = host.blob_put(&path, None);
+        assert!(futures_util::poll!(&mut second).is_pending());
+        assert_eq!((gate.begun(), host.blob_room.available_permits()), (1, 0));
+        gate.open();
+        assert_eq!(second.await.unwrap().bytes, 5);
     }
 }
