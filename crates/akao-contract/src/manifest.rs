@@ -28,6 +28,10 @@ use serde::{Deserialize, Serialize};
 /// The only value of `manifest:` that this version reads.
 pub const MANIFEST_FORMAT: u32 = 1;
 
+/// Most memory that a compiled `pattern` of a schema takes, in bytes. Compiling takes as long as what it makes is large. Who
+/// reads a manifest and who checks values by it hold to the same bound.
+pub const PATTERN_BYTES_MAX: usize = 2 << 20;
+
 /// The name of the manifest's file in its package.
 pub const MANIFEST_FILE: &str = "_.yaml";
 

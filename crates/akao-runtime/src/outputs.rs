@@ -4,15 +4,12 @@
 //! the schema times each part of the value within a budget.
 
 use crate::mask::Masks;
-use akao_contract::{ErrorKind, Properties, StepError, shortened};
+use akao_contract::{ErrorKind, Properties, StepError, manifest::PATTERN_BYTES_MAX, shortened};
 use jsonschema::{PatternOptions, Validator};
 use serde_json::{Map, Value};
 
 /// Parts of the schema times parts of the value. The validator takes about a second for them.
 const QUESTIONS_MAX: usize = 10_000_000;
-
-/// Memory of one compiled pattern, in bytes.
-const PATTERN_BYTES_MAX: usize = 1 << 20;
 
 /// What an error quotes of the validator's words.
 const SAID_BYTES_MAX: usize = 300;
@@ -158,8 +155,25 @@ mod tests {
             let outputs = map(json!({"token": format!("{}{token}", "x".repeat(before))}));
             let error = schema.check("n", outputs, &masks).unwrap_err();
             assert!(!error.message.contains(&token[..4]), "{before}: {error}");
-            assert!(error.message.ends_with('…'), "{before}: {error}");
         }
+    }
+
+    #[test]
+    fn a_pattern_that_a_manifest_may_hold_is_compiled() {
+        let mut seen = [0, 0];
+        for letters in (5..=200).step_by(5) {
+            let pattern = format!("\\pL{{{letters}}}");
+            let text = format!(
+                "manifest: 1\nid: com.example.one\nname: One\nversion: 1.0.0\n\
+                 runtime: {{ type: executable, command: one }}\n\
+                 nodes: [{{ id: com.example.one, outputs: {{ a: {{ type: string, pattern: '{pattern}' }} }} }}]\n"
+            );
+            let is_valid = akao_manifest::read(&text).is_ok();
+            let compiled = schema(json!({"a": {"type": "string", "pattern": pattern}}));
+            assert_eq!(is_valid, compiled.is_ok(), "{letters} letters: {compiled:?}");
+            seen[usize::from(is_valid)] += 1;
+        }
+        assert!(seen[0] > 0 && seen[1] > 0, "{seen:?}: the bound lies between");
     }
 
     #[test]

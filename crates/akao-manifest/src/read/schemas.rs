@@ -2,7 +2,7 @@
 //! this finds the rest.
 
 use crate::ManifestCode;
-use akao_contract::Properties;
+use akao_contract::{Properties, manifest::PATTERN_BYTES_MAX};
 use akao_document::property::{Declared, TYPES};
 use akao_document::{Path, Reader, suggest, suggest::shown};
 use akao_yaml::{Entry, Node, Position};
@@ -53,9 +53,6 @@ fn declaration_of<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
     let named = |item: &&Node| item.get("name").and_then(Node::as_str) == Some(name);
     node.get(name).or_else(|| node.items()?.iter().find(named))
 }
-
-/// Most memory that a compiled pattern takes, in bytes. Compiling takes as long as what it makes is large.
-const PATTERN_BYTES_MAX: usize = 2 << 20;
 
 /// Every `pattern` must be a regular expression. It is checked first, since checking a default compiles patterns.
 /// Recursion is bounded by the budget's depth.
