@@ -178,13 +178,15 @@ impl Attempt {
 
     async fn outcome(&self, went: Went, instance: &Instance, deadline: &Deadline, key: Option<&str>) -> Outcome {
         match went {
-            Went::Answered(Ok(answer)) => self.answered(answer, key, &instance.masks),
+            Went::Answered(Ok(answer)) => self.answered(answer, key, &instance.masks).await,
             Went::Answered(Err(error)) => Outcome::failure(self.unanswered(&error, instance).await),
             Went::TimedOut => Outcome::failure(self.scene().deadline(deadline.limit)),
             // A step that was done all the same is done.
-            Went::Cancelled(Some(Ok(answer))) => self.answered(answer, key, &instance.masks),
+            Went::Cancelled(Some(Ok(answer))) => self.answered(answer, key, &instance.masks).await,
             Went::Cancelled(_) => Outcome::cancelled(),
-            Went::Halted(Some(Ok(answer))) if answer.result.is_ok() => self.answered(answer, key, &instance.masks),
+            Went::Halted(Some(Ok(answer))) if answer.result.is_ok() => {
+                self.answered(answer, key, &instance.masks).await
+            }
             Went::Halted(_) => Outcome::failure(self.scene().halted()),
         }
     }
@@ -197,10 +199,10 @@ impl Attempt {
         self.scene().broken(error, &end)
     }
 
-    fn answered(&self, answer: ExecuteAnswer, key: Option<&str>, masks: &Masks) -> Outcome {
+    async fn answered(&self, answer: ExecuteAnswer, key: Option<&str>, masks: &Arc<Masks>) -> Outcome {
         let logs: Vec<LogLine> = metadata_line(&answer.metadata).into_iter().collect();
         let outcome = match answer.result {
-            Ok(outputs) => self.success(outputs, key, masks),
+            Ok(outputs) => self.success(outputs, key, masks).await,
             Err(mut error) => {
                 error.message = plain_text(error.message);
                 match error.kind {
@@ -212,9 +214,9 @@ impl Attempt {
         Outcome { logs, ..outcome }
     }
 
-    fn success(&self, outputs: Map<String, Value>, key: Option<&str>, masks: &Masks) -> Outcome {
+    async fn success(&self, outputs: Map<String, Value>, key: Option<&str>, masks: &Arc<Masks>) -> Outcome {
         let declaration = &self.node.declaration;
-        let outputs = match self.node.outputs.check(declaration.id.as_str(), outputs, masks) {
+        let outputs = match self.node.checked(outputs, masks).await {
             Ok(outputs) => outputs,
             Err(error) => return Outcome::failure(error),
         };

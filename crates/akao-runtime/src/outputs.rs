@@ -11,6 +11,10 @@ use serde_json::{Map, Value};
 /// Parts of the schema times parts of the value. The validator takes about a second for them.
 const QUESTIONS_MAX: usize = 10_000_000;
 
+/// Beyond so many questions, or so many bytes of text, a check is done where it may block.
+const INLINE_QUESTIONS_MAX: usize = 20_000;
+const INLINE_BYTES_MAX: usize = 128 * 1024;
+
 /// What an error quotes of the validator's words.
 const SAID_BYTES_MAX: usize = 300;
 
@@ -46,6 +50,16 @@ impl OutputSchema {
         let validator =
             built.map_err(|error| OutputSchemaError::Invalid(shortened(error.to_string(), SAID_BYTES_MAX)))?;
         Ok(Self { validator, parts: parts_of(&schema) })
+    }
+
+    /// Whether checking these outputs takes so long that nothing else should wait for it.
+    pub(crate) fn is_work(&self, outputs: &Map<String, Value>) -> bool {
+        let (mut parts, mut bytes) = (0, 0);
+        outputs.values().for_each(|value| {
+            parts += parts_of(value);
+            bytes += text_bytes_of(value);
+        });
+        self.parts.saturating_mul(parts) > INLINE_QUESTIONS_MAX || bytes > INLINE_BYTES_MAX
     }
 
     /// Checks the outputs of `node`; gives them back when they are what the manifest says.
@@ -109,6 +123,23 @@ fn parts_of(value: &Value) -> usize {
         }
     }
     parts
+}
+
+/// Bytes of the texts within a value, keys included.
+fn text_bytes_of(value: &Value) -> usize {
+    let (mut bytes, mut open) = (0_usize, vec![value]);
+    while let Some(value) = open.pop() {
+        match value {
+            Value::String(text) => bytes += text.len(),
+            Value::Array(items) => open.extend(items),
+            Value::Object(map) => {
+                bytes += map.keys().map(String::len).sum::<usize>();
+                open.extend(map.values());
+            }
+            _ => {}
+        }
+    }
+    bytes
 }
 
 #[cfg(test)]

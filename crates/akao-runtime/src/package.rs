@@ -2,6 +2,7 @@
 
 use crate::{
     launch::{ProcessSpec, VolumeMount},
+    mask::Masks,
     outputs::{OutputSchema, OutputSchemaError},
 };
 use akao_contract::{
@@ -12,6 +13,7 @@ use akao_contract::{
 };
 use akao_manifest::{Asked, Parsed, explain};
 use akao_step::{RunnerTraits, Secret};
+use serde_json::{Map, Value};
 use std::{cmp::Ordering, collections::BTreeMap, path::PathBuf, sync::Arc};
 
 /// The variable that tells a node which descriptor to speak on.
@@ -64,6 +66,21 @@ impl Node {
         let traits = RunnerTraits { effects: declaration.effects, idempotent: declaration.idempotent, inline: false };
         let outputs = OutputSchema::new(&declaration.outputs).map_err(failed)?;
         Ok(Self { declaration: declaration.clone(), outputs, traits })
+    }
+
+    /// Checks outputs against the manifest; large ones where nothing else waits for it.
+    pub(crate) async fn checked(
+        self: &Arc<Self>,
+        outputs: Map<String, Value>,
+        masks: &Arc<Masks>,
+    ) -> Result<Map<String, Value>, StepError> {
+        if !self.outputs.is_work(&outputs) {
+            return self.outputs.check(self.declaration.id.as_str(), outputs, masks);
+        }
+        let (node, masks) = (Arc::clone(self), Arc::clone(masks));
+        let check = move || node.outputs.check(node.declaration.id.as_str(), outputs, &masks);
+        let broken = |_| Err(StepError::new(ErrorKind::Internal, "the check of the outputs broke off"));
+        tokio::task::spawn_blocking(check).await.unwrap_or_else(broken)
     }
 
     /// Whether a second run does no harm.
@@ -262,5 +279,37 @@ impl NodePackage {
     pub(crate) fn declares_secret(&self, name: &str) -> bool {
         let mut asked = self.manifest().permissions.iter();
         asked.any(|permission| permission.name() == "secrets" && permission.scope() == Some(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn large_outputs_are_checked_where_nothing_else_waits() {
+        let text = "manifest: 1\nid: com.example.one\nname: One\nversion: 1.0.0\n\
+                    runtime: { type: executable, command: one }\n\
+                    nodes: [{ id: com.example.one, outputs: { rows: { type: array, items: { type: [integer, string] } } } }]\n";
+        let parsed = akao_manifest::read(text).unwrap();
+        let node = Arc::new(Node::new(&parsed.manifest.nodes[0]).unwrap());
+        let masks = Arc::new(Masks::default());
+        let cases =
+            [(json!(vec![1; 100]), false), (json!(vec![1; 100_000]), true), (json!(["x".repeat(1 << 20)]), true)];
+        for (rows, is_elsewhere) in cases {
+            let outputs = Map::from_iter([("rows".to_owned(), rows)]);
+            let mut check = Box::pin(node.checked(outputs.clone(), &masks));
+            // Whoever else runs on this thread has a turn while it is checked elsewhere.
+            let first = futures_util::poll!(&mut check);
+            assert_eq!(first.is_pending(), is_elsewhere);
+            let checked = match first {
+                std::task::Poll::Ready(checked) => checked,
+                std::task::Poll::Pending => check.await,
+            };
+            assert_eq!(checked.unwrap(), outputs);
+        }
+        let wrong = Map::from_iter([("rows".to_owned(), json!([vec![1; 100_000]]))]);
+        assert_eq!(node.checked(wrong, &masks).await.unwrap_err().detail["reason"], "bad_outputs");
     }
 }
