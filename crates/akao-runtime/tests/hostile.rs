@@ -85,8 +85,12 @@ const ENDLESS: [&str; 4] = ["hang", "deaf", "stop", "half_hang"];
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_a_node_does_its_step_has_one_outcome_and_no_other_notices() {
     let ground = Ground::with(&Package::default());
-    let neighbour = Ground::with(&Package::default());
-    let neighbours_process = result(&neighbour.call("whoami").await)["process"].clone();
+    // Another tenant of the same runner.
+    let neighbour = async || {
+        let step = Step { tenant: "neighbour", ..Step::new("whoami") };
+        result(&ground.step(step).await.outcome)["process"].clone()
+    };
+    let neighbours_process = neighbour().await;
     for (behaviour, expected, ends) in &CALLS {
         let before = result(&ground.call("whoami").await)["process"].clone();
         let mut step = Step::new(behaviour);
@@ -96,19 +100,20 @@ async fn whatever_a_node_does_its_step_has_one_outcome_and_no_other_notices() {
         if *ends {
             let process = u32::try_from(before.as_u64().unwrap()).unwrap();
             until(behaviour, || support::is_alive(process), |alive| !alive).await;
-            let listed = || ground.pool().instances.iter().any(|instance| instance.process == process);
+            let listed = || ground.pool_of("local").instances.iter().any(|instance| instance.process == process);
             until(behaviour, listed, |listed| !listed).await;
         }
         let after = result(&ground.call("whoami").await)["process"].clone();
         assert_eq!(before != after, *ends, "{behaviour}: {before} {after}");
-        let next_door = result(&neighbour.call("whoami").await)["process"].clone();
-        assert_eq!(next_door, neighbours_process, "{behaviour}");
+        assert_eq!(neighbour().await, neighbours_process, "{behaviour}");
     }
-    let pool = ground.pool();
-    assert_eq!((pool.waiting, pool.instances.len()), (0, 1), "{pool:?}");
+    for tenant in ["local", "neighbour"] {
+        let pool = ground.pool_of(tenant);
+        assert_eq!((pool.waiting, pool.instances.len()), (0, 1), "{pool:?}");
+        assert_eq!(pool.counters.crashes == 0, tenant == "neighbour", "{pool:?}");
+    }
     support::within("the shutdown", ground.runner.shutdown()).await;
     assert_eq!(ground.launch.alive(), [0_u32; 0]);
-    neighbour.runner.shutdown().await;
 }
 
 fn check(behaviour: &str, expected: &Expected, outcome: &akao_contract::Outcome) {
