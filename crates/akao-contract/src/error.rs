@@ -74,12 +74,12 @@ impl fmt::Display for ErrorKind {
 }
 
 /// The beginning of a text, with a mark where it was cut off. What an error quotes may be a megabyte long.
-pub fn shortened(mut text: String, bytes_max: usize) -> String {
-    if text.len() > bytes_max {
-        text.truncate(text.floor_char_boundary(bytes_max));
-        text.push('…');
+pub fn shortened<T: AsRef<str> + Into<String>>(text: T, bytes_max: usize) -> String {
+    let whole = text.as_ref();
+    if whole.len() <= bytes_max {
+        return text.into();
     }
-    text
+    format!("{}…", &whole[..whole.floor_char_boundary(bytes_max)])
 }
 
 /// Why a step failed.

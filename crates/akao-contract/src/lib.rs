@@ -16,6 +16,7 @@ mod outcome;
 mod permission;
 mod properties;
 mod status;
+mod terminal;
 
 pub use address::{Address, AddressError, Segment};
 pub use blob::{BLOB_KEY, BlobRef, Digest, INLINE_VALUE_BYTES_MAX};
@@ -30,3 +31,4 @@ pub use permission::{
 };
 pub use properties::{Properties, Property};
 pub use status::{ExecutionStatus, NodeStatus};
+pub use terminal::steers_terminal;

@@ -1,5 +1,6 @@
 //! Text from a workflow file on its way to a screen: nothing in it may steer the terminal or reorder what is read.
 
+use akao_contract::steers_terminal;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// The text with control characters, line ends and direction marks shown as escapes.
@@ -10,17 +11,11 @@ pub(crate) fn printable(text: &str) -> String {
             '\n' => shown.push_str("\\n"),
             '\t' => shown.push_str("\\t"),
             '\r' => shown.push_str("\\r"),
-            c if steers(c) => shown.extend(c.escape_unicode()),
+            c if steers_terminal(c) => shown.extend(c.escape_unicode()),
             c => shown.push(c),
         }
     }
     shown
-}
-
-/// Control characters, and the marks that change the direction of text.
-fn steers(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}')
 }
 
 /// Columns that the text takes in a terminal.

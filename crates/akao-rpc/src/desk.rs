@@ -2,13 +2,12 @@
 
 use crate::{
     RpcError,
-    error::shortened,
     host_calls::{HostCall, HostCalls},
-    limits::{HOST_CALLS_AT_ONCE_MAX, HOST_CALLS_MAX},
+    limits::{HOST_CALLS_AT_ONCE_MAX, HOST_CALLS_MAX, QUOTED_BYTES_MAX},
     remote::{code, code_of_kind, error_object},
     shared::{Shared, lock},
 };
-use akao_contract::{ErrorKind, StepError};
+use akao_contract::{ErrorKind, StepError, shortened};
 use futures_util::FutureExt;
 use serde_json::{Map, Value, json};
 use std::{
@@ -42,7 +41,7 @@ impl Desk {
         params: Result<Map<String, Value>, RpcError>,
     ) -> Result<bool, RpcError> {
         if self.open.contains(&id) {
-            return Err(RpcError::DuplicateRequest { id: shortened(&id) });
+            return Err(RpcError::DuplicateRequest { id: shortened(&id, QUOTED_BYTES_MAX) });
         }
         if self.open.len() >= HOST_CALLS_MAX {
             return Err(RpcError::Flood { what: "requests" });
@@ -111,7 +110,11 @@ impl Desk {
         let message = json!({ "jsonrpc": "2.0", "id": id, "error": error_object(code, error) });
         if self.shared.send(message.to_string().as_bytes()).is_err() {
             // A detail of megabytes: the message alone says what is wrong.
-            let error = StepError { detail: Value::Null, message: shortened(&error.message), ..error.clone() };
+            let error = StepError {
+                detail: Value::Null,
+                message: shortened(&error.message, QUOTED_BYTES_MAX),
+                ..error.clone()
+            };
             let message = json!({ "jsonrpc": "2.0", "id": id, "error": error_object(code, &error) });
             let _ = self.shared.send(message.to_string().as_bytes());
         }

@@ -3,14 +3,14 @@
 use crate::{
     RpcError,
     desk::Desk,
-    error::shortened,
     events::{CallEvents, Telling},
-    limits::{STREAM_CREDIT_BYTES, STREAM_NAME_BYTES_MAX},
+    limits::{QUOTED_BYTES_MAX, STREAM_CREDIT_BYTES, STREAM_NAME_BYTES_MAX},
     message::{Incoming, our_id, read_message},
     meter::Meter,
     output::Taken,
     shared::{Answer, IdState, Shared, lock},
 };
+use akao_contract::shortened;
 use serde_json::{Map, Value};
 use std::{sync::Arc, time::Instant};
 
@@ -157,7 +157,7 @@ impl Dispatcher {
             },
             None if text.len() > STREAM_CREDIT_BYTES => {
                 let bytes = text.len() - STREAM_CREDIT_BYTES;
-                return Err(RpcError::NoCredit { stream: shortened(&stream), bytes });
+                return Err(RpcError::NoCredit { stream: shortened(&stream, QUOTED_BYTES_MAX), bytes });
             }
             None => text.len(),
         };
@@ -181,7 +181,7 @@ fn late(state: IdState, id: u64, late_events: &mut u64) -> Result<(), RpcError> 
 fn call_id(params: &Map<String, Value>) -> Result<u64, RpcError> {
     let text =
         params.get("id").and_then(Value::as_str).ok_or_else(|| not_message("`id` of an event is not a string"))?;
-    our_id(text).ok_or_else(|| RpcError::UnknownId { id: shortened(text) })
+    our_id(text).ok_or_else(|| RpcError::UnknownId { id: shortened(text, QUOTED_BYTES_MAX) })
 }
 
 fn not_message(reason: &str) -> RpcError {

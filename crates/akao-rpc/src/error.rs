@@ -300,12 +300,3 @@ impl RpcError {
         }
     }
 }
-
-/// The beginning of a text that came from the node, so that an error stays short.
-pub(crate) fn shortened(text: &str) -> String {
-    const SHOWN_BYTES_MAX: usize = 80;
-    if text.len() <= SHOWN_BYTES_MAX {
-        return text.to_owned();
-    }
-    format!("{}…", &text[..text.floor_char_boundary(SHOWN_BYTES_MAX)])
-}

@@ -2,11 +2,10 @@
 //! node puts into its parameters, nobody reads them.
 
 use crate::{
-    error::shortened,
-    limits::{NAME_BYTES_MAX, PATH_BYTES_MAX, STATE_VALUE_BYTES_MAX},
+    limits::{NAME_BYTES_MAX, PATH_BYTES_MAX, QUOTED_BYTES_MAX, STATE_VALUE_BYTES_MAX},
     remote::code,
 };
-use akao_contract::{BLOB_KEY, BlobRef, Digest, ErrorKind, StepError};
+use akao_contract::{BLOB_KEY, BlobRef, Digest, ErrorKind, StepError, shortened};
 use serde_json::{Map, Value, json};
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
@@ -79,7 +78,7 @@ impl WorkspacePath {
     /// Reads `out/a.png` or `/workspace/out/a.png`.
     pub fn parse(text: &str) -> Result<Self, StepError> {
         let bad = |reason: &str| {
-            let message = format!("the path {:?} is not usable: {reason}", shortened(text));
+            let message = format!("the path {:?} is not usable: {reason}", shortened(text, QUOTED_BYTES_MAX));
             Err(StepError::new(ErrorKind::Input, message))
         };
         let inside = text.strip_prefix("/workspace/").unwrap_or(text);
@@ -138,7 +137,7 @@ impl HostCall {
                 Ok(Self::StatePut { key: name(&params, "key")?, value })
             }
             _ => {
-                let message = format!("there is no method {:?}", shortened(method));
+                let message = format!("there is no method {:?}", shortened(method, QUOTED_BYTES_MAX));
                 Err((code::METHOD_NOT_FOUND, StepError::new(ErrorKind::Protocol, message)))
             }
         }
@@ -187,5 +186,5 @@ fn digest(params: &Map<String, Value>) -> Result<Digest, Refusal> {
     let blob = params.get("blob");
     let text = blob.and_then(|blob| blob.get(BLOB_KEY).unwrap_or(blob).as_str());
     let text = text.ok_or_else(|| invalid("`blob` is neither a reference nor a digest"))?;
-    shortened(text).parse().map_err(|reason: String| invalid(reason))
+    shortened(text, QUOTED_BYTES_MAX).parse().map_err(|reason: String| invalid(reason))
 }

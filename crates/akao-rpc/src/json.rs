@@ -3,9 +3,9 @@
 
 use crate::{
     RpcError,
-    error::shortened,
-    limits::{DEPTH_MAX, INTEGER_MAX, MEMBERS_MAX, VALUES_MAX},
+    limits::{DEPTH_MAX, INTEGER_MAX, MEMBERS_MAX, QUOTED_BYTES_MAX, VALUES_MAX},
 };
+use akao_contract::shortened;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value, error::Category, map::Entry};
 use std::{borrow::Cow, cell::Cell, cell::RefCell, collections::BTreeSet, fmt};
@@ -91,8 +91,8 @@ fn syntax_fault(text: &str, error: &serde_json::Error) -> RpcError {
         return RpcError::TooDeep { depth_max: DEPTH_MAX };
     }
     match error.classify() {
-        Category::Data => RpcError::NotMessage { reason: shortened(&reason) },
-        _ => RpcError::NotJson { reason: shortened(&reason) },
+        Category::Data => RpcError::NotMessage { reason: shortened(&reason, QUOTED_BYTES_MAX) },
+        _ => RpcError::NotJson { reason: shortened(&reason, QUOTED_BYTES_MAX) },
     }
 }
 
@@ -130,7 +130,7 @@ impl Watch {
     }
 
     fn twice<E: serde::de::Error>(&self, key: &str) -> E {
-        self.fail(RpcError::DuplicateKey { key: shortened(key) })
+        self.fail(RpcError::DuplicateKey { key: shortened(key, QUOTED_BYTES_MAX) })
     }
 }
 

@@ -89,3 +89,6 @@ pub(crate) const READ_BYTES: usize = 32 * 1024;
 
 /// Reads in one turn of a connection; then others have their turn.
 pub(crate) const READS_PER_TURN_MAX: usize = 4;
+
+/// What an error quotes of a text that came from the node, so that it stays short.
+pub(crate) const QUOTED_BYTES_MAX: usize = 80;

@@ -2,11 +2,11 @@
 
 use crate::{
     RpcError,
-    error::shortened,
     json::{Envelope, read_envelope},
-    limits::ID_BYTES_MAX,
+    limits::{ID_BYTES_MAX, QUOTED_BYTES_MAX},
     remote::RemoteError,
 };
+use akao_contract::shortened;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
@@ -58,7 +58,9 @@ fn read_request(envelope: Envelope<'_>) -> Result<Incoming<'_>, RpcError> {
 
 fn read_answer(envelope: Envelope<'_>) -> Result<Incoming<'_>, RpcError> {
     let id = match envelope.id {
-        Some(Value::String(id)) => our_id(&id).ok_or_else(|| RpcError::UnknownId { id: shortened(&id) })?,
+        Some(Value::String(id)) => {
+            our_id(&id).ok_or_else(|| RpcError::UnknownId { id: shortened(&id, QUOTED_BYTES_MAX) })?
+        }
         Some(Value::Null) => return Err(refusal(envelope.error)),
         Some(_) => return Err(not_message("`id` is not a string")),
         None => return Err(not_message("neither `method` nor `id`")),
@@ -84,7 +86,9 @@ pub(crate) fn our_id(text: &str) -> Option<u64> {
 /// An error without an id: the node could not read what it was sent.
 fn refusal(error: Option<Value>) -> RpcError {
     match error.map(RemoteError::from_value) {
-        Some(Ok(remote)) => RpcError::PeerRefused { code: remote.code, message: shortened(&remote.error.message) },
+        Some(Ok(remote)) => {
+            RpcError::PeerRefused { code: remote.code, message: shortened(&remote.error.message, QUOTED_BYTES_MAX) }
+        }
         _ => not_message("`id` is null"),
     }
 }

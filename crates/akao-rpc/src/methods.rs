@@ -1,12 +1,14 @@
 //! The five methods of the node protocol: what is sent and what is answered, as types.
 
 mod execute;
+mod health;
 mod info;
 mod validate;
 
 pub use execute::{BATCH_KEY, ExecuteAnswer, ExecuteContext, ExecuteRequest, ItemAnswer, Metadata, batch_parameters};
+pub use health::{HealthAnswer, HealthStatus};
 pub use info::{Agreed, InfoAnswer, InfoRequest, NodeInfo};
-pub use validate::{HealthAnswer, HealthStatus, ValidateAnswer, ValidateProblem, ValidateRequest};
+pub use validate::{ValidateAnswer, ValidateProblem, ValidateRequest};
 
 use crate::RpcError;
 use serde_json::{Map, Value};

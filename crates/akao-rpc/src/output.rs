@@ -3,10 +3,10 @@
 
 use crate::{
     RpcError,
-    error::shortened,
-    limits::{STREAM_CREDIT_BYTES, STREAMS_MAX},
+    limits::{QUOTED_BYTES_MAX, STREAM_CREDIT_BYTES, STREAMS_MAX},
     shared::{Shared, lock},
 };
+use akao_contract::shortened;
 use std::{
     collections::VecDeque,
     future::poll_fn,
@@ -85,7 +85,10 @@ impl OutputQueue {
         let is_dropped = state.reader_is_gone;
         let stream = &mut state.streams[at];
         if text.len() > stream.credit {
-            return Err(RpcError::NoCredit { stream: shortened(name), bytes: text.len() - stream.credit });
+            return Err(RpcError::NoCredit {
+                stream: shortened(name, QUOTED_BYTES_MAX),
+                bytes: text.len() - stream.credit,
+            });
         }
         if is_dropped {
             return Ok(Taken::Dropped { bytes: text.len() });

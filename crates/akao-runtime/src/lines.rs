@@ -4,6 +4,8 @@
 //! cut into pieces; so are the marks that turn the direction of text. Invalid UTF-8 becomes U+FFFD. A line that is too long
 //! is cut with a mark. What one run writes beyond its budget is dropped and counted, with one note.
 
+use akao_contract::steers_terminal;
+
 /// Bounds of what is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LineLimits {
@@ -186,8 +188,7 @@ fn next_place(place: Place, byte: u8) -> Place {
 
 /// Whether a character neither steers a terminal nor turns the direction of what follows.
 fn is_plain(c: char) -> bool {
-    !(c.is_control() && c != '\t'
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+    c == '\t' || !steers_terminal(c)
 }
 
 /// Where the last whole character of bytes ends, as far as they are UTF-8.

@@ -8,7 +8,7 @@ use akao_contract::{ErrorKind, Properties, StepError, manifest::PATTERN_BYTES_MA
 use jsonschema::{PatternOptions, Validator};
 use serde_json::{Map, Value};
 
-/// Parts of the schema times parts of the value. The validator takes about a second for them.
+/// Parts of the schema times parts of the value; the time that the validator takes grows with it.
 const QUESTIONS_MAX: usize = 10_000_000;
 
 /// Beyond so many questions, or so many bytes of text, a check is done where it may block.

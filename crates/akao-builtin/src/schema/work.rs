@@ -9,7 +9,7 @@ use akao_contract::{ErrorKind, StepError};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// Times that a schema may be asked of a value. The validator takes about a second for them.
+/// Times that a schema may be asked of a value; the time that the validator takes grows with them.
 const QUESTIONS_MAX: usize = 5_000_000;
 
 /// Schemas that may stand in each other while they are asked, references followed.

@@ -1,10 +1,6 @@
-//! `node.validate` and `node.health`.
+//! `node.validate`: whether parameters are usable.
 
-use super::{
-    bad,
-    name::{HEALTH, VALIDATE},
-    object,
-};
+use super::{bad, name::VALIDATE, object};
 use crate::{RpcError, json::check_outgoing_map};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -70,37 +66,4 @@ fn problem(value: Value) -> Result<ValidateProblem, RpcError> {
         message: text("message").ok_or_else(|| bad(VALIDATE, "a problem has no `message`"))?,
         suggestion: text("suggestion"),
     })
-}
-
-/// How a node feels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HealthStatus {
-    /// All is well.
-    Healthy,
-    /// It works, but not as it should.
-    Degraded,
-    /// It cannot work.
-    Unhealthy,
-}
-
-/// The answer to `node.health`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct HealthAnswer {
-    /// How it feels.
-    pub status: HealthStatus,
-    /// Anything more; null when there is nothing.
-    pub detail: Value,
-}
-
-impl HealthAnswer {
-    pub(crate) fn read(value: Value) -> Result<Self, RpcError> {
-        let mut map = object(HEALTH, value)?;
-        let status = match map.get("status").and_then(Value::as_str) {
-            Some("healthy") => HealthStatus::Healthy,
-            Some("degraded") => HealthStatus::Degraded,
-            Some("unhealthy") => HealthStatus::Unhealthy,
-            _ => return Err(bad(HEALTH, "`status` is not healthy, degraded or unhealthy")),
-        };
-        Ok(Self { status, detail: map.remove("detail").unwrap_or_default() })
-    }
 }
