@@ -78,12 +78,12 @@ struct Step {
 impl Step {
     fn new() -> Self {
         let execution = ExecutionId::from_parts(1_764_395_368_000, 7);
-        Self { address: Address::root().child(0).child(1), execution, key: format!("blake3:{}", "0".repeat(64)) }
+        Self { address: Address::root().child(0).child(1), execution, key: format!("blake3:{}", "0".repeat(32)) }
     }
 
     fn context(&self) -> ExecuteContext<'_> {
         ExecuteContext {
-            node_id: "com.example.enrich",
+            node_id: Some("com.example.enrich"),
             workflow_id: "orders",
             execution_id: self.execution,
             step: &self.address,
@@ -220,7 +220,7 @@ fn overhead(step: &Step, parameters: &Map<String, Value>) -> (usize, usize, usiz
     bare_request(1000, step, parameters, &mut out);
     let context = serde_json::to_string(&step.context()).expect("it is JSON").len();
     let full = out.len() - payload + answer;
-    let mut lean = step.context().lean();
+    let mut lean = step.context().lean(1);
     lean.idempotency_key = None;
     let saved = context - serde_json::to_string(&lean).expect("it is JSON").len();
     (full, full - saved, full - context)

@@ -108,9 +108,13 @@ impl Connection {
 
     fn start_execute(&self, request: &ExecuteRequest<'_>, io: ExecuteIo) -> Result<RawCall, RpcError> {
         request.check()?;
-        let node = request.context.node_id;
-        if request.parameters.contains_key(BATCH_KEY) && !lock(&self.shared().state).batch_nodes.contains(node) {
-            return Err(RpcError::NoBatch { node: node.to_owned() });
+        if request.parameters.contains_key(BATCH_KEY) {
+            let batch_nodes = &lock(&self.shared().state).batch_nodes;
+            // A node that is not named is the only one.
+            let takes = request.context.node_id.map_or(!batch_nodes.is_empty(), |node| batch_nodes.contains(node));
+            if !takes {
+                return Err(RpcError::NoBatch { node: request.context.node_id.unwrap_or_default().to_owned() });
+            }
         }
         let output = io.output.clone();
         let call = self.start(name::EXECUTE, request, io).inspect_err(|_| {

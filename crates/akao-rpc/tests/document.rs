@@ -98,7 +98,7 @@ async fn the_conversation_happens_as_written() {
         connection.info(&InfoRequest::new("akao/0.1.0"), PATIENCE).await.unwrap();
         let step = "/0".parse().unwrap();
         let context = ExecuteContext {
-            node_id: "com.example.count",
+            node_id: None,
             workflow_id: "orders",
             execution_id: "01K7H2M4N6P8Q0R2S4T6V8W0X2".parse().unwrap(),
             step: &step,

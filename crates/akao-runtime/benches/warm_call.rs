@@ -106,7 +106,7 @@ fn context() -> StepContext {
         step: Address::root().child(0).child(1),
         op: OpId(1),
         attempt: 1,
-        idempotency_key: format!("blake3:{}", "0".repeat(64)),
+        idempotency_key: format!("blake3:{}", "0".repeat(32)),
         deadline_ms: None,
         grants: Arc::default(),
         volumes: Arc::default(),
@@ -147,7 +147,7 @@ async fn through_pool(runner: &ProcessRunner, node_type: &Arc<str>) {
 async fn through_connection(connection: &Connection) {
     // What a caller has of its own in either case.
     let (context, parameters) = (context(), parameters());
-    let request = ExecuteRequest { context: ExecuteContext::new(NODE, &context).lean(), parameters: &parameters };
+    let request = ExecuteRequest { context: ExecuteContext::new(NODE, &context).lean(1), parameters: &parameters };
     let answer = connection.execute(&request, ExecuteIo::new()).await;
     assert!(answer.is_ok_and(|answer| answer.result.is_ok()));
 }

@@ -128,7 +128,9 @@ impl Attempt {
     async fn call(&self, lease: Lease, deadline: &Deadline, key: Option<&str>) -> Option<Outcome> {
         let instance = Arc::clone(lease.instance());
         let masks = Arc::clone(&instance.masks);
-        let mut context = ExecuteContext::new(self.node.declaration.id.as_str(), &self.invocation.context).lean();
+        let nodes = self.pool.package.manifest().nodes.len();
+        let context = ExecuteContext::new(self.node.declaration.id.as_str(), &self.invocation.context);
+        let mut context = context.lean(nodes);
         if !self.node.traits.idempotent {
             context.idempotency_key = None;
         }

@@ -41,6 +41,19 @@ async fn a_halted_call_ends_by_word_by_signal_or_by_force() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_node_is_not_told_again_what_it_knows() {
+    let told = async |package: &Package, deadline: Option<Duration>| {
+        let ground = Ground::with(package);
+        let said = result(&ground.step(Step { deadline, ..Step::new("context") }).await.outcome);
+        said.as_object().unwrap().keys().cloned().collect::<Vec<_>>()
+    };
+    let usual = ["workflow_id", "execution_id", "step"];
+    assert_eq!(told(&Package::default(), None).await, usual);
+    let with_key = told(&Package { idempotent: true, ..Package::default() }, Some(Duration::from_secs(50))).await;
+    assert_eq!(with_key, ["workflow_id", "execution_id", "step", "idempotency_key", "deadline"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_step_that_is_dropped_leaves_its_process_when_the_call_has_ended() {
     let ground = Ground::with(&Package::default());
     let process = result(&ground.call("whoami").await)["process"].clone();

@@ -12,8 +12,10 @@ pub const BATCH_KEY: &str = "$items";
 /// Who asks, for which step, and until when. What is `None` is not sent.
 #[derive(Debug, Clone, Serialize)]
 pub struct ExecuteContext<'a> {
-    /// The node of the package that is to work; where it stands in the workflow is told by `step`.
-    pub node_id: &'a str,
+    /// The node of the package that is to work; a process that serves one node takes an absent one as that. Where it stands
+    /// in the workflow is told by `step`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_id: Option<&'a str>,
     /// The workflow.
     pub workflow_id: &'a str,
     /// The execution.
@@ -41,7 +43,7 @@ impl<'a> ExecuteContext<'a> {
     /// The context of a step for the node `node_id` of a package.
     pub fn new(node_id: &'a str, context: &'a StepContext) -> Self {
         Self {
-            node_id,
+            node_id: Some(node_id),
             workflow_id: &context.workflow,
             execution_id: context.execution,
             step: &context.step,
@@ -53,12 +55,13 @@ impl<'a> ExecuteContext<'a> {
         }
     }
 
-    /// The context without what a node knows already: the tenant, which `node.info` named, and that it is the first
-    /// attempt. It saves some thirty bytes a call.
+    /// The context without what a node knows already: the tenant, which `node.info` named, that it is the first attempt,
+    /// and which node is meant where the package has one.
     #[must_use]
-    pub fn lean(mut self) -> Self {
+    pub fn lean(mut self, nodes: usize) -> Self {
         self.tenant = None;
         self.attempt = self.attempt.filter(|attempt| *attempt > 1);
+        self.node_id = self.node_id.filter(|_| nodes != 1);
         self
     }
 }

@@ -151,7 +151,7 @@ static STEP: LazyLock<Address> = LazyLock::new(|| Address::root().child(0).child
 /// The context that tests use.
 pub(crate) fn context(node: &str) -> ExecuteContext<'_> {
     ExecuteContext {
-        node_id: node,
+        node_id: Some(node),
         workflow_id: "orders",
         execution_id: ExecutionId::from_parts(1_764_395_368_000, 7),
         step: &STEP,

@@ -338,6 +338,11 @@ def whoami(call, given):
 
 
 @behaviour
+def context(call, given):
+    ok(call, STATE["context"])
+
+
+@behaviour
 def wait(call, given):
     """Waits until it is cancelled."""
     tell("$/progress", id=call, message="waiting")
@@ -463,6 +468,7 @@ def request(message):
     elif method == "node.execute":
         STATE["calls"] += 1
         given = message["params"]["parameters"]
+        STATE["context"] = message["params"]["context"]
         if given.get("do", "").startswith("deaf"):
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         work = BEHAVIOURS[given.get("do", "well")]
