@@ -1,6 +1,8 @@
 //! Reads one message in one pass: strict JSON (no key twice, at most [`DEPTH_MAX`] levels, no U+0000 in names), and the shape
 //! of a JSON-RPC 2.0 message of this protocol. What is wrong gets its own name.
 
+mod integers;
+
 use crate::{
     RpcError,
     limits::{DEPTH_MAX, INTEGER_MAX, MEMBERS_MAX, QUOTED_BYTES_MAX, VALUES_MAX},
@@ -32,50 +34,12 @@ pub(crate) fn read_envelope(bytes: &[u8]) -> Result<Envelope<'_>, RpcError> {
     let read = EnvelopeSeed(&watch).deserialize(&mut reader).and_then(|envelope| reader.end().map(|()| envelope));
     match read {
         Ok(mut envelope) => {
-            let is_long = watch.is_vast.get() && holds_long_integer(text);
+            let is_long = watch.is_vast.get() && integers::holds_long(text);
             envelope.integer_too_large = watch.integer_too_large.get() || is_long;
             Ok(envelope)
         }
         Err(error) => Err(watch.fault.take().unwrap_or_else(|| syntax_fault(text, &error))),
     }
-}
-
-/// Whether a text that is JSON holds a number without a fraction or an exponent that is longer than a 64-bit integer may be.
-fn holds_long_integer(text: &str) -> bool {
-    let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'-' | b'0'..=b'9')) {
-        rest = &rest[at..];
-        let length = match rest[0] {
-            b'"' => string_length(rest),
-            _ => rest.iter().position(|byte| !is_of_number(*byte)).unwrap_or(rest.len()),
-        };
-        let (token, after) = rest.split_at(length);
-        let digits = token.strip_prefix(b"-").unwrap_or(token);
-        // 19 digits always exceed 2^53; with fewer the reader held it as an integer.
-        if digits.len() >= 19 && digits.iter().all(u8::is_ascii_digit) {
-            return true;
-        }
-        rest = after;
-    }
-    false
-}
-
-fn is_of_number(byte: u8) -> bool {
-    matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')
-}
-
-/// Length of the string that a text begins with, quotes included.
-fn string_length(text: &[u8]) -> usize {
-    let mut at = 1;
-    while let Some(found) = memchr::memchr2(b'"', b'\\', &text[at.min(text.len())..]) {
-        at += found + 1;
-        if text[at - 1] == b'"' {
-            return at;
-        }
-        // What is escaped is one byte at least.
-        at += 1;
-    }
-    text.len()
 }
 
 /// Names what the reader stumbled over. Only a message that is refused anyway comes here.
@@ -373,35 +337,4 @@ fn check_outgoing_name(text: &str) -> Result<(), RpcError> {
 
 fn outgoing_depth(depth: usize) -> Result<usize, RpcError> {
     if depth >= DEPTH_MAX { Err(RpcError::RequestTooDeep { depth_max: DEPTH_MAX }) } else { Ok(depth + 1) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn integers_are_too_large_beyond_53_bits_however_long_they_are() {
-        let cases = [
-            ("9007199254740991", false),
-            ("9007199254740992", true),
-            ("-9007199254740992", true),
-            ("18446744073709551615", true),
-            ("18446744073709551616", true),
-            ("-9223372036854775809", true),
-            ("123456789012345678901234567890", true),
-            ("[1.5,{\"a\":-123456789012345678901234567890}]", true),
-            // These are not integers.
-            ("1e30", false),
-            ("12345678901234567890.5", false),
-            ("12345678901234567890e1", false),
-            ("[1e30,\"123456789012345678901234567890\"]", false),
-            ("{\"1\\\"23456789012345678901234567890\":1e30}", false),
-            ("[\"\\\\\",1e30,123456789012345678901234567890]", true),
-        ];
-        for (value, expected) in cases {
-            let text = format!("{{\"jsonrpc\":\"2.0\",\"id\":\"1\",\"result\":{value}}}");
-            let envelope = read_envelope(text.as_bytes()).unwrap();
-            assert_eq!(envelope.integer_too_large, expected, "{value}");
-        }
-    }
 }

@@ -32,7 +32,7 @@ use std::{
     },
     time::Instant,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 /// What all pools share.
 pub(crate) struct Services {
@@ -268,30 +268,6 @@ impl Inner {
             }
         };
         self.started(ready);
-    }
-
-    /// Room for the process, or none when nobody needs it any more. Only for those who wait do others make room: a process
-    /// that is kept warm and takes another's place would lose it again at once.
-    async fn room(&self) -> Option<OwnedSemaphorePermit> {
-        if let Some(room) = self.services.rooms.take() {
-            return Some(room);
-        }
-        if self.lock().waiting.is_empty() {
-            return None;
-        }
-        let room = self.services.room(self.number).await;
-        // Who waited may have been served meanwhile.
-        room.filter(|_| !self.lock().waiting.is_empty())
-    }
-
-    /// A start is given up before anything was done.
-    fn not_needed(self: &Arc<Self>) {
-        let mut state = self.lock();
-        state.starting -= 1;
-        state.circuit.ended_well();
-        state.warm_at = Some(Instant::now() + self.services.settings.check_interval);
-        self.gone();
-        self.settle(state);
     }
 
     async fn greet(self: &Arc<Self>, instance: Arc<Instance>) -> Result<Arc<Instance>, StepError> {

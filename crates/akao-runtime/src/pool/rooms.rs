@@ -1,7 +1,7 @@
 //! Room for processes, over all pools. Who finds none waits in order, and as long as anybody waits, processes of others make
 //! room: those that are idle at once, and when that is not enough, those that are busy after their calls.
 
-use super::Services;
+use super::{Inner, Services};
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -106,5 +106,31 @@ impl Services {
             let Some((idle, pool)) = idlest else { return };
             pool.retire_idle(idle);
         }
+    }
+}
+
+impl Inner {
+    /// Room for the process, or none when nobody needs it any more. Only for those who wait do others make room: a process
+    /// that is kept warm and takes another's place would lose it again at once.
+    pub(super) async fn room(&self) -> Option<OwnedSemaphorePermit> {
+        if let Some(room) = self.services.rooms.take() {
+            return Some(room);
+        }
+        if self.lock().waiting.is_empty() {
+            return None;
+        }
+        let room = self.services.room(self.number).await;
+        // Who waited may have been served meanwhile.
+        room.filter(|_| !self.lock().waiting.is_empty())
+    }
+
+    /// A start is given up before anything was done.
+    pub(super) fn not_needed(self: &Arc<Self>) {
+        let mut state = self.lock();
+        state.starting -= 1;
+        state.circuit.ended_well();
+        state.warm_at = Some(Instant::now() + self.services.settings.check_interval);
+        self.gone();
+        self.settle(state);
     }
 }
