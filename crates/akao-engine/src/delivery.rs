@@ -178,7 +178,14 @@ mod tests {
             grants: Arc::default(),
             volumes: Arc::default(),
         };
-        Job { context, node_type: "Talk".into(), input: Arc::default(), timeout_ms: None, secrets: Default::default() }
+        Job {
+            context,
+            node_type: "Talk".into(),
+            input: Arc::default(),
+            timeout_ms: None,
+            secrets: Default::default(),
+            lent: Arc::default(),
+        }
     }
 
     /// The lines that are told of a step that writes so many. One thread, so that the step ends before any is taken.

@@ -29,7 +29,7 @@ use tokio::net::unix::pipe;
 const NODE_SOCKET: u32 = 3;
 
 /// What an operator decides about processes.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct LaunchOptions {
     /// The sandbox, among it the least that the machine must enforce.
     pub sandbox: akao_sandbox::Options,
@@ -44,19 +44,6 @@ pub struct LaunchOptions {
     pub network: Limits,
     /// All processes together.
     pub broker: akao_broker::Options,
-}
-
-impl Default for LaunchOptions {
-    fn default() -> Self {
-        Self {
-            sandbox: akao_sandbox::Options::default(),
-            interpreters: Interpreters::default(),
-            operator_networks: Vec::new(),
-            granted_addresses_are_open: false,
-            network: Limits::default(),
-            broker: akao_broker::Options::default(),
-        }
-    }
 }
 
 /// Starts processes in sandboxes. Clones share one spawner.

@@ -182,7 +182,6 @@ mod tests {
     use super::*;
     use crate::state::DiskState;
     use akao_contract::Tenant;
-    use akao_step::Secret;
     use std::{
         sync::{Condvar, Mutex, PoisonError},
         time::Duration,
@@ -222,29 +221,22 @@ mod tests {
         }
     }
 
-    struct NoSecrets;
-
-    impl SecretSource for NoSecrets {
-        fn secret(&self, _: &Tenant, name: &str) -> Result<Secret, SecretError> {
-            Err(SecretError::Absent(name.to_owned()))
-        }
-    }
-
     #[tokio::test]
     async fn a_file_that_is_worked_on_keeps_its_room_when_its_process_is_gone() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a"), "bytes").unwrap();
         let gate = Arc::new(Gate::default());
         let ports = HostPorts {
-            secrets: Arc::new(NoSecrets),
             blobs: Arc::clone(&gate) as Arc<_>,
             state: Arc::new(DiskState::new(folder.path().join("state"))),
+            denials: Arc::new(NoDenials),
         };
         let host = HostSide {
             owner: StateOwner { tenant: Tenant::local(), package: "com.example.one".parse().unwrap() },
             grants: Vec::new(),
             declares_secret: Arc::new(|_| false),
             ports,
+            secrets: Arc::default(),
             workspace: Some(WorkspaceFolder::new(std::fs::File::open(folder.path()).unwrap().into())),
             masks: Arc::default(),
             blob_room: Arc::new(Semaphore::new(1)),

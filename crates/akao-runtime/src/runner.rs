@@ -217,12 +217,6 @@ impl ProcessRunner {
     }
 }
 
-/// Closes pools, all at once.
-async fn close(pools: Vec<Arc<Inner>>) {
-    let closing = pools.iter().map(|pool| pool.close());
-    futures_util::future::join_all(closing).await;
-}
-
 fn unknown(node_type: &str) -> StepError {
     StepError::new(ErrorKind::NotFound, format!("there is no external node `{node_type}`"))
         .with_suggestion("List the node types with `akao list-nodes`.")

@@ -261,13 +261,7 @@ impl Inner {
         let _ = alive.wait_for(|alive| *alive == 0).await;
     }
 
-    /// Closes the pool and waits until no process is left. Calls that run may end.
-    pub(crate) async fn close(&self) {
-        self.begin_closing();
-        self.emptied().await;
-    }
-
-    /// The same within bounds: calls that run have the grace of a shutdown, then they are cancelled, then killed.
+    /// Closes the pool and waits until no process is left: calls that run have the grace of a shutdown, then they are cancelled, then killed.
     pub(crate) async fn shut(&self) {
         let settings = &self.services.settings;
         self.begin_closing();

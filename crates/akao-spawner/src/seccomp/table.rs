@@ -190,6 +190,9 @@ fn about_memory(key: Key) -> Vec<(u32, Verdict)> {
     calls
 }
 
+/// `PRIO_PROCESS` of the kernel; C libraries give it different types.
+const PRIO_PROCESS: u32 = 0;
+
 /// Calls that depend on an argument.
 fn looked_into(network: bool) -> Vec<(u32, Verdict)> {
     const UNIX: u32 = libc::AF_UNIX as u32;
@@ -247,7 +250,7 @@ fn about_processes(profile: Profile) -> Vec<(u32, Verdict)> {
         // A group of processes, or all of a user's, would include the first.
         when(
             libc::SYS_setpriority,
-            vec![Test::OneOf(0, all, vec![libc::PRIO_PROCESS as u32]), Test::NoneOf(1, all, vec![FIRST])],
+            vec![Test::OneOf(0, all, vec![PRIO_PROCESS]), Test::NoneOf(1, all, vec![FIRST])],
         ),
     ];
     let by_number = [

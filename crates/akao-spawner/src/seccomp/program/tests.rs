@@ -222,13 +222,13 @@ fn requests_that_outlast_the_sandbox_are_refused() {
     ];
     for request in requests {
         for upper in [0, 0xffff_ffff_0000_0000] {
-            let arguments = [0, request as u64 | upper, 0, 0, 0, 0];
+            let arguments = [0, request | upper, 0, 0, 0, 0];
             assert_eq!(answer(Profile::Base, libc::SYS_ioctl, arguments), REFUSED, "{request:x}");
         }
     }
     for request in [libc::TCGETS, libc::FIONREAD, libc::FIONBIO] {
         assert_eq!(
-            answer(Profile::Base, libc::SYS_ioctl, [0, request as u64, 0, 0, 0, 0]),
+            answer(Profile::Base, libc::SYS_ioctl, [0, request, 0, 0, 0, 0]),
             ANSWER_ALLOW,
             "{request:x}"
         );

@@ -81,8 +81,8 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
 }
 
 async fn calls(args: &Args, package: akao_nodes::Pinned, context: &Context) -> Result<Exit, Failure> {
-    let output = context.output.clone();
-    let watch = (!output.quiet).then(|| watch(output.clone()));
+    let output = context.output;
+    let watch = (!output.quiet).then(|| watch(output));
     let stand = Stand::new(package, watch)?;
     let node = stand.node(args.node.as_deref())?;
     let given = args.rights.given(&stand)?;
