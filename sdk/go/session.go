@@ -410,6 +410,8 @@ func (s *session) accept(id string, params object) *fault {
 		return refused(invalidRequest, "the id `%s` is in use", id)
 	}
 	accepted := &job{id: id, node: node, context: newContext(s, id, fields), parameters: parameters}
+	// The host leaves it out where the package has one node.
+	accepted.context.NodeID = node.id
 	if accepted.context.Tenant == "" {
 		accepted.context.Tenant = s.tenant
 	}

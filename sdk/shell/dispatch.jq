@@ -78,7 +78,9 @@ def execute($id; $params):
   ($params.context | type) as $context | ($params.parameters | type) as $parameters
   | if $context != "object" or $parameters != "object" then
       fault($id; -32602; "protocol"; false; "context and parameters are objects")
-    else node_or_fault($id; $params.context.node_id; . as $place | $nodes[$place] as $node | $params.parameters
+    else node_or_fault($id; $params.context.node_id; . as $place | $nodes[$place] as $node
+      # The host leaves it out where the package has one node.
+      | ($params.context + {node_id: $node.id}) as $context | $params.parameters
       | if has("$items") then
           if ($node.batch | not) then
             failed($id; {kind: "input", message: "`\($node.id)` takes no batch of items", detail: null})
@@ -90,13 +92,13 @@ def execute($id; $params):
               else . as $item | problems($node.inputs) | if . == [] then
                 ($item | filled($node.inputs)) | {parameters: ., variables: variables}
                 else {error: unfit(.)} end end]
-            | job("batch"; $id; $place; $params.context; tojson; "")
+            | job("batch"; $id; $place; $context; tojson; "")
           end
         else
           . as $given | problems($node.inputs)
           | if . == [] then
               ($given | filled($node.inputs))
-              | job("execute"; $id; $place; $params.context; tojson; if ($params.parameters | tojson | length) > 65536 then "" else variables end)
+              | job("execute"; $id; $place; $context; tojson; if ($params.parameters | tojson | length) > 65536 then "" else variables end)
             else failed($id; unfit(.)) end
         end) end;
 

@@ -24,6 +24,11 @@ async def wait(context, seconds: float):
     return {}
 
 
+@node("com.example.named")
+def named(context):
+    return {"node_id": context.node_id}
+
+
 @node("com.example.loop")
 def loop(context):
     context.progress(None, "turning")
@@ -53,6 +58,10 @@ class Nameless(BaseException):
 
 
 class Declarations(unittest.TestCase):
+    def test_the_only_node_of_a_package_knows_its_id_when_the_host_leaves_it_out(self):
+        with TestHost(named) as host:
+            self.assertEqual(host.execute(None, {}).outputs, {"node_id": "com.example.named"})
+
     def test_a_signature_declares_inputs(self):
         expected = {
             "left": {"type": "integer", "required": True},

@@ -289,6 +289,8 @@ impl Shared {
             return Err(Fault::new(Fault::INVALID_PARAMS, "context and parameters are objects"));
         };
         let node = self.node(fields.get("node_id"))?;
+        // The host leaves it out where the package has one node.
+        fields.insert("node_id".to_owned(), Value::from(self.nodes[node].id.as_str()));
         let mut state = self.state();
         if state.is_stopping {
             let fault = Fault::new(Fault::INTERNAL, "the node is shutting down");

@@ -225,6 +225,8 @@ export class Session {
             throw new Fault(INVALID_PARAMS, "context and parameters are objects");
         }
         const node = this.#node(fields["node_id"]);
+        // The host leaves it out where the package has one node.
+        fields["node_id"] = node.id;
         if (this.#jobs.has(id))
             throw new Fault(INVALID_REQUEST, `the id \`${id}\` is in use`);
         const job = { id, node, context: new Context(this, id, fields), parameters, isStarted: false };

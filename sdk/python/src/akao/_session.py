@@ -265,6 +265,8 @@ class Session(Turns):
         if type(fields) is not dict or type(parameters) is not dict:
             raise Fault(INVALID_PARAMS, "context and parameters are objects")
         node = self._node(fields.get("node_id"))
+        # The host leaves it out where the package has one node.
+        fields["node_id"] = node.id
         with self._lock:
             if id in self._running:
                 raise Fault(INVALID_REQUEST, "the id `%s` is in use" % id)
