@@ -190,9 +190,6 @@ fn about_memory(key: Key) -> Vec<(u32, Verdict)> {
     calls
 }
 
-/// `PRIO_PROCESS` of the kernel; C libraries give it different types.
-const PRIO_PROCESS: u32 = 0;
-
 /// Calls that depend on an argument.
 fn looked_into(network: bool) -> Vec<(u32, Verdict)> {
     const UNIX: u32 = libc::AF_UNIX as u32;
@@ -241,6 +238,8 @@ fn looked_into(network: bool) -> Vec<(u32, Verdict)> {
 /// could lower its limits and its priority, or fill its queue of signals. All others are the program's own.
 fn about_processes(profile: Profile) -> Vec<(u32, Verdict)> {
     const FIRST: u32 = 1;
+    // `PRIO_PROCESS`, whose type differs between C libraries.
+    const ONE_PROCESS: u32 = 0;
     let all = u32::MAX;
     let when = |call: libc::c_long, tests: Vec<Test>| (call as u32, Verdict::When(tests));
     let not_first = |call| when(call, vec![Test::NoneOf(0, all, vec![FIRST])]);
@@ -248,10 +247,7 @@ fn about_processes(profile: Profile) -> Vec<(u32, Verdict)> {
         // Of itself only; the older calls have no number at all.
         when(libc::SYS_prlimit64, vec![Test::OneOf(0, all, vec![0])]),
         // A group of processes, or all of a user's, would include the first.
-        when(
-            libc::SYS_setpriority,
-            vec![Test::OneOf(0, all, vec![PRIO_PROCESS]), Test::NoneOf(1, all, vec![FIRST])],
-        ),
+        when(libc::SYS_setpriority, vec![Test::OneOf(0, all, vec![ONE_PROCESS]), Test::NoneOf(1, all, vec![FIRST])]),
     ];
     let by_number = [
         libc::SYS_sched_setaffinity,
