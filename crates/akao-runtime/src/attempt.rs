@@ -4,7 +4,7 @@ use crate::{
     failure::Scene,
     instance::{Doom, Instance},
     launch::Kill,
-    lines::{Budget, plain_text},
+    lines::{Budget, LineSplitter, plain_text},
     mask::Masks,
     package::Node,
     pool::{Inner, Lease, LeaseError},
@@ -14,11 +14,14 @@ use akao_contract::{
     manifest::{Limit, format_bytes},
 };
 use akao_rpc::{
-    Call, CallEvents, ExecuteAnswer, ExecuteContext, ExecuteIo, ExecuteRequest, LogEntry, Metadata, Progress, RpcError,
+    Call, CallEvents, ExecuteAnswer, ExecuteContext, ExecuteIo, ExecuteRequest, LogEntry, Metadata, OutputChunk,
+    Progress, RpcError,
 };
 use akao_step::{StepEvent, StepEvents, StepIo};
+use futures_util::FutureExt as _;
 use serde_json::{Map, Value};
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -138,14 +141,34 @@ impl Attempt {
             events: self.io.events.clone(),
             masks: Arc::clone(&masks),
             budget: Mutex::new(Budget::new(self.pool.services.settings.lines)),
+            streams: Mutex::default(),
         });
         let run = instance.run_number();
         instance.streams.enter(run, self.io.events.clone());
         let request = ExecuteRequest { context, parameters: &self.invocation.props };
-        let call = instance.connection.execute(&request, ExecuteIo::new().events(events));
+        let mut io = ExecuteIo::new().events(Arc::clone(&events) as Arc<_>);
+        let mut output = io.output();
+        let call = instance.connection.execute(&request, io);
         let was_sent = call.id().is_some();
         let mut running = Running { call: Some(call), lease: Some(lease), run };
-        let went = self.wait(&mut running, deadline).await;
+        let went = {
+            let told = async {
+                while let Some(chunk) = output.next().await {
+                    events.output(&chunk);
+                }
+                std::future::pending::<std::convert::Infallible>().await
+            };
+            tokio::select! {
+                biased;
+                went = self.wait(&mut running, deadline) => went,
+                never = told => match never {},
+            }
+        };
+        // What came before the answer is there by now.
+        while let Some(Some(chunk)) = output.next().now_or_never() {
+            events.output(&chunk);
+        }
+        events.end_output();
         if !was_sent && matches!(&went, Went::Answered(Err(error)) if error.ends_connection()) {
             return None;
         }
@@ -245,6 +268,31 @@ struct Forward {
     masks: Arc<Masks>,
     /// What the call may still log, fields included.
     budget: Mutex<Budget>,
+    /// Lines that are not ended yet, by the stream's name.
+    streams: Mutex<BTreeMap<String, LineSplitter>>,
+}
+
+impl Forward {
+    /// Text of a stream is lines of the log, each with the stream's name before it.
+    fn output(&self, chunk: &OutputChunk) {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        let splitter = streams.entry(chunk.stream.clone()).or_insert_with(LineSplitter::new);
+        splitter.feed(chunk.text.as_bytes(), &mut budget, |line| self.line(&chunk.stream, line));
+    }
+
+    fn end_output(&self) {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, mut splitter) in std::mem::take(&mut *streams) {
+            splitter.finish(&mut budget, |line| self.line(&name, line));
+        }
+    }
+
+    fn line(&self, stream: &str, line: String) {
+        let message = self.masks.text(format!("{}: {line}", plain_text(stream.to_owned())));
+        self.events.tell(StepEvent::Log(LogLine { level: LogLevel::Info, message }));
+    }
 }
 
 impl CallEvents for Forward {

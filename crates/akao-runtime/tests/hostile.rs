@@ -52,6 +52,7 @@ const CALLS: [(&str, Expected, bool); 56] = [
     ("same_request", Fails(Protocol, "for two requests at once", "duplicate_request"), true),
     ("unasked_flood", Fails(Protocol, "a flood of", "flood"), true),
     ("no_credit", Fails(Protocol, "more than it was granted", "no_credit"), true),
+    ("many_streams", Fails(Protocol, "more than 8 streams", "too_many_streams"), true),
     ("closes", Fails(Internal, "closed its socket and went on during the call", "outcome_unknown"), true),
     ("grandchild", Fails(Internal, "exited with code 0 during the call", "outcome_unknown"), true),
     ("twice", Succeeds, true),
@@ -71,7 +72,6 @@ const CALLS: [(&str, Expected, bool); 56] = [
     ("slowly", Succeeds, false),
     ("log_flood", Succeeds, false),
     ("progress_flood", Succeeds, false),
-    ("many_streams", Succeeds, false),
     ("stdout_flood", Succeeds, false),
     ("line_flood", Succeeds, false),
     ("escapes", Succeeds, false),
@@ -181,6 +181,10 @@ async fn what_a_node_writes_is_the_log_of_its_step() {
     let done = ground.step(Step::new("lookalike")).await;
     assert_eq!(result(&done.outcome), "real");
     assert!(texts(&done)[0].contains("forged"), "{:?}", done.logs);
+    let done = ground.step(Step::new("stream")).await;
+    let mut lines = texts(&done);
+    lines.sort_unstable();
+    assert_eq!(lines, ["red: seen", "rows: 1,2", "rows: 3,4", "rows: 5,6"]);
     let done = ground.step(Step::new("line_flood")).await;
     assert_eq!(done.logs.len(), 2_001);
     assert!(done.logs[2_000].message.starts_with("[what follows is not kept"), "{:?}", done.logs[2_000]);

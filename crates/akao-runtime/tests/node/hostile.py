@@ -187,6 +187,14 @@ def unasked_flood(call, given):
 
 
 @behaviour
+def stream(call, given):
+    for chunk in ("1,2\n3,", "4\n", "5,6"):
+        tell("$/output", id=call, stream="rows", chunk=chunk)
+    tell("$/output", id=call, stream="\x1b[31mred", chunk="\x1b[2Jseen\n")
+    ok(call)
+
+
+@behaviour
 def log_flood(call, given):
     for number in range(3000):
         tell("$/log", id=call, level="info", message="line %d" % number)
