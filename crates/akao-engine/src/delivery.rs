@@ -13,6 +13,9 @@ pub const HALT_GRACE: Duration = Duration::from_secs(5);
 /// there is its note that more came, and progress between them.
 const EVENTS_WAITING_MAX: usize = 2_048;
 
+/// Lines of one step that are kept with its outcome; whoever follows sees more.
+const LINES_KEPT_MAX: usize = 2_000;
+
 /// Where a step's events go.
 pub(crate) type Tell = Arc<dyn Fn(&Job, StepEvent) + Send + Sync>;
 
@@ -35,24 +38,46 @@ pub(crate) async fn deliver(
             let io = StepIo { cancel: cancel.clone(), events: events.clone(), secrets };
             let work = bounded(runner.run(invocation, io), job.timeout_ms, cancel);
             tokio::pin!(work);
-            let outcome = loop {
+            let mut log = Log { job: &job, mask: &mask, tell: &tell, lines: Vec::new() };
+            let mut outcome = loop {
                 tokio::select! {
                     outcome = &mut work => break outcome,
-                    Some(event) = receiver.recv() => tell(&job, masked(&mask, event)),
+                    Some(event) = receiver.recv() => log.take(event),
                 }
             };
             // What it told last still waits when its end is there.
             while let Ok(event) = receiver.try_recv() {
-                tell(&job, masked(&mask, event));
+                log.take(event);
             }
             if let Some(note) = dropped(events.lines_dropped()) {
-                tell(&job, note);
+                log.take(note);
             }
+            outcome.logs.splice(0..0, log.lines);
             outcome
         }
     };
     let outcome = job.finish(blobs.as_ref(), &mask, outcome);
     crate::core::step_done(&job, outcome, started_ms)
+}
+
+/// What a step tells while it runs: passed on at once, and its lines kept, because they are part of how it ended.
+struct Log<'a> {
+    job: &'a Job,
+    mask: &'a akao_step::SecretMask,
+    tell: &'a Tell,
+    lines: Vec<LogLine>,
+}
+
+impl Log<'_> {
+    fn take(&mut self, event: StepEvent) {
+        let event = masked(self.mask, event);
+        if let StepEvent::Log(line) = &event
+            && self.lines.len() < LINES_KEPT_MAX
+        {
+            self.lines.push(line.clone());
+        }
+        (self.tell)(self.job, event);
+    }
 }
 
 /// Says how many lines were not told, if any.
@@ -199,8 +224,11 @@ mod tests {
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (runner, blobs) = (Arc::new(Talker(lines)), Arc::new(NoBlobs));
-        runtime.block_on(deliver(job(), runner, blobs, CancellationToken::new(), tell, 0));
+        let done = runtime.block_on(deliver(job(), runner, blobs, CancellationToken::new(), tell, 0));
         let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let Input::StepDone { outcome, .. } = done else { panic!("the end of a step is told as such") };
+        let kept: Vec<&str> = outcome.logs.iter().map(|line| line.message.as_str()).collect();
+        assert_eq!(kept[..], heard[..heard.len().min(LINES_KEPT_MAX)], "what was told is part of how it ended");
         std::mem::take(&mut *heard)
     }
 

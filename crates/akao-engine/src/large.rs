@@ -87,7 +87,7 @@ pub(crate) fn externalise_outcome(blobs: &dyn BlobStore, tenant: &Tenant, outcom
 /// Errors and logs stay inline; what is too long in them is cut, because people read them and programs do not.
 fn shorten_error(outcome: &mut Outcome) {
     const TEXT_BYTES_MAX: usize = 8 * 1024;
-    const LOG_LINES_MAX: usize = 1_000;
+    const LOG_LINES_MAX: usize = 2_100;
     if let Some(error) = &mut outcome.error {
         shorten(&mut error.message, TEXT_BYTES_MAX);
         if is_large(&error.detail) {

@@ -1,6 +1,6 @@
 //! The steps of an execution, put together from its notes.
 
-use akao_contract::{Address, LogLine, NodeStatus, OpId, StepError, manifest::PinnedNode};
+use akao_contract::{Address, LogLevel, LogLine, NodeStatus, OpId, StepError, manifest::PinnedNode};
 use akao_engine::Told;
 use akao_flow::{Event, Failure, Note};
 use akao_step::StepEvent;
@@ -167,9 +167,14 @@ impl Steps {
     /// Takes in what a running step says.
     pub(crate) fn take_event(&mut self, op: OpId, event: &StepEvent) {
         let Some(step) = self.operations.get(&op).and_then(|address| self.all.get_mut(address)) else { return };
-        if let StepEvent::Progress { fraction, message } = event {
-            let percent = fraction.map(|fraction| format!("{:.0} % ", fraction.clamp(0.0, 1.0) * 100.0));
-            step.progress = Some(format!("{}{message}", percent.unwrap_or_default()));
+        match event {
+            StepEvent::Progress { fraction, message } => {
+                let percent = fraction.map(|fraction| format!("{:.0} % ", fraction.clamp(0.0, 1.0) * 100.0));
+                step.progress = Some(format!("{}{message}", percent.unwrap_or_default()));
+            }
+            // The lines themselves come with the end of the step.
+            StepEvent::Log(line) if line.level != LogLevel::Debug => step.progress = Some(line.message.clone()),
+            StepEvent::Log(_) => {}
         }
     }
 
