@@ -2,6 +2,8 @@
 //! a folder holds is read anew whenever a workflow is started.
 
 use crate::{failure::Failure, replace::replace_file};
+use akao_contract::NodeType;
+use akao_manifest::FolderError;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -87,6 +89,18 @@ impl Linked {
     /// Takes a link away; returns what it was.
     pub(crate) fn unlink(&mut self, id: &str) -> Option<LinkedPackage> {
         self.packages.remove(id)
+    }
+
+    /// The node types of every package, as its folder declares them now; an error for each folder that cannot be read.
+    pub(crate) fn node_types(&self) -> Vec<Result<NodeType, (String, FolderError)>> {
+        let of_package = |(id, package): (&String, &LinkedPackage)| match akao_manifest::read_folder(&package.folder) {
+            Err(error) => vec![Err((id.clone(), error))],
+            Ok(folder) => {
+                let manifest = folder.manifest();
+                manifest.nodes.iter().map(|node| Ok(node.to_node_type(manifest))).collect()
+            }
+        };
+        self.packages.iter().flat_map(of_package).collect()
     }
 
     /// The folder in which a node of this id is: that of the package with the same id, or of the nearest one above it.
