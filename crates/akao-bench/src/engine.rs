@@ -1,20 +1,17 @@
 //! Topic `engine`: journal, interpreter, loader, program start.
 
 mod floor;
-mod house;
+pub(crate) mod house;
 mod interpreter;
 mod load;
 mod parked;
 mod process;
 mod throughput;
 
-use crate::row::Row;
+pub(crate) use floor::median;
+pub(crate) use process::time;
 
-/// What a measurement is given.
-pub(crate) struct Ground {
-    pub(crate) quick: bool,
-    pub(crate) akao: Option<std::path::PathBuf>,
-}
+use crate::{Ground, row::Row};
 
 /// A measurement; it may give several rows.
 type Measure = fn(&Ground) -> Vec<Row>;

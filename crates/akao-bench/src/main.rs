@@ -2,6 +2,7 @@
 //! ratio means something on a machine whose absolute times drift.
 
 mod engine;
+mod external;
 mod row;
 
 use clap::Parser;
@@ -22,9 +23,9 @@ struct Args {
     /// One line of JSON instead of a table.
     #[arg(long)]
     json: bool,
-    /// The topic; `engine` is the only one so far.
-    #[arg(long, default_value = "engine")]
-    only: String,
+    /// Only this topic: `engine` or `external`.
+    #[arg(long)]
+    only: Option<Topic>,
     /// Only figures whose name holds this text.
     #[arg(long)]
     figure: Option<String>,
@@ -33,18 +34,33 @@ struct Args {
     akao: Option<std::path::PathBuf>,
 }
 
+/// What is measured together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Topic {
+    /// Journal, interpreter, loader, program start.
+    Engine,
+    /// Nodes in processes of their own.
+    External,
+}
+
+/// What a measurement is given.
+pub(crate) struct Ground {
+    pub(crate) quick: bool,
+    pub(crate) akao: Option<std::path::PathBuf>,
+}
+
 fn main() -> ExitCode {
+    external::serve_as_peer();
     let args = Args::parse();
-    if args.only != "engine" {
-        eprintln!("error: there is no topic `{}`; the topics are: engine", args.only);
-        return ExitCode::from(2);
-    }
     let wanted = |name: &str| args.figure.as_deref().is_none_or(|text| name.contains(text));
+    let ground = Ground { quick: args.quick, akao: args.akao.clone() };
+    let topics =
+        [(Topic::Engine, "engine", &engine::FIGURES[..]), (Topic::External, "external", &external::FIGURES[..])];
     let mut rows: Vec<Row> = Vec::new();
-    for (name, measure) in engine::FIGURES {
-        if wanted(name) {
+    for (_, topic, figures) in topics.into_iter().filter(|(topic, ..)| args.only.is_none_or(|only| only == *topic)) {
+        for (name, measure) in figures.iter().filter(|(name, _)| wanted(name)) {
             eprintln!("measuring {name}");
-            rows.extend(measure(&engine::Ground { quick: args.quick, akao: args.akao.clone() }));
+            rows.extend(measure(&ground).into_iter().map(|row| Row { topic, ..row }));
         }
     }
     if args.json {

@@ -73,6 +73,14 @@ impl SandboxLaunch {
         let next = AtomicU64::new(1);
         Self(Arc::new(Shared { options, launcher: Mutex::new(None), broker, sink, next }))
     }
+
+    /// Starts the spawner, if it does not run.
+    pub(crate) async fn warm_up(&self) -> Result<(), LaunchError> {
+        let shared = Arc::clone(&self.0);
+        let broken =
+            |_| Err(LaunchError::Failed { stage: "spawner".to_owned(), reason: "the host broke off".to_owned() });
+        tokio::task::spawn_blocking(move || shared.launcher().map(drop)).await.unwrap_or_else(broken)
+    }
 }
 
 impl Shared {

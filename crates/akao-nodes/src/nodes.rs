@@ -36,6 +36,7 @@ pub struct NodesOptions {
 
 /// Runs the nodes of stored packages.
 pub struct ExternalNodes {
+    launch: SandboxLaunch,
     shared: Arc<Shared>,
 }
 
@@ -53,8 +54,16 @@ impl ExternalNodes {
         let launch = SandboxLaunch::new(launch, Arc::clone(&audit));
         let denials = Arc::new(Refusals { audit, repeats: Repeats::default() });
         let host = HostPorts { blobs, state: Arc::new(DiskState::new(state)), denials };
-        let runner = ProcessRunner::new(Arc::new(launch), host, runtime);
-        Self { shared: Arc::new(Shared { packages, runner, known: Mutex::default() }) }
+        let runner = ProcessRunner::new(Arc::new(launch.clone()), host, runtime);
+        Self { launch, shared: Arc::new(Shared { packages, runner, known: Mutex::default() }) }
+    }
+
+    /// Starts what the first process would start by itself: the spawner with its prepared sandboxes.
+    ///
+    /// # Errors
+    /// This machine cannot isolate.
+    pub async fn warm_up(&self) -> Result<(), StepError> {
+        self.launch.warm_up().await.map_err(|error| error.to_step_error())
     }
 
     /// What runs.

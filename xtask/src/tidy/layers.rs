@@ -54,7 +54,19 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "akao-bench",
-        below: &["akao-builtin", "akao-contract", "akao-engine", "akao-flow", "akao-journal", "akao-step"],
+        below: &[
+            "akao-builtin",
+            "akao-contract",
+            "akao-engine",
+            "akao-flow",
+            "akao-journal",
+            "akao-nodes",
+            "akao-package",
+            "akao-registry",
+            "akao-runtime",
+            "akao-sandbox",
+            "akao-step",
+        ],
     },
     Layer {
         name: "akao",

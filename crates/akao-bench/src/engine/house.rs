@@ -5,9 +5,10 @@ use akao_contract::{BlobRef, Digest, ExecutionId, Permission, StepContext, Tenan
 use akao_engine::{Bundle, Config, Engine, EngineThread, GivenSecrets, Parts, Reply, Request, StartRequest};
 use akao_flow::{Catalogue, Definition, control_types};
 use akao_journal::{Journal, OpenOptions};
+use akao_registry::Registry;
 use akao_step::{
-    BlobError, BlobStore, BoxFuture, Egress, EgressError, HttpAnswer, HttpCall, Ports, Reach, VolumeEntry, VolumeError,
-    Volumes, WalkOptions,
+    BlobError, BlobStore, BoxFuture, Egress, EgressError, HttpAnswer, HttpCall, Ports, Reach, StepRunner, VolumeEntry,
+    VolumeError, Volumes, WalkOptions,
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -60,13 +61,39 @@ pub(crate) fn definition(root: Value) -> Definition {
     serde_json::from_value(whole).expect("a definition")
 }
 
+/// A store that keeps nothing.
+pub(crate) fn no_blobs() -> Arc<dyn BlobStore> {
+    Arc::new(Nothing)
+}
+
 /// Opens an engine over `folder`.
 pub(crate) fn open(folder: &Path, runtime: &tokio::runtime::Runtime, config: Config) -> (Engine, EngineThread) {
+    open_with(folder, runtime, config, None)
+}
+
+/// The same with somebody who runs pinned nodes.
+pub(crate) fn open_with(
+    folder: &Path,
+    runtime: &tokio::runtime::Runtime,
+    config: Config,
+    pinned: Option<Arc<dyn StepRunner>>,
+) -> (Engine, EngineThread) {
     let options = OpenOptions { created_by: "bench".into(), now_ms: 0 };
     let ports = Ports { blobs: Arc::new(Nothing), egress: Arc::new(Nothing), volumes: Arc::new(Nothing) };
+    let built_in: Arc<dyn StepRunner> = Arc::new(BuiltInRunner::new(ports));
+    let runner = match pinned {
+        None => built_in,
+        Some(pinned) => {
+            let mut registry = Registry::new();
+            let types = akao_builtin::all().into_iter().map(|node| node.node_type);
+            registry.add(types, Some(&built_in)).expect("names are unique");
+            registry.set_pinned(pinned);
+            Arc::new(registry)
+        }
+    };
     Engine::start(Parts {
         journal: Journal::open(folder, &options).expect("a journal"),
-        runner: Arc::new(BuiltInRunner::new(ports)),
+        runner,
         blobs: Arc::new(Nothing),
         catalogue: catalogue(),
         runtime: runtime.handle().clone(),
@@ -78,9 +105,14 @@ pub(crate) fn open(folder: &Path, runtime: &tokio::runtime::Runtime, config: Con
 
 /// A start of a definition.
 pub(crate) fn start(definition: &Definition) -> Request {
+    start_bundle(Bundle::of(definition.clone()))
+}
+
+/// A start of a bundle.
+pub(crate) fn start_bundle(bundle: Bundle) -> Request {
     Request::Start(Box::new(StartRequest {
         tenant: Tenant::local(),
-        bundle: Bundle::of(definition.clone()),
+        bundle,
         input: Value::Null,
         grants: vec![],
         volumes: BTreeMap::new(),

@@ -1,7 +1,10 @@
 //! The interpreter alone: events per second, and how a fan-out grows.
 
-use super::{Ground, house};
-use crate::row::{Goal, Row};
+use super::house;
+use crate::{
+    Ground,
+    row::{Goal, Row},
+};
 use akao_contract::{BlobRef, Digest, ExecutionId, OpId, Outcome, Tenant};
 use akao_flow::{Command, Event, Machine, Program, Reaction, RunStep, SEMANTICS, Start, lower};
 use serde_json::{Value, json};

@@ -1,7 +1,10 @@
 //! Reading and checking a large workflow file.
 
-use super::{Ground, floor::median, house};
-use crate::row::{Goal, Row};
+use super::{floor::median, house};
+use crate::{
+    Ground,
+    row::{Goal, Row},
+};
 use serde::Deserialize;
 use std::{fmt::Write as _, time::Instant};
 

@@ -1,7 +1,10 @@
 //! Executions that wait for a signal: what they cost while nothing happens, and at the next start.
 
-use super::{Ground, house, interpreter::resident_bytes};
-use crate::row::{Goal, Row};
+use super::{house, interpreter::resident_bytes};
+use crate::{
+    Ground,
+    row::{Goal, Row},
+};
 use akao_engine::{Config, Request};
 use serde_json::json;
 use std::{sync::Arc, time::Instant};

@@ -1,13 +1,16 @@
 //! A whole process: `akao run` of a workflow with one step, against `/bin/true`.
 
-use super::{Ground, floor::median};
-use crate::row::{Goal, Row};
+use super::floor::median;
+use crate::{
+    Ground,
+    row::{Goal, Row},
+};
 use std::{
     process::{Command, Stdio},
     time::Instant,
 };
 
-fn time(mut command: Command) -> f64 {
+pub(crate) fn time(mut command: Command) -> f64 {
     let started = Instant::now();
     let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().expect("a process");
     let elapsed = started.elapsed().as_secs_f64() * 1e3;

@@ -1,11 +1,13 @@
 //! Steps and executions per second, and the time of one step in a chain.
 
 use super::{
-    Ground,
     floor::{append_and_sync, sqlite_queue},
     house,
 };
-use crate::row::{Goal, Row};
+use crate::{
+    Ground,
+    row::{Goal, Row},
+};
 use akao_engine::{Config, Engine};
 use akao_flow::Definition;
 use serde_json::json;

@@ -1,0 +1,222 @@
+//! Warm calls: one after the other and 64 at a time, through the runner and through the engine, beside a bare echo in the
+//! same language.
+
+use super::peer::{Language, NODE};
+use crate::{
+    Ground,
+    engine::{house, median},
+    row::{Goal, Row},
+};
+use akao_contract::{
+    Address, ExecutionId, Invocation, NodeId, OpId, OutcomeStatus, StepContext, Tenant, manifest::PinnedNode,
+};
+use akao_engine::{Bundle, Config};
+use akao_nodes::{Audit, AuditEvent, ExternalNodes, LaunchOptions, NodesOptions, Pinned, Subject};
+use akao_package::Store;
+use akao_runtime::RuntimeSettings;
+use akao_step::{CancellationToken, StepEvents, StepIo, StepRunner};
+use serde_json::{Map, Value, json};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::runtime::Runtime;
+
+/// Calls at a time.
+const IN_FLIGHT: usize = 64;
+
+/// What is sent and comes back.
+fn text() -> String {
+    "abcdefghijklmnopqrstuvwxyz".repeat(8)
+}
+
+/// An audit that nobody reads.
+pub(super) struct Unheard;
+
+impl Audit for Unheard {
+    fn record(&self, _: &Subject, _: AuditEvent) {}
+}
+
+/// The runner of external nodes over a data directory.
+pub(super) fn external_nodes(folder: &Path) -> Arc<ExternalNodes> {
+    Arc::new(ExternalNodes::new(NodesOptions {
+        packages: Store::new(folder.join("packages")),
+        state: folder.join("state"),
+        blobs: house::no_blobs(),
+        audit: Arc::new(Unheard),
+        runtime: RuntimeSettings::default(),
+        launch: LaunchOptions::default(),
+    }))
+}
+
+/// A package that is kept and can be called.
+pub(super) struct Callable {
+    pub(super) nodes: Arc<ExternalNodes>,
+    pub(super) package: Pinned,
+    _folder: tempfile::TempDir,
+}
+
+impl Callable {
+    pub(super) fn new(language: Language, concurrency: u32) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let source = folder.path().join("echo");
+        std::fs::create_dir(&source).expect("a folder");
+        let package = language.package(&source, concurrency);
+        let nodes = external_nodes(folder.path());
+        Store::new(folder.path().join("packages")).put(&source).expect("the package is kept");
+        Self { nodes, package, _folder: folder }
+    }
+
+    pub(super) async fn call(&self, number: u64) {
+        let name =
+            PinnedNode { node: NODE.parse().expect("an id"), version: "1.0.0".into(), digest: self.package.digest };
+        let props = Map::from_iter([("text".to_owned(), Value::String(text()))]);
+        let invocation = Invocation {
+            context: context(number),
+            node_type: name.to_string().into(),
+            props,
+            blackboard: Default::default(),
+        };
+        let io = StepIo { cancel: CancellationToken::new(), events: StepEvents::none(), secrets: Arc::default() };
+        let outcome = self.nodes.run(invocation, io).await;
+        assert_eq!(outcome.status, OutcomeStatus::Success, "{outcome:?}");
+    }
+}
+
+fn context(number: u64) -> StepContext {
+    StepContext {
+        tenant: Tenant::local(),
+        execution: ExecutionId::from_parts(1_764_395_368_000, 7),
+        workflow: "bench".into(),
+        node_id: NodeId::new("work"),
+        step: Address::root(),
+        op: OpId(number),
+        attempt: 1,
+        idempotency_key: String::new(),
+        deadline_ms: None,
+        grants: Arc::default(),
+        volumes: Arc::default(),
+    }
+}
+
+pub(super) fn calls(ground: &Ground) -> Vec<Row> {
+    Language::ALL.into_iter().flat_map(|language| of_language(language, ground)).collect()
+}
+
+fn of_language(language: Language, ground: &Ground) -> Vec<Row> {
+    let count = if ground.quick { 2_000 } else { 10_000 };
+    let runtime = Runtime::new().expect("a runtime");
+    let scratch = tempfile::tempdir().expect("a folder");
+    let callable = Callable::new(language, IN_FLIGHT as u32);
+    let mut bare = language.bare(scratch.path());
+    // Both take turns, since times drift here.
+    let (mut ours, mut floors) = (Vec::new(), Vec::new());
+    runtime.block_on(alone(&callable, 200));
+    bare_alone(&mut bare, 200);
+    for _ in 0..10 {
+        floors.extend(bare_alone(&mut bare, count / 10));
+        ours.extend(runtime.block_on(alone(&callable, count / 10)));
+    }
+    let floor = median(&mut floors);
+    let echo = format!("bare echo in {}, p50 µs", language.name());
+    let name = format!("warm call of a {} node through the runner, p50", language.name());
+    let mut rows =
+        vec![Row::new(&name, median(&mut ours), "µs", Some((floor, &echo)), Goal::RatioAtMost(1.5), ground.quick)];
+    let name = format!("warm call of a {} node through the engine, journal in memory, mean", language.name());
+    let mean = floors.iter().sum::<f64>() / floors.len() as f64;
+    let echo = format!("bare echo in {}, mean µs", language.name());
+    let value = through_the_engine(&callable, &runtime, count / 2);
+    rows.push(Row::new(&name, value, "µs", Some((mean, &echo)), Goal::RatioAtMost(1.5), ground.quick));
+    let (mut rates, mut bare_rates) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        bare_rates.push(bare_together(&mut bare, count));
+        rates.push(runtime.block_on(together(&callable, count)));
+    }
+    let name = format!("calls of a {} node per second, {IN_FLIGHT} in flight", language.name());
+    let echo = format!("bare echo in {}, {IN_FLIGHT} in flight", language.name());
+    let floor = median(&mut bare_rates);
+    rows.push(Row::new(
+        &name,
+        median(&mut rates),
+        "calls/s",
+        Some((floor, &echo)),
+        Goal::RatioAtLeast(0.6),
+        ground.quick,
+    ));
+    runtime.block_on(callable.nodes.shutdown());
+    rows
+}
+
+fn micros(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e6
+}
+
+async fn alone(callable: &Callable, count: usize) -> Vec<f64> {
+    let mut times = Vec::with_capacity(count);
+    for number in 0..count {
+        let start = Instant::now();
+        callable.call(number as u64).await;
+        times.push(micros(start));
+    }
+    times
+}
+
+fn bare_alone(bare: &mut super::peer::Bare, count: usize) -> Vec<f64> {
+    let text = text();
+    let call = |number: usize| {
+        let start = Instant::now();
+        bare.send(number, &text);
+        assert!(bare.receive().is_object());
+        micros(start)
+    };
+    (0..count).map(call).collect()
+}
+
+async fn together(callable: &Callable, count: usize) -> f64 {
+    let start = Instant::now();
+    let lanes = (0..IN_FLIGHT).map(|lane| async move {
+        for number in 0..count / IN_FLIGHT {
+            callable.call((lane * count + number) as u64).await;
+        }
+    });
+    futures_util::future::join_all(lanes).await;
+    (count / IN_FLIGHT * IN_FLIGHT) as f64 / start.elapsed().as_secs_f64()
+}
+
+/// A window of calls: one more is sent for each that was answered.
+fn bare_together(bare: &mut super::peer::Bare, count: usize) -> f64 {
+    let text = text();
+    let start = Instant::now();
+    (0..IN_FLIGHT).for_each(|number| bare.send(number, &text));
+    for number in IN_FLIGHT..count {
+        assert!(bare.receive().is_object());
+        bare.send(number, &text);
+    }
+    (0..IN_FLIGHT).for_each(|_| assert!(bare.receive().is_object()));
+    count as f64 / start.elapsed().as_secs_f64()
+}
+
+/// Microseconds of a step in a chain of calls. The journal is in memory, so that the disk's syncs do not count.
+fn through_the_engine(callable: &Callable, runtime: &Runtime, steps: usize) -> f64 {
+    let folder = tempfile::tempdir_in("/dev/shm").expect("a folder in memory");
+    let (engine, thread) =
+        house::open_with(folder.path(), runtime, Config::default(), Some(Arc::clone(&callable.nodes) as Arc<_>));
+    let node_type = callable.package.node_types().swap_remove(0);
+    let chain = |steps: usize| {
+        let child = json!({"type": node_type.name, "props": {"text": text()}});
+        let definition =
+            house::definition(json!({"type": "Repeat", "props": {"numCycles": steps}, "children": [child]}));
+        Bundle { definition, children: Default::default(), nodes: vec![Arc::clone(&node_type)] }
+    };
+    let run = |steps: usize| {
+        let start = Instant::now();
+        runtime.block_on(engine.run_to_end(house::start_bundle(chain(steps)))).expect("the execution ends");
+        micros(start)
+    };
+    run(100);
+    let value = run(steps) / steps as f64;
+    engine.stop(Duration::from_secs(5));
+    thread.join().expect("the engine ends well");
+    value
+}
