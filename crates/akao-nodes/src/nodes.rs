@@ -5,10 +5,10 @@ use crate::{
     launch::{LaunchOptions, SandboxLaunch},
     pin::Pinned,
 };
-use akao_contract::{Effects, ErrorKind, Invocation, Outcome, StepError, manifest::PinnedNode};
+use akao_contract::{Effects, ErrorKind, Invocation, Outcome, StepContext, StepError, manifest::PinnedNode};
 use akao_package::{Store, StoreError};
 use akao_runtime::{
-    Denials, DiskState, HostPorts, PackageError, PoolSnapshot, ProcessRunner, RuntimeSettings, StateOwner,
+    Denials, DiskState, HostPorts, PackageError, PoolSnapshot, ProcessRunner, RuntimeSettings, Secrets, StateOwner,
 };
 use akao_step::{BlobStore, BoxFuture, RunnerTraits, StepIo, StepRunner};
 use std::{
@@ -64,6 +64,19 @@ impl ExternalNodes {
     /// This machine cannot isolate.
     pub async fn warm_up(&self) -> Result<(), StepError> {
         self.launch.warm_up().await.map_err(|error| error.to_step_error())
+    }
+
+    /// Has a process of a node ready before the first step asks for it, and another when that one ends, for executions
+    /// like this one.
+    ///
+    /// # Errors
+    /// The package is not there, or may not run.
+    pub async fn preload(&self, node: &PinnedNode, context: &StepContext, secrets: &Secrets) -> Result<(), StepError> {
+        let (work, name) = (Arc::clone(&self.shared), Arc::<str>::from(node.to_string()));
+        let wanted = Arc::clone(&name);
+        let broken = |_| Err(StepError::new(ErrorKind::Internal, "the host broke off"));
+        tokio::task::spawn_blocking(move || work.ready(&wanted)).await.unwrap_or_else(broken)?;
+        self.shared.runner.preload(&name, context, secrets)
     }
 
     /// What runs.

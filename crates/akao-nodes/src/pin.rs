@@ -68,6 +68,13 @@ impl Pinned {
         manifest.nodes.iter().map(pinned).collect()
     }
 
+    /// The node by which the package is started ahead, if its manifest says that it is.
+    pub fn preloaded(&self) -> Option<PinnedNode> {
+        let manifest = self.folder.manifest();
+        let first = manifest.nodes.first().filter(|_| manifest.preload)?;
+        Some(PinnedNode { node: first.id.clone(), version: manifest.version.clone(), digest: self.digest })
+    }
+
     /// Whether the package can be run as a process.
     ///
     /// # Errors

@@ -38,7 +38,7 @@ pub use lines::LineLimits;
 pub use outputs::OutputSchemaError;
 pub use package::{NodePackage, PackageError};
 pub use pool::PoolCounters;
-pub use runner::ProcessRunner;
+pub use runner::{ProcessRunner, Secrets};
 pub use settings::RuntimeSettings;
 pub use snapshot::{InstanceSnapshot, PoolSnapshot};
 pub use state::{DiskState, KEYS_MAX, NodeState, STATE_BYTES_MAX, StateError, StateOwner};

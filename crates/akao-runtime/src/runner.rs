@@ -62,7 +62,7 @@ struct Words {
 }
 
 /// The secrets that an execution was given, by name.
-type Secrets = Arc<BTreeMap<String, Secret>>;
+pub type Secrets = Arc<BTreeMap<String, Secret>>;
 
 impl Words {
     fn are_those_of(&self, context: &StepContext, secrets: &Secrets) -> bool {
@@ -160,9 +160,9 @@ impl ProcessRunner {
     ///
     /// # Errors
     /// There is no such node type here, it may not run, or the runner was shut down.
-    pub fn preload(&self, node_type: &str, context: &StepContext) -> Result<(), StepError> {
+    pub fn preload(&self, node_type: &str, context: &StepContext, secrets: &Secrets) -> Result<(), StepError> {
         let (served, _) = self.find(node_type).ok_or_else(|| unknown(node_type))?;
-        served.pool(&self.services, context, &Secrets::default())?.keep_warm()
+        served.pool(&self.services, context, secrets)?.keep_warm()
     }
 
     /// Asks a node whether it could use these parameters in an execution like this one. Nothing is done.

@@ -124,7 +124,7 @@ async fn a_shutdown_does_not_wait_for_calls_that_run() {
     {
         let settings = akao_runtime::RuntimeSettings { shutdown_grace: Duration::from_millis(300), ..quick() };
         let ground = Ground::new(settings);
-        ground.runner.add(Package::default().build()).unwrap();
+        ground.add(&Package::default());
         assert_eq!(ground.call("well").await.status, OutcomeStatus::Success);
         let running = ground.spawn(Step::new(behaviour));
         until("the call", || ground.pool().counters.calls, |calls| *calls == 2).await;
@@ -153,10 +153,11 @@ async fn a_process_that_is_being_started_does_not_hold_up_a_shutdown_and_none_is
     assert_eq!(outcome.error.unwrap().detail["reason"], json!("shutting_down"));
     for tenant in ["local", "another"] {
         let context = akao_contract::StepContext { tenant: tenant.parse().unwrap(), ..context.clone() };
-        let refused = ground.runner.preload(support::NODE, &context).unwrap_err();
+        let refused = ground.runner.preload(&ground.node_type(), &context, &Default::default()).unwrap_err();
         assert_eq!(refused.detail["reason"], json!("shutting_down"), "{tenant}");
         let parameters = serde_json::Map::new();
-        let asked = ground.runner.validate(support::NODE, &context, &parameters);
+        let node_type = ground.node_type();
+        let asked = ground.runner.validate(&node_type, &context, &parameters);
         assert_eq!(
             within("the question", asked).await.unwrap_err().detail["reason"],
             json!("shutting_down"),

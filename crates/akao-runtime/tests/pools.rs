@@ -265,14 +265,14 @@ async fn a_start_that_fails_is_told_and_not_repeated_without_end() {
 async fn a_preloaded_node_is_ready_and_comes_back() {
     let ground = Ground::with(&Package::default());
     assert_eq!(ground.runner.preloaded(), [""; 0]);
-    ground.runner.preload(&ground.node_type(), &Step::new("").context()).unwrap();
+    ground.runner.preload(&ground.node_type(), &Step::new("").context(), &Default::default()).unwrap();
     let process = || ground.pool().instances.first().map(|instance| instance.process);
     until("a ready process", process, Option::is_some).await;
     let first = process().unwrap();
     assert_eq!(process_of(&ground, Step::new("whoami")).await, u64::from(first));
     assert!(ground.call("exit_3").await.error.is_some());
     until("another process", process, |now| now.is_some_and(|now| now != first)).await;
-    assert!(ground.runner.preload("com.example.none", &Step::new("").context()).is_err());
+    assert!(ground.runner.preload("com.example.none", &Step::new("").context(), &Default::default()).is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,7 @@ use support::{Ground, Package, Step, quick, result, until, within};
 fn narrow() -> Ground {
     let settings = RuntimeSettings { processes_max: 1, check_interval: Duration::from_millis(20), ..quick() };
     let ground = Ground::new(settings);
-    ground.runner.add(Package::default().build()).unwrap();
+    ground.add(&Package::default());
     ground
 }
 
@@ -54,7 +54,7 @@ async fn calls_without_a_pause_do_not_keep_others_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_is_kept_warm_makes_room_and_takes_none() {
     let ground = narrow();
-    ground.runner.preload(support::NODE, &of("a", "").context()).unwrap();
+    ground.runner.preload(&ground.node_type(), &of("a", "").context(), &Default::default()).unwrap();
     until("a warm process", || ground.pool_of("a").instances.len(), |count| *count == 1).await;
     let process = result(&ground.step(of("b", "whoami")).await.outcome)["process"].clone();
     // The warm pool has asked for room many times meanwhile.

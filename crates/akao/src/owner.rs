@@ -15,9 +15,10 @@ pub(crate) use server::Server;
 pub(crate) use spawn::start_background;
 
 use crate::{failure::Failure, wiring};
-use akao_engine::{CallError, Engine, EngineThread, Executions, Reply, Request};
+use akao_contract::{Address, ExecutionId, NodeId, OpId, Permission, StepContext};
+use akao_engine::{CallError, Engine, EngineThread, Executions, Reply, Request, StartRequest};
 use akao_journal::OpenError;
-use akao_nodes::ExternalNodes;
+use akao_nodes::{ExternalNodes, Pinned};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -59,12 +60,46 @@ impl Attached {
         matches!(self, Self::Own(_))
     }
 
+    /// Starts what packages want to be started ahead, where this process runs their steps.
+    pub(crate) async fn preload(&self, packages: &[Pinned], start: &StartRequest) {
+        let Self::Own(own) = self else { return };
+        for package in packages {
+            let Some(node) = package.preloaded() else { continue };
+            let is_lent = |name: &&String| {
+                let of_name = |grant: &&Permission| grant.name() == "secrets" && grant.scope() == Some(name.as_str());
+                package.folder.manifest().permissions.iter().any(|asked| of_name(&asked))
+                    && start.grants.iter().any(|granted| of_name(&granted))
+            };
+            let lent = start.secrets.0.iter().filter(|(name, _)| is_lent(name));
+            let secrets = Arc::new(lent.map(|(name, secret)| (name.clone(), secret.clone())).collect());
+            // What cannot be started ahead is told by the step that needs it.
+            let _ = own.nodes.preload(&node, &context_like(start), &secrets).await;
+        }
+    }
+
     /// Lets go. An owner with unfinished executions hands them to a background process if they are to go on.
     pub(crate) async fn end(self, goes_on: bool) -> Result<(), Failure> {
         match self {
             Self::Own(own) => own.end(goes_on).await,
             Self::Client(_) => Ok(()),
         }
+    }
+}
+
+/// The context of the steps of an execution that is about to begin, as far as it decides which process serves them.
+fn context_like(start: &StartRequest) -> StepContext {
+    StepContext {
+        tenant: start.tenant.clone(),
+        execution: ExecutionId::from_parts(0, 0),
+        workflow: start.bundle.definition.id.as_str().into(),
+        node_id: NodeId::new("ahead"),
+        step: Address::root(),
+        op: OpId(0),
+        attempt: 1,
+        idempotency_key: String::new(),
+        deadline_ms: None,
+        grants: Arc::new(start.grants.clone()),
+        volumes: Arc::new(start.volumes.clone()),
     }
 }
 

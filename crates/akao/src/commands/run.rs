@@ -84,6 +84,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
             return detach(&folder, start, context).await;
         }
         let attached = owner::in_process(&folder).await?;
+        attached.preload(&packages, &start).await;
         let seen = begin_and_follow(&args, &attached, &folder, start, catalogue, context).await;
         let (is_own, goes_on) = (attached.is_own(), !matches!(seen, Ok((_, Seen::Terminated))));
         // What is wrong with the journal explains better than what became of the question.
