@@ -19,8 +19,8 @@ const SEARCH_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// The process manager ends processes by age; this is the belt beside it, 48 days.
 const LIFE_MS_MAX: u64 = 48 * 24 * 3_600_000;
 /// What the shell's SDK calls beside bash itself; it counts as what interprets a shell node.
-const SHELL_TOOLS: [&str; 12] =
-    ["cat", "cut", "dirname", "jq", "mkfifo", "mktemp", "mv", "rm", "sleep", "tail", "tee", "tr"];
+const SHELL_TOOLS: [&str; 13] =
+    ["cat", "cut", "dirname", "jq", "mkfifo", "mktemp", "mv", "realpath", "rm", "sleep", "tail", "tee", "tr"];
 
 /// What runs the commands of packages, by the kind of their runtime, as paths in the base view.
 #[derive(Debug, Clone)]

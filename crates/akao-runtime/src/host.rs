@@ -92,7 +92,7 @@ impl HostSide {
         let room = Arc::clone(&self.blob_room).acquire_owned().await;
         blocking(move || {
             let _room = room;
-            workspace.as_owner(work)
+            work(&workspace)
         })
         .await
     }
@@ -142,7 +142,7 @@ impl HostCalls for HostSide {
             let (path, media_type, bytes_max) = (path.clone(), media_type.to_owned(), self.blob_bytes_max);
             let (blobs, tenant) = (Arc::clone(&self.ports.blobs), self.owner.tenant.clone());
             self.with_file(move |workspace| {
-                let bytes = workspace.read(&path, bytes_max)?;
+                let bytes = workspace.as_owner(|workspace| workspace.read(&path, bytes_max))?;
                 blobs.put(&tenant, &bytes, &media_type).map_err(|error| blob_error(&error))
             })
             .await
@@ -159,7 +159,7 @@ impl HostCalls for HostSide {
                     let message = format!("the blob {digest} is larger than {bytes_max} bytes");
                     return Err(StepError::new(ErrorKind::Resource, message));
                 }
-                workspace.write(&path, &bytes)
+                workspace.as_owner(|workspace| workspace.write(&path, &bytes))
             })
             .await
         })
@@ -221,27 +221,56 @@ mod tests {
         }
     }
 
+    /// A store of one folder.
+    struct Shelf(std::path::PathBuf);
+
+    impl BlobStore for Shelf {
+        fn put(&self, _: &Tenant, bytes: &[u8], media_type: &str) -> Result<BlobRef, BlobError> {
+            let digest = Digest::of(bytes);
+            std::fs::write(self.0.join(digest.hex()), bytes)?;
+            Ok(BlobRef { digest, bytes: bytes.len() as u64, media_type: media_type.to_owned(), items: None })
+        }
+
+        fn get(&self, _: &Tenant, digest: &Digest) -> Result<Vec<u8>, BlobError> {
+            Ok(std::fs::read(self.0.join(digest.hex()))?)
+        }
+    }
+
+    /// The host's side of a node whose files are in `folder`.
+    fn host_side(folder: &std::path::Path, state: &std::path::Path, blobs: Arc<dyn BlobStore>) -> HostSide {
+        HostSide {
+            owner: StateOwner { tenant: Tenant::local(), package: "com.example.one".parse().unwrap() },
+            grants: Vec::new(),
+            declares_secret: Arc::new(|_| false),
+            ports: HostPorts { blobs, state: Arc::new(DiskState::new(state)), denials: Arc::new(NoDenials) },
+            secrets: Arc::default(),
+            workspace: Some(WorkspaceFolder::new(std::fs::File::open(folder).unwrap().into())),
+            masks: Arc::default(),
+            blob_room: Arc::new(Semaphore::new(1)),
+            blob_bytes_max: 100,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_nodes_files_are_its_users_and_the_blobs_are_ours() {
+        let (workspace, ours) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::write(workspace.path().join("a"), "bytes").unwrap();
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(workspace.path(), Some(65_534), Some(65_534)).unwrap();
+        }
+        // The folder of `ours` is closed to everybody else.
+        let host = host_side(workspace.path(), ours.path(), Arc::new(Shelf(ours.path().to_owned())));
+        let put = host.blob_put(&WorkspacePath::parse("a").unwrap(), None).await.unwrap();
+        host.blob_get(&put.digest, &WorkspacePath::parse("b").unwrap()).await.unwrap();
+        assert_eq!(std::fs::read_to_string(workspace.path().join("b")).unwrap(), "bytes");
+    }
+
     #[tokio::test]
     async fn a_file_that_is_worked_on_keeps_its_room_when_its_process_is_gone() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a"), "bytes").unwrap();
         let gate = Arc::new(Gate::default());
-        let ports = HostPorts {
-            blobs: Arc::clone(&gate) as Arc<_>,
-            state: Arc::new(DiskState::new(folder.path().join("state"))),
-            denials: Arc::new(NoDenials),
-        };
-        let host = HostSide {
-            owner: StateOwner { tenant: Tenant::local(), package: "com.example.one".parse().unwrap() },
-            grants: Vec::new(),
-            declares_secret: Arc::new(|_| false),
-            ports,
-            secrets: Arc::default(),
-            workspace: Some(WorkspaceFolder::new(std::fs::File::open(folder.path()).unwrap().into())),
-            masks: Arc::default(),
-            blob_room: Arc::new(Semaphore::new(1)),
-            blob_bytes_max: 100,
-        };
+        let host = host_side(folder.path(), &folder.path().join("state"), Arc::clone(&gate) as Arc<_>);
         let path = WorkspacePath::parse("a").unwrap();
         let mut first = host.blob_put(&path, None);
         while gate.begun() == 0 {
