@@ -10,6 +10,9 @@ use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+/// What `akao node init` calls the script that builds a package.
+const BUILD_SCRIPT: &str = "build.sh";
+
 /// A folder with a manifest that was read and found sound.
 #[derive(Debug, Clone)]
 pub struct Folder {
@@ -197,7 +200,7 @@ fn find(root: &OwnedFd, path: &str) -> rustix::io::Result<(FileType, bool)> {
     Err(Errno::NOENT)
 }
 
-/// The file beside which was meant, if one has nearly the same name.
+/// What was meant: a file beside of nearly the same name, or what the package's own `build.sh` makes.
 fn missing_hint(root: &OwnedFd, command: &str) -> String {
     const NAMES_MAX: usize = 500;
     let names: Vec<String> = rustix::fs::Dir::read_from(root)
@@ -209,6 +212,9 @@ fn missing_hint(root: &OwnedFd, command: &str) -> String {
         .collect();
     match suggest::nearest(command, names.iter().map(String::as_str)) {
         Some(near) => format!("Did you mean `./{near}`?"),
+        None if matches!(find(root, BUILD_SCRIPT), Ok((FileType::RegularFile, _))) => {
+            format!("Build it: run `./{BUILD_SCRIPT}` in the folder.")
+        }
         None => "Build the package first, or name the file that is there.".to_owned(),
     }
 }

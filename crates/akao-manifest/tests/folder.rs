@@ -103,7 +103,13 @@ type Case = (&'static str, fn(&Path), &'static str, &'static str);
 
 #[test]
 fn a_command_that_is_not_there_is_told_at_its_line() {
-    let cases: [Case; 5] = [
+    let cases: [Case; 6] = [
+        (
+            "./bin/main",
+            |folder| write(folder, "build.sh", ""),
+            "5:35: there is no file `bin/main` in the folder",
+            "Build it: run `./build.sh` in the folder.",
+        ),
         (
             "./src/main.py",
             |folder| fs::remove_file(folder.join("src/main.py")).unwrap(),

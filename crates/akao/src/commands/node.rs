@@ -8,7 +8,10 @@ mod test;
 
 use crate::{cli::Context, exit::Exit, failure::Failure};
 use akao_nodes::{PinError, Pinned, pin};
-use std::path::{Path, PathBuf};
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+};
 
 /// Every command of `akao node`.
 #[derive(Debug, clap::Subcommand)]
@@ -55,5 +58,9 @@ fn read_package(folder: &Path, context: &Context) -> Result<Pinned, Failure> {
 
 /// A package that cannot be read, in short.
 fn unreadable(error: &PinError) -> Failure {
-    Failure::usage(error.to_string()).hint(error.suggestion())
+    let failure = Failure::usage(error.to_string()).hint(error.suggestion());
+    match error.source() {
+        Some(cause) => failure.because(cause),
+        None => failure,
+    }
 }
