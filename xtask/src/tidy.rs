@@ -3,6 +3,7 @@
 //! Each check is a function from what it reads to findings, so each is tested on its own. Findings fail the chore;
 //! measurements (long files and functions, unwraps) are printed and never fail it.
 
+mod commands;
 mod layers;
 mod licences;
 mod links;
@@ -76,10 +77,12 @@ pub(crate) fn run(workspace: &Workspace) -> Chore {
 
 /// The checks that read files only.
 fn files_findings(root: &Path, paths: &[String]) -> io::Result<Vec<Finding>> {
+    let commands = commands::Commands::read(root)?;
     let mut findings = Vec::new();
     for path in paths {
         let text = fs::read_to_string(root.join(path))?;
         findings.extend(rules::text_findings(path, &text));
+        findings.extend(commands.findings(path, &text));
         if path.ends_with(".md") {
             findings.extend(links::findings(root, path, &text));
         }
@@ -171,7 +174,8 @@ mod tests {
                 "//! The program may read its environment.\nfn a() { std::env::var(\"A\"); }\n",
             ),
             ("README.md", "[a](missing.md) and [b](docs/there.md)\n"),
-            ("docs/there.md", "Nothing.\n"),
+            ("docs/cli-reference.md", "## `akao run`\n"),
+            ("docs/there.md", "Nothing but `akao walk`.\n"),
             ("target/debug/out.rs", "no header\n"),
         ];
         for (path, text) in files {
@@ -187,6 +191,7 @@ mod tests {
             ("crates/akao-engine/src/lib.rs", Some(2)),
             ("crates/akao-flow/src/lib.rs", Some(1)),
             ("crates/akao-flow/src/lib.rs", Some(1)),
+            ("docs/there.md", Some(1)),
         ];
         assert_eq!(found, expected);
     }

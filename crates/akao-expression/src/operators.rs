@@ -205,13 +205,28 @@ fn fractions(operator: Operator, left: f64, right: f64) -> f64 {
         Operator::Add => left + right,
         Operator::Subtract => left - right,
         Operator::Multiply => left * right,
-        Operator::FloorDivide => (left / right).floor(),
+        Operator::FloorDivide => floor_quotient(left, right),
         Operator::Remainder => {
             let remainder = left % right;
             if remainder != 0.0 && (remainder < 0.0) != (right < 0.0) { remainder + right } else { remainder }
         }
         Operator::Divide | Operator::Power => left / right,
     }
+}
+
+/// The whole number below the true quotient, as Python has it. The quotient itself may have been rounded up to the next
+/// one: 1.0 divided by 0.1 is 10.0, and nine tenths fit into it with nearly a tenth left over.
+fn floor_quotient(left: f64, right: f64) -> f64 {
+    let remainder = left % right;
+    let mut quotient = (left - remainder) / right;
+    if remainder != 0.0 && (remainder < 0.0) != (right < 0.0) {
+        quotient -= 1.0;
+    }
+    if quotient == 0.0 {
+        return (0.0_f64).copysign(left / right);
+    }
+    let floor = quotient.floor();
+    if quotient - floor > 0.5 { floor + 1.0 } else { floor }
 }
 
 /// Powers by squaring: `powf` may differ in the last bit between platforms.
