@@ -70,7 +70,7 @@ pub(crate) enum Command {
     ListNodes(commands::list_nodes::Args),
     /// Explain a node type.
     NodeInfo(commands::node_info::Args),
-    /// Write nodes of your own: run, test, check and link them.
+    /// Write nodes of your own: begin, run, test, check and link them.
     #[command(subcommand)]
     Node(commands::node::Command),
     /// Look at the sandbox of external nodes: explain it, try it, trace a program.

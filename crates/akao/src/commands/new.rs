@@ -98,7 +98,7 @@ fn question_for_template() -> String {
 }
 
 /// Asks on the terminal; an empty line is the default.
-fn answer(question: &str, default: &str) -> Result<String, Failure> {
+pub(super) fn answer(question: &str, default: &str) -> Result<String, Failure> {
     let failed = |error: io::Error| Failure::storage("cannot ask on the terminal").because(&error);
     write!(io::stderr().lock(), "{question} [{default}]: ").map_err(failed)?;
     let mut line = String::new();

@@ -1,6 +1,7 @@
 //! `akao node`: the loop of somebody who writes a node: begin one, start it, test it, check it, link it.
 
 mod check;
+mod init;
 mod link;
 mod run;
 mod stand;
@@ -16,6 +17,8 @@ use std::{
 /// Every command of `akao node`.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
+    /// Begin a node: its manifest, code, SDK and tests, in a folder that works at once.
+    Init(init::Args),
     /// Start a node in its sandbox, give it inputs and show every message.
     Run(run::Args),
     /// Run the cases under tests/ of a node's folder in the real sandbox.
@@ -31,6 +34,7 @@ pub(crate) enum Command {
 /// Carries out one of the commands.
 pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> {
     match command {
+        Command::Init(args) => init::run(args, context),
         Command::Run(args) => run::run(args, context),
         Command::Test(args) => test::run(args, context),
         Command::Validate(args) => check::run(args, context),
