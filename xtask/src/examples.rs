@@ -2,7 +2,8 @@
 //!
 //! An example is a folder `examples/NAME` with `workflow.yaml`, `expect.json` and, where the workflow has inputs,
 //! `input.json`. `expect.json` holds the `status`, and optionally the `outputs` (equal, as a whole), the `kind` of the
-//! error and more `arguments` for `akao run`. Each example has a data directory of its own, made anew.
+//! error and more `arguments` for `akao run`. Each example has a data directory of its own, made anew. A folder with a
+//! `run.sh` has to be built first; a test of the program runs that (`crates/akao/tests/example_nodes.rs`).
 
 use crate::{Chore, workspace::Workspace};
 use serde::Deserialize;
@@ -87,13 +88,13 @@ pub(crate) fn run_all(workspace: &Workspace) -> Chore {
     }
 }
 
-/// The names of the folders that hold a workflow, sorted.
+/// The names of the folders that hold a workflow and nothing to build it, sorted.
 fn list(folder: &Path) -> Result<Vec<String>, Error> {
     let io = |source| Error::Io { path: folder.display().to_string(), source };
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(io)? {
         let path = entry.map_err(io)?.path();
-        if path.join("workflow.yaml").is_file() {
+        if path.join("workflow.yaml").is_file() && !path.join("run.sh").is_file() {
             names.extend(path.file_name().map(|name| name.to_string_lossy().into_owned()));
         }
     }
@@ -192,6 +193,10 @@ mod tests {
             fs::write(folder.path().join(name).join(file), "").expect("a file");
         }
         fs::write(folder.path().join("README.md"), "").expect("a file");
+        fs::create_dir(folder.path().join("d")).expect("a folder");
+        for file in ["workflow.yaml", "run.sh"] {
+            fs::write(folder.path().join("d").join(file), "").expect("a file");
+        }
         assert_eq!(list(folder.path()).expect("the folder is there"), ["a", "b"]);
     }
 }

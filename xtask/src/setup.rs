@@ -158,7 +158,7 @@ const NEEDS: &[Need] = &[
     },
     Need {
         name: "node",
-        reason: "runs what the TypeScript SDK is compiled to",
+        reason: "runs what the TypeScript SDK is compiled to, and nodes made with it",
         found_by: Probe::Program("node"),
         comes_from: Source::Debian("nodejs"),
         to_build: false,
@@ -172,7 +172,7 @@ const NEEDS: &[Need] = &[
     },
     Need {
         name: "go",
-        reason: "builds and tests the Go SDK",
+        reason: "builds and tests the Go SDK and nodes in Go",
         found_by: Probe::Program("go"),
         comes_from: Source::Debian("golang-go"),
         to_build: false,

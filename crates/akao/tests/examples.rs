@@ -175,6 +175,10 @@ fn the_example_folders_keep_their_promise() {
     for entry in std::fs::read_dir(&root).expect("the examples") {
         let folder = entry.expect("an entry").path();
         let Ok(text) = std::fs::read_to_string(folder.join("workflow.yaml")) else { continue };
+        // What has to be built first has a test of its own, `example_nodes`.
+        if folder.join("run.sh").is_file() {
+            continue;
+        }
         assert_eq!(akao_flow::format_workflow(&text, &catalogue).as_ref(), Ok(&text), "{}", folder.display());
         let promise = std::fs::read_to_string(folder.join("expect.json")).expect("what it promises");
         if promise.contains("\"arguments\"") {
