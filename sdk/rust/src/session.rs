@@ -310,7 +310,7 @@ impl Shared {
             state.queue.push_back(job);
             drop(state);
             if is_separate {
-                self.ring();
+                self.ring_for_work();
             }
             return Ok(None);
         }

@@ -86,6 +86,8 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     /// Rings at every change that somebody may wait for.
     changed: Condvar,
+    /// Rung for those who wait for work when several calls run at once.
+    queued: Condvar,
 }
 
 impl Shared {
@@ -128,6 +130,7 @@ impl Shared {
             writer: Mutex::new(writer),
             state: Mutex::new(state),
             changed: Condvar::new(),
+            queued: Condvar::new(),
         })
     }
 
@@ -150,6 +153,26 @@ impl Shared {
     /// Lets everybody who waits look again.
     pub(crate) fn ring(&self) {
         self.changed.notify_all();
+        self.queued.notify_all();
+    }
+
+    /// Lets one of those who wait for work look again; one is enough for one call.
+    pub(crate) fn ring_for_work(&self) {
+        self.queued.notify_one();
+    }
+
+    /// The next call to work on; nothing once the conversation has ended.
+    pub(crate) fn next_job(&self) -> Option<Arc<Job>> {
+        let mut state = self.state();
+        loop {
+            if state.exit.is_some() {
+                return None;
+            }
+            if let Some(job) = state.queue.pop_front() {
+                return Some(job);
+            }
+            state = self.queued.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     /// Keeps a line to be written together with the next ones.

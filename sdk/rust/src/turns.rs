@@ -135,11 +135,9 @@ impl Shared {
 
     /// Works on what is queued, on a thread that does nothing else.
     pub(crate) fn work_until_end(self: &Arc<Self>) {
-        while let Some(job) = self.sleep_until(|state| match state.exit {
-            Some(_) => Some(None),
-            None => state.queue.pop_front().map(Some),
-        }) {
+        while let Some(job) = self.next_job() {
             self.run(&job);
+            // The next call may take long, and the answer must not wait for it.
             self.flush();
         }
     }
