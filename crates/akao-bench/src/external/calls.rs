@@ -17,6 +17,7 @@ use akao_runtime::RuntimeSettings;
 use akao_step::{CancellationToken, StepEvents, StepIo, StepRunner};
 use serde_json::{Map, Value, json};
 use std::{
+    future::Future,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -108,15 +109,16 @@ fn of_language(language: Language, ground: &Ground) -> Vec<Row> {
     let count = if ground.quick { 2_000 } else { 10_000 };
     let runtime = Runtime::new().expect("a runtime");
     let scratch = tempfile::tempdir().expect("a folder");
-    let callable = Callable::new(language, IN_FLIGHT as u32);
+    // A node that takes one call at a time answers where it reads, as the echo does.
+    let callable = Arc::new(Callable::new(language, 1));
     let mut bare = language.bare(scratch.path());
     // Both take turns, since times drift here.
     let (mut ours, mut floors) = (Vec::new(), Vec::new());
-    runtime.block_on(alone(&callable, 200));
+    on_worker(&runtime, alone(Arc::clone(&callable), 200));
     bare_alone(&mut bare, 200);
     for _ in 0..10 {
         floors.extend(bare_alone(&mut bare, count / 10));
-        ours.extend(runtime.block_on(alone(&callable, count / 10)));
+        ours.extend(on_worker(&runtime, alone(Arc::clone(&callable), count / 10)));
     }
     let floor = median(&mut floors);
     let echo = format!("bare echo in {}, p50 µs", language.name());
@@ -128,10 +130,13 @@ fn of_language(language: Language, ground: &Ground) -> Vec<Row> {
     let echo = format!("bare echo in {}, mean µs", language.name());
     let value = through_the_engine(&callable, &runtime, count / 2);
     rows.push(Row::new(&name, value, "µs", Some((mean, &echo)), Goal::RatioAtMost(1.5), ground.quick));
+    runtime.block_on(callable.nodes.shutdown());
+    let callable = Arc::new(Callable::new(language, IN_FLIGHT as u32));
+    on_worker(&runtime, alone(Arc::clone(&callable), 200));
     let (mut rates, mut bare_rates) = (Vec::new(), Vec::new());
     for _ in 0..5 {
         bare_rates.push(bare_together(&mut bare, count));
-        rates.push(runtime.block_on(together(&callable, count)));
+        rates.push(on_worker(&runtime, together(Arc::clone(&callable), count)));
     }
     let name = format!("calls of a {} node per second, {IN_FLIGHT} in flight", language.name());
     let echo = format!("bare echo in {}, {IN_FLIGHT} in flight", language.name());
@@ -152,7 +157,12 @@ fn micros(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e6
 }
 
-async fn alone(callable: &Callable, count: usize) -> Vec<f64> {
+/// Runs where steps run: on one of the runtime's own threads.
+fn on_worker<T: Send + 'static>(runtime: &Runtime, work: impl Future<Output = T> + Send + 'static) -> T {
+    runtime.block_on(async { tokio::spawn(work).await.expect("the work ends") })
+}
+
+async fn alone(callable: Arc<Callable>, count: usize) -> Vec<f64> {
     let mut times = Vec::with_capacity(count);
     for number in 0..count {
         let start = Instant::now();
@@ -173,14 +183,18 @@ fn bare_alone(bare: &mut super::peer::Bare, count: usize) -> Vec<f64> {
     (0..count).map(call).collect()
 }
 
-async fn together(callable: &Callable, count: usize) -> f64 {
+async fn together(callable: Arc<Callable>, count: usize) -> f64 {
     let start = Instant::now();
-    let lanes = (0..IN_FLIGHT).map(|lane| async move {
-        for number in 0..count / IN_FLIGHT {
-            callable.call((lane * count + number) as u64).await;
-        }
+    let lanes = (0..IN_FLIGHT).map(|lane| {
+        let callable = Arc::clone(&callable);
+        tokio::spawn(async move {
+            for number in 0..count / IN_FLIGHT {
+                callable.call((lane * count + number) as u64).await;
+            }
+        })
     });
-    futures_util::future::join_all(lanes).await;
+    let lanes: Vec<_> = lanes.collect();
+    futures_util::future::try_join_all(lanes).await.expect("the calls end");
     (count / IN_FLIGHT * IN_FLIGHT) as f64 / start.elapsed().as_secs_f64()
 }
 

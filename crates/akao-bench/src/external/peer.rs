@@ -55,7 +55,7 @@ impl Language {
         let manifest = format!(
             "manifest: 1\nid: {NODE}\nname: Echo\nversion: 1.0.0\nruntime:\n  type: {kind}\n  command: ./{command}\n  \
              instances: {{ max: 1, concurrency: {concurrency}, recycle_after: 10000000 }}{}\n\
-             resources: {{ memory: 512MB, cpu: 1000m, pids: 256, timeout: 60s }}\n\
+             resources: {{ memory: 2GB, cpu: 1000m, pids: 256, timeout: 60s }}\n\
              inputs: {{ text: {{ type: string }} }}\noutputs: {{ text: {{ type: string }} }}\n\
              main_output: text\neffects: none\n",
             arguments.replace(", args", "\n  args"),
