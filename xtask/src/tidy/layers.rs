@@ -72,6 +72,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "akao",
         below: &[
+            "akao-address",
             "akao-builtin",
             "akao-contract",
             "akao-engine",
@@ -87,6 +88,7 @@ const LAYERS: &[Layer] = &[
             "akao-runtime",
             "akao-sandbox",
             "akao-step",
+            "akao-trace",
             "akao-yaml",
         ],
     },

@@ -2,6 +2,7 @@
 
 mod explain;
 mod selftest;
+mod trace;
 
 use crate::{cli::Context, exit::Exit, failure::Failure};
 
@@ -12,6 +13,8 @@ pub(crate) enum Command {
     Explain(explain::Args),
     /// Try on this machine what a sandbox must prevent, and print a matrix of expected and observed.
     Selftest(selftest::Args),
+    /// Run a program outside of any sandbox and list the permissions that it would need as a node.
+    Trace(trace::Args),
 }
 
 /// Carries out one of the commands.
@@ -19,5 +22,6 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
     match command {
         Command::Explain(args) => explain::run(&args, context),
         Command::Selftest(args) => selftest::run(&args, context),
+        Command::Trace(args) => trace::run(args, context),
     }
 }
