@@ -144,7 +144,7 @@ impl Act<'_> {
         let descriptor = self.descriptor();
         self.scene.partners.forget(self.process, descriptor);
         match sockets::place(self.memory, self.arguments[1], self.arguments[2] & 0xffff_ffff) {
-            Some(Place::Local(path)) if self.succeeded() => self.scene.record.socket(self.from_top(path)),
+            Some(Place::Local(path)) if self.succeeded() => self.scene.record.socket(self.below_top(path)),
             Some(Place::Internet(address)) if self.tried() => {
                 // Connecting a socket for single messages sends nothing; resolvers do it to learn their own address.
                 let datagram = sockets::is_datagram(self.process, descriptor);
@@ -160,7 +160,7 @@ impl Act<'_> {
     }
 
     /// The path of a local socket from the top.
-    fn from_top(&self, path: PathBuf) -> PathBuf {
+    fn below_top(&self, path: PathBuf) -> PathBuf {
         let named = path.as_os_str().as_encoded_bytes().starts_with(b"@");
         if named || path.is_absolute() {
             return path;
@@ -174,7 +174,7 @@ impl Act<'_> {
         }
         match sockets::place(self.memory, self.arguments[1], self.arguments[2] & 0xffff_ffff) {
             Some(Place::Local(path)) => {
-                let path = self.from_top(path);
+                let path = self.below_top(path);
                 self.scene.record.own_socket(path);
             }
             Some(Place::Internet(address)) if address.port() != 0 => self.scene.record.own_port(address.port()),
@@ -218,7 +218,7 @@ impl Act<'_> {
             }
             Some(Place::Internet(_)) => {}
             Some(Place::Local(path)) => {
-                let path = self.from_top(path);
+                let path = self.below_top(path);
                 self.scene.record.socket(path);
             }
             None => {

@@ -117,7 +117,7 @@ const OLDER: &[(c_long, Kind)] = &[];
 
 /// What the call of this number does, if it matters.
 pub(crate) fn kind(number: i64) -> Option<Kind> {
-    EVERYWHERE.iter().chain(OLDER).find(|(known, _)| i64::from(*known) == number).map(|(_, kind)| *kind)
+    EVERYWHERE.iter().chain(OLDER).find(|(known, _)| *known == number).map(|(_, kind)| *kind)
 }
 
 #[cfg(test)]

@@ -115,7 +115,7 @@ mod tests {
         );
         let (parsed, problems) = akao_manifest::check(&manifest);
         let parsed = parsed.unwrap_or_else(|| panic!("{problems:?}\n{manifest}"));
-        let read: BTreeSet<Permission> = parsed.manifest.permissions.into_iter().collect();
+        let read: BTreeSet<Permission> = parsed.manifest.permissions.0.into_iter().collect();
         assert_eq!(read, permissions, "{block}");
     }
 
