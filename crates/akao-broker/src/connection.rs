@@ -60,11 +60,16 @@ pub(crate) async fn serve(sandbox: Arc<Sandbox>, listener: TcpListener) {
                 });
             }
             None => {
-                let attempt = Attempt::new(Act::Connect, &address.to_string(), port);
+                let attempt = Attempt::new(Act::Connect, &shown(&sandbox, address), port);
                 sandbox.refuse(&attempt, None, Reason::TooManyConnections);
             }
         }
     }
+}
+
+/// An address as people know it: by the name that it stands for.
+fn shown(sandbox: &Sandbox, address: IpAddr) -> String {
+    sandbox.name_of(address).map_or_else(|| address.to_string(), |name| name.to_string())
 }
 
 /// One connection from its acceptance to its end.
@@ -72,7 +77,7 @@ async fn carry(sandbox: Arc<Sandbox>, mut inside: TcpStream, address: IpAddr, po
     let target = sandbox.target(address, port);
     let named = match &target {
         Ok(Target::Name(name)) => name.to_string(),
-        _ => sandbox.name_of(address).map_or_else(|| address.to_string(), |name| name.to_string()),
+        _ => shown(&sandbox, address),
     };
     let mut attempt = Attempt::new(Act::Connect, &named, port);
     let opened = match target {

@@ -59,7 +59,7 @@ fn connections() {
     for _ in 0..20 {
         assert!(greedy.inside.run(move || attempt(at, port, b"hello")).is_denied());
     }
-    assert_eq!(bench.denial("198.18.0.2", port), "there are too many connections");
+    assert_eq!(bench.denial("api.example", port), "there are too many connections");
     assert_eq!(neighbour.connect_name("api.example", port), hello());
     assert_eq!(server.reached().len(), 5);
     // A place that is given back can be taken again.
