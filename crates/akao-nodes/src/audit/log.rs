@@ -3,7 +3,7 @@
 use super::{Audit, AuditEntry, AuditEvent, Subject};
 use std::{
     fs::{File, OpenOptions},
-    io::{self, BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{
@@ -141,15 +141,36 @@ impl Writer {
         let written = self.file().and_then(|file| file.write_all(&line));
         if written.is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
+            // What was written of it is taken away before the next.
+            self.file = None;
         }
     }
 
     fn file(&mut self) -> io::Result<&mut File> {
         let file = match self.file.take() {
             Some(file) => file,
-            None => OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path)?,
+            None => {
+                let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&self.path)?;
+                end_with_a_line(&mut file)?;
+                file
+            }
         };
         Ok(self.file.insert(file))
+    }
+}
+
+/// Takes away the half of a line with which a file ends when its writer was killed or the disk was full, so that the next
+/// entry does not become part of it.
+fn end_with_a_line(file: &mut File) -> io::Result<()> {
+    let length = file.seek(SeekFrom::End(0))?;
+    let from = length.saturating_sub(LINE_BYTES_MAX);
+    file.seek(SeekFrom::Start(from))?;
+    let mut end = Vec::new();
+    io::Read::take(&mut *file, LINE_BYTES_MAX).read_to_end(&mut end)?;
+    match end.iter().rposition(|byte| *byte == b'\n') {
+        Some(last) if last + 1 < end.len() => file.set_len(from + last as u64 + 1),
+        None if from == 0 && !end.is_empty() => file.set_len(0),
+        _ => Ok(()),
     }
 }
 
@@ -194,6 +215,25 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::write(&path, "{}\n").unwrap();
         assert!(matches!(AuditLog::read(&path), Err(AuditError::Damaged { line: 1, .. })));
+    }
+
+    #[test]
+    fn half_a_line_of_a_killed_program_does_not_spoil_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        for (before, kept) in [("", 0), ("{\"at_ms\":1,", 0), ("whole", 1)] {
+            let whole = {
+                std::fs::remove_file(&path).unwrap_or_default();
+                AuditLog::append(path.clone()).unwrap().record(&subject(), denied("first:443"));
+                std::fs::read(&path).unwrap()
+            };
+            let left = if before == "whole" { [whole, b"{\"at_".to_vec()].concat() } else { before.into() };
+            std::fs::write(&path, left).unwrap();
+            AuditLog::append(path.clone()).unwrap().record(&subject(), denied("next:443"));
+            let entries = AuditLog::read(&path).unwrap();
+            assert_eq!(entries.len(), kept + 1, "{before}: {entries:?}");
+            assert_eq!(entries[kept].event, denied("next:443"), "{before}");
+        }
     }
 
     #[test]
