@@ -1,14 +1,14 @@
 //! The audit of external nodes: what ran, and everything that was denied.
 //!
 //! Denials are told where they are decided: a permission that was not granted, a secret that was refused, a connection or
-//! a name that the policy forbids. The same denial again is counted and told once a minute, so that a node that tries
-//! without end fills no disk.
+//! a name that the policy forbids. The same denial again is counted and told once a minute, and of different ones of one
+//! process a hundred a minute are named, so that a node that tries without end fills no disk.
 
 mod log;
 mod repeats;
 
 pub use log::{AuditError, AuditLog};
-pub(crate) use repeats::Repeats;
+pub(crate) use repeats::{Denial, Repeats};
 
 use akao_contract::{Digest, StepError};
 use serde::{Deserialize, Serialize};

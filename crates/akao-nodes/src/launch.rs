@@ -3,7 +3,7 @@
 //! The spawner is started with the first process, since most runs of the program need none, and again when it was lost.
 
 use crate::{
-    audit::{Audit, AuditEvent, Repeats, Subject},
+    audit::{Audit, AuditEvent, Denial, Repeats, Subject},
     order::{Interpreters, Planned, plan},
     process::SandboxedProcess,
 };
@@ -21,7 +21,6 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
 };
 use tokio::net::unix::pipe;
 
@@ -178,7 +177,7 @@ async fn start(launch: Arc<Shared>, spec: &ProcessSpec) -> Result<Started, Launc
     let broken = |_| Err(LaunchError::Failed { stage: "spawn".to_owned(), reason: "the host broke off".to_owned() });
     let (Made { mut sandboxed, tier }, policy) = made.await.unwrap_or_else(broken)?;
     let identity = format!("{}/{}#{number}", spec.tenant.as_str(), spec.package);
-    launch.sink.begin(&identity, &subject);
+    let named = NetworkAudit::begin(&launch.sink, identity.clone(), &subject);
     let network = launch.attach(&identity, sandboxed.take_listeners(), policy)?;
     launch.sink.audit.record(
         &subject,
@@ -199,7 +198,7 @@ async fn start(launch: Arc<Shared>, spec: &ProcessSpec) -> Result<Started, Launc
         stdout: output(stdout)?,
         stderr: output(stderr)?,
         workspace,
-        process: Box::new(Watched { process, identity, sink: Arc::clone(&launch.sink) }),
+        process: Box::new(Watched { process, _named: named }),
     })
 }
 
@@ -214,11 +213,16 @@ fn output(pipe: Option<OwnedFd>) -> Result<akao_runtime::Output, LaunchError> {
 /// A process whose denials are told under its name as long as it is there.
 struct Watched {
     process: SandboxedProcess,
+    _named: Named,
+}
+
+/// As long as this is kept, denials of a sandbox are told as those of its subject.
+struct Named {
     identity: String,
     sink: Arc<NetworkAudit>,
 }
 
-impl Drop for Watched {
+impl Drop for Named {
     fn drop(&mut self) {
         self.sink.end(&self.identity);
     }
@@ -250,9 +254,10 @@ struct NetworkAudit {
 }
 
 impl NetworkAudit {
-    fn begin(&self, identity: &str, subject: &Subject) {
-        let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
-        subjects.insert(identity.to_owned(), subject.clone());
+    fn begin(sink: &Arc<Self>, identity: String, subject: &Subject) -> Named {
+        let mut subjects = sink.subjects.lock().unwrap_or_else(PoisonError::into_inner);
+        subjects.insert(identity.clone(), subject.clone());
+        Named { identity, sink: Arc::clone(sink) }
     }
 
     fn end(&self, identity: &str) {
@@ -274,10 +279,8 @@ impl AuditSink for NetworkAudit {
         };
         let target = if event.port == 0 { event.target } else { format!("{}:{}", event.target, event.port) };
         let reason = event.reason.to_string();
-        let denial = (subject.clone(), act.to_owned(), target.clone(), reason.clone());
-        if let Some(count) = self.repeats.due(denial, Instant::now()) {
-            self.audit.record(&subject, AuditEvent::Denied { act: act.to_owned(), target, reason, count });
-        }
+        let denial = Denial { act: act.to_owned(), target, reason };
+        self.repeats.tell(&*self.audit, &subject, denial);
     }
 }
 

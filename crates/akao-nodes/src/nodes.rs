@@ -1,7 +1,7 @@
 //! The runner of pinned nodes: a package is taken out of the store when its first step comes.
 
 use crate::{
-    audit::{Audit, AuditEvent, Repeats, Subject},
+    audit::{Audit, AuditEvent, Denial, Repeats, Subject},
     launch::{LaunchOptions, SandboxLaunch},
     pin::Pinned,
 };
@@ -15,7 +15,6 @@ use std::{
     collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
 };
 
 /// Where everything is, and what holds.
@@ -189,9 +188,6 @@ impl Denials for Refusals {
             process: None,
         };
         let (act, target, reason) = AuditEvent::of_refusal(error);
-        let denial = (subject.clone(), act.clone(), target.clone(), reason.clone());
-        if let Some(count) = self.repeats.due(denial, Instant::now()) {
-            self.audit.record(&subject, AuditEvent::Denied { act, target, reason, count });
-        }
+        self.repeats.tell(&*self.audit, &subject, Denial { act, target, reason });
     }
 }
