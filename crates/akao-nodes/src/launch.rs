@@ -83,12 +83,12 @@ impl SandboxLaunch {
 }
 
 impl Shared {
-    /// The launcher, started when there is none. Blocks.
+    /// The launcher, started when there is none or its spawner was lost. Blocks.
     fn launcher(&self) -> Result<Arc<Launcher>, LaunchError> {
         let mut launcher = self.launcher.lock().unwrap_or_else(PoisonError::into_inner);
         match &*launcher {
-            Some(there) => Ok(Arc::clone(there)),
-            None => {
+            Some(there) if !there.is_gone() => Ok(Arc::clone(there)),
+            _ => {
                 let started = Launcher::start(self.options.sandbox.clone()).map_err(|error| start_failed(&error))?;
                 Ok(Arc::clone(launcher.insert(Arc::new(started))))
             }

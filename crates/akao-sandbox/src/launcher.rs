@@ -98,6 +98,13 @@ impl Launcher {
         self.spawner.lock().unwrap_or_else(std::sync::PoisonError::into_inner).id()
     }
 
+    /// Whether the spawner has ended, so that nothing can be made any more.
+    pub fn is_gone(&self) -> bool {
+        let mut spawner = self.spawner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // What cannot be asked for is taken to be there; making something says the rest.
+        spawner.try_wait().is_ok_and(|ended| ended.is_some())
+    }
+
     /// What this machine enforces.
     pub fn tier(&self) -> &TierReport {
         &self.report
