@@ -67,7 +67,7 @@ impl Attempt {
         };
         let deadline = self.deadline();
         if deadline.at <= Instant::now() {
-            return Outcome::failure(self.scene().deadline(deadline.limit));
+            return Outcome::failure(self.scene().deadline(deadline.limit, None));
         }
         for _ in 0..SENDS_MAX {
             let lease = match self.pool.lease(Some(deadline.at), &self.io.cancel).await {
@@ -205,7 +205,10 @@ impl Attempt {
         match went {
             Went::Answered(Ok(answer)) => self.answered(answer, key, &instance.masks).await,
             Went::Answered(Err(error)) => Outcome::failure(self.unanswered(&error, instance).await),
-            Went::TimedOut => Outcome::failure(self.scene().deadline(deadline.limit)),
+            Went::TimedOut => {
+                let ran = instance.end.borrow().clone().map(|end| (instance.started.elapsed(), end));
+                Outcome::failure(self.scene().deadline(deadline.limit, ran))
+            }
             // A step that was done all the same is done.
             Went::Cancelled(Some(Ok(answer))) => self.answered(answer, key, &instance.masks).await,
             Went::Cancelled(_) => Outcome::cancelled(),
@@ -231,6 +234,7 @@ impl Attempt {
             Err(mut error) => {
                 error.message = plain_text(error.message);
                 match error.kind {
+                    ErrorKind::Resource => Outcome::failure(self.scene().said_limit(error)),
                     ErrorKind::Cancelled => Outcome { error: Some(error), ..Outcome::cancelled() },
                     _ => Outcome::failure(error),
                 }

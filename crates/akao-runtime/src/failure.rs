@@ -167,14 +167,31 @@ impl Scene<'_> {
             .with_suggestion(suggestion)
     }
 
+    /// A node that says which of its limits it has reached; how far that goes and how it is raised is known here.
+    pub(crate) fn said_limit(&self, mut error: StepError) -> StepError {
+        let said = error.detail.get("limit").and_then(serde_json::Value::as_str);
+        let Some(limit) = Limit::ALL.into_iter().find(|limit| said == Some(limit.as_str())) else { return error };
+        let (held, suggestion) = self.package.shown_limit(limit, self.caps);
+        let key = format!("resources.{}", limit.as_str());
+        error.message = format!("{}; the node's limit is {held} (`{key}`)", error.message);
+        error.retryable = false;
+        error
+            .with_detail("reason", "limit")
+            .with_detail("value", held)
+            .with_detail("amount", self.spec.resources.amount(limit))
+            .with_detail("key", key)
+            .with_suggestion(suggestion)
+    }
+
     fn process_time(&self, end: &End) -> StepError {
         let message = format!("the process of `{}` reached the end of its time", self.node.declaration.id);
         self.after_the_start(StepError::new(ErrorKind::Timeout, message), "process_time")
             .with_detail("usage", usage(&end.ended.usage))
     }
 
-    /// The call was not answered in time. `limit` is the manifest's when that is what passed.
-    pub(crate) fn deadline(&self, limit: Option<Limit>) -> StepError {
+    /// The call was not answered in time. `limit` is the manifest's when that is what passed; `ran` is how long the process
+    /// ran and how it ended, where it had to be ended.
+    pub(crate) fn deadline(&self, limit: Option<Limit>, ran: Option<(Duration, End)>) -> StepError {
         let id = &self.node.declaration.id;
         let (message, suggestion) = match limit {
             Some(limit) => {
@@ -188,11 +205,28 @@ impl Scene<'_> {
         };
         let mut error = StepError::new(ErrorKind::Timeout, message).with_detail("reason", "deadline");
         error.retryable = self.node.is_repeatable();
-        if limit.is_some() {
-            let amount = self.spec.resources.timeout_ms;
-            error = error.with_detail("key", "resources.timeout").with_detail("amount", amount);
+        if let Some(limit) = limit {
+            error = error
+                .with_detail("limit", limit.as_str())
+                .with_detail("value", self.spec.resources.shown(limit))
+                .with_detail("amount", self.spec.resources.amount(limit))
+                .with_detail("key", format!("resources.{}", limit.as_str()));
         }
-        error.with_suggestion(suggestion)
+        let Some((time, end)) = ran else { return error.with_suggestion(suggestion) };
+        error = error.with_detail("usage", usage(&end.ended.usage));
+        if !self.used_its_processor(time, &end.ended.usage) {
+            return error.with_suggestion(suggestion);
+        }
+        let held = self.spec.resources.shown(Limit::Cpu);
+        error.with_suggestion(format!(
+            "{suggestion} It used all the processor time that it may: {held} (`resources.cpu`)."
+        ))
+    }
+
+    /// Whether a process had nearly all of its share of a processor over its life.
+    fn used_its_processor(&self, time: Duration, usage: &Usage) -> bool {
+        let share_ms = time.as_millis() * u128::from(self.spec.resources.cpu_millis) / 1_000;
+        share_ms > 0 && u128::from(usage.cpu_ms) * 10 >= share_ms * 8
     }
 
     /// No process came free in time. Nothing was sent.
