@@ -7,7 +7,7 @@ use crate::{
     outside::Outside,
     program::{Place, tail, wait_until_gone},
     random::Random,
-    shapes::SIGNALS,
+    shapes::{FLAKY_REFUSALS, SIGNALS},
 };
 use akao_contract::ExecutionStatus;
 use rustix::process::{Pid, Signal, kill_process};
@@ -59,7 +59,7 @@ pub(crate) fn run(seed: u64, kills: u64, folder: &Path) -> Result<Tally, String>
     crate::shapes::write_files(folder);
     let place = Place { folder: folder.to_owned() };
     let _no_owner_stays = LastOwner(place.clone());
-    let outside = Outside::start();
+    let outside = Outside::start(FLAKY_REFUSALS);
     let clients =
         Clients { place, port: outside.port, facts: Mutex::new(Facts::default()), stop: AtomicBool::new(false) };
     let mut killer = Killer { random: Random::new(seed), clients: &clients, tally: Tally::default() };

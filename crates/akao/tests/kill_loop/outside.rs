@@ -1,6 +1,5 @@
 //! The world outside: an HTTP server on the loopback interface that remembers what arrived with which idempotency key.
 
-use crate::shapes::FLAKY_REFUSALS;
 use std::{
     collections::BTreeMap,
     io::{self, BufRead, BufReader, Write},
@@ -15,14 +14,16 @@ use std::{
 pub(crate) struct Outside {
     arrived: Arc<Mutex<BTreeMap<String, Vec<String>>>>,
     pub(crate) port: u16,
+    /// Requests of a path below `/flaky/` that are refused before one is taken.
+    refusals: usize,
 }
 
 impl Outside {
     /// Serves until the process ends.
-    pub(crate) fn start() -> Self {
+    pub(crate) fn start(refusals: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port on the loopback interface");
         let port = listener.local_addr().expect("its address").port();
-        let outside = Self { arrived: Arc::default(), port };
+        let outside = Self { arrived: Arc::default(), port, refusals };
         let served = outside.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -63,7 +64,7 @@ impl Outside {
         };
         // Long enough that a kill can come between the effect and the news of it.
         thread::sleep(Duration::from_millis(10));
-        let refused = path.starts_with("/flaky/") && before < FLAKY_REFUSALS;
+        let refused = path.starts_with("/flaky/") && before < self.refusals;
         let status = if refused { "503 Service Unavailable" } else { "200 OK" };
         write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
     }
