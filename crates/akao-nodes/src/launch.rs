@@ -43,6 +43,8 @@ pub struct LaunchOptions {
     pub network: Limits,
     /// All processes together.
     pub broker: akao_broker::Options,
+    /// Finds the addresses of granted names; without one, the machine's own resolver.
+    pub resolver: Option<Arc<dyn Resolver>>,
 }
 
 /// Starts processes in sandboxes. Clones share one spawner.
@@ -66,7 +68,7 @@ struct Made {
 impl SandboxLaunch {
     /// Starts nothing yet.
     pub fn new(options: LaunchOptions, audit: Arc<dyn Audit>) -> Self {
-        let resolver: Arc<dyn Resolver> = Arc::new(SystemResolver);
+        let resolver = options.resolver.clone().unwrap_or_else(|| Arc::new(SystemResolver));
         let sink = Arc::new(NetworkAudit { audit, subjects: Mutex::default(), repeats: Repeats::default() });
         let broker = Broker::new(&options.broker, resolver, Arc::clone(&sink) as Arc<dyn AuditSink>);
         let next = AtomicU64::new(1);

@@ -10,6 +10,8 @@ const PROPERTY_CASES_NIGHTLY: &str = "4096";
 
 /// Kills of the kill loop in the nightly suite; a usual run makes 300 as part of the tests.
 const KILLS_NIGHTLY: &str = "10000";
+/// Kills under external nodes, and processes that come and go, in the nightly suite; a usual run makes 60 and 100.
+const NODE_KILLS_NIGHTLY: &str = "1000";
 /// Where the seeds of the nightly kill loop begin: elsewhere than those of a usual run.
 const KILL_SEED_NIGHTLY: &str = "100000";
 /// Seeds of one run of the simulator in the nightly suite, so that a failure is told before all have been tried.
@@ -239,7 +241,11 @@ fn tests(workspace: &Workspace, nightly: bool) -> Chore {
 
 fn kill_loop(workspace: &Workspace, _: bool) -> Chore {
     let kills = workspace.cargo().args(["test", "--package", "akao", "--test", "kill_loop"]);
-    Ok(kills.env("AKAO_KILLS", KILLS_NIGHTLY).env("AKAO_KILL_SEED", KILL_SEED_NIGHTLY).run()?)
+    kills.env("AKAO_KILLS", KILLS_NIGHTLY).env("AKAO_KILL_SEED", KILL_SEED_NIGHTLY).run()?;
+    let kills = workspace.cargo().args(["test", "--package", "akao", "--test", "node_kills"]);
+    kills.env("AKAO_NODE_KILLS", NODE_KILLS_NIGHTLY).env("AKAO_KILL_SEED", KILL_SEED_NIGHTLY).run()?;
+    let cycles = workspace.cargo().args(["test", "--package", "akao-nodes", "--test", "external", "--", "case_88"]);
+    Ok(cycles.env("AKAO_CYCLES", NODE_KILLS_NIGHTLY).run()?)
 }
 
 /// The seeds follow those of a usual run. Optimised, the simulator is several times faster.
