@@ -55,7 +55,10 @@ enum Went {
     Cancelled(Option<Answer>),
     /// The processes are being ended.
     Halted(Option<Answer>),
-    TimedOut,
+    /// Whether the process had to be ended for it.
+    TimedOut {
+        ended: bool,
+    },
 }
 
 impl Attempt {
@@ -180,23 +183,23 @@ impl Attempt {
     async fn wait(&self, running: &mut Running, deadline: &Deadline) -> Went {
         let at = tokio::time::Instant::from_std(deadline.at);
         let went = {
-            let Some(call) = &mut running.call else { return Went::TimedOut };
+            let Some(call) = &mut running.call else { return Went::TimedOut { ended: false } };
             tokio::select! {
                 biased;
                 answer = &mut *call => return Went::Answered(running.answered(answer)),
                 () = self.io.cancel.cancelled() => Went::Cancelled(None),
                 () = self.pool.halt.cancelled() => Went::Halted(None),
-                () = tokio::time::sleep_until(at) => Went::TimedOut,
+                () = tokio::time::sleep_until(at) => Went::TimedOut { ended: false },
             }
         };
         let answer = running.wind_down().await;
         match went {
             Went::Cancelled(_) => Went::Cancelled(Some(answer)),
             Went::Halted(_) => Went::Halted(Some(answer)),
-            other => {
+            Went::Answered(_) | Went::TimedOut { .. } => {
                 // What came after the deadline came too late.
                 self.pool.lock().counters.late_answers += u64::from(answer.is_ok());
-                other
+                Went::TimedOut { ended: answer.is_err_and(|error| error.ends_connection()) }
             }
         }
     }
@@ -205,8 +208,10 @@ impl Attempt {
         match went {
             Went::Answered(Ok(answer)) => self.answered(answer, key, &instance.masks).await,
             Went::Answered(Err(error)) => Outcome::failure(self.unanswered(&error, instance).await),
-            Went::TimedOut => {
-                let ran = instance.end.borrow().clone().map(|end| (instance.started.elapsed(), end));
+            Went::TimedOut { ended } => {
+                // The connection is gone a little before it is known what the process has used.
+                let end = if ended { instance.wait_end().await } else { instance.end.borrow().clone() };
+                let ran = end.map(|end| (instance.started.elapsed(), end));
                 Outcome::failure(self.scene().deadline(deadline.limit, ran))
             }
             // A step that was done all the same is done.

@@ -2,7 +2,7 @@
 
 use crate::{
     Case,
-    ground::{Ground, Package, is_root, run, settings},
+    ground::{Ground, Package, is_root, run, settings, until},
 };
 use akao_contract::{ErrorKind, StepError};
 use akao_nodes::{AuditEvent, LaunchOptions};
@@ -119,6 +119,8 @@ fn processor() {
         let done = ground.run(ground.code(&package, "while True: pass")).await;
         let error = done.error();
         assert_eq!((error.kind, &error.detail["limit"]), (ErrorKind::Timeout, &json!("timeout")), "{error:?}");
+        let end = || ground.audit.all().into_iter().any(|(_, event)| matches!(event, AuditEvent::Ended { .. }));
+        until("the end of the process", end, |is_there| *is_there).await;
         let all = ground.audit.all();
         let is_held = all.iter().any(|(_, event)| matches!(event, AuditEvent::Started { tier, .. } if tier == "T0"));
         let used = all.iter().find_map(|(_, event)| match event {
