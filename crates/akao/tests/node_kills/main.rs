@@ -20,6 +20,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
+    process::Child,
     thread,
     time::{Duration, Instant},
 };
@@ -153,21 +154,12 @@ impl Loop {
     /// An owner works for a while and is killed; what it had started must go with it.
     fn kill_once(&mut self) -> Result<(), String> {
         let mut child = self.place.spawn(&["owner"]);
-        let began_at = Instant::now();
-        for _ in 0..=self.random.index(2) {
-            self.start()?;
-        }
-        let moment = Duration::from_millis(self.random.below(900));
-        thread::sleep(moment.saturating_sub(began_at.elapsed() / 4));
-        let owner = self.place.owner().unwrap_or_else(|| Pid::from_child(&child));
-        let left = below(owner.as_raw_nonzero().get());
-        if kill_process(owner, Signal::KILL).is_ok() {
-            self.owners_killed += 1;
-            self.orphans += left.len();
-            wait_until_gone(owner)?;
-        }
+        let left = self.work_and_kill(&child);
+        // The child may be one that had nothing to do, because a command had become the owner before it.
         let _ = child.kill();
-        child.wait().map_err(|error| error.to_string())?;
+        let ended = child.wait();
+        let left = left?;
+        ended.map_err(|error| error.to_string())?;
         let end = Instant::now() + GONE_WITHIN;
         loop {
             let there: Vec<i32> =
@@ -180,6 +172,22 @@ impl Loop {
             }
             thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Starts executions, kills the owner at some moment, and gives the processes that were below it.
+    fn work_and_kill(&mut self, child: &Child) -> Result<BTreeMap<i32, u64>, String> {
+        for _ in 0..=self.random.index(2) {
+            self.start()?;
+        }
+        thread::sleep(Duration::from_millis(self.random.below(900)));
+        let owner = self.place.owner().unwrap_or_else(|| Pid::from_child(child));
+        let left = below(owner.as_raw_nonzero().get());
+        if kill_process(owner, Signal::KILL).is_ok() {
+            self.owners_killed += 1;
+            self.orphans += left.len();
+            wait_until_gone(owner)?;
+        }
+        Ok(left)
     }
 
     /// Nobody is killed any more: everything must end.

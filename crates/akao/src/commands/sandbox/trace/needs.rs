@@ -171,7 +171,10 @@ impl Needs {
             };
             let found = [&program.called, &program.file].into_iter().find(searched);
             match found.and_then(|path| path.file_name()).and_then(|name| name.to_str()) {
-                Some(name) => self.ask("system.exec", name),
+                Some(name) if is_program_name(name) => self.ask("system.exec", name),
+                Some(_) => {
+                    self.lacks(shown(&program.called), "a manifest cannot name it; bash has `[` and the like itself")
+                }
                 None if program.file.starts_with(ground.package) => {
                     self.lacks(shown(&program.called), "of the package's programs only its command can be run");
                 }
@@ -261,6 +264,12 @@ fn told(note: &Note) -> String {
         }
         Note::Killed(count) => format!("Processes that it left running were killed: {count}. Nothing outlives a node."),
     }
+}
+
+/// Whether a manifest takes it as the name of a program.
+fn is_program_name(name: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'+');
+    name.bytes().all(good) && !name.starts_with(['-', '.'])
 }
 
 #[cfg(test)]

@@ -131,19 +131,19 @@ mod tests {
     const MADE: FileUse = FileUse { asked: None, read: false, written: true, made: true };
 
     fn at(path: &str, used: &FileUse) -> Place {
-        let home = Some(Path::new("/home/ann"));
-        place(Path::new(path), used, Path::new("/home/ann/nodes/greet"), home, path.ends_with('/'))
+        let home = Some(Path::new("/srv/ann"));
+        place(Path::new(path), used, Path::new("/srv/ann/nodes/greet"), home, path.ends_with('/'))
     }
 
     #[test]
     fn files_stand_where_a_sandbox_has_them() {
         let volume = |folder: &str| Place::Volume(folder.into());
         let cases = [
-            ("/home/ann/nodes/greet/main.py", READ, Place::Package),
-            ("/home/ann/nodes/other/x", READ, volume("/home/ann/nodes")),
-            ("/home/ann/data/2024/a.csv", READ, volume("/home/ann/data")),
-            ("/home/ann/a.csv", READ, volume("/home/ann")),
-            ("/home/ann/", READ, volume("/home/ann")),
+            ("/srv/ann/nodes/greet/main.py", READ, Place::Package),
+            ("/srv/ann/nodes/other/x", READ, volume("/srv/ann/nodes")),
+            ("/srv/ann/data/2024/a.csv", READ, volume("/srv/ann/data")),
+            ("/srv/ann/a.csv", READ, volume("/srv/ann")),
+            ("/srv/ann/", READ, volume("/srv/ann")),
             ("/srv/orders/a", MADE, volume("/srv/orders")),
             ("/var/lib/shop/a", READ, volume("/var/lib/shop")),
             ("/data/a", READ, volume("/data")),
@@ -188,14 +188,14 @@ mod tests {
         assert!(matches!(at("/usr/share/zoneinfo/UTC", &by("/etc/localtime")), Place::Absent(_)));
         let (alias, used) = (Path::new("/etc/locale.alias"), by("/usr/share/locale/locale.alias"));
         assert_eq!(named(alias, &used), alias);
-        assert_eq!(at("/srv/orders/a", &by("/home/ann/link/a")), Place::Volume("/srv/orders".into()));
+        assert_eq!(at("/srv/orders/a", &by("/srv/ann/link/a")), Place::Volume("/srv/orders".into()));
     }
 
     #[test]
     fn volumes_have_names_that_the_manifest_takes() {
         let cases = [
             ("/srv/Orders 2024", "orders-2024"),
-            ("/home/ann/.cache", "cache"),
+            ("/srv/ann/.cache", "cache"),
             ("/mnt/1", "v-1"),
             ("/mnt/é", "volume"),
         ];

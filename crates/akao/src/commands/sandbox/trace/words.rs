@@ -105,7 +105,7 @@ mod tests {
             "network.tcp=10.0.0.1:5432",
             "system.exec=jq",
             "system.exec=true",
-            "system.exec=[",
+            "system.exec=g++",
         ];
         let permissions: BTreeSet<Permission> = texts.iter().map(|text| text.parse().unwrap()).collect();
         let block = block(&permissions);
