@@ -4,11 +4,13 @@
 
 use crate::{
     audit::{Audit, AuditEvent, Denial, Repeats, Subject},
+    bytecode::Bytecode,
     order::{Interpreters, Planned, plan},
     process::SandboxedProcess,
 };
 use akao_address::{Resolver, SystemResolver};
 use akao_broker::{Act, Attached, AuditSink, Broker, Event, Limits, Policy, Sockets, Verdict};
+use akao_contract::manifest::RuntimeKind;
 use akao_runtime::{Launch, LaunchError, ProcessSpec, Started};
 use akao_sandbox::{Launcher, Listeners, Sandboxed, SpawnError, Stage, StartError};
 use akao_step::BoxFuture;
@@ -17,10 +19,12 @@ use std::{
     io,
     net::{TcpListener, UdpSocket},
     os::{fd::OwnedFd, unix::net::UnixStream},
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    thread::JoinHandle,
 };
 use tokio::net::unix::pipe;
 
@@ -34,6 +38,8 @@ pub struct LaunchOptions {
     pub sandbox: akao_sandbox::Options,
     /// What runs commands.
     pub interpreters: Interpreters,
+    /// The folder in which Python packages are kept with their compiled modules; none where modules are compiled at each start.
+    pub bytecode: Option<PathBuf>,
     /// Networks beside the public Internet that nodes may reach when their grants name them.
     pub operator_networks: Vec<String>,
     /// Whether an address or a network that a grant itself names is open although it is not public: where the one who
@@ -54,6 +60,8 @@ pub struct SandboxLaunch(Arc<Shared>);
 struct Shared {
     options: LaunchOptions,
     launcher: Mutex<Option<Arc<Launcher>>>,
+    bytecode: Option<Bytecode>,
+    compiling: Mutex<Vec<JoinHandle<()>>>,
     broker: Broker,
     sink: Arc<NetworkAudit>,
     next: AtomicU64,
@@ -72,7 +80,16 @@ impl SandboxLaunch {
         let sink = Arc::new(NetworkAudit { audit, subjects: Mutex::default(), repeats: Repeats::default() });
         let broker = Broker::new(&options.broker, resolver, Arc::clone(&sink) as Arc<dyn AuditSink>);
         let next = AtomicU64::new(1);
-        Self(Arc::new(Shared { options, launcher: Mutex::new(None), broker, sink, next }))
+        let bytecode = options.bytecode.clone().map(Bytecode::new);
+        let (launcher, compiling) = (Mutex::new(None), Mutex::default());
+        Self(Arc::new(Shared { options, launcher, bytecode, compiling, broker, sink, next }))
+    }
+
+    /// Waits for what is being prepared for later processes.
+    pub(crate) async fn settle(&self) {
+        let compiling = std::mem::take(&mut *self.0.compiling.lock().unwrap_or_else(PoisonError::into_inner));
+        // Each ends within the limit of its sandbox; one that broke off has prepared nothing.
+        let _ = tokio::task::spawn_blocking(|| compiling.into_iter().for_each(|work| drop(work.join()))).await;
     }
 
     /// Starts the spawner, if it does not run.
@@ -117,6 +134,31 @@ impl Shared {
                 Err(spawn_failed(&error, command))
             }
         }
+    }
+
+    /// A Python package with its compiled modules, if they were made.
+    fn bytecode(&self, spec: &ProcessSpec) -> Option<PathBuf> {
+        let bytecode = self.bytecode.as_ref().filter(|_| spec.kind == RuntimeKind::Python)?;
+        bytecode.find(&spec.digest, &self.options.interpreters.find(spec.kind).ok()??)
+    }
+
+    /// Has the modules of a Python package compiled for its next process, on a thread of its own.
+    fn compile(self: &Arc<Self>, spec: &ProcessSpec) {
+        let is_python = spec.kind == RuntimeKind::Python;
+        let Ok(Some(interpreter)) = self.options.interpreters.find(spec.kind) else { return };
+        let wanted = |bytecode: &Bytecode| bytecode.is_wanted(&spec.digest, &interpreter);
+        if !is_python || !self.bytecode.as_ref().is_some_and(wanted) {
+            return;
+        }
+        let (shared, digest, package) = (Arc::clone(self), spec.digest, spec.folder.clone());
+        let work = std::thread::Builder::new().name("akao-bytecode".into()).spawn(move || {
+            let (Some(bytecode), Ok(launcher)) = (&shared.bytecode, shared.launcher()) else { return };
+            // Without it the next process starts as this one did.
+            if let Err(error) = bytecode.make(&launcher, &digest, &interpreter, &package) {
+                tracing::debug!(%digest, %error, "the modules of a package were not compiled");
+            }
+        });
+        self.compiling.lock().unwrap_or_else(PoisonError::into_inner).extend(work);
     }
 
     fn networks(&self, spec: &ProcessSpec) -> Vec<String> {
@@ -172,9 +214,16 @@ async fn start(launch: Arc<Shared>, spec: &ProcessSpec) -> Result<Started, Launc
     let (work, words) = (Arc::clone(&launch), spec.clone());
     // Dropped half-way, the work ends by itself and what it made is killed by being dropped.
     let made = tokio::task::spawn_blocking(move || {
+        let compiled = work.bytecode(&words);
+        let is_compiled = compiled.is_some();
+        let words = ProcessSpec { folder: compiled.unwrap_or_else(|| words.folder.clone()), ..words };
         let mut planned = plan(&words, &work.options.interpreters, &work.networks(&words))?;
         let policy = planned.policy.take();
-        Ok((work.make(planned, theirs.into(), &words.command)?, policy))
+        let made = work.make(planned, theirs.into(), &words.command)?;
+        if !is_compiled {
+            work.compile(&words);
+        }
+        Ok((made, policy))
     });
     let broken = |_| Err(LaunchError::Failed { stage: "spawn".to_owned(), reason: "the host broke off".to_owned() });
     let (Made { mut sandboxed, tier }, policy) = made.await.unwrap_or_else(broken)?;

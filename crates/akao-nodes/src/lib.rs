@@ -6,6 +6,7 @@
 //! `akao-runtime`'s business, how it is isolated that of `akao-sandbox` and `akao-broker`; here they meet.
 
 mod audit;
+mod bytecode;
 mod launch;
 mod nodes;
 mod order;

@@ -86,6 +86,7 @@ impl ExternalNodes {
     /// Ends every process; calls that run may end within the grace of a shutdown.
     pub async fn shutdown(&self) {
         self.shared.runner.shutdown().await;
+        self.launch.settle().await;
     }
 }
 

@@ -51,7 +51,7 @@ impl Interpreters {
     }
 
     /// The interpreter of a kind; none where the command runs by itself.
-    fn find(&self, kind: RuntimeKind) -> Result<Option<PathBuf>, LaunchError> {
+    pub(crate) fn find(&self, kind: RuntimeKind) -> Result<Option<PathBuf>, LaunchError> {
         let Some(places) = self.0.get(&kind) else { return Ok(None) };
         match places.iter().find(|place| place.is_file()) {
             Some(place) => Ok(Some(place.clone())),

@@ -151,7 +151,11 @@ pub(crate) fn external_nodes(folder: &Path, blobs: Arc<dyn BlobStore>) -> Result
     let audit = AuditLog::append(audit_file(folder))
         .map_err(|error| Failure::internal("cannot start the threads of the program").because(&error))?;
     // Who starts a workflow here is the operator of this machine, so that an address that is granted is meant.
-    let launch = LaunchOptions { granted_addresses_are_open: true, ..LaunchOptions::default() };
+    let launch = LaunchOptions {
+        granted_addresses_are_open: true,
+        bytecode: Some(folder.join(NODES_FOLDER).join("bytecode")),
+        ..LaunchOptions::default()
+    };
     Ok(ExternalNodes::new(NodesOptions {
         packages: packages(folder),
         state: folder.join(NODES_FOLDER).join("state"),

@@ -47,7 +47,7 @@ pub(super) fn external_nodes(folder: &Path) -> Arc<ExternalNodes> {
         blobs: house::no_blobs(),
         audit: Arc::new(Unheard),
         runtime: RuntimeSettings::default(),
-        launch: LaunchOptions::default(),
+        launch: LaunchOptions { bytecode: Some(folder.join("bytecode")), ..LaunchOptions::default() },
     }))
 }
 
@@ -67,6 +67,12 @@ impl Callable {
         let nodes = external_nodes(folder.path());
         Store::new(folder.path().join("packages")).put(&source).expect("the package is kept");
         Self { nodes, package, _folder: folder }
+    }
+
+    /// The same package with nothing running, as a program finds it that starts anew.
+    pub(super) fn anew(self) -> Self {
+        let nodes = external_nodes(self._folder.path());
+        Self { nodes, ..self }
     }
 
     pub(super) async fn call(&self, number: u64) {

@@ -22,9 +22,10 @@ pub(super) fn start(ground: &Ground) -> Vec<Row> {
     let runtime = Runtime::new().expect("a runtime");
     let imports = imports();
     let (mut ours, mut floors) = (Vec::new(), Vec::new());
-    // The spawner runs, as it does in a program that has started a node before; the node itself is new each time.
+    // The spawner runs, as it does in a program that has started a node before; the process is new each time.
+    let mut callable = Callable::new(Language::Python, 1);
     for round in 0..=rounds {
-        let callable = Callable::new(Language::Python, 1);
+        callable = callable.anew();
         runtime.block_on(callable.nodes.warm_up()).expect("this machine isolates");
         let begun = Instant::now();
         runtime.block_on(callable.call(round));

@@ -1,0 +1,255 @@
+//! Bytecode of Python packages, made once for each content and interpreter, so that a process need not compile its modules
+//! again at each start.
+//!
+//! It is compiled in a sandbox without anything but the package, by the interpreter that will run it; none of the package's
+//! code runs for that. What comes out stands beside the modules in a second copy of the package, whose own files are those
+//! of the first one. It belongs to the content it was made of, and to nobody's tenant.
+
+use akao_contract::{Digest, manifest::Resources};
+use akao_sandbox::{Bind, Command, Launcher, Limits, Profile, Source, SpawnSpec, Workspace};
+use rustix::{
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    fs::{Dir, FileType, Mode, OFlags, ResolveFlags, fstat, openat2},
+};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{self, Read, Write},
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// Where the package stands while it is compiled, as it does when it runs.
+const PACKAGE_PLACE: &str = "/package";
+/// How long compiling may take.
+const COMPILE_WITHIN: Duration = Duration::from_secs(30);
+/// How the name of a copy begins that is not complete.
+const STAGING: &str = ".making-";
+/// What one package may have.
+const FILES_MAX: usize = 4_000;
+const BYTES_MAX: u64 = 64_000_000;
+const DEPTH_MAX: usize = 32;
+
+/// The bytecode of all packages of a data directory.
+#[derive(Debug)]
+pub(crate) struct Bytecode {
+    folder: PathBuf,
+    /// What is being made or could not be made.
+    tried: Mutex<BTreeSet<PathBuf>>,
+}
+
+impl Bytecode {
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self { folder, tried: Mutex::default() }
+    }
+
+    /// Where that of a content and an interpreter is or would be.
+    fn place(&self, digest: &Digest, interpreter: &Path) -> Option<PathBuf> {
+        let real = interpreter.canonicalize().ok()?;
+        let found = real.metadata().ok()?;
+        let name = real.file_name()?.to_string_lossy().into_owned();
+        let digest = digest.to_string().replace(':', "-");
+        Some(self.folder.join(format!("{digest}-{name}-{}-{}", found.len(), found.mtime())))
+    }
+
+    /// The copy of the package with it, if it was made.
+    pub(crate) fn find(&self, digest: &Digest, interpreter: &Path) -> Option<PathBuf> {
+        self.place(digest, interpreter).filter(|place| place.is_dir())
+    }
+
+    /// Whether somebody should make it now; says so once.
+    pub(crate) fn is_wanted(&self, digest: &Digest, interpreter: &Path) -> bool {
+        let Some(place) = self.place(digest, interpreter) else { return false };
+        !place.is_dir() && self.tried.lock().unwrap_or_else(PoisonError::into_inner).insert(place)
+    }
+
+    /// Makes it. A package that cannot be compiled as a whole has that of its other modules.
+    pub(crate) fn make(
+        &self,
+        launcher: &Launcher,
+        digest: &Digest,
+        interpreter: &Path,
+        package: &Path,
+    ) -> io::Result<()> {
+        let Some(place) = self.place(digest, interpreter) else { return Ok(()) };
+        let failed = |error: akao_sandbox::SpawnError| io::Error::other(error.to_string());
+        let mut sandboxed = launcher.spawn(order(interpreter, package)?, Vec::new()).map_err(failed)?;
+        let workspace = sandboxed.take_workspace();
+        // What it says is of no use, and a pipe that fills would hold it up.
+        for pipe in [sandboxed.take_stdout(), sandboxed.take_stderr()].into_iter().flatten() {
+            std::thread::spawn(move || io::copy(&mut fs::File::from(pipe), &mut io::sink()));
+        }
+        sandboxed.wait_until(Instant::now() + COMPILE_WITHIN).map_err(|error| io::Error::other(error.to_string()))?;
+        let workspace = workspace.ok_or_else(|| io::Error::other("the sandbox has no workspace"))?;
+        fs::create_dir_all(&self.folder)?;
+        let staged = tempfile::Builder::new().prefix(STAGING).tempdir_in(&self.folder)?;
+        link_tree(package, staged.path(), DEPTH_MAX)?;
+        let mut budget = Budget { files: FILES_MAX, bytes: BYTES_MAX };
+        let compiled = open(workspace.as_fd(), PACKAGE_PLACE.trim_start_matches('/'), OFlags::DIRECTORY)?;
+        collect(compiled.as_fd(), staged.path(), DEPTH_MAX, &mut budget)?;
+        fs::set_permissions(staged.path(), fs::Permissions::from_mode(0o755))?;
+        let made = staged.keep();
+        // Another process may have been faster.
+        fs::rename(&made, &place).or_else(|error| {
+            let _ = fs::remove_dir_all(&made);
+            if place.is_dir() { Ok(()) } else { Err(error) }
+        })
+    }
+}
+
+/// The sandbox in which a package is compiled.
+fn order(interpreter: &Path, package: &Path) -> io::Result<SpawnSpec> {
+    let mut spec = SpawnSpec::new(Command::Path(interpreter.to_owned()));
+    let arguments = [
+        "-I",
+        "-X",
+        "pycache_prefix=/workspace",
+        "-m",
+        "compileall",
+        "-q",
+        "--invalidation-mode",
+        "unchecked-hash",
+        PACKAGE_PLACE,
+    ];
+    spec.arguments = arguments.map(Into::into).into();
+    spec.environment = vec![("PATH".into(), "/usr/bin:/bin".into())];
+    spec.binds = vec![Bind {
+        source: Source::Path(package.canonicalize()?),
+        target: PACKAGE_PLACE.into(),
+        read_only: true,
+        exec: false,
+    }];
+    spec.workspace = Workspace::Memory(BYTES_MAX);
+    spec.limits = Limits {
+        memory_bytes: Resources::default().memory_bytes.max(256_000_000) + BYTES_MAX,
+        cpu_millis: 1_000,
+        disk_bytes: BYTES_MAX,
+        wall_ms: u64::try_from(COMPILE_WITHIN.as_millis()).unwrap_or(u64::MAX),
+        ..Limits::DEFAULT
+    };
+    spec.profile = Profile::Python;
+    Ok(spec)
+}
+
+/// What may still be copied.
+struct Budget {
+    files: usize,
+    bytes: u64,
+}
+
+/// A second copy of a package, of the same files.
+fn link_tree(from: &Path, to: &Path, depth: usize) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (source, target, kind) = (entry.path(), to.join(entry.file_name()), entry.file_type()?);
+        if kind.is_dir() && depth > 0 {
+            fs::create_dir(&target)?;
+            link_tree(&source, &target, depth - 1)?;
+        } else if kind.is_file() {
+            fs::hard_link(&source, &target).or_else(|_| fs::copy(&source, &target).map(drop))?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies the bytecode that stands below a folder of the sandbox to where Python looks for it. Nothing else is followed or
+/// opened, and nothing that the package brought along is replaced.
+fn collect(from: BorrowedFd<'_>, to: &Path, depth: usize, budget: &mut Budget) -> io::Result<()> {
+    let here = open(from, ".", OFlags::DIRECTORY)?;
+    for entry in Dir::read_from(&here)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().to_str() else { continue };
+        if matches!(name, "." | "..") {
+            continue;
+        }
+        let Ok(opened) = open(here.as_fd(), name, OFlags::NONBLOCK) else { continue };
+        let stat = fstat(&opened)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory if depth > 0 => {
+                let below = to.join(name);
+                // A folder that the package does not have has no modules of its.
+                if below.is_dir() {
+                    collect(opened.as_fd(), &below, depth - 1, budget)?;
+                }
+            }
+            FileType::RegularFile if name.ends_with(".pyc") => {
+                let beside = to.join("__pycache__");
+                fs::create_dir_all(&beside)?;
+                copy(opened, &beside.join(name), budget)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn copy(file: OwnedFd, to: &Path, budget: &mut Budget) -> io::Result<()> {
+    let too_much = || io::Error::other("the package has more bytecode than is kept");
+    budget.files = budget.files.checked_sub(1).ok_or_else(too_much)?;
+    let mut bytes = Vec::new();
+    fs::File::from(file).take(budget.bytes + 1).read_to_end(&mut bytes)?;
+    budget.bytes = budget.bytes.checked_sub(bytes.len() as u64).ok_or_else(too_much)?;
+    match fs::File::create_new(to) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        file => file?.write_all(&bytes),
+    }
+}
+
+fn open(from: BorrowedFd<'_>, name: &str, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    openat2(from, name, flags | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty(), resolve)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn only_bytecode_of_the_packages_own_folders_is_collected_within_a_budget() {
+        let (package, from) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::create_dir_all(package.path().join("akao/__pycache__")).unwrap();
+        fs::write(package.path().join("main.py"), "main").unwrap();
+        fs::write(package.path().join("akao/__pycache__/own.pyc"), "own").unwrap();
+        fs::create_dir_all(from.path().join("akao")).unwrap();
+        fs::create_dir_all(from.path().join("strange")).unwrap();
+        fs::write(from.path().join("main.cpython-311.pyc"), "one").unwrap();
+        fs::write(from.path().join("akao/a.cpython-311.pyc"), "two").unwrap();
+        fs::write(from.path().join("akao/own.pyc"), "x").unwrap();
+        fs::write(from.path().join("notes.txt"), "no").unwrap();
+        fs::write(from.path().join("strange/b.pyc"), "no").unwrap();
+        symlink("/etc/passwd", from.path().join("link.pyc")).unwrap();
+        symlink("/etc", from.path().join("folder")).unwrap();
+        let opened = fs::File::open(from.path()).unwrap();
+        let copied = |files, bytes| {
+            let to = tempfile::tempdir().unwrap().keep();
+            link_tree(package.path(), &to, 8)?;
+            collect(opened.as_fd(), &to, 8, &mut Budget { files, bytes }).map(|()| to)
+        };
+        let made = copied(3, 7).unwrap();
+        let read = |name: &str| fs::read_to_string(made.join(name)).ok();
+        assert_eq!(read("main.py").as_deref(), Some("main"));
+        assert_eq!(read("__pycache__/main.cpython-311.pyc").as_deref(), Some("one"));
+        assert_eq!(read("akao/__pycache__/a.cpython-311.pyc").as_deref(), Some("two"));
+        assert_eq!(read("akao/__pycache__/own.pyc").as_deref(), Some("own"), "what the package brought stays");
+        for absent in ["notes.txt", "__pycache__/notes.txt", "strange", "link.pyc", "__pycache__/link.pyc", "folder"] {
+            assert!(!made.join(absent).exists(), "{absent}");
+        }
+        assert!(copied(2, 7).is_err() && copied(3, 5).is_err());
+    }
+
+    #[test]
+    fn it_is_wanted_once_for_each_content_and_interpreter() {
+        let folder = tempfile::tempdir().unwrap();
+        let bytecode = Bytecode::new(folder.path().to_owned());
+        let interpreter = std::env::current_exe().unwrap();
+        let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
+        assert!(bytecode.is_wanted(&one, &interpreter) && !bytecode.is_wanted(&one, &interpreter));
+        assert!(bytecode.is_wanted(&two, &interpreter));
+        assert!(!bytecode.is_wanted(&one, Path::new("/no/such/interpreter")));
+        fs::create_dir(bytecode.place(&one, &interpreter).unwrap()).unwrap();
+        assert!(bytecode.find(&one, &interpreter).is_some() && bytecode.find(&two, &interpreter).is_none());
+    }
+}
