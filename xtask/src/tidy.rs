@@ -3,6 +3,7 @@
 //! Each check is a function from what it reads to findings, so each is tested on its own. Findings fail the chore;
 //! measurements (long files and functions, unwraps) are printed and never fail it.
 
+mod cases;
 mod commands;
 mod layers;
 mod licences;
@@ -78,9 +79,11 @@ pub(crate) fn run(workspace: &Workspace) -> Chore {
 /// The checks that read files only.
 fn files_findings(root: &Path, paths: &[String]) -> io::Result<Vec<Finding>> {
     let commands = commands::Commands::read(root)?;
+    let mut cases = cases::Cases::default();
     let mut findings = Vec::new();
     for path in paths {
         let text = fs::read_to_string(root.join(path))?;
+        cases.take(path, &text);
         findings.extend(rules::text_findings(path, &text));
         findings.extend(commands.findings(path, &text));
         if path.ends_with(".md") {
@@ -90,6 +93,7 @@ fn files_findings(root: &Path, paths: &[String]) -> io::Result<Vec<Finding>> {
             findings.extend(rules::source_findings(&SourceFile::new(path, &text)));
         }
     }
+    findings.extend(cases.findings());
     Ok(findings)
 }
 
