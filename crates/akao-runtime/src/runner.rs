@@ -173,10 +173,11 @@ impl ProcessRunner {
         &self,
         node_type: &str,
         context: &StepContext,
+        secrets: &Secrets,
         parameters: &Map<String, Value>,
     ) -> Result<ValidateAnswer, StepError> {
         let (served, node) = self.find(node_type).ok_or_else(|| unknown(node_type))?;
-        let pool = served.pool(&self.services, context, &Secrets::default())?;
+        let pool = served.pool(&self.services, context, secrets)?;
         crate::validate::validate(&pool, &node, parameters).await
     }
 

@@ -4,6 +4,7 @@ mod support;
 
 use akao_contract::{Digest, Tenant};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use support::{Ground, Package, Step, result};
 
 fn with_token() -> Package {
@@ -53,10 +54,11 @@ async fn half_of_a_secret_does_not_show_where_a_text_was_cut() {
 async fn a_secret_is_covered_in_what_a_node_says_of_parameters() {
     let ground = Ground::with(&with_token());
     result(&ground.step(granted("secret").with(json!("CRM_TOKEN"))).await.outcome);
-    let context = granted("").context();
+    let (context, secrets) = (granted("").context(), Arc::new(granted("").secrets()));
+    let node_type = ground.node_type();
     let ask = async |behaviour: &str| {
         let parameters = serde_json::Map::from_iter([("do".to_owned(), json!(behaviour))]);
-        support::within(behaviour, ground.runner.validate(support::NODE, &context, &parameters)).await
+        support::within(behaviour, ground.runner.validate(&node_type, &context, &secrets, &parameters)).await
     };
     let problem = ask("tells").await.unwrap().problems.remove(0);
     assert_eq!((problem.path.as_str(), problem.message.as_str()), ("/***", "not ***"));

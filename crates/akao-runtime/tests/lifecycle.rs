@@ -157,7 +157,8 @@ async fn a_process_that_is_being_started_does_not_hold_up_a_shutdown_and_none_is
         assert_eq!(refused.detail["reason"], json!("shutting_down"), "{tenant}");
         let parameters = serde_json::Map::new();
         let node_type = ground.node_type();
-        let asked = ground.runner.validate(&node_type, &context, &parameters);
+        let none = Default::default();
+        let asked = ground.runner.validate(&node_type, &context, &none, &parameters);
         assert_eq!(
             within("the question", asked).await.unwrap_err().detail["reason"],
             json!("shutting_down"),
@@ -200,7 +201,7 @@ async fn a_node_is_asked_whether_it_could_use_parameters() {
     let context = Step::new("").context();
     let ask = async |behaviour: &str| {
         let parameters = serde_json::Map::from_iter([("do".to_owned(), json!(behaviour))]);
-        within(behaviour, ground.runner.validate(&ground.node_type(), &context, &parameters)).await
+        within(behaviour, ground.runner.validate(&ground.node_type(), &context, &Default::default(), &parameters)).await
     };
     assert!(ask("well").await.unwrap().valid);
     let answer = ask("nonsense").await.unwrap();
@@ -209,5 +210,11 @@ async fn a_node_is_asked_whether_it_could_use_parameters() {
     assert_eq!(ask("hang").await.unwrap_err().kind, ErrorKind::Timeout);
     assert!(ask("exit_3").await.unwrap_err().message.contains("exited with code 3"));
     assert!(ask("well").await.unwrap().valid);
-    assert!(ground.runner.validate("com.example.none", &context, &serde_json::Map::new()).await.is_err());
+    assert!(
+        ground
+            .runner
+            .validate("com.example.none", &context, &Default::default(), &serde_json::Map::new())
+            .await
+            .is_err()
+    );
 }

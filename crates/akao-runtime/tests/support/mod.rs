@@ -274,7 +274,7 @@ impl Step {
     }
 
     /// Every tenant was given one secret.
-    fn secrets(&self) -> BTreeMap<String, Secret> {
+    pub(crate) fn secrets(&self) -> BTreeMap<String, Secret> {
         let token = Secret::new(format!("token-of-{}", self.tenant));
         let is_granted = self.grants.contains(&"secrets=CRM_TOKEN");
         is_granted.then(|| ("CRM_TOKEN".to_owned(), token)).into_iter().collect()

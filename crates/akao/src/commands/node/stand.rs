@@ -186,7 +186,8 @@ impl Stand {
     ) -> Result<ValidateAnswer, StepError> {
         let manifest = self.package.folder.manifest();
         let name = PinnedNode { node: node.clone(), version: manifest.version.clone(), digest: self.package.digest };
-        self.runner.validate(&name.to_string(), &self.context(given), parameters).await
+        let secrets = Arc::new(given.secrets.clone());
+        self.runner.validate(&name.to_string(), &self.context(given), &secrets, parameters).await
     }
 
     /// What runs.
