@@ -45,7 +45,7 @@ pub(crate) fn with_and_without_root(name: &str, test: fn()) {
     let mut again = process::Command::new(&copy);
     again.args([name, "--exact", "--nocapture", "--test-threads=1"]).env("TMPDIR", "/tmp").current_dir("/");
     again.uid(NOBODY).gid(NOBODY);
-    let output = again.output().unwrap();
+    let output = started(|| again.output());
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success() && text.contains("1 passed"),
@@ -70,6 +70,20 @@ pub(crate) fn workspace_folder() -> (tempfile::TempDir, std::path::PathBuf) {
     }
     let path = folder.path().canonicalize().unwrap();
     (folder, path)
+}
+
+/// Runs a program that was written a moment ago. A process that another thread starts in that moment holds the file open for
+/// writing until it becomes its own program, and the kernel runs no such file.
+fn started<T>(mut start: impl FnMut() -> std::io::Result<T>) -> T {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match start() {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy && Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            started => return started.unwrap(),
+        }
+    }
 }
 
 /// A specification that runs the probe.
