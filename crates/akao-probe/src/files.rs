@@ -200,12 +200,12 @@ fn set_capability(arguments: &[String]) -> Tried {
 
 /// The numbers of all open descriptors, sorted, without the one that lists them.
 fn descriptors(_: &[String]) -> Tried {
-    let folder = File::open("/proc/self/fd")?;
-    let listing = folder.as_raw_fd();
     let entries = fs::read_dir("/proc/self/fd")?;
-    let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
-    // The listing itself opens one more, which is the next number.
-    let mut numbers: Vec<i32> = numbers.filter(|number| *number < listing).collect();
+    // The listing's own descriptor leads to this very folder, whatever its number.
+    let is_listing =
+        |path: &Path| fs::read_link(path).is_ok_and(|target| target.starts_with("/proc") && target.ends_with("fd"));
+    let others = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| !is_listing(path));
+    let mut numbers: Vec<i32> = others.filter_map(|path| path.file_name()?.to_str()?.parse().ok()).collect();
     numbers.sort_unstable();
     Ok(numbers.iter().map(i32::to_string).collect::<Vec<_>>().join(" "))
 }

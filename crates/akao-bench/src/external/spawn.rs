@@ -106,6 +106,8 @@ fn against_bwrap(probe: &OwnedFd, pooled: f64, rounds: usize, ground: &Ground) -
     command.arg("--ro-bind").arg(&program).arg("/tmp/probe").args(["/tmp/probe", "nothing"]).stdout(Stdio::null());
     let mut times = Vec::new();
     for _ in 0..rounds.max(10) {
+        // As rested as the pool is between two requests.
+        std::thread::sleep(REFILL);
         let start = Instant::now();
         match command.status() {
             Ok(status) if status.success() => times.push(start.elapsed().as_secs_f64() * 1e6),
