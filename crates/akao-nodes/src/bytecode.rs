@@ -5,7 +5,7 @@
 //! code runs for that. What comes out stands beside the modules in a second copy of the package, whose own files are those
 //! of the first one. It belongs to the content it was made of, and to nobody's tenant.
 
-use akao_contract::{Digest, manifest::Resources};
+use akao_contract::Digest;
 use akao_sandbox::{Bind, Command, Launcher, Limits, Profile, Source, SpawnSpec, Workspace};
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
@@ -27,6 +27,13 @@ const PACKAGE_PLACE: &str = "/package";
 const COMPILE_WITHIN: Duration = Duration::from_secs(30);
 /// How the name of a copy begins that is not complete.
 const STAGING: &str = ".making-";
+/// The memory of compiling, of which the workspace is a part.
+const MEMORY_BYTES: u64 = 320_000_000;
+/// How long after its last change a copy that is not complete is nobody's any more.
+const STALE_AFTER: Duration = Duration::from_secs(3_600);
+/// The modes of what is made here: the users of sandboxes read it, whatever the mask of this process is.
+const FOLDER_MODE: u32 = 0o755;
+const FILE_MODE: u32 = 0o644;
 /// What one package may have.
 const FILES_MAX: usize = 4_000;
 const BYTES_MAX: u64 = 64_000_000;
@@ -84,12 +91,13 @@ impl Bytecode {
         sandboxed.wait_until(Instant::now() + COMPILE_WITHIN).map_err(|error| io::Error::other(error.to_string()))?;
         let workspace = workspace.ok_or_else(|| io::Error::other("the sandbox has no workspace"))?;
         fs::create_dir_all(&self.folder)?;
+        sweep(&self.folder)?;
         let staged = tempfile::Builder::new().prefix(STAGING).tempdir_in(&self.folder)?;
         link_tree(package, staged.path(), DEPTH_MAX)?;
         let mut budget = Budget { files: FILES_MAX, bytes: BYTES_MAX };
         let compiled = open(workspace.as_fd(), PACKAGE_PLACE.trim_start_matches('/'), OFlags::DIRECTORY)?;
         collect(compiled.as_fd(), staged.path(), DEPTH_MAX, &mut budget)?;
-        fs::set_permissions(staged.path(), fs::Permissions::from_mode(0o755))?;
+        fs::set_permissions(staged.path(), fs::Permissions::from_mode(FOLDER_MODE))?;
         let made = staged.keep();
         // Another process may have been faster.
         fs::rename(&made, &place).or_else(|error| {
@@ -123,7 +131,7 @@ fn order(interpreter: &Path, package: &Path) -> io::Result<SpawnSpec> {
     }];
     spec.workspace = Workspace::Memory(BYTES_MAX);
     spec.limits = Limits {
-        memory_bytes: Resources::default().memory_bytes.max(256_000_000) + BYTES_MAX,
+        memory_bytes: MEMORY_BYTES,
         cpu_millis: 1_000,
         disk_bytes: BYTES_MAX,
         wall_ms: u64::try_from(COMPILE_WITHIN.as_millis()).unwrap_or(u64::MAX),
@@ -139,13 +147,35 @@ struct Budget {
     bytes: u64,
 }
 
+/// Removes the copies that were never completed, because their maker was killed.
+fn sweep(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let is_staging = entry.file_name().to_string_lossy().starts_with(STAGING);
+        // Another maker may have been here first.
+        let changed = entry.metadata().and_then(|found| found.modified());
+        if is_staging && changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > STALE_AFTER)) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+    Ok(())
+}
+
+/// A folder, unless it is there, that the users of sandboxes can read.
+fn folder_for_all(path: &Path) -> io::Result<()> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(FOLDER_MODE))),
+    }
+}
+
 /// A second copy of a package, of the same files.
 fn link_tree(from: &Path, to: &Path, depth: usize) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let (source, target, kind) = (entry.path(), to.join(entry.file_name()), entry.file_type()?);
         if kind.is_dir() && depth > 0 {
-            fs::create_dir(&target)?;
+            folder_for_all(&target)?;
             link_tree(&source, &target, depth - 1)?;
         } else if kind.is_file() {
             fs::hard_link(&source, &target).or_else(|_| fs::copy(&source, &target).map(drop))?;
@@ -176,7 +206,7 @@ fn collect(from: BorrowedFd<'_>, to: &Path, depth: usize, budget: &mut Budget) -
             }
             FileType::RegularFile if name.ends_with(".pyc") => {
                 let beside = to.join("__pycache__");
-                fs::create_dir_all(&beside)?;
+                folder_for_all(&beside)?;
                 copy(opened, &beside.join(name), budget)?;
             }
             _ => {}
@@ -193,7 +223,11 @@ fn copy(file: OwnedFd, to: &Path, budget: &mut Budget) -> io::Result<()> {
     budget.bytes = budget.bytes.checked_sub(bytes.len() as u64).ok_or_else(too_much)?;
     match fs::File::create_new(to) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        file => file?.write_all(&bytes),
+        file => {
+            let mut file = file?;
+            file.set_permissions(fs::Permissions::from_mode(FILE_MODE))?;
+            file.write_all(&bytes)
+        }
     }
 }
 
@@ -223,12 +257,18 @@ mod tests {
         symlink("/etc/passwd", from.path().join("link.pyc")).unwrap();
         symlink("/etc", from.path().join("folder")).unwrap();
         let opened = fs::File::open(from.path()).unwrap();
+        // A mask as tight as a service's does not lock the nodes' users out.
+        let mask = rustix::process::umask(Mode::from_raw_mode(0o077));
         let copied = |files, bytes| {
             let to = tempfile::tempdir().unwrap().keep();
             link_tree(package.path(), &to, 8)?;
             collect(opened.as_fd(), &to, 8, &mut Budget { files, bytes }).map(|()| to)
         };
         let made = copied(3, 7).unwrap();
+        rustix::process::umask(mask);
+        let mode = |name: &str| fs::metadata(made.join(name)).unwrap().mode() & 0o777;
+        assert_eq!([mode("akao"), mode("__pycache__"), mode("akao/__pycache__")], [FOLDER_MODE; 3]);
+        assert_eq!(mode("__pycache__/main.cpython-311.pyc"), FILE_MODE);
         let read = |name: &str| fs::read_to_string(made.join(name)).ok();
         assert_eq!(read("main.py").as_deref(), Some("main"));
         assert_eq!(read("__pycache__/main.cpython-311.pyc").as_deref(), Some("one"));
@@ -238,6 +278,21 @@ mod tests {
             assert!(!made.join(absent).exists(), "{absent}");
         }
         assert!(copied(2, 7).is_err() && copied(3, 5).is_err());
+    }
+
+    #[test]
+    fn copies_whose_maker_was_killed_are_swept_and_those_being_made_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = [".making-old", ".making-new", "complete"].map(|name| folder.path().join(name));
+        for path in &made {
+            fs::create_dir(path).unwrap();
+        }
+        let long_ago = std::time::SystemTime::now() - STALE_AFTER * 2;
+        for path in [&made[0], &made[2]] {
+            fs::File::open(path).unwrap().set_modified(long_ago).unwrap();
+        }
+        sweep(folder.path()).unwrap();
+        assert_eq!(made.map(|path| path.exists()), [false, true, true]);
     }
 
     #[test]
