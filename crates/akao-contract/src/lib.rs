@@ -24,7 +24,7 @@ pub use duration::{BareNumber, DURATION_MS_MAX, DurationError, format_duration_m
 pub use error::{ErrorKind, StepError, shortened};
 pub use ids::{ExecutionId, IdError, NodeId, OpId, Tenant, is_name};
 pub use invocation::{Invocation, StepContext};
-pub use node_type::{Category, Effects, ErrorDoc, Example, NodeType, Reads, annotation};
+pub use node_type::{Category, Effects, ErrorDoc, Example, ITEMS_KEY, NodeType, OUTPUT_KEY, Reads, annotation};
 pub use outcome::{LogLevel, LogLine, Outcome, OutcomeStatus};
 pub use permission::{
     HostPattern, HostScope, HostScopeError, Permission, PermissionError, PortPattern, VolumeScope, VolumeScopeError,

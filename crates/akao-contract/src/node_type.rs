@@ -15,7 +15,16 @@ pub mod annotation {
     pub const WRITES: &str = "x-akao-writes";
     /// `"ms"`, `"s"` or `"unit"`: the prop is a duration; what a bare number means there.
     pub const DURATION: &str = "x-akao-duration";
+    /// `true` beside the schema of all props: a step may be given many inputs, see [`ITEMS_KEY`](super::ITEMS_KEY).
+    pub const BATCH: &str = "x-akao-batch";
 }
+
+/// The prop that holds a list of inputs instead of one, for node types whose props are annotated with
+/// [`annotation::BATCH`]; the same key holds them, and their answers, in messages.
+pub const ITEMS_KEY: &str = "$items";
+
+/// The prop that names the blackboard key under which the main output of a node is stored.
+pub const OUTPUT_KEY: &str = "outputKey";
 
 /// Where a node type is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ pub use keywords::{find, says};
 
 use crate::PROBLEMS_MAX;
 use crate::suggest::{self, shown};
-use akao_contract::{BareNumber, annotation, format_duration_ms, parse_duration_ms};
+use akao_contract::{BareNumber, ITEMS_KEY, OUTPUT_KEY, annotation, format_duration_ms, parse_duration_ms};
 use keywords::Keywords;
 use regex::Regex;
 use serde_json::{Map, Value};
@@ -46,7 +46,11 @@ pub enum PropProblemKind {
 pub fn check_props(schema: &Value, props: &Map<String, Value>) -> Vec<PropProblem> {
     let mut checker = Checker::default();
     if let Some(schema) = schema.as_object() {
-        checker.object(&Keywords::of(schema), props, Place::Props);
+        let schema_of_props = Keywords::of(schema);
+        match items_of(schema, props) {
+            Some(items) => checker.many(&schema_of_props, props, items),
+            None => checker.object(&schema_of_props, props, Place::Props),
+        }
     }
     checker.problems
 }
@@ -58,12 +62,27 @@ pub fn check_value(schema: &Value, value: &Value, name: &str) -> Vec<PropProblem
     checker.problems
 }
 
-/// Adds the schema's defaults for properties that are absent, also inside objects that are present.
+/// The list of inputs that stands in the place of one, where the node type takes it.
+fn items_of<'p>(schema: &Map<String, Value>, props: &'p Map<String, Value>) -> Option<&'p Value> {
+    let takes_many = schema.get(annotation::BATCH) == Some(&Value::Bool(true));
+    props.get(ITEMS_KEY).filter(|_| takes_many)
+}
+
+/// Adds the schema's defaults for properties that are absent, also inside objects that are present. Of many inputs each
+/// gets them.
 pub fn with_defaults(schema: &Value, props: &mut Map<String, Value>) {
+    if schema.as_object().is_some_and(|schema| items_of(schema, props).is_some()) {
+        let items = props.get_mut(ITEMS_KEY).and_then(Value::as_array_mut);
+        return items.into_iter().flatten().filter_map(Value::as_object_mut).for_each(|item| fill(schema, item));
+    }
+    fill(schema, props);
+}
+
+fn fill(schema: &Value, props: &mut Map<String, Value>) {
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
     for (name, property) in properties {
         match (props.get_mut(name), property.get("default")) {
-            (Some(Value::Object(inner)), _) => with_defaults(property, inner),
+            (Some(Value::Object(inner)), _) => fill(property, inner),
             (None, Some(default)) => {
                 props.insert(name.clone(), default.clone());
             }
@@ -336,6 +355,39 @@ impl Checker {
         }
     }
 
+    /// Many inputs in the place of one: nothing else stands beside them but what Akao itself reads.
+    fn many(&mut self, schema: &Keywords<'_>, props: &Map<String, Value>, items: &Value) {
+        for (key, value) in props.iter().filter(|(key, _)| *key != ITEMS_KEY) {
+            match schema.properties.and_then(|properties| find(properties, key)) {
+                Some(property) if key == OUTPUT_KEY => {
+                    self.below(key, |checker| checker.value(property, value, Name::Key(key)));
+                }
+                _ => self.below(key, |checker| {
+                    let message = format!("`{key}` stands beside `{ITEMS_KEY}`, which holds all inputs");
+                    checker.invalid(message, Some(format!("Write `{key}` into each of the items.")));
+                }),
+            }
+        }
+        let suggestion = || Some("Give a list of objects, one for each input, or an expression for it.".to_owned());
+        self.below(ITEMS_KEY, |checker| match items {
+            Value::Array(items) => {
+                for (at, item) in items.iter().enumerate() {
+                    let name = Name::Item(&Name::Key(ITEMS_KEY), at);
+                    checker.below_item(at, |checker| match item {
+                        Value::Object(item) => checker.object(schema, item, Place::Value(name)),
+                        Value::String(text) if has_template(text) => {}
+                        other => {
+                            let message = format!("`{name}` is {}, not a mapping of inputs", value_name(other));
+                            checker.invalid(message, suggestion());
+                        }
+                    });
+                }
+            }
+            Value::String(text) if has_template(text) => {}
+            other => checker.invalid(format!("`{ITEMS_KEY}` is {}, not a list", value_name(other)), suggestion()),
+        });
+    }
+
     fn missing(&mut self, name: &str, property: Option<&Value>, place: Place<'_>) {
         let message = match place {
             Place::Props => format!("the prop `{name}` is missing"),
@@ -591,4 +643,50 @@ fn example_of(property: &Value) -> Option<String> {
         return Some("result".to_owned());
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn map(value: Value) -> Map<String, Value> {
+        value.as_object().cloned().unwrap_or_default()
+    }
+
+    #[test]
+    fn many_inputs_are_checked_one_by_one_and_each_gets_the_defaults() {
+        let inputs = json!({"value": {"type": "integer"}, "by": {"type": "integer", "default": 2}, "outputKey": {"type": "string"}});
+        let one = json!({"type": "object", "properties": inputs, "required": ["value"], "additionalProperties": false});
+        let mut many = one.clone();
+        many[annotation::BATCH] = true.into();
+        let told = |schema: &Value, props: Value| -> Vec<String> {
+            let problems = check_props(schema, &map(props));
+            problems.into_iter().map(|problem| format!("{} {}", problem.pointer, problem.message)).collect()
+        };
+        let cases = [
+            (json!({"$items": [{"value": 1}, {"value": "${bb.x}"}, "${bb.one}"], "outputKey": "all"}), &[][..]),
+            (json!({"$items": "${bb.all}"}), &[]),
+            (json!({"$items": "all"}), &["/$items `$items` is the text `all`, not a list"]),
+            (
+                json!({"$items": [{}, 7]}),
+                &[
+                    "/$items/0 `$items[0]` has no `value`",
+                    "/$items/1 `$items[1]` is the number 7, not a mapping of inputs",
+                ],
+            ),
+            (json!({"$items": [], "value": 1}), &["/value `value` stands beside `$items`, which holds all inputs"]),
+            (json!({"$items": [], "outputKey": 1}), &["/outputKey `outputKey` must be text, not the number 1"]),
+        ];
+        for (props, expected) in cases {
+            assert_eq!(told(&many, props.clone()), expected, "{props}");
+        }
+        assert_eq!(told(&one, json!({"value": 1, "$items": []})).len(), 1, "other node types have no such prop");
+        let mut props = map(json!({"$items": [{"value": 1}, {"value": 2, "by": 3}]}));
+        with_defaults(&many, &mut props);
+        assert_eq!(Value::Object(props), json!({"$items": [{"value": 1, "by": 2}, {"value": 2, "by": 3}]}));
+        let mut props = map(json!({"value": 1}));
+        with_defaults(&many, &mut props);
+        assert_eq!(Value::Object(props), json!({"value": 1, "by": 2}));
+    }
 }

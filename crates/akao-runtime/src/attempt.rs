@@ -1,5 +1,7 @@
 //! One attempt of a step in a process: sent, watched until its deadline, halted within a grace, and answered exactly once.
 
+mod batch;
+
 use crate::{
     failure::Scene,
     instance::{Doom, Instance},
@@ -10,7 +12,7 @@ use crate::{
     pool::{Inner, Lease, LeaseError},
 };
 use akao_contract::{
-    ErrorKind, Invocation, LogLevel, LogLine, Outcome, OutcomeStatus, StepError, is_name,
+    ErrorKind, Invocation, LogLevel, LogLine, OUTPUT_KEY, Outcome, OutcomeStatus, StepError, is_name,
     manifest::{Limit, format_bytes},
 };
 use akao_rpc::{
@@ -25,9 +27,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
-
-/// The prop that names the blackboard key of the main output.
-const OUTPUT_KEY: &str = "outputKey";
 
 /// A call is sent to another process when the one it got was gone before the call left; more often than this it is not.
 const SENDS_MAX: usize = 3;
@@ -68,6 +67,9 @@ impl Attempt {
             Ok(key) => key,
             Err(error) => return Outcome::failure(error),
         };
+        if let Err(error) = batch::check(&self.invocation.props) {
+            return Outcome::failure(error);
+        }
         let deadline = self.deadline();
         if deadline.at <= Instant::now() {
             return Outcome::failure(self.scene().deadline(deadline.limit, None));
@@ -235,7 +237,10 @@ impl Attempt {
     async fn answered(&self, answer: ExecuteAnswer, key: Option<&str>, masks: &Arc<Masks>) -> Outcome {
         let logs: Vec<LogLine> = metadata_line(&answer.metadata).into_iter().collect();
         let outcome = match answer.result {
-            Ok(outputs) => self.success(outputs, key, masks).await,
+            Ok(outputs) => match batch::count(&self.invocation.props) {
+                Some(count) => batch::success(&self.node, outputs, count, key, masks).await,
+                None => self.success(outputs, key, masks).await,
+            },
             Err(mut error) => {
                 error.message = plain_text(error.message);
                 match error.kind {

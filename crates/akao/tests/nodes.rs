@@ -209,3 +209,49 @@ fn the_sandbox_explains_and_tests_itself() {
         assert!(one["broken"] == 0 && one["holds"].as_u64() > Some(0), "{one}");
     }
 }
+
+#[test]
+fn a_step_with_many_inputs_is_one_call_that_answers_each() {
+    let desk = Desk::new(users()[0]);
+    let manifest = "manifest: 1\nid: com.example.many\nname: Many\nversion: 1.0.0\nruntime: { type: python, command: ./main.py }\n\
+                    resources: { cpu: 1000m }\nbatch: true\nmain_output: double\nidempotent: true\n\
+                    inputs: { value: { type: integer, required: true }, by: { type: integer, default: 2 } }\n\
+                    outputs: { double: { type: integer }, process: { type: integer } }\n";
+    let code = "from akao import Failure, node, serve\nimport os\n\n@node('com.example.many', batch=True)\n\
+                def many(context, value: int, by: int = 2):\n    if value < 0:\n        raise Failure('input', 'the value is negative')\n    \
+                return {'double': value * by}\n\nif __name__ == '__main__':\n    serve(many, version='1.0.0')\n";
+    desk.node("nodes/many", manifest, code);
+    let file = "akao: 1\nid: try\nversion: 1.0.0\ninputs: { values: { type: array } }\nroot:\n  type: Sequence\n  children:\n    \
+                - { type: ./nodes/many, id: written, props: { $items: [{ value: 1, by: 5 }, { value: \"${input.values[0].value}\" }] } }\n    \
+                - { type: ./nodes/many, id: given, props: { $items: \"${input.values}\", outputKey: kept } }\n\
+                outputs: { written: \"${steps.written.outputs.items}\", failed: \"${steps.given.outputs.failed}\", kept: \"${bb.kept}\" }\n";
+    desk.write("w.yaml", file);
+    desk.write("input.json", "{\"values\": [{\"value\": 3}, {\"value\": -1}, {\"value\": 7}]}");
+    let run = desk.akao(&["run", "w.yaml", "--json", "--input", "@input.json"]);
+    let outputs = &run.json()["outputs"];
+    assert_eq!(run.code, 0, "{run:?}");
+    let doubles = |items: &serde_json::Value| -> Vec<serde_json::Value> {
+        items.as_array().expect("items").iter().map(|item| item["outputs"]["double"].clone()).collect()
+    };
+    assert_eq!(doubles(&outputs["written"]), [5, 6]);
+    assert_eq!(doubles(&outputs["kept"]), [6.into(), serde_json::Value::Null, 14.into()]);
+    assert_eq!(
+        (&outputs["failed"], &outputs["kept"][1]["error"]["message"]),
+        (&1.into(), &"the value is negative".into())
+    );
+
+    let wrong = [
+        ("{ $items: [{ value: x }] }", "value"),
+        ("{ $items: [7] }", "`$items[0]` is the number 7, not a mapping of inputs"),
+        ("{ $items: all }", "`$items` is the text `all`, not a list"),
+        ("{ $items: [], value: 1 }", "`value` stands beside `$items`"),
+    ];
+    for (props, told) in wrong {
+        desk.write("w.yaml", &workflow("./nodes/many", props));
+        let said = desk.akao(&["validate", "w.yaml"]);
+        assert!(said.code == 2 && said.out.contains(told), "{told}: {said:?}");
+    }
+    desk.write("w.yaml", &file.replace("${input.values}", "${input.values[0]}"));
+    let run = desk.akao(&["run", "w.yaml", "--json", "--input", "@input.json"]).json();
+    assert_eq!(run["error"]["kind"], "input", "{run}");
+}

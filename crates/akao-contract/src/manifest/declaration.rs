@@ -1,12 +1,9 @@
 //! One node of a package, and the node type that a workflow's catalogue takes for it.
 
 use super::{Manifest, PackageId};
-use crate::{Category, Effects, NodeType, Properties, Reads, annotation};
+use crate::{Category, Effects, NodeType, OUTPUT_KEY, Properties, Reads, annotation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-
-/// The prop of every node with a main output: the blackboard key that the output is stored under.
-const OUTPUT_KEY: &str = "outputKey";
 
 /// A node as its package declares it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -110,6 +107,9 @@ impl NodeDeclaration {
                 json!({ "type": "string", "description": "Blackboard key that the main output is stored under." });
             property[annotation::WRITES] = Value::Bool(true);
             properties.insert(OUTPUT_KEY.to_owned(), property);
+        }
+        if self.batch {
+            schema[annotation::BATCH] = Value::Bool(true);
         }
         schema
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 /// The parameter and the output that hold many inputs and their answers.
-pub const BATCH_KEY: &str = "$items";
+pub use akao_contract::ITEMS_KEY as BATCH_KEY;
 
 /// Who asks, for which step, and until when. What is `None` is not sent.
 #[derive(Debug, Clone, Serialize)]

@@ -2,7 +2,7 @@
 
 use super::capitalised;
 use crate::catalogue::category_name;
-use akao_contract::{Effects, Example, NodeType, annotation};
+use akao_contract::{Effects, Example, ITEMS_KEY, NodeType, annotation};
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -35,6 +35,9 @@ fn facts(node_type: &NodeType) -> String {
     }
     rows.push(("children", children(node_type)));
     rows.push(("effects", effects(node_type).to_owned()));
+    if node_type.props[annotation::BATCH] == true {
+        rows.push(("many inputs", format!("`{ITEMS_KEY}`: a list of them, in the place of one")));
+    }
     if !node_type.permissions.is_empty() {
         let names: Vec<String> = node_type.permissions.iter().map(ToString::to_string).collect();
         rows.push(("permissions", codes(&names)));
