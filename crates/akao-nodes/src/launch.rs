@@ -5,7 +5,7 @@
 use crate::{
     audit::{Audit, AuditEvent, Denial, Repeats, Subject},
     bytecode::Bytecode,
-    order::{Interpreters, Planned, plan},
+    order::{Interpreters, NetworkRules, Planned, plan},
     process::SandboxedProcess,
 };
 use akao_address::{Resolver, SystemResolver};
@@ -42,6 +42,9 @@ pub struct LaunchOptions {
     pub bytecode: Option<PathBuf>,
     /// Networks beside the public Internet that nodes may reach when their grants name them.
     pub operator_networks: Vec<String>,
+    /// Whether a connection must say the granted name in its TLS or HTTP greeting, so that a granted address does not lead
+    /// to another name that is served there.
+    pub server_name_required: bool,
     /// Whether an address or a network that a grant itself names is open although it is not public: where the one who
     /// grants is the operator.
     pub granted_addresses_are_open: bool,
@@ -161,12 +164,12 @@ impl Shared {
         self.compiling.lock().unwrap_or_else(PoisonError::into_inner).extend(work);
     }
 
-    fn networks(&self, spec: &ProcessSpec) -> Vec<String> {
-        let mut networks = self.options.operator_networks.clone();
+    fn network_rules(&self, spec: &ProcessSpec) -> NetworkRules {
+        let mut open = self.options.operator_networks.clone();
         if self.options.granted_addresses_are_open {
-            networks.extend(spec.grants.iter().filter_map(granted_network));
+            open.extend(spec.grants.iter().filter_map(granted_network));
         }
-        networks
+        NetworkRules { open, server_name_required: self.options.server_name_required }
     }
 
     fn attach(
@@ -217,7 +220,7 @@ async fn start(launch: Arc<Shared>, spec: &ProcessSpec) -> Result<Started, Launc
         let compiled = work.bytecode(&words);
         let is_compiled = compiled.is_some();
         let words = ProcessSpec { folder: compiled.unwrap_or_else(|| words.folder.clone()), ..words };
-        let mut planned = plan(&words, &work.options.interpreters, &work.networks(&words))?;
+        let mut planned = plan(&words, &work.options.interpreters, &work.network_rules(&words))?;
         let policy = planned.policy.take();
         let made = work.make(planned, theirs.into(), &words.command)?;
         if !is_compiled {

@@ -74,15 +74,22 @@ pub(crate) struct Planned {
     pub(crate) policy: Option<Policy>,
 }
 
+/// What holds for the network of a process beside its grants.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NetworkRules {
+    /// Networks beside the public Internet that are open when grants name them.
+    pub(crate) open: Vec<String>,
+    /// Whether a connection must name the granted host in its greeting.
+    pub(crate) server_name_required: bool,
+}
+
 /// Plans the sandbox of a process.
-///
-/// `operator_networks` are networks beside the public Internet that are open to nodes when their grants name them.
 pub(crate) fn plan(
     spec: &ProcessSpec,
     interpreters: &Interpreters,
-    operator_networks: &[String],
+    network: &NetworkRules,
 ) -> Result<Planned, LaunchError> {
-    let policy = policy(&spec.grants, operator_networks)?;
+    let policy = policy(&spec.grants, network)?;
     let (program, arguments) = command(spec, interpreters)?;
     let mut sandbox = SpawnSpec::new(Command::Path(program));
     sandbox.arguments = arguments;
@@ -190,13 +197,14 @@ fn programs(spec: &ProcessSpec) -> Vec<OsString> {
 }
 
 /// The policy of the network; none when nothing is granted.
-fn policy(grants: &[Permission], operator_networks: &[String]) -> Result<Option<Policy>, LaunchError> {
+fn policy(grants: &[Permission], rules: &NetworkRules) -> Result<Option<Policy>, LaunchError> {
     let hosts = grants.iter().filter(|grant| matches!(grant.name(), "network.http" | "network.tcp"));
     let allow: Vec<String> = hosts.filter_map(Permission::scope).map(str::to_owned).collect();
     if allow.is_empty() {
         return Ok(None);
     }
-    let spec = PolicySpec { allow, operator_networks: operator_networks.to_vec(), server_name_required: false };
+    let spec =
+        PolicySpec { allow, operator_networks: rules.open.clone(), server_name_required: rules.server_name_required };
     let refused = |error: akao_broker::PolicyError| LaunchError::Failed {
         stage: "network".to_owned(),
         reason: match std::error::Error::source(&error) {

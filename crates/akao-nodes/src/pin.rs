@@ -68,10 +68,10 @@ impl Pinned {
         manifest.nodes.iter().map(pinned).collect()
     }
 
-    /// The node by which the package is started ahead, if its manifest says that it is.
-    pub fn preloaded(&self) -> Option<PinnedNode> {
+    /// The node by which the package is started ahead; a process serves all nodes of its package.
+    pub fn first_node(&self) -> Option<PinnedNode> {
         let manifest = self.folder.manifest();
-        let first = manifest.nodes.first().filter(|_| manifest.preload)?;
+        let first = manifest.nodes.first()?;
         Some(PinnedNode { node: first.id.clone(), version: manifest.version.clone(), digest: self.digest })
     }
 

@@ -10,11 +10,13 @@ mod failure;
 mod linked;
 mod live;
 mod load;
+mod operator;
 mod output;
 mod owner;
 mod problems;
 mod replace;
 mod stop;
+mod used;
 mod wiring;
 
 use mimalloc::MiMalloc;

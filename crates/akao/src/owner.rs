@@ -14,7 +14,12 @@ pub(crate) use client::Client;
 pub(crate) use server::Server;
 pub(crate) use spawn::start_background;
 
-use crate::{failure::Failure, wiring};
+use crate::{
+    failure::Failure,
+    operator::{Operator, Preload},
+    used::Used,
+    wiring,
+};
 use akao_contract::{Address, ExecutionId, NodeId, OpId, Permission, StepContext};
 use akao_engine::{CallError, Engine, EngineThread, Executions, Reply, Request, StartRequest};
 use akao_journal::OpenError;
@@ -60,14 +65,21 @@ impl Attached {
         matches!(self, Self::Own(_))
     }
 
-    /// Starts what packages want to be started ahead, where this process runs their steps.
+    /// Starts what is to be started ahead, where this process runs the steps: packages whose manifest says so, that the
+    /// operator lists, or that were used most.
     pub(crate) async fn preload(&self, packages: &[Pinned], start: &StartRequest) {
         let Self::Own(own) = self else { return };
+        let most_used = if own.preload.most_used == 0 { Used::default() } else { Used::read(&own.folder) };
+        let most_used = most_used.most(own.preload.most_used);
         for package in packages {
-            let Some(node) = package.preloaded() else { continue };
+            let manifest = package.folder.manifest();
+            let is_ahead = manifest.preload
+                || own.preload.nodes.contains(&manifest.id)
+                || most_used.contains(&manifest.id.as_str());
+            let Some(node) = package.first_node().filter(|_| is_ahead) else { continue };
             let is_lent = |name: &&String| {
                 let of_name = |grant: &&Permission| grant.name() == "secrets" && grant.scope() == Some(name.as_str());
-                package.folder.manifest().permissions.iter().any(|asked| of_name(&asked))
+                manifest.permissions.iter().any(|asked| of_name(&asked))
                     && start.grants.iter().any(|granted| of_name(&granted))
             };
             let lent = start.secrets.0.iter().filter(|(name, _)| is_lent(name));
@@ -109,6 +121,7 @@ pub(crate) struct Own {
     thread: EngineThread,
     nodes: Arc<ExternalNodes>,
     pub(crate) server: Server,
+    preload: Preload,
     folder: PathBuf,
 }
 
@@ -119,6 +132,7 @@ impl Own {
     /// The inner one when another process is the owner.
     pub(crate) fn open(folder: &Path) -> Result<Result<Self, OpenError>, Failure> {
         wiring::make_data_dir(folder)?;
+        let preload = Operator::read(folder)?.preload;
         let journal = match wiring::open_journal(folder) {
             Ok(journal) => journal,
             Err(locked @ OpenError::Locked { .. }) => return Ok(Err(locked)),
@@ -126,7 +140,7 @@ impl Own {
         };
         let wiring::Started { engine, thread, nodes } = wiring::start_engine(journal, folder, Handle::current())?;
         let server = Server::start(folder, engine.clone())?;
-        Ok(Ok(Self { engine, thread, nodes, server, folder: folder.to_owned() }))
+        Ok(Ok(Self { engine, thread, nodes, server, preload, folder: folder.to_owned() }))
     }
 
     /// Whether nothing runs, is queued or waits for a timer.
@@ -147,6 +161,7 @@ impl Own {
         self.server.close().await;
         self.engine.stop(STOP_GRACE);
         let joined = tokio::task::spawn_blocking(|| self.thread.join()).await;
+        count_calls(&self.nodes, &self.folder);
         self.nodes.shutdown().await;
         match joined {
             Ok(ended) => ended.map_err(Failure::from),
@@ -160,6 +175,18 @@ impl Own {
         self.stop().await?;
         if unfinished { start_background(&folder).map(drop) } else { Ok(()) }
     }
+}
+
+/// Counts the calls of each package. Nothing that is needed is lost when it fails.
+fn count_calls(nodes: &ExternalNodes, folder: &Path) {
+    let pools = nodes.snapshot();
+    if pools.iter().all(|pool| pool.counters.calls == 0) {
+        return;
+    }
+    let (mut used, now) = (Used::read(folder), wiring::now_ms());
+    pools.iter().for_each(|pool| used.add(&pool.package, pool.counters.calls, now));
+    used.forget(now);
+    let _ = used.write(folder);
 }
 
 /// Becomes the owner, or the client of the process that is.
@@ -189,6 +216,8 @@ pub(crate) async fn in_process(folder: &Path) -> Result<Attached, Failure> {
 /// The data directory cannot be used, or its owner does not answer.
 pub(crate) async fn background(folder: &Path) -> Result<Client, Failure> {
     wiring::make_data_dir(folder)?;
+    // The background process would tell nobody.
+    Operator::read(folder)?;
     let deadline = Instant::now() + OWNER_WAIT;
     let client = Client::new(folder);
     let (mut started, mut killed): (Option<std::process::Child>, u32) = (None, 0);

@@ -3,17 +3,16 @@
 //! The one place that knows which port stands behind which trait. Nothing here is made before it is needed, because most
 //! commands need little of it.
 
-use crate::{catalogue::control_types, cli::Context, failure::Failure};
+use crate::{catalogue::control_types, cli::Context, failure::Failure, operator::Operator};
 use akao_builtin::BuiltInRunner;
 use akao_contract::{ExecutionId, Tenant};
 use akao_engine::{Config, Engine, EngineThread, Parts};
 use akao_flow::Catalogue;
 use akao_host::{CheckedEgress, DiskBlobs, EgressOptions, ProjectVolumes};
 use akao_journal::{Journal, OpenOptions, Prefix, Reader};
-use akao_nodes::{AuditLog, ExternalNodes, LaunchOptions, NodesOptions, Pinned};
+use akao_nodes::{AuditLog, ExternalNodes, NodesOptions, Pinned};
 use akao_package::Store;
 use akao_registry::Registry;
-use akao_runtime::RuntimeSettings;
 use akao_step::{BlobStore, Ports, StepRunner};
 use std::{
     os::unix::fs::DirBuilderExt,
@@ -121,7 +120,10 @@ pub(crate) fn audit_file(folder: &Path) -> PathBuf {
 /// # Errors
 /// A folder has changed since it was read, or the disk refuses.
 pub(crate) fn keep_packages(folder: &Path, packages: &[Pinned]) -> Result<(), Failure> {
-    let store = packages_if_any(folder, packages)?;
+    if !packages.is_empty() {
+        make_data_dir(folder)?;
+    }
+    let store = self::packages(folder);
     for pinned in packages {
         let stored = store.put(&pinned.folder.path).map_err(|error| {
             let failure = Failure::storage("a package of the workflow cannot be kept").because(&error);
@@ -135,34 +137,21 @@ pub(crate) fn keep_packages(folder: &Path, packages: &[Pinned]) -> Result<(), Fa
     Ok(())
 }
 
-/// The store, in a data directory that is there when something is to be kept.
-fn packages_if_any(folder: &Path, packages_of_workflow: &[Pinned]) -> Result<Store, Failure> {
-    if !packages_of_workflow.is_empty() {
-        make_data_dir(folder)?;
-    }
-    Ok(packages(folder))
-}
-
 /// The external nodes of a data directory. Nothing is started before the first step of one.
 ///
 /// # Errors
-/// The audit cannot be begun.
+/// The audit cannot be begun, or what the operator has decided cannot be read.
 pub(crate) fn external_nodes(folder: &Path, blobs: Arc<dyn BlobStore>) -> Result<ExternalNodes, Failure> {
     let audit = AuditLog::append(audit_file(folder))
         .map_err(|error| Failure::internal("cannot start the threads of the program").because(&error))?;
-    // Who starts a workflow here is the operator of this machine, so that an address that is granted is meant.
-    let launch = LaunchOptions {
-        granted_addresses_are_open: true,
-        bytecode: Some(folder.join(NODES_FOLDER).join("bytecode")),
-        ..LaunchOptions::default()
-    };
+    let operator = Operator::read(folder)?;
     Ok(ExternalNodes::new(NodesOptions {
         packages: packages(folder),
         state: folder.join(NODES_FOLDER).join("state"),
         blobs,
         audit: Arc::new(audit),
-        runtime: RuntimeSettings { host: program(), ..RuntimeSettings::default() },
-        launch,
+        runtime: operator.runtime(),
+        launch: operator.launch(Some(folder.join(NODES_FOLDER).join("bytecode"))),
     }))
 }
 

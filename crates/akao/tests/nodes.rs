@@ -255,3 +255,34 @@ fn a_step_with_many_inputs_is_one_call_that_answers_each() {
     let run = desk.akao(&["run", "w.yaml", "--json", "--input", "@input.json"]).json();
     assert_eq!(run["error"]["kind"], "input", "{run}");
 }
+
+#[test]
+fn what_the_operator_has_decided_holds() {
+    let desk = Desk::new(users()[0]);
+    let manifest = GREET.replace("resources: { cpu: 1000m }", "resources: { cpu: 1000m, memory: 128MB }");
+    let code = "from akao import node, serve\n\n@node('com.example.greet')\ndef greet(context, name: str):\n    \
+                return {'text': str(len(bytearray(int(name))))}\n\nif __name__ == '__main__':\n    serve(greet, version='1.0.0')\n";
+    desk.node("nodes/greet", &manifest, code);
+    desk.write("w.yaml", &workflow("./nodes/greet", "{ name: \"80000000\" }"));
+    assert_eq!(desk.akao(&["run", "w.yaml", "--json"]).json()["outputs"]["all"]["text"], "80000000");
+    desk.write("data/config/nodes.toml", "config = 1\n[limits]\nmemory = \"64MB\"\n[preload]\nmost_used = 1\n");
+    let capped = desk.akao(&["run", "w.yaml", "--json"]).json();
+    let error = &capped["error"];
+    assert_eq!(
+        (&error["kind"], &error["detail"]["limit"], &error["detail"]["value"]),
+        (&"resource".into(), &"memory".into(), &"64MB".into()),
+        "{capped}"
+    );
+    let hint = error["suggestion"].as_str().or(error["detail"]["suggestion"].as_str()).unwrap_or_default();
+    assert!(hint.contains("The operator allows 64MB of the 128MB"), "{capped}");
+    let explained = desk.akao(&["sandbox", "explain", "nodes/greet"]);
+    assert!(explained.out.contains("of 128MB asked for"), "{explained:?}");
+    let used = fs::read_to_string(desk.path("data/cache/used.json")).expect("it is counted");
+    assert!(used.contains("\"com.example.greet\":{\"calls\":2"), "{used}");
+
+    desk.write("data/config/nodes.toml", "config = 1\n[limits]\nmemori = \"64MB\"\n");
+    for command in [&["run", "w.yaml"][..], &["run", "w.yaml", "--detach"]] {
+        let refused = desk.akao(command);
+        assert!(refused.code == 2 && refused.err.contains("nodes.toml:3:1: unknown field `memori`"), "{refused:?}");
+    }
+}

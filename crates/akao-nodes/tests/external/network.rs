@@ -25,6 +25,7 @@ pub(crate) const CASES: &[Case] = &[
     ("case_73_a_name_has_one_form", case_73),
     ("case_74_other_protocols_are_contained", case_74),
     ("case_75_a_listener_is_in_the_nodes_own_network", case_75),
+    ("case_76_strict_names_are_an_operators_choice", case_76),
     ("case_77_a_network_ends_with_its_process_and_comes_with_the_next", case_77),
     ("case_78_a_flood_of_connections_is_the_nodes_own", case_78),
     ("a_grant_that_names_an_address_opens_it_for_an_operator", operator),
@@ -395,6 +396,35 @@ fn case_75() {
         let other = ground.run(ground.code(&package, "out = talk('127.0.0.1', 4711)").of("neighbour")).await;
         assert!(is_denied(&other.result()), "{other:?}");
         ground.end().await;
+    });
+}
+
+fn case_76() {
+    run(async {
+        for strict in [false, true] {
+            let server = Server::echo();
+            let options = LaunchOptions { server_name_required: strict, ..LaunchOptions::default() };
+            let ground = Ground::with(options, settings());
+            ground.names.then(LISTED.0, &[LISTED.1]);
+            let code = format!(
+                "def ask(host):\n    with socket.create_connection(('{name}', {port}), 5) as s:\n        \
+                 return exchange(s, b'GET / HTTP/1.1\\r\\nHost: ' + host + b'\\r\\n\\r\\n')[:3]\n\
+                 out = [tried(ask, b'{name}'), tried(ask, b'other.example')]",
+                name = LISTED.0,
+                port = server.port,
+            );
+            let said = ground.says(&listed(server.port), &code).await;
+            assert_eq!(said[0], "GET", "the granted name answers in either mode: {said}");
+            if strict {
+                assert!(said[1] != "GET" && (is_denied(&said[1]) || said[1] == "CLO"), "{said}");
+                let told = format!("connect {}:{}: the first bytes ask for `other.example`", LISTED.0, server.port);
+                ground.audit.denied(&told).await;
+                assert_eq!(server.reached().len(), 1);
+            } else {
+                assert_eq!(said[1], "GET", "without it, whoever is at the address may be asked for another name");
+            }
+            ground.end().await;
+        }
     });
 }
 

@@ -86,7 +86,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     ];
     if !args.no_start {
         let runtime = wiring::runtime()?;
-        let started = runtime.block_on(start(&args, package));
+        let started = runtime.block_on(start(&args, package, context));
         runtime.shutdown_background();
         checks.extend(started?);
     }
@@ -109,8 +109,8 @@ fn invalid(folder: &std::path::Path, text: String, found: &[Problem], context: &
 }
 
 /// What the process itself must do.
-async fn start(args: &Args, package: Pinned) -> Result<Vec<Check>, Failure> {
-    let stand = Stand::new(package, None)?;
+async fn start(args: &Args, package: Pinned, context: &Context) -> Result<Vec<Check>, Failure> {
+    let stand = Stand::new(package, None, context)?;
     let given = args.rights.given(&stand)?;
     let mut checks = Vec::new();
     let manifest = stand.package().folder.manifest().clone();

@@ -83,7 +83,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
 async fn calls(args: &Args, package: akao_nodes::Pinned, context: &Context) -> Result<Exit, Failure> {
     let output = context.output;
     let watch = (!output.quiet).then(|| watch(output));
-    let stand = Stand::new(package, watch)?;
+    let stand = Stand::new(package, watch, context)?;
     let node = stand.node(args.node.as_deref())?;
     let given = args.rights.given(&stand)?;
     let mut exit = Exit::Success;

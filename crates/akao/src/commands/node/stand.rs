@@ -1,16 +1,16 @@
 //! One package in its sandbox, called without a workflow, with its messages to look at.
 
-use crate::{failure::Failure, wiring};
+use crate::{cli::Context, failure::Failure, operator::Operator, wiring};
 use akao_contract::{
     Address, ExecutionId, Invocation, NodeId, NodeType, OpId, Outcome, Permission, StepContext, StepError, Tenant,
     manifest::{PackageId, PinnedNode},
 };
 use akao_flow::{check_props, with_defaults};
 use akao_host::DiskBlobs;
-use akao_nodes::{Audit, AuditEvent, LaunchOptions, Pinned, SandboxLaunch, Subject};
+use akao_nodes::{Audit, AuditEvent, Pinned, SandboxLaunch, Subject};
 use akao_runtime::{
-    DiskState, HostPorts, Launch, LaunchError, NoDenials, PoolSnapshot, ProcessRunner, ProcessSpec, RuntimeSettings,
-    Started, ValidateAnswer,
+    DiskState, HostPorts, Launch, LaunchError, NoDenials, PoolSnapshot, ProcessRunner, ProcessSpec, Started,
+    ValidateAnswer,
 };
 use akao_step::{BoxFuture, CancellationToken, Secret, StepEvent, StepEvents, StepIo, StepRunner};
 use serde_json::{Map, Value};
@@ -76,11 +76,11 @@ pub(super) struct Done {
 
 impl Stand {
     /// Nothing is started yet.
-    pub(super) fn new(package: Pinned, watch: Option<Watch>) -> Result<Self, Failure> {
+    pub(super) fn new(package: Pinned, watch: Option<Watch>, context: &Context) -> Result<Self, Failure> {
+        let operator = Operator::read(&wiring::data_dir(context)?)?;
         let no_folder = |error: io::Error| Failure::storage("cannot make a temporary folder").because(&error);
         let folder = tempfile::tempdir().map_err(no_folder)?;
-        let options = LaunchOptions { granted_addresses_are_open: true, ..LaunchOptions::default() };
-        let sandboxes = SandboxLaunch::new(options, Arc::new(Unheard));
+        let sandboxes = SandboxLaunch::new(operator.launch(None), Arc::new(Unheard));
         let launch: Arc<dyn Launch> = match watch {
             Some(watch) => Arc::new(Watched { sandboxes, watch }),
             None => Arc::new(sandboxes),
@@ -90,8 +90,7 @@ impl Stand {
             state: Arc::new(DiskState::new(folder.path().join("state"))),
             denials: Arc::new(NoDenials),
         };
-        let settings = RuntimeSettings { host: wiring::program(), ..RuntimeSettings::default() };
-        let runner = ProcessRunner::new(launch, host, settings);
+        let runner = ProcessRunner::new(launch, host, operator.runtime());
         let cannot = |error| Failure::usage("the package cannot be run").because(&error);
         runner.add(package.to_package()).map_err(cannot)?;
         Ok(Self { package, runner, calls: AtomicU64::new(0), entropy: wiring::entropy()?, _folder: folder })

@@ -72,7 +72,7 @@ async fn all(
     chosen: impl Fn(&Case) -> bool,
     context: &Context,
 ) -> Result<Exit, Failure> {
-    let stand = Stand::new(package.clone(), None)?;
+    let stand = Stand::new(package.clone(), None, context)?;
     let mut results = Vec::new();
     for file in files {
         for case in file.cases.iter().filter(|case| chosen(case)) {

@@ -6,10 +6,11 @@ use crate::{
     exit::Exit,
     failure::Failure,
     load::FileProblem,
+    operator::Operator,
     output::{Style, plain, table},
-    problems,
+    problems, wiring,
 };
-use akao_contract::manifest::{MANIFEST_FILE, ResourceCaps};
+use akao_contract::manifest::MANIFEST_FILE;
 use akao_manifest::{Explanation, Parsed};
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -45,7 +46,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         return Err(failure);
     };
     let granted = grants(&args.grants)?;
-    let explained = akao_manifest::explain(&manifest, &permissions, &granted, &ResourceCaps::default());
+    let caps = Operator::read(&wiring::data_dir(context)?)?.caps();
+    let explained = akao_manifest::explain(&manifest, &permissions, &granted, &caps);
     if context.output.json {
         context.output.document(&explained)?;
     } else {
