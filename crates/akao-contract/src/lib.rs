@@ -25,7 +25,7 @@ pub use error::{ErrorKind, StepError, shortened};
 pub use ids::{ExecutionId, IdError, NodeId, OpId, Tenant, is_name};
 pub use invocation::{Invocation, StepContext};
 pub use node_type::{Category, Effects, ErrorDoc, Example, ITEMS_KEY, NodeType, OUTPUT_KEY, Reads, annotation};
-pub use outcome::{LogLevel, LogLine, Outcome, OutcomeStatus};
+pub use outcome::{LogLevel, LogLine, Outcome, OutcomeStatus, StepUsage};
 pub use permission::{
     HostPattern, HostScope, HostScopeError, Permission, PermissionError, PortPattern, VolumeScope, VolumeScopeError,
 };

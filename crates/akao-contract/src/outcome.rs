@@ -54,6 +54,17 @@ pub struct LogLine {
     pub message: String,
 }
 
+/// What a step used of the machine, as the host measured it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StepUsage {
+    /// Milliseconds of processor time within the step.
+    pub cpu_ms: u64,
+    /// The most bytes of memory at once, of the process that ran the step, up to the step's end.
+    pub memory_peak_bytes: u64,
+    /// The most processes and threads at once, of the same.
+    pub pids_peak: u64,
+}
+
 /// The end of a step. `outputs` stay with the step (`steps.id.outputs`), `writes` go to the blackboard.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Outcome {
@@ -71,6 +82,9 @@ pub struct Outcome {
     /// What it wrote for people, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub logs: Vec<LogLine>,
+    /// What it used, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<StepUsage>,
 }
 
 impl Outcome {

@@ -298,6 +298,10 @@ impl akao_runtime::Process for Watched {
     fn memory_bytes(&self) -> Option<u64> {
         self.process.memory_bytes()
     }
+
+    fn usage(&self) -> Option<akao_runtime::Usage> {
+        self.process.usage()
+    }
 }
 
 /// Turns what the broker decides into entries of the audit.

@@ -123,6 +123,10 @@ impl Process for SandboxedProcess {
     fn memory_bytes(&self) -> Option<u64> {
         self.lock().memory_now()
     }
+
+    fn usage(&self) -> Option<Usage> {
+        self.lock().usage_now().map(usage_of)
+    }
 }
 
 fn cause_of(cause: Cause) -> EndCause {

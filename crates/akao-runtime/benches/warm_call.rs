@@ -5,7 +5,7 @@ use akao_contract::{Address, Digest, ExecutionId, Invocation, NodeId, OpId, Outc
 use akao_rpc::{Connection, ExecuteContext, ExecuteIo, ExecuteRequest, InfoRequest, NoHostCalls, Settings};
 use akao_runtime::{
     DiskState, Ended, HostPorts, Kill, Launch, LaunchError, NoDenials, NodePackage, Process, ProcessRunner,
-    ProcessSpec, RuntimeSettings, Started,
+    ProcessSpec, RuntimeSettings, Started, Usage,
 };
 use akao_step::{BlobError, BlobStore, BoxFuture, CancellationToken, StepEvents, StepIo, StepRunner};
 use serde_json::{Map, Value, json};
@@ -64,6 +64,10 @@ impl Process for NoProcess {
     }
 
     fn memory_bytes(&self) -> Option<u64> {
+        None
+    }
+
+    fn usage(&self) -> Option<Usage> {
         None
     }
 }

@@ -5,14 +5,14 @@ mod batch;
 use crate::{
     failure::Scene,
     instance::{Doom, Instance},
-    launch::Kill,
+    launch::{Kill, Usage},
     lines::{Budget, LineSplitter, plain_text},
     mask::Masks,
     package::Node,
     pool::{Inner, Lease, LeaseError},
 };
 use akao_contract::{
-    ErrorKind, Invocation, LogLevel, LogLine, OUTPUT_KEY, Outcome, OutcomeStatus, StepError, is_name,
+    ErrorKind, Invocation, LogLevel, LogLine, OUTPUT_KEY, Outcome, OutcomeStatus, StepError, StepUsage, is_name,
     manifest::{Limit, format_bytes},
 };
 use akao_rpc::{
@@ -30,6 +30,9 @@ use std::{
 
 /// A call is sent to another process when the one it got was gone before the call left; more often than this it is not.
 const SENDS_MAX: usize = 3;
+
+/// A call that lasts longer is measured, from then on: what the first milliseconds use is less than what measuring them costs.
+const MEASURED_AFTER: Duration = Duration::from_millis(1);
 
 /// The end of a call as the socket has it.
 type Answer = Result<ExecuteAnswer, RpcError>;
@@ -155,7 +158,7 @@ impl Attempt {
         let mut output = io.output();
         let call = instance.connection.execute(&request, io);
         let was_sent = call.id().is_some();
-        let mut running = Running { call: Some(call), lease: Some(lease), run };
+        let mut running = Running { call: Some(call), lease: Some(lease), run, before: None };
         let went = {
             let told = async {
                 while let Some(chunk) = output.next().await {
@@ -177,22 +180,31 @@ impl Attempt {
         if !was_sent && matches!(&went, Went::Answered(Err(error)) if error.ends_connection()) {
             return None;
         }
-        let outcome = self.outcome(went, &instance, deadline, key).await;
+        let usage = running.usage();
+        let outcome = Outcome { usage, ..self.outcome(went, &instance, deadline, key).await };
         running.finish();
         Some(masks.outcome(outcome))
     }
 
     async fn wait(&self, running: &mut Running, deadline: &Deadline) -> Went {
         let at = tokio::time::Instant::from_std(deadline.at);
-        let went = {
+        // One timer for both, since most calls have ended before either.
+        let alarm = tokio::time::sleep_until(at.min(tokio::time::Instant::now() + MEASURED_AFTER));
+        tokio::pin!(alarm);
+        let went = loop {
             let Some(call) = &mut running.call else { return Went::TimedOut { ended: false } };
             tokio::select! {
                 biased;
                 answer = &mut *call => return Went::Answered(running.answered(answer)),
-                () = self.io.cancel.cancelled() => Went::Cancelled(None),
-                () = self.pool.halt.cancelled() => Went::Halted(None),
-                () = tokio::time::sleep_until(at) => Went::TimedOut { ended: false },
+                () = self.io.cancel.cancelled() => break Went::Cancelled(None),
+                () = self.pool.halt.cancelled() => break Went::Halted(None),
+                () = &mut alarm => {}
             }
+            if tokio::time::Instant::now() >= at {
+                break Went::TimedOut { ended: false };
+            }
+            running.before = running.lease.as_ref().and_then(|lease| lease.instance().process.usage());
+            alarm.as_mut().reset(at);
         };
         let answer = running.wind_down().await;
         match went {
@@ -337,6 +349,8 @@ struct Running {
     call: Option<Call>,
     lease: Option<Lease>,
     run: u64,
+    /// What the process had used when the call turned out not to be short.
+    before: Option<Usage>,
 }
 
 impl Running {
@@ -349,6 +363,16 @@ impl Running {
             lease.answered();
         }
         answer
+    }
+
+    /// What the process has used since then; nothing for short calls, and where the process is gone.
+    fn usage(&self) -> Option<StepUsage> {
+        let (before, now) = (self.before?, self.lease.as_ref()?.instance().process.usage()?);
+        Some(StepUsage {
+            cpu_ms: now.cpu_ms.saturating_sub(before.cpu_ms),
+            memory_peak_bytes: now.memory_peak_bytes,
+            pids_peak: now.pids_peak,
+        })
     }
 
     /// `$/cancel`, SIGTERM, SIGKILL, until the call has its end.

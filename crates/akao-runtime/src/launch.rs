@@ -91,6 +91,8 @@ pub trait Process: Send + Sync {
     fn ended(&self) -> BoxFuture<'_, Ended>;
     /// The memory that it uses now, where that is known.
     fn memory_bytes(&self) -> Option<u64>;
+    /// What it has used so far, where that is known. It is asked for calls that are not short, twice for each.
+    fn usage(&self) -> Option<Usage>;
 }
 
 /// How a process ended, and what it used.

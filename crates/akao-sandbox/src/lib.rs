@@ -8,6 +8,7 @@
 //! waits in a thread, or polls the descriptors that a [`Sandboxed`] shows.
 
 mod base;
+mod counters;
 mod embedded;
 mod ended;
 mod error;

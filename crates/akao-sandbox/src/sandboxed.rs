@@ -1,14 +1,15 @@
 //! A sandbox that runs, from its owner's side.
 
 use crate::{
+    counters::Counters,
     ended::Ended,
     error::{SpawnError, WaitError},
 };
-use akao_spawner::wire::{self, Event};
+use akao_spawner::wire::{self, Event, Usage};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fd::{AsFd, BorrowedFd, OwnedFd},
-    io::{Errno, pread},
+    io::Errno,
     process::{Signal, pidfd_send_signal},
 };
 use std::{
@@ -26,7 +27,7 @@ pub struct Sandboxed {
     pid: u32,
     pidfd: OwnedFd,
     status: OwnedFd,
-    memory: Option<OwnedFd>,
+    counters: Counters,
     stdout: Option<OwnedFd>,
     stderr: Option<OwnedFd>,
     listeners: Option<Listeners>,
@@ -51,7 +52,7 @@ struct Made {
     id: u64,
     pid: u32,
     pidfd: Option<OwnedFd>,
-    memory: Option<OwnedFd>,
+    counters: Counters,
     listeners: Option<Listeners>,
     workspace: Option<OwnedFd>,
 }
@@ -80,10 +81,10 @@ impl Sandboxed {
                 }
             };
             match event {
-                (Event::Started { id, pid }, descriptors) => {
+                (Event::Started { id, pid, counts }, descriptors) => {
                     let mut descriptors = descriptors.into_iter();
-                    (made.id, made.pid) = (id, pid);
-                    (made.pidfd, made.memory) = (descriptors.next(), descriptors.next());
+                    (made.id, made.pid, made.pidfd) = (id, pid, descriptors.next());
+                    made.counters = Counters::new(counts.into_iter().zip(descriptors));
                 }
                 (Event::Listening, mut descriptors) => {
                     let names = descriptors.pop().ok_or_else(|| abandon(&made, unexpected()))?;
@@ -102,7 +103,7 @@ impl Sandboxed {
             id: made.id,
             pid: made.pid,
             pidfd: made.pidfd.ok_or_else(unexpected)?,
-            memory: made.memory,
+            counters: made.counters,
             listeners: made.listeners,
             workspace: made.workspace,
             status: parts.status,
@@ -162,9 +163,12 @@ impl Sandboxed {
 
     /// Bytes of memory that its control group counts now; nothing where there is none.
     pub fn memory_now(&self) -> Option<u64> {
-        let mut text = [0_u8; 32];
-        let length = pread(self.memory.as_ref()?, &mut text[..], 0).ok()?;
-        std::str::from_utf8(&text[..length]).ok()?.trim().parse().ok()
+        self.counters.memory_now()
+    }
+
+    /// What it has used so far, by its control group; nothing where there is none.
+    pub fn usage_now(&self) -> Option<Usage> {
+        self.counters.usage()
     }
 
     /// Asks the program to end, by the signal `TERM`.

@@ -10,7 +10,7 @@ mod unified;
 
 pub(crate) use discover::discover;
 
-use crate::wire::Limits;
+use crate::wire::{Count, Limits};
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{AtFlags, Mode, OFlags, mkdirat, openat, unlinkat},
@@ -116,13 +116,18 @@ impl Leaf {
         }
     }
 
-    /// The file in which memory is counted.
-    pub(crate) fn memory_file(&self) -> Option<OwnedFd> {
-        let (group, name) = match &self.kind {
-            Kind::Unified(group) => (group, "memory.current"),
-            Kind::Separate(trees) => (separate::memory(trees)?, "memory.usage_in_bytes"),
+    /// The files in which is counted, as far as this kernel has them.
+    pub(crate) fn files(&self) -> Vec<(Count, OwnedFd)> {
+        let named = match &self.kind {
+            Kind::Unified(group) => unified::FILES.map(|(count, name)| (count, Some(group), name)),
+            Kind::Separate(trees) => {
+                separate::FILES.map(|(count, tree, name)| (count, separate::with(trees, tree), name))
+            }
         };
-        openat(group, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()
+        let opened = named.into_iter().filter_map(|(count, group, name)| {
+            Some((count, openat(group?, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?))
+        });
+        opened.collect()
     }
 
     /// Processes that are still in; `None` where a group does not say.

@@ -226,13 +226,15 @@ pub struct Weaken {
 /// What is said on a sandbox's status socket, from order to end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
-    /// The order was taken. Beside it: the descriptor of the sandbox's first process, and the file in which its control
-    /// group counts memory, if it has one.
+    /// The order was taken. Beside it: the descriptor of the sandbox's first process, and the files in which its control
+    /// group counts, if it has one.
     Started {
         /// A number that no other sandbox of this spawner has.
         id: u64,
         /// The first process, as the host numbers it.
         pid: u32,
+        /// What each of the files counts, in their order.
+        counts: Vec<Count>,
     },
     /// Listening sockets, beside it: one for each port of TCP in the order's order, then one of UDP for names.
     Listening,
@@ -242,6 +244,21 @@ pub enum Event {
     Failed(Failure),
     /// It is over, and nothing of it is left.
     Ended(Ended),
+}
+
+/// What a file of a control group counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Count {
+    /// Bytes of memory now: a number.
+    Memory,
+    /// The most bytes of memory at once: a number.
+    MemoryPeak,
+    /// The most processes and threads at once: a number.
+    PidsPeak,
+    /// Nanoseconds of processor time: a number.
+    CpuNanoseconds,
+    /// Processor time among other things: the line `usage_usec` has microseconds.
+    CpuStat,
 }
 
 /// How a sandbox ended and what it used.

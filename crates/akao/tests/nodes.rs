@@ -286,3 +286,27 @@ fn what_the_operator_has_decided_holds() {
         assert!(refused.code == 2 && refused.err.contains("nodes.toml:3:1: unknown field `memori`"), "{refused:?}");
     }
 }
+
+#[test]
+fn what_a_step_used_is_kept_with_it() {
+    for user in users() {
+        let desk = Desk::new(user);
+        let code = "from akao import node, serve\nimport time\n\n@node('com.example.greet')\ndef greet(context, name: str):\n    \
+                    held = bytearray(40_000_000)\n    end = time.process_time() + 0.2\n    while time.process_time() < end:\n        pass\n    \
+                    return {'text': str(len(held))}\n\nif __name__ == '__main__':\n    serve(greet, version='1.0.0')\n";
+        desk.node("nodes/greet", GREET, code);
+        desk.write("w.yaml", &workflow("./nodes/greet", "{ name: Ada }"));
+        let run = desk.akao(&["run", "w.yaml", "--json"]).json();
+        let execution = run["execution"].as_str().expect("an id");
+        let usage = &desk.akao(&["executions", "show", execution, "--step", "work", "--json"]).json()["usage"];
+        let tier = desk.akao(&["doctor", "sandbox", "--json"]).json()["tier"].clone();
+        if tier != "T0" {
+            assert!(usage.is_null(), "nothing is said that was not measured: {usage}");
+            continue;
+        }
+        let used = |name: &str| usage[name].as_u64().unwrap_or_default();
+        assert!((150..2_000).contains(&used("cpu_ms")), "{usage}");
+        assert!((40_000_000..200_000_000).contains(&used("memory_peak_bytes")), "{usage}");
+        assert!((1..16).contains(&used("pids_peak")), "{usage}");
+    }
+}

@@ -152,6 +152,14 @@ impl Process for PlainProcess {
         let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.id)).ok()?;
         Some(statm.split(' ').nth(1)?.parse::<u64>().ok()? * 4096)
     }
+
+    fn usage(&self) -> Option<Usage> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id)).ok()?;
+        let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(11);
+        let mut ticks = || fields.next()?.parse::<u64>().ok();
+        let cpu_ms = (ticks()? + ticks()?) * 10;
+        Some(Usage { cpu_ms, memory_peak_bytes: self.memory_bytes()?, pids_peak: 1 })
+    }
 }
 
 impl Drop for PlainProcess {

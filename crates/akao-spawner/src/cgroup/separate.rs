@@ -1,6 +1,7 @@
 //! The older interface: a tree for each controller, or for some together.
 
 use super::{Changes, Counted, PERIOD_US, keyed, make, number, quota_us, weight, write};
+use crate::wire::Count;
 use rustix::{fd::OwnedFd, io::Errno};
 
 /// Our group in one tree.
@@ -17,14 +18,17 @@ impl Tree {
     }
 }
 
-fn with<'a>(trees: &'a [Tree], controller: &str) -> Option<&'a OwnedFd> {
+pub(super) fn with<'a>(trees: &'a [Tree], controller: &str) -> Option<&'a OwnedFd> {
     trees.iter().find(|tree| tree.controllers.iter().any(|one| one == controller)).map(|tree| &tree.folder)
 }
 
-/// The group in which memory is counted.
-pub(super) fn memory(trees: &[Tree]) -> Option<&OwnedFd> {
-    with(trees, "memory")
-}
+/// The files in which is counted, each with the controller that has it.
+pub(super) const FILES: [(Count, &str, &str); 4] = [
+    (Count::Memory, "memory", "memory.usage_in_bytes"),
+    (Count::MemoryPeak, "memory", "memory.max_usage_in_bytes"),
+    (Count::PidsPeak, "pids", "pids.peak"),
+    (Count::CpuNanoseconds, "cpuacct", "cpuacct.usage"),
+];
 
 pub(super) fn limit(trees: &[Tree], changes: &Changes) -> Result<(), Errno> {
     let tree = |controller| with(trees, controller).ok_or(Errno::NOENT);

@@ -1,7 +1,16 @@
 //! The unified tree: one folder, all controllers.
 
 use super::{Changes, Counted, PERIOD_US, keyed, number, quota_us, weight, write};
+use crate::wire::Count;
 use rustix::{fd::OwnedFd, io::Errno};
+
+/// The files in which is counted.
+pub(super) const FILES: [(Count, &str); 4] = [
+    (Count::Memory, "memory.current"),
+    (Count::MemoryPeak, "memory.peak"),
+    (Count::PidsPeak, "pids.peak"),
+    (Count::CpuStat, "cpu.stat"),
+];
 
 pub(super) fn limit(group: &OwnedFd, changes: &Changes) -> Result<(), Errno> {
     if let Some(bytes) = changes.memory_bytes {

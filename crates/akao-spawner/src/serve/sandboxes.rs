@@ -211,10 +211,10 @@ impl Sandboxes {
             leaf.limit(&order.limits).map_err(at(Stage::ControlGroup))?;
         }
         let copy = rustix::io::fcntl_dupfd_cloexec(status, 3).map_err(at(Stage::Order))?;
-        let started = wire::encode(&Event::Started { id: sandbox.id, pid: sandbox.pid });
-        let memory = sandbox.leaf.as_ref().and_then(Leaf::memory_file);
-        let beside: Vec<_> =
-            [Some(sandbox.pidfd.as_fd()), memory.as_ref().map(AsFd::as_fd)].into_iter().flatten().collect();
+        let (counts, files): (Vec<_>, Vec<_>) =
+            sandbox.leaf.as_ref().map(Leaf::files).unwrap_or_default().into_iter().unzip();
+        let started = wire::encode(&Event::Started { id: sandbox.id, pid: sandbox.pid, counts });
+        let beside: Vec<_> = std::iter::once(sandbox.pidfd.as_fd()).chain(files.iter().map(AsFd::as_fd)).collect();
         wire::send(status, &started, &beside).map_err(at(Stage::Order))?;
         wire::send(&sandbox.socket, bytes, &passed).map_err(at(Stage::Order))?;
         sandbox.status = Some(copy);

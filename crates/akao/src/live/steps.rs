@@ -1,6 +1,6 @@
 //! The steps of an execution, put together from its notes.
 
-use akao_contract::{Address, LogLevel, LogLine, NodeStatus, OpId, StepError, manifest::PinnedNode};
+use akao_contract::{Address, LogLevel, LogLine, NodeStatus, OpId, StepError, StepUsage, manifest::PinnedNode};
 use akao_engine::Told;
 use akao_flow::{Event, Failure, Note};
 use akao_step::StepEvent;
@@ -31,6 +31,8 @@ pub(crate) struct Step {
     pub(crate) props: Option<Arc<Map<String, Value>>>,
     pub(crate) outputs: Map<String, Value>,
     pub(crate) logs: Vec<LogLine>,
+    /// What it used, where that was measured.
+    pub(crate) usage: Option<StepUsage>,
     /// What it waits for, while it does.
     pub(crate) waiting: Option<String>,
     /// Until when it waits, in Unix milliseconds.
@@ -205,10 +207,11 @@ impl Steps {
                 step.outputs.clone_from(outputs);
                 step.failure.clone_from(failure);
                 (step.waiting, step.held, step.progress) = (None, None, None);
-                if let Event::StepFinished { op, started_ms: Some(started_ms), .. } = &told.event
+                if let Event::StepFinished { op, started_ms, outcome, .. } = &told.event
                     && self.operations.get(op) == Some(address)
                 {
-                    step.started_ms = *started_ms;
+                    step.started_ms = started_ms.unwrap_or(step.started_ms);
+                    step.usage = outcome.usage;
                 }
                 let place = self.places.entry(address.place()).or_default();
                 place.last = address.clone();
@@ -257,6 +260,7 @@ fn unbegun(id: &str, node_type: &Arc<str>, at_ms: i64) -> Step {
         props: None,
         outputs: Map::new(),
         logs: Vec::new(),
+        usage: None,
         waiting: None,
         waiting_until_ms: None,
         held: None,

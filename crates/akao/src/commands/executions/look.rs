@@ -178,6 +178,7 @@ fn show_step(steps: &Steps, name: &str, context: &Context) -> Result<Exit, Failu
         map.insert("props".to_owned(), json!(step.props));
         map.insert("outputs".to_owned(), json!(step.outputs));
         map.insert("logs".to_owned(), json!(step.logs));
+        map.insert("usage".to_owned(), json!(step.usage));
         map.insert("waiting".to_owned(), json!(step.waiting));
         map.insert("held".to_owned(), json!(step.held));
     }
