@@ -15,6 +15,6 @@ mod process;
 
 pub use audit::{Audit, AuditEntry, AuditError, AuditEvent, AuditLog, Subject};
 pub use launch::{LaunchOptions, SandboxLaunch};
-pub use nodes::{ExternalNodes, NodesOptions};
+pub use nodes::{ExternalNodes, NoPackageGrants, NodesOptions, PackageGrants};
 pub use order::Interpreters;
 pub use pin::{PinError, Pinned, pin};

@@ -5,10 +5,13 @@ use crate::{
     launch::{LaunchOptions, SandboxLaunch},
     pin::Pinned,
 };
-use akao_contract::{Effects, ErrorKind, Invocation, Outcome, StepContext, StepError, manifest::PinnedNode};
+use akao_contract::{
+    Effects, ErrorKind, Invocation, Outcome, Permission, StepContext, StepError, manifest::PinnedNode,
+};
 use akao_package::{Store, StoreError};
 use akao_runtime::{
-    Denials, DiskState, HostPorts, PackageError, PoolSnapshot, ProcessRunner, RuntimeSettings, Secrets, StateOwner,
+    Denials, DiskState, HostPorts, NodePackage, PackageError, PoolSnapshot, ProcessRunner, RuntimeSettings, Secrets,
+    StateOwner,
 };
 use akao_step::{BlobStore, BoxFuture, RunnerTraits, StepIo, StepRunner};
 use std::{
@@ -27,10 +30,27 @@ pub struct NodesOptions {
     pub blobs: Arc<dyn BlobStore>,
     /// Told of everything that runs and is denied.
     pub audit: Arc<dyn Audit>,
+    /// What was granted to packages for good.
+    pub grants: Arc<dyn PackageGrants>,
     /// How processes are managed.
     pub runtime: RuntimeSettings,
     /// How they are started.
     pub launch: LaunchOptions,
+}
+
+/// What was granted to packages when they were installed, whichever execution uses them.
+pub trait PackageGrants: Send + Sync {
+    /// The grants of the package of this content. May block; asked once for each content.
+    fn of(&self, node: &PinnedNode) -> Vec<Permission>;
+}
+
+/// Nothing was granted for good.
+pub struct NoPackageGrants;
+
+impl PackageGrants for NoPackageGrants {
+    fn of(&self, _: &PinnedNode) -> Vec<Permission> {
+        Vec::new()
+    }
 }
 
 /// Runs the nodes of stored packages.
@@ -41,6 +61,7 @@ pub struct ExternalNodes {
 
 struct Shared {
     packages: Store,
+    grants: Arc<dyn PackageGrants>,
     runner: ProcessRunner,
     /// Names whose package was added, with what the engine must know of them.
     known: Mutex<BTreeMap<Arc<str>, RunnerTraits>>,
@@ -49,12 +70,12 @@ struct Shared {
 impl ExternalNodes {
     /// Starts and reads nothing yet.
     pub fn new(options: NodesOptions) -> Self {
-        let NodesOptions { packages, state, blobs, audit, runtime, launch } = options;
+        let NodesOptions { packages, state, blobs, audit, grants, runtime, launch } = options;
         let launch = SandboxLaunch::new(launch, Arc::clone(&audit));
         let denials = Arc::new(Refusals { audit, repeats: Repeats::default() });
         let host = HostPorts { blobs, state: Arc::new(DiskState::new(state)), denials };
         let runner = ProcessRunner::new(Arc::new(launch.clone()), host, runtime);
-        Self { launch, shared: Arc::new(Shared { packages, runner, known: Mutex::default() }) }
+        Self { launch, shared: Arc::new(Shared { packages, grants, runner, known: Mutex::default() }) }
     }
 
     /// Starts what the first process would start by itself: the spawner with its prepared sandboxes.
@@ -118,6 +139,7 @@ impl Shared {
         let pinned: PinnedNode = name.parse().map_err(|error| unknown(name, &error))?;
         let stored = self.packages.get(&pinned.digest).map_err(|error| unavailable(&pinned, &error))?;
         let package = Pinned { folder: stored.folder, digest: stored.digest }.to_package();
+        let package = NodePackage { granted: self.grants.of(&pinned), ..package };
         self.runner.add(package).map_err(|error| cannot_run(&pinned, &error))?;
         let traits = self.runner.traits(name).ok_or_else(|| {
             let message = format!("the package of `{}` does not declare it", PinnedNode::shown(name));

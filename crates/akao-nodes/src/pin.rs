@@ -83,8 +83,9 @@ impl Pinned {
         self.to_package().check()
     }
 
-    /// The package for the process manager.
+    /// The package for the process manager, to which nothing was granted for good.
     pub fn to_package(&self) -> NodePackage {
-        NodePackage { parsed: self.folder.parsed.clone(), folder: self.folder.path.clone(), digest: self.digest }
+        let (parsed, folder) = (self.folder.parsed.clone(), self.folder.path.clone());
+        NodePackage { parsed, folder, digest: self.digest, granted: Vec::new() }
     }
 }

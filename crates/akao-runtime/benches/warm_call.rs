@@ -124,7 +124,8 @@ fn runner(folder: &std::path::Path) -> (ProcessRunner, Arc<str>) {
          nodes: [{{ id: {NODE}, inputs: {{ text: {{}} }}, outputs: {{ result: {{ type: object }} }} }}]\n"
     );
     let parsed = akao_manifest::read(&text).unwrap_or_else(|problems| panic!("{problems:?}"));
-    let package = NodePackage { parsed, folder: folder.to_owned(), digest: Digest::of(text.as_bytes()) };
+    let package =
+        NodePackage { parsed, folder: folder.to_owned(), digest: Digest::of(text.as_bytes()), granted: Vec::new() };
     let host = HostPorts {
         blobs: Arc::new(Nothing),
         state: Arc::new(DiskState::new(folder.join("state"))),

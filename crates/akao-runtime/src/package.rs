@@ -28,6 +28,8 @@ pub struct NodePackage {
     pub folder: PathBuf,
     /// The digest of everything in the folder.
     pub digest: Digest,
+    /// What was granted to this package for good, beside what an execution is given.
+    pub granted: Vec<Permission>,
 }
 
 /// Why a package cannot be run here.
@@ -159,7 +161,8 @@ impl NodePackage {
         secrets: &Arc<BTreeMap<String, Secret>>,
         caps: &ResourceCaps,
     ) -> Result<Access, StepError> {
-        let explained = explain(self.manifest(), &self.parsed.permissions, &context.grants, caps);
+        let granted: Vec<Permission> = context.grants.iter().chain(&self.granted).cloned().collect();
+        let explained = explain(self.manifest(), &self.parsed.permissions, &granted, caps);
         // A bare permission is content with nothing; what it reaches is refused where it is used.
         let is_missing = |asked: &&Asked| !asked.complete && asked.permission.scope().is_some();
         let missing: Vec<&Asked> = explained.asks.iter().filter(is_missing).collect();

@@ -146,6 +146,7 @@ pub(crate) fn external_nodes(folder: &Path, blobs: Arc<dyn BlobStore>) -> Result
         .map_err(|error| Failure::internal("cannot start the threads of the program").because(&error))?;
     let operator = Operator::read(folder)?;
     Ok(ExternalNodes::new(NodesOptions {
+        grants: Arc::new(akao_nodes::NoPackageGrants),
         packages: packages(folder),
         state: folder.join(NODES_FOLDER).join("state"),
         blobs,

@@ -42,6 +42,7 @@ impl Audit for Unheard {
 /// The runner of external nodes over a data directory.
 pub(super) fn external_nodes(folder: &Path) -> Arc<ExternalNodes> {
     Arc::new(ExternalNodes::new(NodesOptions {
+        grants: Arc::new(akao_nodes::NoPackageGrants),
         packages: Store::new(folder.join("packages")),
         state: folder.join("state"),
         blobs: house::no_blobs(),

@@ -237,6 +237,7 @@ impl Ground {
         let (names, audit) = (Arc::new(Names::default()), Arc::new(Heard::default()));
         let store = Store::new(folder.path().join("packages"));
         let nodes = ExternalNodes::new(NodesOptions {
+            grants: Arc::new(akao_nodes::NoPackageGrants),
             packages: Store::new(folder.path().join("packages")),
             state: folder.path().join("state"),
             blobs: Arc::new(MemoryBlobs::default()),

@@ -96,7 +96,7 @@ impl Package {
         );
         let parsed = akao_manifest::read(&text).unwrap_or_else(|problems| panic!("{problems:?}\n{text}"));
         let digest = Digest::of(format!("{text}{}", self.content).as_bytes());
-        NodePackage { parsed, folder: node_folder(), digest }
+        NodePackage { parsed, folder: node_folder(), digest, granted: Vec::new() }
     }
 }
 
