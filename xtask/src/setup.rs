@@ -143,6 +143,13 @@ const NEEDS: &[Need] = &[
         to_build: false,
     },
     Need {
+        name: "aarch64-unknown-linux-gnu",
+        reason: "`cargo xtask test --nightly` compiles for 64-bit ARM what speaks to the kernel",
+        found_by: Probe::Target("aarch64-unknown-linux-gnu"),
+        comes_from: Source::Target("aarch64-unknown-linux-gnu"),
+        to_build: false,
+    },
+    Need {
         name: STATIC_TARGET,
         reason: "the sandbox's own programs are static; its build script adds the target as well",
         found_by: Probe::Target(STATIC_TARGET),
