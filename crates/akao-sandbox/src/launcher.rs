@@ -15,6 +15,7 @@ use rustix::{
     io::Errno,
     net::{AddressFamily, SocketFlags, SocketType, socketpair},
     pipe::{PipeFlags, pipe_with},
+    process::{Resource, Rlimit, getrlimit, setrlimit},
 };
 use std::{
     io,
@@ -68,7 +69,14 @@ pub struct Launcher {
 
 impl Launcher {
     /// Runs the spawner and finds out what this machine can enforce.
+    ///
+    /// Raises this process's own limit of open files to the most that it may be. By that limit the kernel decides whether it
+    /// may pass descriptors to the spawner, and without root it counts those that are under way in sandboxes with it: a
+    /// program that is allowed more open files than this process could keep every further sandbox from being made.
     pub fn start(options: Options) -> Result<Self, StartError> {
+        let files = getrlimit(Resource::Nofile).maximum;
+        // A refusal leaves what there is.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: files, maximum: files });
         let (control, theirs) = pair().map_err(StartError::Run)?;
         let program = embedded::spawner().map_err(StartError::Run)?;
         let spawner = std::process::Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))

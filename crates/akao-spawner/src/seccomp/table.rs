@@ -3,7 +3,7 @@
 //! Left out on purpose: everything that changes mounts, namespaces, or the machine; that looks into other processes;
 //! that brings code into the kernel; asynchronous rings, which act without passing this filter; keys; the shared memory,
 //! semaphores and queues of System V, whose memory no limit of a process counts; `vmsplice`, by which a pipe of a few pages
-//! holds on to a few hundred times as much; and `sync`, which makes the whole host write to its disks.
+//! holds on to a few hundred times as much; and `sync` and `syncfs`, which make the host write to its disks.
 
 use super::{
     Key,
@@ -51,9 +51,9 @@ const COMMON: &[libc::c_long] = &[
     libc::SYS_statfs, libc::SYS_fstatfs, libc::SYS_getdents64, libc::SYS_readlinkat, libc::SYS_faccessat,
     libc::SYS_faccessat2, libc::SYS_unlinkat, libc::SYS_renameat, libc::SYS_renameat2, libc::SYS_linkat,
     libc::SYS_symlinkat, libc::SYS_fchown, libc::SYS_fchownat,
-    libc::SYS_truncate, libc::SYS_ftruncate, libc::SYS_fallocate, libc::SYS_fadvise64, libc::SYS_readahead, libc::SYS_utimensat,
+    libc::SYS_truncate, libc::SYS_ftruncate, libc::SYS_fallocate, libc::SYS_readahead, libc::SYS_utimensat,
     libc::SYS_umask, libc::SYS_chdir, libc::SYS_fchdir, libc::SYS_getcwd, libc::SYS_dup, libc::SYS_dup3,
-    libc::SYS_flock, libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_sync_file_range, libc::SYS_syncfs,
+    libc::SYS_flock, libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_sync_file_range,
     libc::SYS_sendfile, libc::SYS_splice, libc::SYS_tee, libc::SYS_copy_file_range, libc::SYS_pipe2,
     libc::SYS_getxattr, libc::SYS_lgetxattr, libc::SYS_fgetxattr, libc::SYS_listxattr, libc::SYS_llistxattr,
     libc::SYS_flistxattr, libc::SYS_setxattr, libc::SYS_lsetxattr, libc::SYS_fsetxattr, libc::SYS_removexattr,
@@ -93,8 +93,9 @@ const COMMON: &[libc::c_long] = &[
     libc::SYS_shutdown, libc::SYS_getsockname, libc::SYS_getpeername, libc::SYS_getsockopt,
 ];
 
-/// Calls of recent kernels, which have the same number on every architecture: `cachestat`, the three of `futex2`, `mseal`.
-const RECENT: &[libc::c_long] = &[451, 454, 455, 456, 462];
+/// Calls of recent kernels, which have the same number on every architecture: the three of `futex2`, `mseal`. `cachestat`
+/// is none of them: on some kernels it tells what others have read of files that are shown.
+const RECENT: &[libc::c_long] = &[454, 455, 456, 462];
 
 /// `fchmodat2`, which has the same number on every architecture as well.
 const FCHMODAT2: libc::c_long = 452;
@@ -165,13 +166,16 @@ fn about_memory(key: Key) -> Vec<(u32, Verdict)> {
     const THREAD: u32 = libc::CLONE_THREAD as u32;
     const FILES: u32 = libc::CLONE_FILES as u32;
     const SCHEDULE_TOGETHER: u32 = 62;
+    const FUTEX_TABLE: u32 = 78;
     let all = u32::MAX;
     let when = |call: libc::c_long, tests: Vec<Test>| (call as u32, Verdict::When(tests));
     let mut mapping = vec![Test::OneOf(3, libc::MAP_HUGETLB as u32, vec![0])];
     let mut cloning = flags_absent(NAMESPACE_FLAGS);
-    let mut descriptors = Vec::new();
-    // Processes that share a secret of theirs keep all others off the second half of a processor.
-    let mut settings = vec![Test::NoneOf(0, all, vec![SCHEDULE_TOGETHER])];
+    // A lease makes whoever opens the file outside wait, and a notice tells of others' changes in a folder.
+    let mut descriptors = vec![Test::NoneOf(1, all, vec![libc::F_SETLEASE as u32, libc::F_NOTIFY as u32])];
+    // Processes that share a secret of theirs keep all others off the second half of a processor. A table for futexes of a
+    // process's own can be made so large that it is the host's memory, which no process shows.
+    let mut settings = vec![Test::NoneOf(0, all, vec![SCHEDULE_TOGETHER, FUTEX_TABLE])];
     if !key.grouped {
         mapping.push(Test::NoneOf(3, SHARED, vec![SHARED]));
         cloning.push(Test::NoneOf(0, THREAD | FILES, vec![THREAD]));
@@ -198,7 +202,8 @@ fn looked_into(network: bool) -> Vec<(u32, Verdict)> {
     const PACKETS: u32 = libc::SOCK_SEQPACKET as u32;
     let all = u32::MAX;
     let when = |call: libc::c_long, tests: Vec<Test>| (call as u32, Verdict::When(tests));
-    let families = vec![UNIX, libc::AF_INET as u32, libc::AF_INET6 as u32];
+    // A socket by a path could reach a service of the host that listens in a volume, even in one that can only be read.
+    let families = vec![libc::AF_INET as u32, libc::AF_INET6 as u32];
     let socket = match network {
         true => when(
             libc::SYS_socket,
@@ -211,12 +216,14 @@ fn looked_into(network: bool) -> Vec<(u32, Verdict)> {
         false => (libc::SYS_socket as u32, Verdict::Refuse),
     };
     // A socket for datagrams can send to any other by its name, though it was made in a pair.
-    let pairs = if network { vec![STREAM, DATAGRAM, PACKETS] } else { vec![STREAM, PACKETS] };
+    let pairs = vec![STREAM, PACKETS];
     vec![
         socket,
         when(libc::SYS_socketpair, vec![Test::OneOf(0, all, vec![UNIX]), Test::OneOf(1, SOCKET_KIND, pairs)]),
         // The kernel reads the low half of the request only.
         when(libc::SYS_ioctl, vec![Test::NoneOf(1, all, REQUESTS_DENIED.to_vec())]),
+        // Dropping from memory what others read of files that are shown.
+        when(libc::SYS_fadvise64, vec![Test::NoneOf(3, all, vec![libc::POSIX_FADV_DONTNEED as u32])]),
         // Handing a connection on to another part of the kernel, such as its own encryption. No other level that a program
         // needs has an option of this number.
         when(libc::SYS_setsockopt, vec![Test::NoneOf(2, all, vec![libc::TCP_ULP as u32])]),
