@@ -4,7 +4,7 @@
 //! when it is over the limit the exact, slower figures decide. What stands in `/workspace`, `/tmp` and `/dev/shm` counts
 //! too. What cannot be read counts as too much: a program that could hide from the watch would have no limit.
 
-mod usage;
+pub(crate) mod usage;
 
 use crate::wire::{Order, Workspace};
 use rustix::fs::statfs;
@@ -88,6 +88,14 @@ impl Watch {
         let bytes = resident_kib_max.saturating_mul(1024);
         self.memory_bytes_peak = self.memory_bytes_peak.max(bytes);
         self.limit.is_some_and(|limit| bytes > limit)
+    }
+
+    /// Whether one of the places in memory takes no more bytes or no more names.
+    pub(crate) fn is_full(&self) -> bool {
+        self.folders
+            .iter()
+            .filter_map(|folder| statfs(*folder).ok())
+            .any(|found| found.f_bfree == 0 || found.f_ffree == 0)
     }
 
     /// The most that was seen, 0 when nothing is watched.

@@ -38,7 +38,7 @@ pub(crate) fn play(part: &str) {
 }
 
 /// This program with a part to play.
-fn player(part: &str) -> Command {
+pub(crate) fn player(part: &str) -> Command {
     let mut player = Command::new("/proc/self/exe");
     player.env(PART, part).env(CANARY_VARIABLE, "").stdout(Stdio::piped());
     player

@@ -153,6 +153,10 @@ pub(super) fn calls(key: Key) -> Vec<(u32, Verdict)> {
     calls.extend(modes());
     calls.extend(about_processes(key.profile));
     calls.extend(about_memory(key));
+    if key.bare {
+        calls.retain(|(number, _)| !of_the_host().any(|left_out| left_out as u32 == *number));
+        calls.extend(of_itself());
+    }
     calls
 }
 
@@ -285,7 +289,7 @@ fn modes() -> Vec<(u32, Verdict)> {
     let plain = |argument| Test::OneOf(argument, GAINING, vec![0]);
     let opened = |flags, mode| vec![Test::NotBoth((flags, MAKES), (mode, GAINING))];
     let kind = |argument| Test::NoneOf(argument, libc::S_IFMT, vec![libc::S_IFBLK, libc::S_IFCHR]);
-    let mut calls = vec![
+    let calls = vec![
         (libc::SYS_openat2 as u32, Verdict::Unknown),
         when(libc::SYS_openat, opened(2, 3)),
         when(libc::SYS_mkdirat, vec![plain(2)]),
@@ -295,14 +299,59 @@ fn modes() -> Vec<(u32, Verdict)> {
         when(FCHMODAT2, vec![plain(2)]),
     ];
     #[cfg(target_arch = "x86_64")]
-    calls.extend([
-        when(libc::SYS_open, opened(1, 2)),
-        when(libc::SYS_creat, vec![plain(1)]),
-        when(libc::SYS_mkdir, vec![plain(1)]),
-        when(libc::SYS_mknod, vec![plain(1), kind(1)]),
-        when(libc::SYS_chmod, vec![plain(1)]),
-    ]);
+    let calls = [
+        calls,
+        vec![
+            when(libc::SYS_open, opened(1, 2)),
+            when(libc::SYS_creat, vec![plain(1)]),
+            when(libc::SYS_mkdir, vec![plain(1)]),
+            when(libc::SYS_mknod, vec![plain(1), kind(1)]),
+            when(libc::SYS_chmod, vec![plain(1)]),
+        ],
+    ]
+    .concat();
     calls
+}
+
+/// Calls by which a program changes or watches what it may not open, where the host's files and processes have names: Landlock
+/// looks at none of them. Changing modes, owners, times and attributes is refused by descriptor as well, since a file that may
+/// only be read can belong to the program's user.
+#[rustfmt::skip]
+fn of_the_host() -> impl Iterator<Item = libc::c_long> {
+    const CALLS: &[libc::c_long] = &[
+        libc::SYS_fchmod, libc::SYS_fchmodat, FCHMODAT2, libc::SYS_fchown, libc::SYS_fchownat, libc::SYS_utimensat,
+        libc::SYS_setxattr, libc::SYS_lsetxattr, libc::SYS_fsetxattr, libc::SYS_removexattr, libc::SYS_lremovexattr,
+        libc::SYS_fremovexattr, libc::SYS_getxattr, libc::SYS_lgetxattr, libc::SYS_listxattr, libc::SYS_llistxattr,
+        libc::SYS_inotify_init1, libc::SYS_inotify_add_watch, libc::SYS_inotify_rm_watch,
+        // Replaced by what `of_itself` says.
+        libc::SYS_setpriority, libc::SYS_sched_setaffinity, libc::SYS_sched_setscheduler, libc::SYS_sched_setparam,
+        libc::SYS_sched_setattr,
+    ];
+    #[cfg(target_arch = "x86_64")]
+    const OLD: &[libc::c_long] = &[
+        libc::SYS_chmod, libc::SYS_chown, libc::SYS_lchown, libc::SYS_utime, libc::SYS_utimes, libc::SYS_futimesat,
+        libc::SYS_inotify_init,
+    ];
+    #[cfg(target_arch = "aarch64")]
+    const OLD: &[libc::c_long] = &[];
+    CALLS.iter().chain(OLD).copied()
+}
+
+/// Calls that change how a process is scheduled: of the calling thread only, since without namespaces every process of the
+/// same user could be named.
+fn of_itself() -> Vec<(u32, Verdict)> {
+    let own =
+        |call: libc::c_long, argument| (call as u32, Verdict::When(vec![Test::OneOf(argument, u32::MAX, vec![0])]));
+    vec![
+        own(libc::SYS_sched_setaffinity, 0),
+        own(libc::SYS_sched_setscheduler, 0),
+        own(libc::SYS_sched_setparam, 0),
+        own(libc::SYS_sched_setattr, 0),
+        (
+            libc::SYS_setpriority as u32,
+            Verdict::When(vec![Test::OneOf(0, u32::MAX, vec![0]), Test::OneOf(1, u32::MAX, vec![0])]),
+        ),
+    ]
 }
 
 fn flags_absent(flags: u32) -> Vec<Test> {
