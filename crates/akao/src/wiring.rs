@@ -14,11 +14,12 @@ use akao_nodes::{AuditLog, ExternalNodes, LaunchOptions, NodesOptions, Pinned};
 use akao_package::Store;
 use akao_registry::Registry;
 use akao_runtime::RuntimeSettings;
+use akao_sandbox::Tier;
 use akao_step::{BlobStore, Ports, StepRunner};
 use std::{
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{SystemTime, UNIX_EPOCH},
 };
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -143,6 +144,25 @@ fn packages_if_any(folder: &Path, packages_of_workflow: &[Pinned]) -> Result<Sto
     Ok(packages(folder))
 }
 
+/// The least isolation that the operator accepts, for the life of this process.
+static TIER: OnceLock<Tier> = OnceLock::new();
+
+/// External nodes run from here on where this machine reaches `tier`.
+pub(crate) fn accept_tier(tier: Tier) {
+    // It is named once, by the command line.
+    let _ = TIER.set(tier);
+}
+
+/// The least isolation that was accepted.
+pub(crate) fn least_tier() -> Tier {
+    TIER.get().copied().unwrap_or(akao_sandbox::Options::default().minimum)
+}
+
+/// How sandboxes are made for external nodes.
+pub(crate) fn sandbox_options() -> akao_sandbox::Options {
+    akao_sandbox::Options { minimum: least_tier(), ..akao_sandbox::Options::default() }
+}
+
 /// The external nodes of a data directory. Nothing is started before the first step of one.
 ///
 /// # Errors
@@ -152,6 +172,7 @@ pub(crate) fn external_nodes(folder: &Path, blobs: Arc<dyn BlobStore>) -> Result
         .map_err(|error| Failure::internal("cannot start the threads of the program").because(&error))?;
     // Who starts a workflow here is the operator of this machine, so that an address that is granted is meant.
     let launch = LaunchOptions {
+        sandbox: sandbox_options(),
         granted_addresses_are_open: true,
         bytecode: Some(folder.join(NODES_FOLDER).join("bytecode")),
         ..LaunchOptions::default()

@@ -79,7 +79,11 @@ impl Stand {
     pub(super) fn new(package: Pinned, watch: Option<Watch>) -> Result<Self, Failure> {
         let no_folder = |error: io::Error| Failure::storage("cannot make a temporary folder").because(&error);
         let folder = tempfile::tempdir().map_err(no_folder)?;
-        let options = LaunchOptions { granted_addresses_are_open: true, ..LaunchOptions::default() };
+        let options = LaunchOptions {
+            sandbox: wiring::sandbox_options(),
+            granted_addresses_are_open: true,
+            ..LaunchOptions::default()
+        };
         let sandboxes = SandboxLaunch::new(options, Arc::new(Unheard));
         let launch: Arc<dyn Launch> = match watch {
             Some(watch) => Arc::new(Watched { sandboxes, watch }),
