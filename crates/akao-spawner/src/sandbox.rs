@@ -179,9 +179,8 @@ impl Act<'_> {
             reached: &[],
         };
         let pid = start.run();
-        // Only this process keeps an eye on memory, for which it must see processes that hide from their equals.
-        let kept = if self.grouped { CapabilitySet::empty() } else { CapabilitySet::SYS_PTRACE };
-        privileges::keep(kept).map_err(|errno| Failure::new(Stage::Privileges, errno))?;
+        // This process keeps an eye on memory and locks, for which it must see processes that hide from their equals.
+        privileges::keep(CapabilitySet::SYS_PTRACE).map_err(|errno| Failure::new(Stage::Privileges, errno))?;
         pid
     }
 }
@@ -255,7 +254,10 @@ fn attend(program: u32, mut watch: Watch, socket: &OwnedFd) -> ! {
             }
         }
         let more = (taken == TAKEN_IN_AT_ONCE).then_some(Duration::ZERO);
-        match sys::wait_for_signal(&[libc::SIGCHLD, libc::SIGTERM], more.or(watch.wait(Instant::now()))) {
+        match sys::wait_for_signal(
+            &[libc::SIGCHLD, libc::SIGTERM],
+            Some(more.unwrap_or_else(|| watch.wait(Instant::now()))),
+        ) {
             // A polite end is for the program to carry out.
             Ok(Some(libc::SIGTERM)) => {
                 let target = Pid::from_raw(program as i32);

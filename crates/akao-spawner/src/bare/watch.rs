@@ -5,7 +5,10 @@
 
 use super::{children, folders::Room};
 use crate::{
-    watch::usage::{self, Unreadable, numbers_in},
+    watch::{
+        LOOKS_TO_MAPPINGS,
+        usage::{self, Unreadable, numbers_in},
+    },
     wire::Limits,
 };
 use rustix::{
@@ -65,13 +68,14 @@ impl<'a> Watch<'a> {
             return None;
         }
         self.looks += 1;
+        let with_mappings = self.looks.is_multiple_of(LOOKS_TO_MAPPINGS);
         let with_room = self.looks.is_multiple_of(LOOKS_TO_ROOM);
         let mut passed = None;
         for again in 0..LOOKS_MAX {
             if again > 0 {
                 std::thread::sleep(AGAIN);
             }
-            passed = self.look(with_room);
+            passed = self.look(with_mappings, with_room);
             if passed.is_none() {
                 break;
             }
@@ -80,7 +84,7 @@ impl<'a> Watch<'a> {
         passed
     }
 
-    fn look(&mut self, with_room: bool) -> Option<Passed> {
+    fn look(&mut self, with_mappings: bool, with_room: bool) -> Option<Passed> {
         let Ok(pids) = below(std::process::id()) else { return Some(Passed::Memory) };
         let tasks: u64 = pids.iter().map(|pid| tasks(*pid)).sum();
         self.pids_peak = self.pids_peak.max(tasks);
@@ -88,7 +92,7 @@ impl<'a> Watch<'a> {
             return Some(Passed::Pids);
         }
         let Ok(places) = places(&pids) else { return Some(Passed::Memory) };
-        let Ok(bytes) = memory(&places, self.limits.memory_bytes) else { return Some(Passed::Memory) };
+        let Ok(bytes) = memory(&places, self.limits.memory_bytes, with_mappings) else { return Some(Passed::Memory) };
         self.memory_bytes_peak = self.memory_bytes_peak.max(bytes);
         if bytes > self.limits.memory_bytes {
             return Some(Passed::Memory);
@@ -128,12 +132,13 @@ impl<'a> Watch<'a> {
     }
 }
 
-fn memory(places: &[PathBuf], limit: u64) -> Result<u64, Unreadable> {
-    let mut rough = 0_u64;
+fn memory(places: &[PathBuf], limit: u64, with_mappings: bool) -> Result<u64, Unreadable> {
+    let kept = if with_mappings { usage::mappings(places)?.saturating_add(usage::locks(places)?) } else { 0 };
+    let mut rough = kept;
     for place in places {
         rough = rough.saturating_add(usage::rough(place)?);
     }
-    if rough > limit { usage::exact(places) } else { Ok(rough) }
+    if rough > limit { Ok(kept.saturating_add(usage::exact(places)?)) } else { Ok(rough) }
 }
 
 /// Threads of a process; 0 of one that has ended.

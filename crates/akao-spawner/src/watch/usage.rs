@@ -3,7 +3,8 @@
 use rustix::io::Errno;
 use std::{
     collections::BTreeSet,
-    fs, io,
+    fs,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -11,6 +12,14 @@ use std::{
 pub(crate) const SOCKET_BYTES: u64 = 425_984;
 /// What a pipe counts: the size it is made with, which the filter of system calls keeps it at.
 pub(crate) const PIPE_BYTES: u64 = 64 * 1024;
+
+/// What a mapping counts: the kernel's records of it, of its place among others, and of what it would hold.
+pub(crate) const MAPPING_BYTES: u64 = 320;
+
+/// What a lock on a range of a file counts.
+pub(crate) const LOCK_BYTES: u64 = 192;
+/// So many lines are told of a descriptor besides its locks: at most, of those kinds that can be opened many times.
+const DESCRIPTOR_LINES: u64 = 8;
 
 /// Something could not be read that must be known.
 #[derive(Debug)]
@@ -98,6 +107,39 @@ pub(crate) fn rough(place: &Path) -> Result<u64, Unreadable> {
     let memory = kilobytes(&place.join("status"), &["VmRSS", "VmSwap", "VmPTE"])?;
     let descriptors = unless_ended(place, numbers_in(&place.join("fd")))?.len() as u64;
     Ok(memory.saturating_add(descriptors.saturating_mul(SOCKET_BYTES)))
+}
+
+/// Bytes that the kernel keeps for the mappings of the processes, none of which need to hold anything.
+pub(crate) fn mappings(places: &[PathBuf]) -> Result<u64, Unreadable> {
+    let mut count = 0_u64;
+    for place in places {
+        count += unless_ended(place, lines(&place.join("maps")))?;
+    }
+    Ok(count.saturating_mul(MAPPING_BYTES))
+}
+
+/// Bytes that the kernel keeps for the locks that processes hold on files, which it counts as nobody's, a control group's
+/// neither. They are told with the descriptor by which they were set; what is watched by a descriptor is told likewise.
+pub(crate) fn locks(places: &[PathBuf]) -> Result<u64, Unreadable> {
+    let mut count = 0_u64;
+    for place in places {
+        let folder = place.join("fdinfo");
+        for number in unless_ended(place, numbers_in(&folder))? {
+            let lines = unless_ended(place, lines(&folder.join(number.to_string())))?;
+            count += lines.saturating_sub(DESCRIPTOR_LINES);
+        }
+    }
+    Ok(count.saturating_mul(LOCK_BYTES))
+}
+
+/// How many lines a file of a process has.
+fn lines(path: &Path) -> Result<u64, Unreadable> {
+    let Some(mut file) = told(fs::File::open(path))? else { return Ok(0) };
+    let (mut count, mut bytes) = (0_u64, [0_u8; 16 * 1024]);
+    while let Some(read @ 1..) = told(file.read(&mut bytes))? {
+        count += bytes[..read].iter().filter(|byte| **byte == b'\n').count() as u64;
+    }
+    Ok(count)
 }
 
 /// Bytes that the processes use together: memory by each one's share, and each socket and pipe once.
