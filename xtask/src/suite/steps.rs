@@ -248,6 +248,7 @@ fn wasm(workspace: &Workspace, _: bool) -> Chore {
 }
 
 /// The build script of the sandbox builds its static programs for that architecture as well; Rust's own linker suffices for them.
+/// A library for encryption is compiled by the C compiler for that architecture, which `cargo xtask setup` installs.
 fn other_architecture(workspace: &Workspace, _: bool) -> Chore {
     let packages = CRATES_OF_THE_KERNEL.iter().flat_map(|name| ["--package", name]);
     let check = workspace.cargo().args(["check", "--target", OTHER_TARGET]).args(packages);
