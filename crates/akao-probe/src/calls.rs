@@ -50,6 +50,8 @@ const CALLS: &[(&str, libc::c_long, [u64; 6])] = &[
     ("add_key", libc::SYS_add_key, [NOWHERE, NOWHERE, 0, 0, 0, 0]),
     ("request_key", libc::SYS_request_key, [NOWHERE, NOWHERE, 0, 0, 0, 0]),
     ("seccomp-listener", libc::SYS_seccomp, [1, 8, NOWHERE, 0, 0, 0]),
+    ("further-filter", libc::SYS_seccomp, [1, 0, NOWHERE, 0, 0, 0]),
+    ("further-filter-by-prctl", libc::SYS_prctl, [22, 2, NOWHERE, 0, 0, 0]),
     ("personality-randomize", libc::SYS_personality, [0x0004_0000, 0, 0, 0, 0, 0]),
     ("personality-read-exec", libc::SYS_personality, [0x0040_0000, 0, 0, 0, 0, 0]),
     ("init_module", libc::SYS_init_module, [NOWHERE, 0, NOWHERE, 0, 0, 0]),

@@ -168,6 +168,7 @@ pub const CASES: &[Case] = &[
     same(39, "the same with the upper half set", &["terminal", "4294988818"], Usual, FORBIDDEN),
     same(39, "type by the console's request", &["terminal", "21532"], Usual, FORBIDDEN),
     same(40, "let a listener decide", &["call", "seccomp-listener"], Usual, ALL_FORBIDDEN),
+    same(40, "add a filter that writes the host's log", &["call", "further-filter", "further-filter-by-prctl"], Usual, ALL_FORBIDDEN),
     same(41, "make addresses predictable", &["call", "personality-randomize", "personality-read-exec"], Usual, ALL_FORBIDDEN),
     same(42, "load modules", &["call", "init_module", "finit_module", "delete_module"], Usual, ALL_FORBIDDEN),
     same(42, "run the machine", &["call", "kexec_load", "reboot", "swapon", "swapoff", "acct", "quotactl", "settimeofday", "clock_settime"], Usual, ALL_FORBIDDEN),
