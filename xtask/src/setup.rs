@@ -143,6 +143,27 @@ const NEEDS: &[Need] = &[
         to_build: false,
     },
     Need {
+        name: "aarch64-unknown-linux-gnu",
+        reason: "`cargo xtask test --nightly` compiles for 64-bit ARM what speaks to the kernel",
+        found_by: Probe::Target("aarch64-unknown-linux-gnu"),
+        comes_from: Source::Target("aarch64-unknown-linux-gnu"),
+        to_build: false,
+    },
+    Need {
+        name: "aarch64-linux-gnu-gcc",
+        reason: "the same: the library for encryption that the broker uses is written in C",
+        found_by: Probe::Program("aarch64-linux-gnu-gcc"),
+        comes_from: Source::Debian("gcc-aarch64-linux-gnu"),
+        to_build: false,
+    },
+    Need {
+        name: "headers of the C library for 64-bit ARM",
+        reason: "the same",
+        found_by: Probe::File("/usr/aarch64-linux-gnu/include/stdio.h"),
+        comes_from: Source::Debian("libc6-dev-arm64-cross"),
+        to_build: false,
+    },
+    Need {
         name: STATIC_TARGET,
         reason: "the sandbox's own programs are static; its build script adds the target as well",
         found_by: Probe::Target(STATIC_TARGET),

@@ -12,7 +12,7 @@ use akao_address::{Resolver, SystemResolver};
 use akao_broker::{Act, Attached, AuditSink, Broker, Event, Limits, Policy, Sockets, Verdict};
 use akao_contract::manifest::RuntimeKind;
 use akao_runtime::{Launch, LaunchError, ProcessSpec, Started};
-use akao_sandbox::{Launcher, Listeners, Sandboxed, SpawnError, Stage, StartError};
+use akao_sandbox::{Launcher, Listeners, Sandboxed, SpawnError, Stage, StartError, Tier};
 use akao_step::BoxFuture;
 use std::{
     collections::BTreeMap,
@@ -156,6 +156,10 @@ impl Shared {
         let (shared, digest, package) = (Arc::clone(self), spec.digest, spec.folder.clone());
         let work = std::thread::Builder::new().name("akao-bytecode".into()).spawn(move || {
             let (Some(bytecode), Ok(launcher)) = (&shared.bytecode, shared.launcher()) else { return };
+            // Compiled modules name the files that they were made of, and without mounts those would be others.
+            if launcher.tier().tier > Tier::T1 {
+                return;
+            }
             // Without it the next process starts as this one did.
             if let Err(error) = bytecode.make(&launcher, &digest, &interpreter, &package) {
                 tracing::debug!(%digest, %error, "the modules of a package were not compiled");
@@ -351,12 +355,17 @@ fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
+/// What an operator can do on a machine that reaches T2.
+const OPT_IN: &str = " Nodes without network, of one tenant at a time, run here with `--sandbox-tier T2`; docs/sandbox.md says \
+                      what is not held then.";
+
 fn start_failed(error: &StartError) -> LaunchError {
     match error {
         StartError::Tier { report, .. } => {
             let findings = report.findings.iter().map(|finding| format!("{}. {}", finding.what, finding.cure));
             let findings: Vec<String> = findings.collect();
-            LaunchError::Isolation { reason: format!("{error}; {}", findings.join(" ")) }
+            let opt_in = if report.tier == Tier::T2 { OPT_IN } else { "" };
+            LaunchError::Isolation { reason: format!("{error}; {}{opt_in}", findings.join(" ")) }
         }
         other => failed("spawner", other),
     }
@@ -364,6 +373,8 @@ fn start_failed(error: &StartError) -> LaunchError {
 
 fn spawn_failed(error: &SpawnError, command: &str) -> LaunchError {
     match error {
+        SpawnError::NoNetwork => LaunchError::NoNetwork { reason: error.to_string() },
+        SpawnError::Neighbours => LaunchError::MixedTenants { reason: error.to_string() },
         SpawnError::Tier(_) => LaunchError::Isolation { reason: error.to_string() },
         SpawnError::Stage { failure, cause } if failure.stage == Stage::Execute => {
             LaunchError::Program { program: command.to_owned(), reason: cause.to_string() }

@@ -111,6 +111,7 @@ pub(crate) fn plan(
         _ => Profile::Base,
     };
     sandbox.programs = programs(spec);
+    sandbox.mark = spec.tenant.as_str().to_owned();
     if let Some(policy) = &policy {
         sandbox.network = Network::Brokered { tcp_ports: policy.ports().iter().copied().collect() };
     }

@@ -50,6 +50,8 @@ const CALLS: &[(&str, libc::c_long, [u64; 6])] = &[
     ("add_key", libc::SYS_add_key, [NOWHERE, NOWHERE, 0, 0, 0, 0]),
     ("request_key", libc::SYS_request_key, [NOWHERE, NOWHERE, 0, 0, 0, 0]),
     ("seccomp-listener", libc::SYS_seccomp, [1, 8, NOWHERE, 0, 0, 0]),
+    ("further-filter", libc::SYS_seccomp, [1, 0, NOWHERE, 0, 0, 0]),
+    ("further-filter-by-prctl", libc::SYS_prctl, [22, 2, NOWHERE, 0, 0, 0]),
     ("personality-randomize", libc::SYS_personality, [0x0004_0000, 0, 0, 0, 0, 0]),
     ("personality-read-exec", libc::SYS_personality, [0x0040_0000, 0, 0, 0, 0, 0]),
     ("init_module", libc::SYS_init_module, [NOWHERE, 0, NOWHERE, 0, 0, 0]),
@@ -104,6 +106,13 @@ const CALLS: &[(&str, libc::c_long, [u64; 6])] = &[
     ("folder-key", libc::SYS_ioctl, [1, 0xc050_6617, NOWHERE, 0, 0, 0]),
     ("file-seal", libc::SYS_ioctl, [1, 0x4080_6685, NOWHERE, 0, 0, 0]),
     ("connection-upper-protocol", libc::SYS_setsockopt, [1, 6, 31, NOWHERE, 3, 0]),
+    // Closed descriptors, sizes that are none: outside each of them fails at that.
+    ("syncfs", libc::SYS_syncfs, [u64::MAX, 0, 0, 0, 0, 0]),
+    ("forget-pages", libc::SYS_fadvise64, [u64::MAX, 0, 0, 4, 0, 0]),
+    ("cached-pages", 451, [u64::MAX, NOWHERE, NOWHERE, 0, 0, 0]),
+    ("lease", libc::SYS_fcntl, [u64::MAX, 1024, 2, 0, 0, 0]),
+    ("notice", libc::SYS_fcntl, [u64::MAX, 1026, 0, 0, 0, 0]),
+    ("futex-table", libc::SYS_prctl, [78, 1, 3, 0, 0, 0]),
     // The core's scheduling, by a process that does not exist.
     ("schedule-together", libc::SYS_prctl, [62, 1, 0x7fff_fff0, 0, 0, 0]),
     ("vmsplice", libc::SYS_vmsplice, [u64::MAX, NOWHERE, 1, 0, 0, 0]),

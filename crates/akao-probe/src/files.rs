@@ -36,6 +36,7 @@ pub(crate) const ACTS: &[Act] = &[
     ("append", append),
     ("device", device),
     ("gain-bits", gain_bits),
+    ("by-name", by_name),
 ];
 
 /// Reads the start of a file; a folder is listed instead.
@@ -47,6 +48,29 @@ fn read(arguments: &[String]) -> Tried {
     let mut bytes = [0; 64];
     let length = File::open(path)?.read(&mut bytes)?;
     Ok(format!("{length} bytes"))
+}
+
+/// Tries what changes, watches or reads the settings of the file at `PATH` by its name; tells each outcome.
+fn by_name(arguments: &[String]) -> Tried {
+    let path = std::ffi::CString::new(text(arguments, 0, "path")?)?;
+    let (path, name, space) = (kernel::address(&path), c"user.akao".to_owned(), [0_u8; 16]);
+    let (name, space) = (kernel::address(&name), space.as_ptr() as u64);
+    let here = libc::AT_FDCWD as u64;
+    let watcher = kernel::call(libc::SYS_inotify_init1, [0; 6]).unwrap_or(-1);
+    let tried = [
+        kernel::call(libc::SYS_fchmodat, [here, path, 0o644, 0, 0, 0]),
+        kernel::call(libc::SYS_fchownat, [here, path, u64::MAX, u64::MAX, 0, 0]),
+        kernel::call(libc::SYS_utimensat, [here, path, 0, 0, 0, 0]),
+        kernel::call(libc::SYS_setxattr, [path, name, space, 1, 0, 0]),
+        kernel::call(libc::SYS_listxattr, [path, 0, 0, 0, 0, 0]),
+        kernel::call(libc::SYS_truncate, [path, 0, 0, 0, 0, 0]),
+        kernel::call(libc::SYS_inotify_add_watch, [watcher as u64, path, 2, 0, 0, 0]),
+    ];
+    let outcomes = tried.into_iter().map(|tried| match tried {
+        Ok(_) => "done".to_owned(),
+        Err(error) => crate::outcome::name(error.raw_os_error().unwrap_or(0)),
+    });
+    Ok(outcomes.collect::<Vec<_>>().join(" "))
 }
 
 /// Opens a file for writing, and writes nothing.

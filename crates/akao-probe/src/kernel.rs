@@ -260,3 +260,17 @@ pub(crate) fn host_names() -> (String, String) {
         (text(&names.nodename), text(&names.domainname))
     }
 }
+
+/// Locks one byte of a file for writing.
+pub(crate) fn lock_byte(file: &std::fs::File, at: u64) -> Result<(), io::Error> {
+    // SAFETY: a zeroed flock is plain data, which the call only reads.
+    let result = unsafe {
+        let mut lock: libc::flock = std::mem::zeroed();
+        lock.l_type = libc::F_WRLCK as _;
+        lock.l_whence = libc::SEEK_SET as _;
+        lock.l_start = at as libc::off_t;
+        lock.l_len = 1;
+        libc::fcntl(std::os::fd::AsRawFd::as_raw_fd(file), libc::F_SETLK, &raw const lock)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

@@ -22,6 +22,7 @@ pub(crate) const ACTS: &[Act] = &[
     ("stop-all", stop_all),
     ("signal-by-socket", signal_by_socket),
     ("headless", headless),
+    ("undumpable", undumpable),
 ];
 
 fn nap(milliseconds: u64) {
@@ -65,6 +66,13 @@ fn daemon(arguments: &[String]) -> Tried {
     let program = c"/proc/self/exe".to_owned();
     let _ = kernel::execute(&program, &[name, c"sleep".to_owned(), c"60000".to_owned()]);
     nap(60_000);
+    Ok(String::new())
+}
+
+/// Hides what it has open from processes of its user, and sleeps for `MILLISECONDS`.
+fn undumpable(arguments: &[String]) -> Tried {
+    kernel::call(libc::SYS_prctl, [libc::PR_SET_DUMPABLE as u64, 0, 0, 0, 0, 0])?;
+    nap(number(arguments, 0, "milliseconds")?);
     Ok(String::new())
 }
 

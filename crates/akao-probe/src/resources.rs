@@ -18,6 +18,8 @@ pub(crate) const ACTS: &[Act] = &[
     ("memory-hidden", memory_hidden),
     ("memory-device", memory_device),
     ("spread-reads", spread_reads),
+    ("mappings", mappings),
+    ("locks", locks),
     ("large-pages", large_pages),
     ("pipes", pipes),
     ("socket-buffers", socket_buffers),
@@ -45,6 +47,48 @@ fn memory(arguments: &[String]) -> Tried {
     if let Ok(milliseconds) = number(arguments, 2, "milliseconds") {
         thread::sleep(Duration::from_millis(milliseconds));
     }
+    Ok(String::new())
+}
+
+/// Locks every second byte of files in `FOLDER`, `COUNT` in all, and waits for `MILLISECONDS`.
+fn locks(arguments: &[String]) -> Tried {
+    const OF_ONE_FILE: u64 = 500;
+    let (folder, most) = (text(arguments, 0, "folder")?, number(arguments, 1, "count")?);
+    let mut files: Vec<std::fs::File> = Vec::new();
+    for count in 0..most {
+        if count % OF_ONE_FILE == 0 {
+            // A lock lives as long as its file has a name or is open, and a process has few open: one file has many.
+            let name = format!("{folder}/lock-{}", files.len() % 64);
+            files.push(std::fs::File::options().create(true).truncate(false).write(true).open(name)?);
+        }
+        let at = count % OF_ONE_FILE + count / (OF_ONE_FILE * 64) * OF_ONE_FILE;
+        kernel::lock_byte(&files[files.len() - 1], 2 * at)?;
+    }
+    println!("locked {most}");
+    thread::sleep(Duration::from_millis(number(arguments, 2, "milliseconds")?));
+    Ok(String::new())
+}
+
+/// Has `COUNT` processes make tens of thousands of mappings of nothing each, and waits for `MILLISECONDS`.
+fn mappings(arguments: &[String]) -> Tried {
+    const PAGE: u64 = 4096;
+    const PAGES: u64 = 65_000;
+    let milliseconds = number(arguments, 1, "milliseconds")?;
+    for _ in 0..number(arguments, 0, "count")? {
+        if kernel::fork()? == 0 {
+            let private = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64;
+            let start = kernel::call(libc::SYS_mmap, [0, PAGES * PAGE, 0, private, u64::MAX, 0])? as u64;
+            for page in (0..PAGES).step_by(2) {
+                // The kernel's own limit of mappings ends it.
+                if kernel::call(libc::SYS_mprotect, [start + page * PAGE, PAGE, 1, 0, 0, 0]).is_err() {
+                    break;
+                }
+            }
+            thread::sleep(Duration::from_millis(milliseconds));
+            kernel::exit(0);
+        }
+    }
+    thread::sleep(Duration::from_millis(milliseconds));
     Ok(String::new())
 }
 

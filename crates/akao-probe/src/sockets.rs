@@ -17,12 +17,24 @@ pub(crate) const ACTS: &[Act] = &[
     ("connect", connect),
     ("connect-abstract", connect_abstract),
     ("connect-host", connect_host),
+    ("connect-path", connect_path),
     ("say", say),
     ("ask-udp", ask_udp),
     ("resolve", resolve),
 ];
 
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Connects to the socket at `PATH`, or sends to it by a socket of a pair (`stream`, `datagram`).
+fn connect_path(arguments: &[String]) -> Tried {
+    let path = text(arguments, 1, "path")?;
+    match text(arguments, 0, "kind")? {
+        "stream" => drop(std::os::unix::net::UnixStream::connect(path)?),
+        "datagram" => drop(std::os::unix::net::UnixDatagram::pair()?.0.send_to(b"x", path)?),
+        _ => return Err(usage("kind")),
+    }
+    Ok(String::new())
+}
 
 /// Opens a socket of a named kind.
 fn socket(arguments: &[String]) -> Tried {
@@ -68,11 +80,19 @@ fn send_descriptors(arguments: &[String]) -> Tried {
     let file = std::fs::File::create(text(arguments, 0, "path")?)?;
     let socket = number(arguments, 1, "number")? as i32;
     let mut sent = 0;
+    let hold = number(arguments, 3, "milliseconds").ok();
+    if hold.is_some() {
+        kernel::call(libc::SYS_fcntl, [socket as u64, libc::F_SETFL as u64, libc::O_NONBLOCK as u64, 0, 0, 0])?;
+    }
     for _ in 0..number(arguments, 2, "count")? {
         if kernel::send_descriptor(socket, std::os::fd::AsRawFd::as_raw_fd(&file)).is_err() {
             break;
         }
         sent += 1;
+    }
+    if let Some(milliseconds) = hold {
+        println!("sent {sent}");
+        std::thread::sleep(Duration::from_millis(milliseconds));
     }
     Ok(format!("{sent}"))
 }

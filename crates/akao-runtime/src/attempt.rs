@@ -10,6 +10,7 @@ use crate::{
     mask::Masks,
     package::Node,
     pool::{Inner, Lease, LeaseError},
+    workspace::WorkspaceFolder,
 };
 use akao_contract::{
     ErrorKind, Invocation, LogLevel, LogLine, OUTPUT_KEY, Outcome, OutcomeStatus, StepError, StepUsage, is_name,
@@ -220,7 +221,7 @@ impl Attempt {
 
     async fn outcome(&self, went: Went, instance: &Instance, deadline: &Deadline, key: Option<&str>) -> Outcome {
         match went {
-            Went::Answered(Ok(answer)) => self.answered(answer, key, &instance.masks).await,
+            Went::Answered(Ok(answer)) => self.answered(answer, key, instance).await,
             Went::Answered(Err(error)) => Outcome::failure(self.unanswered(&error, instance).await),
             Went::TimedOut { ended } => {
                 // The connection is gone a little before it is known what the process has used.
@@ -229,11 +230,9 @@ impl Attempt {
                 Outcome::failure(self.scene().deadline(deadline.limit, ran))
             }
             // A step that was done all the same is done.
-            Went::Cancelled(Some(Ok(answer))) => self.answered(answer, key, &instance.masks).await,
+            Went::Cancelled(Some(Ok(answer))) => self.answered(answer, key, instance).await,
             Went::Cancelled(_) => Outcome::cancelled(),
-            Went::Halted(Some(Ok(answer))) if answer.result.is_ok() => {
-                self.answered(answer, key, &instance.masks).await
-            }
+            Went::Halted(Some(Ok(answer))) if answer.result.is_ok() => self.answered(answer, key, instance).await,
             Went::Halted(_) => Outcome::failure(self.scene().halted()),
         }
     }
@@ -246,17 +245,21 @@ impl Attempt {
         self.scene().broken(error, &end)
     }
 
-    async fn answered(&self, answer: ExecuteAnswer, key: Option<&str>, masks: &Arc<Masks>) -> Outcome {
+    async fn answered(&self, answer: ExecuteAnswer, key: Option<&str>, instance: &Instance) -> Outcome {
         let logs: Vec<LogLine> = metadata_line(&answer.metadata).into_iter().collect();
         let outcome = match answer.result {
             Ok(outputs) => match batch::count(&self.invocation.props) {
-                Some(count) => batch::success(&self.node, outputs, count, key, masks).await,
-                None => self.success(outputs, key, masks).await,
+                Some(count) => batch::success(&self.node, outputs, count, key, &instance.masks).await,
+                None => self.success(outputs, key, &instance.masks).await,
             },
             Err(mut error) => {
                 error.message = plain_text(error.message);
                 match error.kind {
                     ErrorKind::Resource => Outcome::failure(self.scene().said_limit(error)),
+                    // A defect as the node has it, where its workspace takes no more: that is most likely what it met.
+                    ErrorKind::Internal if instance.workspace.as_ref().is_some_and(WorkspaceFolder::is_full) => {
+                        Outcome::failure(self.scene().met_limit(error, Limit::Disk))
+                    }
                     ErrorKind::Cancelled => Outcome { error: Some(error), ..Outcome::cancelled() },
                     _ => Outcome::failure(error),
                 }

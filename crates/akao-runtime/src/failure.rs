@@ -55,6 +55,7 @@ pub(crate) fn how_it_ended(end: &End) -> String {
         },
         (EndCause::Memory, _) => "reached its limit of memory".to_owned(),
         (EndCause::Pids, _) => "reached its limit of processes".to_owned(),
+        (EndCause::Disk, _) => "reached its limit of disk".to_owned(),
         (EndCause::Deadline, _) => "reached the end of its process's time".to_owned(),
         (EndCause::Killed, Some(Doom::SocketClosed)) => "closed its socket and went on".to_owned(),
         (EndCause::Killed, Some(Doom::Offence)) => "was ended for breaking the protocol".to_owned(),
@@ -103,6 +104,7 @@ impl Scene<'_> {
             _ if is_offence => self.offence(error),
             EndCause::Memory => self.limit(Limit::Memory, end),
             EndCause::Pids => self.limit(Limit::Pids, end),
+            EndCause::Disk => self.limit(Limit::Disk, end),
             EndCause::Deadline => self.process_time(end),
             EndCause::Signal(_) => self.crash(end),
             _ if error.is_offence() => self.offence(error),
@@ -165,6 +167,12 @@ impl Scene<'_> {
             .with_detail("key", key)
             .with_detail("usage", usage(&end.ended.usage))
             .with_suggestion(suggestion)
+    }
+
+    /// An error of a node that has reached a limit, as is seen from here, and does not say so.
+    pub(crate) fn met_limit(&self, mut error: StepError, limit: Limit) -> StepError {
+        error.kind = ErrorKind::Resource;
+        self.said_limit(error.with_detail("limit", limit.as_str()))
     }
 
     /// A node that says which of its limits it has reached; how far that goes and how it is raised is known here.

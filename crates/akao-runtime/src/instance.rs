@@ -65,6 +65,8 @@ pub(crate) struct Instance {
     pub(crate) process: Box<dyn Process>,
     pub(crate) streams: Streams,
     pub(crate) masks: Arc<Masks>,
+    /// What the node sees as `/workspace`.
+    pub(crate) workspace: Option<WorkspaceFolder>,
     pub(crate) started: Instant,
     pub(crate) condition: Mutex<Condition>,
     pub(crate) retire: watch::Sender<bool>,
@@ -101,13 +103,14 @@ impl Instance {
             }
         };
         let masks = Arc::new(Masks::default());
+        let workspace = started.workspace.map(WorkspaceFolder::new);
         let host = HostSide {
             owner: services.owner(spec),
             grants: spec.grants.clone(),
             secrets,
             declares_secret,
             ports: services.host.clone(),
-            workspace: started.workspace.map(WorkspaceFolder::new),
+            workspace: workspace.clone(),
             masks: Arc::clone(&masks),
             blob_room: Arc::clone(&services.blob_room),
             blob_bytes_max: settings.blob_bytes_max.min(spec.resources.disk_bytes),
@@ -123,6 +126,7 @@ impl Instance {
             process: started.process,
             streams: Streams::new(started.stdout, started.stderr, settings.lines, Arc::clone(&masks)),
             masks,
+            workspace,
             started: Instant::now(),
             condition: Mutex::default(),
             retire: watch::Sender::new(false),

@@ -115,6 +115,8 @@ pub enum EndCause {
     Memory,
     /// It reached its limit of processes and ended over it.
     Pids,
+    /// It failed while its folders took no more, or wrote a larger file than it may.
+    Disk,
     /// It reached the end of its time.
     Deadline,
     /// It was ended from here.
@@ -141,6 +143,18 @@ pub enum LaunchError {
     #[error("this machine cannot isolate the node: {reason}")]
     Isolation {
         /// What is missing.
+        reason: String,
+    },
+    /// It asks for network, and on this machine nothing would stand between it and the host's.
+    #[error("the node asks for network, which it cannot have here: {reason}")]
+    NoNetwork {
+        /// Why.
+        reason: String,
+    },
+    /// Another tenant's processes run, and on this machine nothing would stand between them.
+    #[error("the node cannot run beside another tenant's: {reason}")]
+    MixedTenants {
+        /// Why.
         reason: String,
     },
     /// What should be run is not there.
@@ -174,6 +188,18 @@ impl LaunchError {
             Self::Isolation { .. } => {
                 (ErrorKind::Internal, false, "isolation", "See in docs/sandbox.md what this tier needs and its cure.")
             }
+            Self::NoNetwork { .. } => (
+                ErrorKind::Internal,
+                false,
+                "no_network",
+                "Run it on a machine with user namespaces; see T2 in docs/sandbox.md.",
+            ),
+            Self::MixedTenants { .. } => (
+                ErrorKind::Resource,
+                true,
+                "mixed_tenants",
+                "Try again when the other tenant's processes have ended, or run it on a machine with user namespaces.",
+            ),
             Self::Program { .. } => {
                 (ErrorKind::NotFound, false, "no_program", "Install it, or correct `runtime` in the node's manifest.")
             }

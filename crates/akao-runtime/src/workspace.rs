@@ -50,6 +50,13 @@ impl WorkspaceFolder {
         })
     }
 
+    /// Whether it is a file system of the node's own that takes no more bytes or no more names.
+    pub(crate) fn is_full(&self) -> bool {
+        const IN_MEMORY: i128 = 0x0102_1994;
+        rustix::fs::fstatfs(&*self.0)
+            .is_ok_and(|found| i128::from(found.f_type) == IN_MEMORY && (found.f_bfree == 0 || found.f_ffree == 0))
+    }
+
     /// The bytes of a regular file.
     pub(crate) fn read(&self, path: &WorkspacePath, bytes_max: u64) -> Result<Vec<u8>, StepError> {
         // Without O_NONBLOCK the opening of a pipe would wait for whoever writes.

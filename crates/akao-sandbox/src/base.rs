@@ -27,6 +27,8 @@ const COPIED: [(&str, &str); 4] = [
     ("etc/pki/tls/certs/ca-bundle.crt", "pki/tls/certs/ca-bundle.crt"),
     ("etc/ssl/cert.pem", "ssl/cert.pem"),
 ];
+/// Files that libraries ask for and take badly not to be let at, where they are there.
+const OPENED: [&str; 2] = ["etc/ssl/openssl.cnf", "etc/pki/tls/openssl.cnf"];
 /// The address that names are asked at. With a brokered network every address is answered by the broker.
 const NAMES_ADDRESS: &str = "198.18.0.1";
 
@@ -40,6 +42,11 @@ impl BaseView {
     /// The host's own programs.
     pub fn host() -> Self {
         Self { root: PathBuf::from("/") }
+    }
+
+    /// Whether it is the host's own, so that everything has its name outside as well.
+    pub(crate) fn is_host(&self) -> bool {
+        self.root == Path::new("/")
     }
 
     /// The programs of another tree, which has folders such as `usr`.
@@ -77,6 +84,12 @@ impl BaseView {
 
     fn open_root(&self) -> Result<OwnedFd, StartError> {
         open_plain(&self.root).map_err(|cause| StartError::Base { path: self.root.clone(), cause })
+    }
+
+    /// Files of the host that sandboxes without mounts of their own may read besides.
+    pub(crate) fn opened(&self) -> Result<Vec<OwnedFd>, StartError> {
+        let root = self.open_root()?;
+        Ok(OPENED.iter().filter_map(|name| open_within(&root, name)).collect())
     }
 
     /// The files of the generated `/etc`.

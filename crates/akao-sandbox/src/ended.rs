@@ -22,8 +22,10 @@ pub enum Cause {
     Signalled(i32),
     /// It needed more memory than its limit.
     Memory,
-    /// It failed after it was refused a process or thread.
+    /// It failed after it was refused a process or thread, or had more than it may where nothing refuses them.
     Pids,
+    /// It failed while its folders took no more, or wrote a file beyond the limit.
+    Disk,
     /// The wall limit passed.
     Deadline,
     /// Its owner killed it.
@@ -42,6 +44,7 @@ impl Ended {
             None if killed => Cause::Killed,
             None => Cause::Lost,
             Some(_) if failed && report.pids_refused > 0 => Cause::Pids,
+            Some(_) if failed && report.disk_full => Cause::Disk,
             Some(Exit::Code(code)) => Cause::Exited(code),
             Some(Exit::Signal(signal)) => Cause::Signalled(signal),
         };
@@ -60,6 +63,7 @@ mod tests {
             memory_exceeded,
             deadline,
             pids_refused,
+            disk_full: false,
             usage: Usage::default(),
         };
         let cases = [
@@ -77,6 +81,17 @@ mod tests {
         ];
         for (report, killed, cause) in cases {
             assert_eq!(Ended::new(&report, killed).cause, cause, "{report:?}");
+        }
+        let full =
+            |exit, pids_refused| wire::Ended { disk_full: true, ..report(Some(exit), false, false, pids_refused) };
+        let cases = [
+            (full(Exit::Code(0), 0), Cause::Exited(0)),
+            (full(Exit::Code(1), 0), Cause::Disk),
+            (full(Exit::Signal(25), 0), Cause::Disk),
+            (full(Exit::Code(1), 2), Cause::Pids),
+        ];
+        for (report, cause) in cases {
+            assert_eq!(Ended::new(&report, false).cause, cause, "{report:?}");
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     ended::Ended,
     tier::{Tier, TierReport},
 };
-use akao_spawner::wire::Failure;
+use akao_spawner::{Stage, wire::Failure};
 use std::{io, path::PathBuf, time::Duration};
 
 /// Why a launcher did not start.
@@ -20,6 +20,15 @@ pub enum StartError {
     #[error("`{path}` of the base view could not be opened")]
     Base {
         /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// The folder for sandboxes without mounts of their own could not be made.
+    #[error("no folder for sandboxes could be made in `{path}`")]
+    Folder {
+        /// Where.
         path: PathBuf,
         /// Why.
         #[source]
@@ -41,6 +50,16 @@ pub enum SpawnError {
     /// This machine cannot isolate; the launcher's report says why.
     #[error("this machine reaches {0}, which runs no foreign program")]
     Tier(Tier),
+    /// It asks for network, which nothing has where there are no namespaces.
+    #[error(
+        "this machine reaches T2, where nothing has network: without a network of its own a program would have the host's"
+    )]
+    NoNetwork,
+    /// Another's sandbox lives, and there are no namespaces between them.
+    #[error(
+        "this machine reaches T2, where the programs of two tenants never run at the same time, and another's run now"
+    )]
+    Neighbours,
     /// A value of the specification is not allowed.
     #[error("{what} is not allowed: {value}")]
     Spec {
@@ -83,6 +102,9 @@ pub enum SpawnError {
 
 impl SpawnError {
     pub(crate) fn stage(failure: Failure) -> Self {
+        if failure.stage == Stage::Neighbours {
+            return Self::Neighbours;
+        }
         Self::Stage { failure, cause: io::Error::from_raw_os_error(failure.errno) }
     }
 }

@@ -1,6 +1,7 @@
 //! The launcher: it runs the spawner, learns what the machine can enforce, and sends orders.
 
 use crate::{
+    bare::BareFolder,
     base::BaseView,
     embedded,
     error::{SpawnError, StartError, WaitError},
@@ -15,9 +16,11 @@ use rustix::{
     io::Errno,
     net::{AddressFamily, SocketFlags, SocketType, socketpair},
     pipe::{PipeFlags, pipe_with},
+    process::{Resource, Rlimit, getrlimit, setrlimit},
 };
 use std::{
     io,
+    path::PathBuf,
     process::{Child, Stdio},
     sync::Mutex,
     time::{Duration, Instant},
@@ -43,6 +46,8 @@ pub struct Options {
     pub base: BaseView,
     /// Whether control groups may be used.
     pub control_groups: bool,
+    /// Where the folders of sandboxes stand that have no mounts of their own, in T2.
+    pub bare_folders: PathBuf,
 }
 
 impl Default for Options {
@@ -53,6 +58,7 @@ impl Default for Options {
             pool_size: 2,
             base: BaseView::host(),
             control_groups: true,
+            bare_folders: PathBuf::from("/tmp"),
         }
     }
 }
@@ -64,11 +70,46 @@ pub struct Launcher {
     control: Option<OwnedFd>,
     spawner: Mutex<Child>,
     report: TierReport,
+    /// Of sandboxes without namespaces; removed when the spawner is gone.
+    bare: Option<BareFolder>,
 }
 
 impl Launcher {
     /// Runs the spawner and finds out what this machine can enforce.
+    ///
+    /// Raises this process's own limit of open files to the most that it may be. By that limit the kernel decides whether it
+    /// may pass descriptors to the spawner, and without root it counts those that are under way in sandboxes with it: a
+    /// program that is allowed more open files than this process could keep every further sandbox from being made.
     pub fn start(options: Options) -> Result<Self, StartError> {
+        let files = getrlimit(Resource::Nofile).maximum;
+        // A refusal leaves what there is.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: files, maximum: files });
+        let launcher = Self::start_as(&options, None)?;
+        let launcher = match launcher.report.tier {
+            Tier::T2 if options.minimum >= Tier::T2 && options.base.is_host() => launcher.instead(&options)?,
+            _ => launcher,
+        };
+        if launcher.report.tier > options.minimum {
+            let report = Box::new(launcher.report.clone());
+            return Err(StartError::Tier { minimum: options.minimum, report });
+        }
+        Ok(launcher)
+    }
+
+    /// A launcher that makes sandboxes without namespaces, in place of one that could make none.
+    fn instead(self, options: &Options) -> Result<Self, StartError> {
+        let folder = BareFolder::new(&options.bare_folders)
+            .map_err(|cause| StartError::Folder { path: options.bare_folders.clone(), cause })?;
+        let found = self.report.clone();
+        // Two spawners of one host would wait for each other's locks.
+        drop(self);
+        let mut launcher = Self::start_as(options, Some(folder))?;
+        let failure = launcher.report.findings.iter().find_map(|finding| finding.failure);
+        launcher.report = found.tried_bare(failure);
+        Ok(launcher)
+    }
+
+    fn start_as(options: &Options, bare: Option<BareFolder>) -> Result<Self, StartError> {
         let (control, theirs) = pair().map_err(StartError::Run)?;
         let program = embedded::spawner().map_err(StartError::Run)?;
         let spawner = std::process::Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
@@ -79,16 +120,12 @@ impl Launcher {
             .stderr(Stdio::null())
             .spawn()
             .map_err(StartError::Run)?;
-        let hello = introduce(&control, &options)?;
+        let hello = introduce(&control, options, bare.as_ref())?;
         let no_report = TierReport::new(&hello, None);
-        let mut launcher = Self { control: Some(control), spawner: Mutex::new(spawner), report: no_report };
+        let mut launcher = Self { control: Some(control), spawner: Mutex::new(spawner), report: no_report, bare };
         if hello.failure.is_none() {
             let trial = launcher.trial()?;
             launcher.report = TierReport::new(&hello, trial);
-        }
-        if launcher.report.tier > options.minimum {
-            let report = Box::new(launcher.report.clone());
-            return Err(StartError::Tier { minimum: options.minimum, report });
         }
         Ok(launcher)
     }
@@ -114,8 +151,11 @@ impl Launcher {
     ///
     /// When this returns an error, nothing of the sandbox runs.
     pub fn spawn(&self, spec: SpawnSpec, descriptors: Vec<(u32, OwnedFd)>) -> Result<Sandboxed, SpawnError> {
-        if !self.report.tier.runs_programs() {
+        if !self.report.runs_programs {
             return Err(SpawnError::Tier(self.report.tier));
+        }
+        if self.bare.is_some() && spec.network != Network::None {
+            return Err(SpawnError::NoNetwork);
         }
         self.order(spec, descriptors)
     }
@@ -145,7 +185,8 @@ impl Launcher {
         }
         // Our copies would keep pipes open and hide the spawner's end.
         drop((theirs, opened, descriptors));
-        Sandboxed::await_running(Parts { status, stdout, stderr, ports, hash })
+        let is_bare = self.bare.is_some();
+        Sandboxed::await_running(Parts { status, stdout, stderr, ports, hash, is_bare })
     }
 
     /// Runs the probe in a sandbox that uses everything; returns the step that failed.
@@ -153,7 +194,9 @@ impl Launcher {
         let probe = embedded::probe().map_err(StartError::Run)?;
         let mut spec = SpawnSpec::new(Command::File(probe, "akao-probe".into()));
         spec.arguments = vec!["nothing".into()];
-        spec.network = Network::Brokered { tcp_ports: vec![443] };
+        if self.bare.is_none() {
+            spec.network = Network::Brokered { tcp_ports: vec![443] };
+        }
         let silent = || StartError::Silent(io::ErrorKind::UnexpectedEof.into());
         match self.order(spec, Vec::new()) {
             Ok(mut sandboxed) => {
@@ -198,10 +241,13 @@ fn pipe_for(number: u32, descriptors: &mut Vec<(u32, OwnedFd)>) -> Result<Option
 }
 
 /// Tells the spawner its settings and hears what it found.
-fn introduce(control: &OwnedFd, options: &Options) -> Result<Hello, StartError> {
+fn introduce(control: &OwnedFd, options: &Options, bare: Option<&BareFolder>) -> Result<Hello, StartError> {
     let (base, mut passed) = options.base.entries()?;
     let (copied, files) = options.base.copied()?;
     passed.extend(files);
+    if bare.is_some() {
+        passed.extend(options.base.opened()?);
+    }
     let settings = Settings {
         identity_start: options.identities.0,
         identity_count: options.identities.1,
@@ -210,9 +256,11 @@ fn introduce(control: &OwnedFd, options: &Options) -> Result<Hello, StartError> 
         etc: options.base.etc(),
         copied,
         control_groups: options.control_groups,
+        bare: bare.map(BareFolder::name),
     };
     let silent = |errno: Errno| StartError::Silent(errno.into());
-    let passed: Vec<_> = passed.iter().map(AsFd::as_fd).collect();
+    let mut passed: Vec<_> = passed.iter().map(AsFd::as_fd).collect();
+    passed.extend(bare.map(BareFolder::opened));
     wire::send(control, &wire::encode(&settings), &passed).map_err(silent)?;
     await_readable(control, Some(Instant::now() + HELLO_WITHIN)).map_err(|error| match error {
         WaitError::Wait(cause) => StartError::Silent(cause),

@@ -7,6 +7,7 @@
 //! This crate knows nothing of nodes, tenants or workflows, and it has no threads and no async code of its own: a caller
 //! waits in a thread, or polls the descriptors that a [`Sandboxed`] shows.
 
+mod bare;
 mod base;
 mod counters;
 mod embedded;

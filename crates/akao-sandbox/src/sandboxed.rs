@@ -34,6 +34,7 @@ pub struct Sandboxed {
     workspace: Option<OwnedFd>,
     hash: [u8; 32],
     killed: bool,
+    is_bare: bool,
     ended: Option<Ended>,
 }
 
@@ -64,6 +65,7 @@ pub(crate) struct Parts {
     pub(crate) stderr: Option<OwnedFd>,
     pub(crate) ports: Vec<u16>,
     pub(crate) hash: [u8; 32],
+    pub(crate) is_bare: bool,
 }
 
 impl Sandboxed {
@@ -74,8 +76,10 @@ impl Sandboxed {
         loop {
             let event = match next_event(&parts.status, Some(until)) {
                 Ok(event) => event,
-                Err(WaitError::NotYet) => return Err(abandon(&made, SpawnError::Slow(READY_WITHIN))),
-                Err(WaitError::Wait(cause)) => return Err(abandon(&made, SpawnError::SpawnerGone(cause))),
+                Err(WaitError::NotYet) => return Err(abandon(&made, parts.is_bare, SpawnError::Slow(READY_WITHIN))),
+                Err(WaitError::Wait(cause)) => {
+                    return Err(abandon(&made, parts.is_bare, SpawnError::SpawnerGone(cause)));
+                }
                 Err(WaitError::SpawnerGone) => {
                     return Err(SpawnError::SpawnerGone(io::ErrorKind::UnexpectedEof.into()));
                 }
@@ -87,7 +91,7 @@ impl Sandboxed {
                     made.counters = Counters::new(counts.into_iter().zip(descriptors));
                 }
                 (Event::Listening, mut descriptors) => {
-                    let names = descriptors.pop().ok_or_else(|| abandon(&made, unexpected()))?;
+                    let names = descriptors.pop().ok_or_else(|| abandon(&made, parts.is_bare, unexpected()))?;
                     let tcp = parts.ports.iter().copied().zip(descriptors).collect();
                     made.listeners = Some(Listeners { tcp, names });
                 }
@@ -111,6 +115,7 @@ impl Sandboxed {
             stderr: parts.stderr,
             hash: parts.hash,
             killed: false,
+            is_bare: parts.is_bare,
             ended: None,
         })
     }
@@ -179,7 +184,7 @@ impl Sandboxed {
     /// Kills it and everything in it.
     pub fn kill(&mut self) -> io::Result<()> {
         self.killed = true;
-        self.signal(Signal::KILL)
+        self.signal(killing(self.is_bare))
     }
 
     fn signal(&self, signal: Signal) -> io::Result<()> {
@@ -222,12 +227,17 @@ impl Drop for Sandboxed {
 }
 
 /// Kills what was made so far, and passes the reason on.
-fn abandon(made: &Made, reason: SpawnError) -> SpawnError {
+fn abandon(made: &Made, is_bare: bool, reason: SpawnError) -> SpawnError {
     if let Some(pidfd) = &made.pidfd {
         // What cannot be killed has ended.
-        let _ = pidfd_send_signal(pidfd, Signal::KILL);
+        let _ = pidfd_send_signal(pidfd, killing(is_bare));
     }
     reason
+}
+
+/// What ends a sandbox. Without a namespace of processes the first one has to end the others before itself.
+fn killing(is_bare: bool) -> Signal {
+    if is_bare { Signal::USR1 } else { Signal::KILL }
 }
 
 fn unexpected() -> SpawnError {

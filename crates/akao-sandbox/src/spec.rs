@@ -46,6 +46,8 @@ pub struct SpawnSpec {
     pub programs: Vec<OsString>,
     /// Which list of system calls holds.
     pub profile: Profile,
+    /// For whom it runs. In T2, where sandboxes have no namespaces, one of another mark is not made while any lives.
+    pub mark: String,
     /// Layers that a test switches off.
     #[cfg(feature = "weaken")]
     pub weaken: Option<wire::Weaken>,
@@ -115,6 +117,7 @@ impl SpawnSpec {
             allow_exec: false,
             programs: Vec::new(),
             profile: Profile::Base,
+            mark: String::new(),
             #[cfg(feature = "weaken")]
             weaken: None,
         }
@@ -171,6 +174,7 @@ impl SpawnSpec {
             programs: self.programs.iter().map(|name| name.as_bytes().to_vec()).collect(),
             profile: self.profile,
             descriptors: numbers.to_vec(),
+            mark: self.mark.as_bytes().to_vec(),
             #[cfg(feature = "weaken")]
             weaken: self.weaken,
             #[cfg(not(feature = "weaken"))]

@@ -13,7 +13,8 @@ pub enum Tier {
     T0,
     /// Namespaces, but limits that only the process itself and a watchdog hold.
     T1,
-    /// No user namespaces: foreign programs are refused.
+    /// No user namespaces: foreign programs run only where the operator asks for no more, without network, for one tenant at a
+    /// time.
     T2,
     /// Neither user namespaces nor Landlock: foreign programs are refused.
     T3,
@@ -30,7 +31,7 @@ impl Tier {
         }
     }
 
-    /// Whether foreign programs run at all.
+    /// Whether foreign programs run without the operator's saying so.
     pub fn runs_programs(self) -> bool {
         self <= Self::T1
     }
@@ -55,6 +56,8 @@ pub struct TierReport {
     pub landlock_abi: i32,
     /// What is missing for the best tier, each with a cure.
     pub findings: Vec<Finding>,
+    /// Whether foreign programs run in this launcher.
+    pub runs_programs: bool,
 }
 
 /// Something that is missing.
@@ -100,9 +103,25 @@ impl TierReport {
             control_groups: hello.control_groups.clone(),
             landlock_abi: hello.landlock_abi,
             findings,
+            runs_programs: tier.runs_programs(),
         }
     }
+
+    /// The same where starts without namespaces were tried: they work, or fail at a step.
+    pub(crate) fn tried_bare(mut self, failure: Option<Failure>) -> Self {
+        self.runs_programs = failure.is_none();
+        if let Some(failure) = failure {
+            let Finding { what, failure, .. } = failed(failure);
+            let what = format!("{what}, without namespaces too");
+            self.findings.push(Finding { what, failure, cure: BARE_CURE });
+        }
+        self
+    }
 }
+
+/// What the lesser way of starting needs.
+const BARE_CURE: &str = "T2 needs Linux 6.12 or newer with Landlock for a user without rights; as root Linux 6.2, and the \
+                         capabilities to become other users, to signal them and to look into them.";
 
 fn failed(failure: Failure) -> Finding {
     let cause = io::Error::from_raw_os_error(failure.errno);
@@ -121,6 +140,9 @@ pub(crate) fn cure(stage: Stage) -> &'static str {
              `kernel.apparmor_restrict_unprivileged_userns=0`; on Debian set `kernel.unprivileged_userns_clone=1`; else \
              raise `user.max_user_namespaces`. In Docker run with a seccomp profile that lets `clone` make namespaces."
         }
+        Stage::Neighbours => {
+            "Wait until the other tenant's processes have ended, or run them where there are namespaces."
+        }
         Stage::Identity => {
             "Make `/run` writable for Akao, where it notes which user ids of the host its sandboxes have. Should all of them \
              be in use, end other launchers or name a wider range."
@@ -136,6 +158,10 @@ pub(crate) fn cure(stage: Stage) -> &'static str {
         Stage::Base | Stage::Root | Stage::Pivot => {
             "Mounts are refused. Run Akao where mounts within a user namespace are allowed; in Docker that takes \
              `--security-opt apparmor=unconfined` or a profile with `mount`."
+        }
+        Stage::Bind => {
+            "What is to be shown cannot be. As root in T2 a program is a user of its own, who must be able to pass to it and to \
+             read it: start Akao as a user of its own, or let others into the data directory."
         }
         Stage::Quotas => "The kernel's settings are read-only here. Mount `/proc` writable for Akao.",
         Stage::ControlGroup => "The control group is not ours to divide. Start Akao by systemd with `Delegate=yes`.",

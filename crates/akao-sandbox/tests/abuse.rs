@@ -4,7 +4,7 @@
 mod harness;
 
 use akao_sandbox::{
-    Cause, Launcher, Options, Source, SpawnError, Workspace, open_beneath,
+    Bind, Cause, Launcher, Network, Options, Source, SpawnError, Workspace, open_beneath,
     selftest::{CASES, Seen, attempt},
 };
 use harness::*;
@@ -253,6 +253,56 @@ fn case_54_descriptors_that_a_program_sends_go_nowhere() {
         let (_ours, said) = send("10000");
         let count: u32 = said.trim_end().strip_prefix("done ").unwrap().parse().unwrap();
         assert!((1..100).contains(&count), "{count}");
+    });
+}
+
+#[test]
+fn case_53_a_service_that_listens_in_a_shown_folder_is_not_reached() {
+    with_and_without_root("case_53_a_service_that_listens_in_a_shown_folder_is_not_reached", || {
+        let folder = tempfile::tempdir().unwrap();
+        open_to_all(folder.path());
+        let root = folder.path().canonicalize().unwrap();
+        let _stream = std::os::unix::net::UnixListener::bind(root.join("stream")).unwrap();
+        let _datagram = std::os::unix::net::UnixDatagram::bind(root.join("datagram")).unwrap();
+        for kind in ["stream", "datagram"] {
+            let socket = root.join(kind);
+            std::fs::set_permissions(&socket, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+            for network in [Network::None, Network::Brokered { tcp_ports: vec![443] }] {
+                let mut spec = probe_spec(&["connect-path", kind, &format!("/data/{kind}")]);
+                let source = Source::Path(root.clone());
+                spec.binds = vec![Bind { source, target: "/data".into(), read_only: true, exec: false }];
+                spec.network = network;
+                assert_eq!(say(run(spec)), "denied EPERM", "{kind}");
+            }
+            assert_eq!(outside(&["connect-path", kind, socket.to_str().unwrap()]), "done", "{kind}: the control");
+        }
+    });
+}
+
+#[test]
+fn case_54_descriptors_under_way_leave_the_owner_its_own() {
+    with_and_without_root("case_54_descriptors_under_way_leave_the_owner_its_own", || {
+        // As many as a process usually may have open.
+        let most = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
+        let usual = rustix::process::Rlimit { current: Some(1024), maximum: most };
+        rustix::process::setrlimit(rustix::process::Resource::Nofile, usual).unwrap();
+        let launcher = Launcher::start(Options::default()).unwrap();
+        let mut kept = Vec::new();
+        for _ in 0..8 {
+            let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+            let mut spec = probe_spec(&["send-descriptors", "/workspace/sent", "3", "10000", "20000"]);
+            spec.limits.files = 4096;
+            let mut sandboxed = launcher.spawn(spec, vec![(3, theirs.into())]).unwrap();
+            let said = sandboxed.take_stdout().unwrap();
+            let mut line = String::new();
+            std::io::BufRead::read_line(&mut std::io::BufReader::new(std::fs::File::from(said)), &mut line).unwrap();
+            assert!(line.starts_with("sent "), "{line}");
+            kept.push((ours, sandboxed));
+        }
+        // All of them are under way, of which without root the kernel counts those of a user together.
+        let (_ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        let another = launcher.spawn(probe_spec(&["nothing"]), vec![(3, theirs.into())]);
+        assert_eq!(say(another.map(finish)), "done");
     });
 }
 

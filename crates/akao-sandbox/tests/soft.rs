@@ -81,6 +81,40 @@ fn case_81_no_memory_is_shared_where_nobody_counts_it() {
 }
 
 #[test]
+fn case_81_mappings_of_nothing_count() {
+    with_and_without_root("case_81_mappings_of_nothing_count", || {
+        let run = soon(small(&["mappings", "20", "40000"]));
+        assert_eq!(run.ended.cause, Cause::Memory, "{run:?}");
+        assert_eq!(soon(small(&["mappings", "1", "500"])).stdout, "done\n", "the control: one with some is usual");
+    });
+}
+
+#[test]
+fn case_81_locks_on_files_count_with_a_control_group_too() {
+    with_and_without_root("case_81_locks_on_files_count_with_a_control_group_too", || {
+        let spec = |count| {
+            let mut spec = small(&["locks", "/tmp", count, "20000"]);
+            spec.limits.memory_bytes = 16_000_000;
+            spec
+        };
+        let run = soon(spec("110000"));
+        assert_eq!(run.ended.cause, Cause::Memory, "{run:?}");
+        let begun = Instant::now();
+        let run = finish(launcher().spawn(spec("110000"), Vec::new()).unwrap());
+        assert_eq!(run.ended.cause, Cause::Memory, "{run:?}");
+        assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+        let mut few = small(&["locks", "/tmp", "100", "1500"]);
+        few.limits.memory_bytes = 16_000_000;
+        let run = finish(launcher().spawn(few, Vec::new()).unwrap());
+        assert_eq!(run.ended.cause, Cause::Exited(0), "the control: {run:?}");
+        // Where a control group counts memory a program may hide from its equals, and is still looked at.
+        let run = finish(launcher().spawn(small(&["undumpable", "2500"]), Vec::new()).unwrap());
+        let expected = if is_root() { "done\n" } else { "denied EPERM\n" };
+        assert_eq!(run.stdout, expected, "{run:?}");
+    });
+}
+
+#[test]
 fn case_81_tables_of_pages_count() {
     with_and_without_root("case_81_tables_of_pages_count", || {
         let mut spec = small(&["spread-reads", "200000000000", "40000"]);

@@ -7,6 +7,7 @@
 //!
 //! It knows of no node, tenant or workflow: an order says what is shown, what may be used, and which program runs.
 
+mod bare;
 mod base;
 mod cgroup;
 mod identity;

@@ -7,9 +7,10 @@ use crate::{
 use landlock::RulesetCreated;
 use rustix::{
     fd::{AsFd, OwnedFd},
-    fs::Mode,
+    fs::{Access, Mode, access},
     io::Errno,
     process::{Resource, Rlimit, Signal, chdir, getrlimit, set_parent_process_death_signal, setrlimit, setsid, umask},
+    thread::{Gid, Uid, set_thread_groups, set_thread_res_gid, set_thread_res_uid},
 };
 use std::ffi::{CStr, CString};
 
@@ -40,6 +41,11 @@ pub(crate) struct Payload<'a> {
     pub(crate) rules: Option<RulesetCreated>,
     pub(crate) filters: Option<&'a seccomp::Filters>,
     pub(crate) grouped: bool,
+    /// Where there are no namespaces: the user to become when the spawner is root, and how many tasks its user has already.
+    pub(crate) outside: Option<u32>,
+    pub(crate) tasks_before: u64,
+    /// What that user must be able to read.
+    pub(crate) reached: &'a [CString],
 }
 
 impl Payload<'_> {
@@ -53,12 +59,19 @@ impl Payload<'_> {
 
     fn steps(&mut self) -> Result<std::convert::Infallible, Failure> {
         let at = |stage| move |errno| Failure::new(stage, errno);
+        if let Some(outside) = self.outside {
+            become_user(outside).map_err(at(Stage::Credentials))?;
+        }
+        for name in self.reached {
+            access(name.as_c_str(), Access::READ_OK).map_err(at(Stage::Bind))?;
+        }
+        // After the change of user, which clears it.
         set_parent_process_death_signal(Some(Signal::KILL)).map_err(at(Stage::Privileges))?;
         setsid().map_err(at(Stage::Privileges))?;
         umask(Mode::from_raw_mode(0o077));
         sys::unblock_signals().map_err(at(Stage::Limits))?;
         self.place_descriptors().map_err(at(Stage::Descriptors))?;
-        limit(&self.order.limits, self.order.profile, self.grouped).map_err(at(Stage::Limits))?;
+        self.limit().map_err(at(Stage::Limits))?;
         chdir(self.working_folder).map_err(at(Stage::WorkingFolder))?;
         privileges::drop_all().map_err(at(Stage::Privileges))?;
         if let Some(rules) = self.rules.take() {
@@ -74,6 +87,10 @@ impl Payload<'_> {
         Err(Failure::new(Stage::Execute, errno))
     }
 
+    fn limit(&self) -> Result<(), Errno> {
+        limit(&self.order.limits, self.order.profile, self.grouped, self.tasks_before)
+    }
+
     /// Gives the passed descriptors their numbers; all others close when the program starts. Nothing that is still
     /// needed has one of these numbers, since they were reserved before it was opened.
     fn place_descriptors(&self) -> Result<(), Errno> {
@@ -85,8 +102,16 @@ impl Payload<'_> {
     }
 }
 
+/// Becomes a user of the host that nothing else is.
+pub(crate) fn become_user(id: u32) -> Result<(), Errno> {
+    let (user, group) = (Uid::from_raw(id), Gid::from_raw(id));
+    set_thread_groups(&[])?;
+    set_thread_res_gid(group, group, group)?;
+    set_thread_res_uid(user, user, user)
+}
+
 /// The limits of the process itself: a belt beside the control group, and the only ones where there is none.
-fn limit(limits: &Limits, profile: Profile, grouped: bool) -> Result<(), Errno> {
+fn limit(limits: &Limits, profile: Profile, grouped: bool, tasks_before: u64) -> Result<(), Errno> {
     let address = match profile {
         // These reserve far more than they use, and cannot start otherwise.
         Profile::Node | Profile::Jvm => None,
@@ -107,7 +132,7 @@ fn limit(limits: &Limits, profile: Profile, grouped: bool) -> Result<(), Errno> 
         (Resource::Fsize, limits.disk_bytes),
         (Resource::Nofile, u64::from(limits.files)),
         // The sandbox's first process counts as well.
-        (Resource::Nproc, u64::from(limits.pids) + 1),
+        (Resource::Nproc, u64::from(limits.pids) + 1 + tasks_before),
         (Resource::Cpu, seconds.saturating_mul(u64::from(limits.cpu_millis).div_ceil(1000).max(1))),
     ];
     wanted.extend(address.map(|bytes| (Resource::As, bytes)));

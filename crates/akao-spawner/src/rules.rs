@@ -77,14 +77,60 @@ pub(crate) fn make(kind: &Kind) -> Result<Option<RulesetCreated>, Errno> {
     for place in [WORKSPACE, PASSING[0], PASSING[1]] {
         allow(&mut rules, place, kind.write(), abi)?;
     }
+    allow_devices(&mut rules, kind)?;
+    Ok(Some(rules))
+}
+
+fn allow_devices(rules: &mut RulesetCreated, kind: &Kind) -> Result<(), Errno> {
+    let abi = kind.version();
     let device = AccessFs::WriteFile | AccessFs::ReadFile | (AccessFs::from_all(abi) & AccessFs::IoctlDev);
     for (name, ..) in DEVICES {
         // Written and shared it would be memory that nobody sees.
         let device =
             if name == "zero" && !kind.grouped { device & !BitFlags::from(AccessFs::WriteFile) } else { device };
-        allow(&mut rules, &format!("/dev/{name}"), device, abi)?;
+        allow(rules, &format!("/dev/{name}"), device, abi)?;
     }
-    Ok(Some(rules))
+    Ok(())
+}
+
+/// What can be opened where there are no mounts of one's own: everything else cannot.
+pub(crate) struct View<'a> {
+    /// Trees and files that may be read.
+    pub(crate) read: Vec<&'a OwnedFd>,
+    /// Folders that may be written.
+    pub(crate) written: Vec<&'a OwnedFd>,
+}
+
+/// The rules of a start without namespaces. They are all that keeps the host's files away.
+pub(crate) fn make_bare(kind: &Kind, view: &View<'_>) -> Result<RulesetCreated, Errno> {
+    let abi = kind.version();
+    let mut ruleset = Ruleset::default().handle_access(AccessFs::from_all(abi)).map_err(errno)?;
+    if kind.abi >= 4 {
+        ruleset = ruleset.handle_access(AccessNet::from_all(abi)).map_err(errno)?;
+    }
+    if kind.abi >= SCOPES_FROM {
+        ruleset = ruleset.scope(Scope::from_all(abi)).map_err(errno)?;
+    }
+    let mut rules = ruleset.create().map_err(errno)?;
+    let read = AccessFs::from_read(abi);
+    let read = if kind.allow_exec { read } else { read & !BitFlags::from(AccessFs::Execute) };
+    for (files, access) in [(&view.read, read), (&view.written, kind.write())] {
+        for file in files {
+            let folder = FileType::from_raw_mode(fstat(file)?.st_mode) == FileType::Directory;
+            add(&mut rules, file, if folder { access } else { access & AccessFs::from_file(abi) })?;
+        }
+    }
+    allow_devices(&mut rules, kind)?;
+    Ok(rules)
+}
+
+/// From this version on, Landlock keeps signals and abstract sockets within the processes that it holds.
+pub(crate) const SCOPES_FROM: i32 = 6;
+
+/// Puts the calling process where it can signal nobody but what it starts.
+pub(crate) fn restrict_signals() -> Result<(), Errno> {
+    let ruleset = Ruleset::default().scope(Scope::Signal).map_err(errno)?;
+    restrict(ruleset.create().map_err(errno)?)
 }
 
 /// Adds what an order needs.

@@ -159,7 +159,6 @@ impl Act<'_> {
         wire::send(self.status, &wire::encode(&Event::Listening), &sockets)
     }
 
-    /// Starts process 2 and waits until it has become the program.
     fn start(
         &self,
         program: Program,
@@ -167,20 +166,58 @@ impl Act<'_> {
         rules: Option<RulesetCreated>,
         filters: Option<&seccomp::Filters>,
     ) -> Result<u32, Failure> {
+        let Self { order, grouped, .. } = *self;
+        let start = Start {
+            order,
+            program,
+            descriptors,
+            rules,
+            filters,
+            grouped,
+            outside: None,
+            tasks_before: 0,
+            reached: &[],
+        };
+        let pid = start.run();
+        // This process keeps an eye on memory and locks, for which it must see processes that hide from their equals.
+        privileges::keep(CapabilitySet::SYS_PTRACE).map_err(|errno| Failure::new(Stage::Privileges, errno))?;
+        pid
+    }
+}
+
+/// All that a program is started with.
+pub(crate) struct Start<'a> {
+    pub(crate) order: &'a Order,
+    pub(crate) program: Program,
+    pub(crate) descriptors: Vec<OwnedFd>,
+    pub(crate) rules: Option<RulesetCreated>,
+    pub(crate) filters: Option<&'a seccomp::Filters>,
+    pub(crate) grouped: bool,
+    pub(crate) outside: Option<u32>,
+    pub(crate) tasks_before: u64,
+    pub(crate) reached: &'a [CString],
+}
+
+impl Start<'_> {
+    /// Starts a process and waits until it has become the program; returns its number.
+    pub(crate) fn run(self) -> Result<u32, Failure> {
         let order_failed = |errno| Failure::new(Stage::Order, errno);
         let arguments = strings(&self.order.arguments).map_err(order_failed)?;
         let environment = strings(&self.order.environment).map_err(order_failed)?;
         let folder = CString::new(self.order.working_folder.clone()).map_err(|_| order_failed(Errno::INVAL))?;
         let mut payload = Payload {
             order: self.order,
-            program,
+            program: self.program,
             arguments: sys::StringList::new(&arguments),
             environment: sys::StringList::new(&environment),
             working_folder: &folder,
-            descriptors,
-            rules,
-            filters,
+            descriptors: self.descriptors,
+            rules: self.rules,
+            filters: self.filters,
             grouped: self.grouped,
+            outside: self.outside,
+            tasks_before: self.tasks_before,
+            reached: self.reached,
         };
         sys::block_signals().map_err(|errno| Failure::new(Stage::Clone, errno))?;
         let mut stack = vec![0_u8; STACK_BYTES];
@@ -190,9 +227,6 @@ impl Act<'_> {
             127
         });
         let pid = pid.map_err(|errno| Failure::new(Stage::Clone, errno))?;
-        // Only this process keeps an eye on memory, for which it must see processes that hide from their equals.
-        let kept = if self.grouped { CapabilitySet::empty() } else { CapabilitySet::SYS_PTRACE };
-        privileges::keep(kept).map_err(|errno| Failure::new(Stage::Privileges, errno))?;
         match failure {
             Some(failure) => Err(failure),
             None => Ok(pid),
@@ -220,7 +254,10 @@ fn attend(program: u32, mut watch: Watch, socket: &OwnedFd) -> ! {
             }
         }
         let more = (taken == TAKEN_IN_AT_ONCE).then_some(Duration::ZERO);
-        match sys::wait_for_signal(&[libc::SIGCHLD, libc::SIGTERM], more.or(watch.wait(Instant::now()))) {
+        match sys::wait_for_signal(
+            &[libc::SIGCHLD, libc::SIGTERM],
+            Some(more.unwrap_or_else(|| watch.wait(Instant::now()))),
+        ) {
             // A polite end is for the program to carry out.
             Ok(Some(libc::SIGTERM)) => {
                 let target = Pid::from_raw(program as i32);
@@ -238,13 +275,15 @@ fn tell(exit: Exit, memory_exceeded: bool, watch: &Watch, socket: &OwnedFd) -> !
         memory_exceeded,
         memory_bytes_peak: watch.memory_bytes_peak(),
         pids_peak: watch.pids_peak(),
+        disk_full: exit != Exit::Code(0) && (exit == Exit::Signal(libc::SIGXFSZ) || watch.is_full()),
+        ..Report::default()
     };
     // When the spawner is gone nobody asks any more.
     let _ = wire::send(socket, &wire::encode(&report), &[]);
     sys::exit_now(0)
 }
 
-fn exit_of(status: i32) -> Exit {
+pub(crate) fn exit_of(status: i32) -> Exit {
     if libc::WIFSIGNALED(status) { Exit::Signal(libc::WTERMSIG(status)) } else { Exit::Code(libc::WEXITSTATUS(status)) }
 }
 
@@ -266,7 +305,7 @@ fn bound_numbers(file: Option<OwnedFd>, pids: u32) -> Result<(), Errno> {
 }
 
 /// Occupies the numbers that passed descriptors will get, so that nothing opened from here on has one of them.
-fn reserve(numbers: &[u32]) -> Result<(), Errno> {
+pub(crate) fn reserve(numbers: &[u32]) -> Result<(), Errno> {
     // What is opened may itself get one of the numbers, so it moves away and lets go of it first.
     let opened = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     let null = fcntl_dupfd_cloexec(&opened, OWN_NUMBERS)?;
@@ -281,7 +320,7 @@ fn reserve(numbers: &[u32]) -> Result<(), Errno> {
 }
 
 /// A target as an absolute path without steps upwards.
-fn inside(target: &[u8]) -> Result<PathBuf, Errno> {
+pub(crate) fn inside(target: &[u8]) -> Result<PathBuf, Errno> {
     let path = Path::new(OsStr::from_bytes(target));
     let plain = path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
     if path.is_absolute() && plain && path.parent().is_some() { Ok(path.to_owned()) } else { Err(Errno::INVAL) }

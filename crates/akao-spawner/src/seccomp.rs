@@ -34,6 +34,7 @@ impl Filters {
 
 /// The filters of every kind of order, each made when it is first needed.
 pub(crate) struct Shelf {
+    bare: bool,
     made: Vec<(Key, Filters)>,
 }
 
@@ -45,19 +46,21 @@ struct Key {
     allow_exec: bool,
     /// Whether a control group counts all memory. Where only a watch does, there may be none that it cannot see.
     grouped: bool,
+    /// Whether there are no namespaces, so that what has a name outside is the host's.
+    bare: bool,
 }
 
 impl Shelf {
     /// With the most usual kind ready.
-    pub(crate) fn new(grouped: bool) -> Self {
-        let key = Key { profile: Profile::Base, network: false, allow_exec: false, grouped };
-        Self { made: vec![(key, Filters::new(key))] }
+    pub(crate) fn new(grouped: bool, bare: bool) -> Self {
+        let key = Key { profile: Profile::Base, network: false, allow_exec: false, grouped, bare };
+        Self { bare, made: vec![(key, Filters::new(key))] }
     }
 
     /// The filters for `order`.
     pub(crate) fn get(&mut self, order: &Order, grouped: bool) -> &Filters {
         let network = order.network != Network::None;
-        let key = Key { profile: order.profile, network, allow_exec: order.allow_exec, grouped };
+        let key = Key { profile: order.profile, network, allow_exec: order.allow_exec, grouped, bare: self.bare };
         let found = self.made.iter().position(|(made, _)| *made == key);
         let index = found.unwrap_or_else(|| {
             self.made.push((key, Filters::new(key)));

@@ -12,6 +12,7 @@ mod sandboxes;
 
 use crate::{
     Stage,
+    bare::Bare,
     base::Base,
     cgroup::{self, Groups},
     identity::{self, Identities},
@@ -25,7 +26,7 @@ use rustix::{
     io::{Errno, fcntl_dupfd_cloexec},
     process::{Resource, Rlimit, getrlimit, setrlimit, umask},
 };
-use sandboxes::Sandboxes;
+use sandboxes::{Ground, Sandboxes};
 use std::time::{Duration, Instant};
 
 /// How long nothing must have happened before a sandbox is prepared. Making one holds up the starts and ends of processes
@@ -65,9 +66,10 @@ fn begin(control: &OwnedFd) -> Result<Sandboxes, Errno> {
     let files = getrlimit(Resource::Nofile).maximum;
     // Every sandbox takes three descriptors here; a refusal leaves what there is.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: files, maximum: files });
-    let groups = match settings.control_groups {
-        true => cgroup::discover(),
-        false => Groups::Missing("switched off".to_owned()),
+    let groups = match (settings.control_groups, &settings.bare) {
+        (_, Some(_)) => Groups::Missing("sandboxes without namespaces have none".to_owned()),
+        (true, None) => cgroup::discover(),
+        (false, None) => Groups::Missing("switched off".to_owned()),
     };
     let landlock_abi = sys::landlock_abi();
     let mut hello = Hello {
@@ -78,11 +80,15 @@ fn begin(control: &OwnedFd) -> Result<Sandboxes, Errno> {
     };
     let enforced = landlock_abi > 0 || !matches!(groups, Groups::Missing(_));
     let locks = if hello.rootless { Ok(None) } else { identity::open_locks().map(Some).map_err(at(Stage::Identity)) };
-    match locks.and_then(|locks| Ok((Base::build(&settings, &trees, enforced)?, locks))) {
-        Ok((base, locks)) => {
+    let ground = |locks| match settings.bare {
+        Some(_) => Ok((Ground::Bare(Bare::begin(&settings, trees, landlock_abi)?), locks)),
+        None => Ok((Ground::Namespaces(Base::build(&settings, &trees, enforced)?), locks)),
+    };
+    match locks.and_then(ground) {
+        Ok((ground, locks)) => {
             wire::send(control, &wire::encode(&hello), &[])?;
             let identities = Identities::new(settings.identity_start, settings.identity_count, locks);
-            Ok(Sandboxes::new(base, groups, identities, landlock_abi, &settings))
+            Ok(Sandboxes::new(ground, groups, identities, landlock_abi, &settings))
         }
         Err(failure) => {
             hello.failure = Some(failure);

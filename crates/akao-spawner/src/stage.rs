@@ -11,6 +11,8 @@ pub enum Stage {
     Base,
     /// Making the process and its namespaces.
     Clone,
+    /// Looking whether somebody else's sandbox lives, where there are no namespaces.
+    Neighbours,
     /// Finding a host user id that no other sandbox has.
     Identity,
     /// Mapping user and group ids.
@@ -55,10 +57,11 @@ pub enum Stage {
 
 impl Stage {
     /// Every step, in order.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Order,
         Self::Base,
         Self::Clone,
+        Self::Neighbours,
         Self::Identity,
         Self::IdMap,
         Self::ControlGroup,
@@ -87,6 +90,7 @@ impl Stage {
             Self::Order => "order",
             Self::Base => "base",
             Self::Clone => "clone",
+            Self::Neighbours => "neighbours",
             Self::Identity => "identity",
             Self::IdMap => "id-map",
             Self::ControlGroup => "control-group",

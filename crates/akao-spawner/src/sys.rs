@@ -67,6 +67,29 @@ pub(crate) fn clone_process(flags: i32, into: Option<BorrowedFd<'_>>) -> Result<
     Ok(Some(Child { pid: pid as u32, pidfd }))
 }
 
+/// Makes a process with a copy of everything, in the namespaces of this one, by the older call: what keeps namespaces away
+/// often keeps `clone3` away as well.
+pub(crate) fn clone_plain() -> Result<Option<Child>, Errno> {
+    let mut pidfd: RawFd = -1;
+    let flags = (libc::CLONE_PIDFD | libc::SIGCHLD) as libc::c_ulong;
+    // SAFETY: as in `clone_process`; the third argument is where the kernel stores the descriptor on every architecture.
+    let pid = check(unsafe { libc::syscall(libc::SYS_clone, flags, 0_usize, &raw mut pidfd, 0_usize, 0_usize) })?;
+    if pid == 0 {
+        return Ok(None);
+    }
+    // SAFETY: the kernel stored a new descriptor that nobody else owns.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    Ok(Some(Child { pid: pid as u32, pidfd }))
+}
+
+/// Kills every process that this one may signal, at once for all of them, so that none can start another in between.
+///
+/// What that reaches has to be bounded before: by the scope of Landlock, or by a user that nobody else is.
+pub(crate) fn kill_all_in_reach() {
+    // SAFETY: the call touches no memory. Nobody being left to kill is told as an error, and fine.
+    unsafe { libc::kill(-1, libc::SIGKILL) };
+}
+
 /// The least stack on which something is run: the frames of the last steps, and room for the C library's.
 const STACK_BYTES_LEAST: usize = 64 * 1024;
 

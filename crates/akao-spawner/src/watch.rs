@@ -1,10 +1,11 @@
-//! An eye on memory where no control group keeps it: process 1 adds up what its sandbox uses, some times a second.
+//! An eye on memory where no control group keeps it: process 1 adds up what its sandbox uses, some times a second. Where one
+//! does, only locks on files are left to be looked at, which the kernel counts as nobody's memory.
 //!
 //! The sum counts memory shared between processes more than once, and every descriptor as if it were a full socket; so
 //! when it is over the limit the exact, slower figures decide. What stands in `/workspace`, `/tmp` and `/dev/shm` counts
 //! too. What cannot be read counts as too much: a program that could hide from the watch would have no limit.
 
-mod usage;
+pub(crate) mod usage;
 
 use crate::wire::{Order, Workspace};
 use rustix::fs::statfs;
@@ -14,7 +15,9 @@ use std::{
 };
 use usage::Unreadable;
 
-/// What lies between two looks.
+/// What lies between two looks where a control group counts memory.
+const INTERVAL_GROUPED: Duration = Duration::from_secs(1);
+/// What lies between two looks elsewhere.
 const INTERVAL: Duration = Duration::from_millis(50);
 /// What lies at least between the end of one look and the next, however long it took.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -25,13 +28,19 @@ const LOOKS_MAX: u32 = 4;
 /// What lies between two of them.
 const AGAIN: Duration = Duration::from_millis(3);
 
+/// At every so many looks mappings are counted as well, which takes longer than all else.
+pub(crate) const LOOKS_TO_MAPPINGS: u32 = 4;
+
 /// What is watched and what was seen.
 pub(crate) struct Watch {
-    limit: Option<u64>,
+    limit: u64,
+    /// Whether a control group counts all but locks.
+    grouped: bool,
     /// The view of processes.
     processes: PathBuf,
     folders: Vec<&'static str>,
     next_look: Instant,
+    looks: u32,
     memory_bytes_peak: u64,
     pids_peak: u64,
 }
@@ -43,41 +52,48 @@ struct Seen {
 }
 
 impl Watch {
-    /// Watches unless a control group does.
+    /// Watches what no control group does.
     pub(crate) fn new(order: &Order, grouped: bool) -> Self {
-        let limit = (!grouped).then_some(order.limits.memory_bytes);
+        let limit = order.limits.memory_bytes;
         let mut folders = vec!["/tmp", "/dev/shm"];
         if order.workspace != Workspace::Host {
             folders.push("/workspace");
         }
-        let (next_look, processes) = (Instant::now() + INTERVAL, PathBuf::from("/proc"));
-        Self { limit, processes, folders, next_look, memory_bytes_peak: 0, pids_peak: 0 }
+        let (next_look, processes) = (Instant::now() + interval(grouped), PathBuf::from("/proc"));
+        Self { limit, grouped, processes, folders, next_look, looks: 0, memory_bytes_peak: 0, pids_peak: 0 }
     }
 
     /// How long to wait before the next look, which comes at its time whatever happens until then.
-    pub(crate) fn wait(&self, now: Instant) -> Option<Duration> {
-        self.limit.map(|_| self.next_look.saturating_duration_since(now))
+    pub(crate) fn wait(&self, now: Instant) -> Duration {
+        self.next_look.saturating_duration_since(now)
     }
 
     /// Looks when it is time to, and says whether the limit is passed.
     pub(crate) fn exceeded(&mut self, now: Instant) -> bool {
-        let Some(limit) = self.limit else { return false };
         if now < self.next_look {
             return false;
         }
+        self.looks = self.looks.wrapping_add(1);
         let exceeded = (0..LOOKS_MAX).all(|again| {
             if again > 0 {
                 std::thread::sleep(AGAIN);
             }
-            self.is_too_much(limit)
+            self.is_too_much()
         });
-        self.next_look = (now + INTERVAL).max(Instant::now() + PAUSE);
+        self.next_look = (now + interval(self.grouped)).max(Instant::now() + PAUSE);
         exceeded
     }
 
     /// Looks once. What cannot be read is too much.
-    fn is_too_much(&mut self, limit: u64) -> bool {
-        let Ok(seen) = look(&self.processes, &self.folders, limit) else { return true };
+    fn is_too_much(&mut self) -> bool {
+        let limit = self.limit;
+        if self.grouped {
+            let locks = usage::places(&self.processes).and_then(|places| usage::locks(&places));
+            return locks.map_or(true, |bytes| bytes > limit);
+        }
+        let Ok(seen) = look(&self.processes, &self.folders, limit, self.looks.is_multiple_of(LOOKS_TO_MAPPINGS)) else {
+            return true;
+        };
         self.pids_peak = self.pids_peak.max(seen.pids);
         self.memory_bytes_peak = self.memory_bytes_peak.max(seen.bytes);
         seen.bytes > limit
@@ -87,7 +103,15 @@ impl Watch {
     pub(crate) fn ended(&mut self, resident_kib_max: u64) -> bool {
         let bytes = resident_kib_max.saturating_mul(1024);
         self.memory_bytes_peak = self.memory_bytes_peak.max(bytes);
-        self.limit.is_some_and(|limit| bytes > limit)
+        !self.grouped && bytes > self.limit
+    }
+
+    /// Whether one of the places in memory takes no more bytes or no more names.
+    pub(crate) fn is_full(&self) -> bool {
+        self.folders
+            .iter()
+            .filter_map(|folder| statfs(*folder).ok())
+            .any(|found| found.f_bfree == 0 || found.f_ffree == 0)
     }
 
     /// The most that was seen, 0 when nothing is watched.
@@ -101,8 +125,12 @@ impl Watch {
     }
 }
 
+fn interval(grouped: bool) -> Duration {
+    if grouped { INTERVAL_GROUPED } else { INTERVAL }
+}
+
 /// Adds up all that is used: roughly, and exactly when that is more than `limit`.
-fn look(processes: &Path, folders: &[&str], limit: u64) -> Result<Seen, Unreadable> {
+fn look(processes: &Path, folders: &[&str], limit: u64, with_mappings: bool) -> Result<Seen, Unreadable> {
     let mut kept = 0_u64;
     for folder in folders {
         let figures = statfs(*folder).map_err(|_| Unreadable)?;
@@ -110,6 +138,9 @@ fn look(processes: &Path, folders: &[&str], limit: u64) -> Result<Seen, Unreadab
     }
     let places = usage::places(processes)?;
     let pids = places.len() as u64;
+    if with_mappings {
+        kept = kept.saturating_add(usage::mappings(&places)?).saturating_add(usage::locks(&places)?);
+    }
     let mut rough = kept;
     for place in &places {
         rough = rough.saturating_add(usage::rough(place)?);
@@ -124,10 +155,12 @@ mod tests {
 
     fn watch(processes: &Path, limit: u64) -> Watch {
         Watch {
-            limit: Some(limit),
+            limit,
+            grouped: false,
             processes: processes.to_owned(),
             folders: Vec::new(),
             next_look: Instant::now(),
+            looks: 0,
             memory_bytes_peak: 0,
             pids_peak: 0,
         }
@@ -198,13 +231,37 @@ mod tests {
     }
 
     #[test]
+    fn mappings_count_at_some_of_the_looks() {
+        let maps = "7f00-7f01 r--p 0 0 0\n".repeat(1000);
+        let folder = view(&[("status", STATUS), ("smaps_rollup", ROLLUP), ("maps", &maps)]);
+        let mut watch = watch(folder.path(), 2_100_000);
+        for look in 1..LOOKS_TO_MAPPINGS {
+            watch.next_look = Instant::now();
+            assert!(!watch.exceeded(Instant::now()), "{look}");
+        }
+        watch.next_look = Instant::now();
+        assert!(watch.exceeded(Instant::now()));
+        assert_eq!(watch.memory_bytes_peak, 2_048_000 + 1000 * usage::MAPPING_BYTES);
+    }
+
+    #[test]
+    fn only_locks_count_where_a_control_group_counts_the_rest() {
+        let locks = "lock:\t1: POSIX  ADVISORY  WRITE 2 00:1:7 0 0\n".repeat(1008);
+        let folder =
+            view(&[("status", STATUS), ("smaps_rollup", ROLLUP), ("fdinfo/3", &locks), ("fdinfo/4", "pos:\t0\n")]);
+        let of = |limit| Watch { grouped: true, ..watch(folder.path(), limit) };
+        assert!(!of(1000 * usage::LOCK_BYTES).exceeded(Instant::now()));
+        assert!(of(1000 * usage::LOCK_BYTES - 1).exceeded(Instant::now()));
+    }
+
+    #[test]
     fn a_look_comes_at_its_time_and_not_before() {
         let folder = view(&[("status", STATUS)]);
         let mut watch = watch(folder.path(), 1000);
         watch.next_look = Instant::now() + Duration::from_secs(60);
         assert!(!watch.exceeded(Instant::now()));
-        let left = watch.wait(Instant::now() + Duration::from_secs(20)).unwrap();
+        let left = watch.wait(Instant::now() + Duration::from_secs(20));
         assert!(left <= Duration::from_secs(40), "the time of a look does not move: {left:?}");
-        assert_eq!(watch.wait(Instant::now() + Duration::from_secs(90)), Some(Duration::ZERO));
+        assert_eq!(watch.wait(Instant::now() + Duration::from_secs(90)), Duration::ZERO);
     }
 }

@@ -37,6 +37,8 @@ pub struct Settings {
     pub copied: Vec<String>,
     /// Whether control groups may be used at all.
     pub control_groups: bool,
+    /// For starts without namespaces: the path of a folder of the spawner's own, whose descriptor stands last.
+    pub bare: Option<Vec<u8>>,
 }
 
 /// One entry of the root folder that all sandboxes share.
@@ -116,6 +118,8 @@ pub struct Order {
     pub profile: Profile,
     /// The numbers that passed descriptors get inside.
     pub descriptors: Vec<u32>,
+    /// Whose it is. Without namespaces two sandboxes of different marks never live at the same time.
+    pub mark: Vec<u8>,
     /// Layers that a test switches off. Refused unless the spawner was built for that.
     pub weaken: Option<Weaken>,
 }
@@ -272,6 +276,8 @@ pub struct Ended {
     pub memory_exceeded: bool,
     /// How often a process or thread was refused.
     pub pids_refused: u64,
+    /// Whether there was no room left in its folders when it ended.
+    pub disk_full: bool,
     /// What it used.
     pub usage: Usage,
 }
@@ -303,6 +309,10 @@ pub(crate) struct Report {
     pub(crate) memory_exceeded: bool,
     pub(crate) memory_bytes_peak: u64,
     pub(crate) pids_peak: u64,
+    /// Whether it had more processes than its limit, where nothing refuses one.
+    pub(crate) pids_exceeded: bool,
+    /// Whether there was no room left in its folders.
+    pub(crate) disk_full: bool,
 }
 
 /// A message as bytes.
@@ -386,6 +396,7 @@ mod tests {
             programs: Vec::new(),
             profile: Profile::Node,
             descriptors: vec![1, 2, 3],
+            mark: b"one".to_vec(),
             weaken: None,
         }
     }

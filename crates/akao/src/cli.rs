@@ -5,6 +5,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     output::{ColorChoice, Output},
+    wiring,
 };
 use clap::{Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
@@ -25,6 +26,10 @@ pub(crate) struct GlobalArgs {
     /// Folder for executions and their data [default: the nearest .akao, else ~/.local/share/akao].
     #[arg(long, global = true, value_name = "FOLDER", env = "AKAO_DATA_DIR", hide_env_values = true)]
     pub(crate) data_dir: Option<PathBuf>,
+    /// The least isolation under which external nodes run: T0, T1 or T2 [default: T1].
+    #[arg(long, global = true, value_name = "TIER", env = "AKAO_SANDBOX_TIER", hide_env_values = true,
+          value_parser = commands::doctor::parse_tier, hide_short_help = true)]
+    pub(crate) sandbox_tier: Option<akao_sandbox::Tier>,
     /// When to colour the output.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: ColorChoice,
@@ -105,7 +110,10 @@ pub(crate) fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refused(&error),
     };
-    let GlobalArgs { data_dir, color, json, quiet, verbose } = cli.global;
+    let GlobalArgs { data_dir, sandbox_tier, color, json, quiet, verbose } = cli.global;
+    if let Some(tier) = sandbox_tier {
+        wiring::accept_tier(tier);
+    }
     let context = Context { output: Output::new(color, json, quiet, verbose), data_dir };
     let exit = dispatch(cli.command, &context).unwrap_or_else(|failure| {
         context.output.failure(&failure);

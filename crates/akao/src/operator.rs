@@ -140,9 +140,11 @@ impl Operator {
         Ok(read)
     }
 
-    /// The least that the machine must enforce, if it is decided.
-    pub(crate) fn minimum_tier(&self) -> Option<Tier> {
-        self.sandbox.minimum_tier
+    /// How sandboxes are made. The tier that the command line names wins over the file.
+    pub(crate) fn sandbox_options(&self) -> akao_sandbox::Options {
+        let usual = akao_sandbox::Options::default();
+        let minimum = crate::wiring::named_tier().or(self.sandbox.minimum_tier).unwrap_or(usual.minimum);
+        akao_sandbox::Options { minimum, ..usual }
     }
 
     /// The most that any node may use.
@@ -168,9 +170,8 @@ impl Operator {
     /// granted is meant.
     pub(crate) fn launch(&self, bytecode: Option<PathBuf>) -> LaunchOptions {
         let usual = LaunchOptions::default();
-        let minimum = self.minimum_tier().unwrap_or(usual.sandbox.minimum);
         LaunchOptions {
-            sandbox: akao_sandbox::Options { minimum, ..usual.sandbox },
+            sandbox: self.sandbox_options(),
             operator_networks: self.network.networks.clone(),
             server_name_required: self.network.strict_names,
             granted_addresses_are_open: true,

@@ -13,11 +13,12 @@ use akao_journal::{Journal, OpenOptions, Prefix, Reader};
 use akao_nodes::{AuditLog, ExternalNodes, NodesOptions, Pinned};
 use akao_package::Store;
 use akao_registry::Registry;
+use akao_sandbox::Tier;
 use akao_step::{BlobStore, Ports, StepRunner};
 use std::{
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{SystemTime, UNIX_EPOCH},
 };
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -135,6 +136,28 @@ pub(crate) fn keep_packages(folder: &Path, packages: &[Pinned]) -> Result<(), Fa
         }
     }
     Ok(())
+}
+
+/// The least isolation that was named on the command line, for the life of this process.
+static TIER: OnceLock<Tier> = OnceLock::new();
+
+/// External nodes run from here on where this machine reaches `tier`.
+pub(crate) fn accept_tier(tier: Tier) {
+    // It is named once, by the command line.
+    let _ = TIER.set(tier);
+}
+
+/// The least isolation that was named on the command line, if it was.
+pub(crate) fn named_tier() -> Option<Tier> {
+    TIER.get().copied()
+}
+
+/// The least isolation that holds: what the command line names, else the data directory's file, else the usual.
+///
+/// # Errors
+/// The file cannot be read or understood.
+pub(crate) fn least_tier(context: &Context) -> Result<Tier, Failure> {
+    Ok(Operator::read(&data_dir(context)?)?.sandbox_options().minimum)
 }
 
 /// The external nodes of a data directory. Nothing is started before the first step of one.

@@ -5,6 +5,12 @@ use crate::{Chore, command, demo, examples, fuzz, generate, markdown, tidy, work
 
 /// Crates that must build where there is no operating system.
 const PURE_CRATES: [&str; 2] = ["akao-contract", "akao-flow"];
+/// Crates that speak to the kernel in ways that differ between architectures, and what stands on them.
+const CRATES_OF_THE_KERNEL: [&str; 6] =
+    ["akao-spawner", "akao-sandbox", "akao-broker", "akao-runtime", "akao-nodes", "akao-trace"];
+/// The other architecture that sandboxes are made for.
+const OTHER_TARGET: &str = "aarch64-unknown-linux-gnu";
+
 /// Cases per property in the nightly suite; a usual run takes each test's own number.
 const PROPERTY_CASES_NIGHTLY: &str = "4096";
 
@@ -64,6 +70,14 @@ pub(super) const STEPS: &[Step] = &[
         needs: &[],
         nightly_only: false,
         run: wasm,
+    },
+    Step {
+        name: "aarch64",
+        group: Group::Rust,
+        purpose: "the crates that speak to the kernel compile for 64-bit ARM, and the sandbox's own programs are built for it",
+        needs: &[],
+        nightly_only: true,
+        run: other_architecture,
     },
     Step {
         name: "build",
@@ -231,6 +245,14 @@ fn clippy(workspace: &Workspace, _: bool) -> Chore {
 fn wasm(workspace: &Workspace, _: bool) -> Chore {
     let packages = PURE_CRATES.iter().flat_map(|name| ["--package", name]);
     Ok(workspace.cargo().args(["build", "--target", "wasm32-unknown-unknown"]).args(packages).run()?)
+}
+
+/// The build script of the sandbox builds its static programs for that architecture as well; Rust's own linker suffices for them.
+/// A library for encryption is compiled by the C compiler for that architecture, which `cargo xtask setup` installs.
+fn other_architecture(workspace: &Workspace, _: bool) -> Chore {
+    let packages = CRATES_OF_THE_KERNEL.iter().flat_map(|name| ["--package", name]);
+    let check = workspace.cargo().args(["check", "--target", OTHER_TARGET]).args(packages);
+    Ok(check.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "rust-lld").run()?)
 }
 
 fn tests(workspace: &Workspace, nightly: bool) -> Chore {

@@ -2,7 +2,7 @@
 
 use crate::{
     CANARY_VARIABLE, Case, PART,
-    ground::{Ground, Heard, Package, is_alive, run, until},
+    ground::{Ground, Heard, Package, is_alive, is_root, run, until},
     world::Names,
 };
 use akao_contract::{
@@ -12,7 +12,7 @@ use akao_contract::{
 use akao_nodes::{LaunchOptions, SandboxLaunch, pin};
 use akao_runtime::{Kill, Launch, ProcessSpec};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -38,7 +38,7 @@ pub(crate) fn play(part: &str) {
 }
 
 /// This program with a part to play.
-fn player(part: &str) -> Command {
+pub(crate) fn player(part: &str) -> Command {
     let mut player = Command::new("/proc/self/exe");
     player.env(PART, part).env(CANARY_VARIABLE, "").stdout(Stdio::piped());
     player
@@ -46,9 +46,13 @@ fn player(part: &str) -> Command {
 
 fn cycles() {
     let count = std::env::var("AKAO_CYCLES").unwrap_or_else(|_| "100".to_owned());
-    let output = player(&format!("cycles {count}")).stderr(Stdio::piped()).output().unwrap();
+    // A folder for passing files that nobody else uses, so that all that stands in it was left by these processes.
+    let passing = tempfile::tempdir().unwrap();
+    let mut player = player(&format!("cycles {count}"));
+    let output = player.env("TMPDIR", passing.path()).stderr(Stdio::piped()).output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{out}{err}");
+    assert_eq!(std::fs::read_dir(passing.path()).unwrap().count(), 0, "the folder for passing files is empty again");
     println!("{}", out.trim_end());
 }
 
@@ -73,12 +77,19 @@ fn spec(folder: &Path, grants: Vec<Permission>) -> ProcessSpec {
 /// Starts and ends processes one after the other, counts what is there before and after, and compares the times.
 async fn come_and_go(count: usize) {
     let folder = tempfile::tempdir().unwrap();
-    Package::acts().write(folder.path());
+    let package = folder.path().join("package");
+    std::fs::create_dir(&package).unwrap();
+    Package::acts().write(&package);
     let sandbox = akao_sandbox::Options { pool_size: 0, ..akao_sandbox::Options::default() };
-    let options = LaunchOptions { sandbox, resolver: Some(Arc::new(Names::default())), ..LaunchOptions::default() };
+    let bytecode = folder.path().join("bytecode");
+    let options = LaunchOptions {
+        sandbox,
+        bytecode: Some(bytecode.clone()),
+        resolver: Some(Arc::new(Names::default())),
+        ..LaunchOptions::default()
+    };
     let launch = SandboxLaunch::new(options, Arc::new(Heard::default()));
-    let specs =
-        [Vec::new(), vec!["network.tcp=api.example:443".parse().unwrap()]].map(|grants| spec(folder.path(), grants));
+    let specs = [Vec::new(), vec!["network.tcp=api.example:443".parse().unwrap()]].map(|grants| spec(&package, grants));
     let mut times = Vec::new();
     let mut cycle = async |number: usize| {
         let begun = Instant::now();
@@ -107,6 +118,9 @@ async fn come_and_go(count: usize) {
     for number in 0..10 {
         cycle(number).await;
     }
+    // So are the compiled modules of the package, which are the only file that is meant to stay.
+    let kept = || std::fs::read_dir(&bytecode).map_or(0, |found| found.flatten().filter(is_compiled).count());
+    until("the compiled modules", kept, |count| *count == 1).await;
     let spawner = children()[0];
     let is_quiet = |seen: &BTreeMap<&'static str, usize>| seen["spawner's children"] == 0;
     until("a quiet start", || census(spawner), is_quiet).await;
@@ -122,6 +136,20 @@ async fn come_and_go(count: usize) {
     println!("{count} cycles: first hundred {first:?}, last hundred {last:?}, ratio {ratio:.2}");
     if count > COMPARED {
         assert!(ratio < 1.3, "starts have become slower: {first:?}, {last:?}");
+    }
+    if !is_root() {
+        // The kernel counts the namespaces below that of these tests, also those which nothing leads to any more.
+        for kind in NAMESPACES {
+            std::fs::write(format!("/proc/sys/user/max_{kind}_namespaces"), NAMESPACES_MAX.to_string()).unwrap();
+        }
+        let begun = Instant::now();
+        while let Err(error) = launch.start(&specs[1]).await {
+            assert!(
+                begun.elapsed() < crate::ground::PATIENCE,
+                "more than {NAMESPACES_MAX} of a kind are left: {error}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
     drop(launch);
     until("the end of the spawner", || is_alive(spawner), |alive| !alive).await;
@@ -158,19 +186,58 @@ fn groups_of(spawner: u32) -> Vec<PathBuf> {
     found
 }
 
+fn is_compiled(entry: &std::fs::DirEntry) -> bool {
+    !entry.file_name().to_string_lossy().starts_with('.')
+}
+
+/// Kinds of namespaces by the names of their limits.
+const NAMESPACES: [&str; 7] = ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"];
+
+/// So many of a kind there may be when one sandbox starts: its own, the spawner's and the tests', and one or two that the
+/// kernel has not taken apart yet. Each process that came and went had one.
+const NAMESPACES_MAX: usize = 12;
+
+/// The namespaces that processes of `tree` live in, have open, or see mounted. One that is none of these can only be kept by the
+/// kernel itself, which its limits tell.
+fn namespaces_of(tree: &[u32]) -> usize {
+    let mut found = BTreeSet::new();
+    for process in tree {
+        for folder in ["ns", "fd"] {
+            let entries = std::fs::read_dir(format!("/proc/{process}/{folder}"));
+            let links =
+                entries.into_iter().flatten().flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
+            let named = links.map(|link| link.to_string_lossy().into_owned());
+            found.extend(named.filter(|link| NAMESPACES.iter().any(|kind| link.starts_with(&format!("{kind}:[")))));
+        }
+        let mounts = std::fs::read_to_string(format!("/proc/{process}/mountinfo")).unwrap_or_default();
+        found.extend(mounts.lines().filter(|line| line.contains(" - nsfs ")).map(str::to_owned));
+    }
+    found.len()
+}
+
+/// Files and folders below one.
+fn files_below(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| 1 + if entry.file_type().is_ok_and(|kind| kind.is_dir()) { files_below(&entry.path()) } else { 0 })
+        .sum()
+}
+
 /// Numbers that must not have grown afterwards.
 fn census(spawner: u32) -> BTreeMap<&'static str, usize> {
     let lines = |path: String| std::fs::read_to_string(path).map_or(0, |text| text.lines().count());
     let entries = |path: String| std::fs::read_dir(path).map_or(0, Iterator::count);
-    let below = std::fs::read_to_string(format!("/proc/{spawner}/task/{spawner}/children")).unwrap_or_default();
+    let own = std::fs::read_to_string(format!("/proc/{spawner}/task/{spawner}/children")).unwrap_or_default();
     BTreeMap::from([
         ("own descriptors", entries("/proc/self/fd".to_owned())),
         ("own mounts", lines("/proc/self/mountinfo".to_owned())),
         ("own children", children().len()),
         ("spawner's descriptors", entries(format!("/proc/{spawner}/fd"))),
         ("spawner's mounts", lines(format!("/proc/{spawner}/mountinfo"))),
-        ("spawner's children", below.split_whitespace().count()),
+        ("spawner's children", own.split_whitespace().count()),
         ("groups", groups_of(spawner).len()),
+        ("namespaces", namespaces_of(&[&[std::process::id(), spawner][..], &below(spawner)].concat())),
+        ("files in the folders of data and for passing files", files_below(&std::env::temp_dir())),
     ])
 }
 

@@ -13,6 +13,8 @@ pub(crate) const CASES: &[Case] = &[
     ("the_same_without_control_groups", || table(without_groups())),
     ("case_83_processor_time_is_held_and_named", processor),
     ("case_23_84_room_and_files_end_at_the_limit", room_and_files),
+    ("case_23_room_that_ran_out_is_named_though_the_node_says_nothing", || silent(LaunchOptions::default())),
+    ("the_same_room_without_control_groups", || silent(without_groups())),
     ("an_operators_cap_is_told_where_it_holds", caps),
 ];
 
@@ -157,6 +159,28 @@ fn room_and_files() {
         }
         assert_eq!(said[3][0], "ENOSPC", "empty files have an end: {said}");
         assert_eq!((&said[4][0], &said[4][1]), (&json!("EMFILE"), &json!(32)));
+        ground.end().await;
+    });
+}
+
+/// The node meets its limit of room and ends, or answers with some other failure.
+fn silent(options: LaunchOptions) {
+    const FILL: &str = "def fill(place):\n    try:\n        with open(place + '/full', 'wb', buffering=0) as f:\n            \
+                        while True:\n                f.write(b'x' * 4096)\n    except OSError:\n        pass\n";
+    run(async {
+        let ground = Ground::with(options, settings());
+        let resources = "{ disk: 8MB, memory: 128MB, cpu: 1, timeout: 60s }";
+        let package = Package { resources: resources.to_owned(), ..Package::acts() };
+        // The control: the same ends where there is room.
+        let done = ground.run(ground.code(&package, "os._exit(3)")).await;
+        assert_eq!(done.error().kind, ErrorKind::Internal, "{done:?}");
+        let limit = LIMITS.iter().find(|limit| limit.name == "disk").unwrap();
+        for then in
+            ["fill('/tmp')\nos._exit(3)", "fill('/workspace')\nos._exit(3)", "fill('/workspace')\nraise KeyError(1)"]
+        {
+            let done = ground.run(ground.code(&package, &format!("{FILL}{then}"))).await;
+            check(limit, done.error());
+        }
         ground.end().await;
     });
 }

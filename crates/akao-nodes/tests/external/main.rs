@@ -8,6 +8,7 @@
 //! | `tenants.rs` | processes of two tenants, or of two sets of grants, that try to meet |
 //! | `limits.rs` | each limit, from the manifest to the step's error |
 //! | `inside.rs` | what a node sees of the host |
+//! | `bare.rs` | what runs where nobody may make a namespace |
 //! | `cycles.rs` | many processes that come and go, and what is left |
 //! | `world.rs`, `ground.rs`, `acts.py` | the network around, the nodes put together, the node's program |
 //!
@@ -15,6 +16,7 @@
 //! rights. `AKAO_CYCLES` (default 100) says how many processes come and go.
 #![expect(clippy::unwrap_used, reason = "what a test sets up fails by panicking")]
 
+mod bare;
 mod cycles;
 mod ground;
 mod inside;
@@ -22,6 +24,8 @@ mod limits;
 #[path = "../../../akao-broker/tests/network/netlink.rs"]
 mod netlink;
 mod network;
+#[path = "../../../akao-sandbox/tests/no_namespaces/mod.rs"]
+mod no_namespaces;
 mod protocol;
 mod tenants;
 mod world;
@@ -46,6 +50,10 @@ const CANARY_VARIABLE: &str = "AKAO_TEST_CANARY";
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     if let Ok(part) = std::env::var(PART) {
+        if part == bare::PART_NAME {
+            bare::play();
+            return ExitCode::SUCCESS;
+        }
         world::enter();
         cycles::play(&part);
         return ExitCode::SUCCESS;
@@ -57,7 +65,9 @@ fn main() -> ExitCode {
     }
     let is_again = arguments.list || !ground::is_root() || again_without_root();
     world::enter();
-    let cases = [network::CASES, protocol::CASES, tenants::CASES, limits::CASES, inside::CASES, cycles::CASES].concat();
+    let cases =
+        [network::CASES, protocol::CASES, tenants::CASES, limits::CASES, inside::CASES, bare::CASES, cycles::CASES]
+            .concat();
     let trials = cases.into_iter().map(|(name, case): Case| {
         Trial::test(name, move || {
             case();

@@ -3,7 +3,7 @@
 //! Left out on purpose: everything that changes mounts, namespaces, or the machine; that looks into other processes;
 //! that brings code into the kernel; asynchronous rings, which act without passing this filter; keys; the shared memory,
 //! semaphores and queues of System V, whose memory no limit of a process counts; `vmsplice`, by which a pipe of a few pages
-//! holds on to a few hundred times as much; and `sync`, which makes the whole host write to its disks.
+//! holds on to a few hundred times as much; and `sync` and `syncfs`, which make the host write to its disks.
 
 use super::{
     Key,
@@ -51,9 +51,9 @@ const COMMON: &[libc::c_long] = &[
     libc::SYS_statfs, libc::SYS_fstatfs, libc::SYS_getdents64, libc::SYS_readlinkat, libc::SYS_faccessat,
     libc::SYS_faccessat2, libc::SYS_unlinkat, libc::SYS_renameat, libc::SYS_renameat2, libc::SYS_linkat,
     libc::SYS_symlinkat, libc::SYS_fchown, libc::SYS_fchownat,
-    libc::SYS_truncate, libc::SYS_ftruncate, libc::SYS_fallocate, libc::SYS_fadvise64, libc::SYS_readahead, libc::SYS_utimensat,
+    libc::SYS_truncate, libc::SYS_ftruncate, libc::SYS_fallocate, libc::SYS_readahead, libc::SYS_utimensat,
     libc::SYS_umask, libc::SYS_chdir, libc::SYS_fchdir, libc::SYS_getcwd, libc::SYS_dup, libc::SYS_dup3,
-    libc::SYS_flock, libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_sync_file_range, libc::SYS_syncfs,
+    libc::SYS_flock, libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_sync_file_range,
     libc::SYS_sendfile, libc::SYS_splice, libc::SYS_tee, libc::SYS_copy_file_range, libc::SYS_pipe2,
     libc::SYS_getxattr, libc::SYS_lgetxattr, libc::SYS_fgetxattr, libc::SYS_listxattr, libc::SYS_llistxattr,
     libc::SYS_flistxattr, libc::SYS_setxattr, libc::SYS_lsetxattr, libc::SYS_fsetxattr, libc::SYS_removexattr,
@@ -93,8 +93,9 @@ const COMMON: &[libc::c_long] = &[
     libc::SYS_shutdown, libc::SYS_getsockname, libc::SYS_getpeername, libc::SYS_getsockopt,
 ];
 
-/// Calls of recent kernels, which have the same number on every architecture: `cachestat`, the three of `futex2`, `mseal`.
-const RECENT: &[libc::c_long] = &[451, 454, 455, 456, 462];
+/// Calls of recent kernels, which have the same number on every architecture: the three of `futex2`, `mseal`. `cachestat`
+/// is none of them: on some kernels it tells what others have read of files that are shown.
+const RECENT: &[libc::c_long] = &[454, 455, 456, 462];
 
 /// `fchmodat2`, which has the same number on every architecture as well.
 const FCHMODAT2: libc::c_long = 452;
@@ -152,6 +153,15 @@ pub(super) fn calls(key: Key) -> Vec<(u32, Verdict)> {
     calls.extend(modes());
     calls.extend(about_processes(key.profile));
     calls.extend(about_memory(key));
+    if !key.grouped {
+        // Rules take memory of the kernel's that no process shows; whoever wants some finds a kernel without them.
+        calls.retain(|(number, _)| *number != libc::SYS_landlock_create_ruleset as u32);
+        calls.push((libc::SYS_landlock_create_ruleset as u32, Verdict::Unknown));
+    }
+    if key.bare {
+        calls.retain(|(number, _)| !of_the_host().any(|left_out| left_out as u32 == *number));
+        calls.extend(of_itself());
+    }
     calls
 }
 
@@ -165,13 +175,16 @@ fn about_memory(key: Key) -> Vec<(u32, Verdict)> {
     const THREAD: u32 = libc::CLONE_THREAD as u32;
     const FILES: u32 = libc::CLONE_FILES as u32;
     const SCHEDULE_TOGETHER: u32 = 62;
+    const FUTEX_TABLE: u32 = 78;
     let all = u32::MAX;
     let when = |call: libc::c_long, tests: Vec<Test>| (call as u32, Verdict::When(tests));
     let mut mapping = vec![Test::OneOf(3, libc::MAP_HUGETLB as u32, vec![0])];
     let mut cloning = flags_absent(NAMESPACE_FLAGS);
-    let mut descriptors = Vec::new();
-    // Processes that share a secret of theirs keep all others off the second half of a processor.
-    let mut settings = vec![Test::NoneOf(0, all, vec![SCHEDULE_TOGETHER])];
+    // A lease makes whoever opens the file outside wait, and a notice tells of others' changes in a folder.
+    let mut descriptors = vec![Test::NoneOf(1, all, vec![libc::F_SETLEASE as u32, libc::F_NOTIFY as u32])];
+    // Processes that share a secret of theirs keep all others off the second half of a processor. A table for futexes of a
+    // process's own can be made so large that it is the host's memory, which no process shows.
+    let mut settings = vec![Test::NoneOf(0, all, vec![SCHEDULE_TOGETHER, FUTEX_TABLE, libc::PR_SET_SECCOMP as u32])];
     if !key.grouped {
         mapping.push(Test::NoneOf(3, SHARED, vec![SHARED]));
         cloning.push(Test::NoneOf(0, THREAD | FILES, vec![THREAD]));
@@ -198,7 +211,8 @@ fn looked_into(network: bool) -> Vec<(u32, Verdict)> {
     const PACKETS: u32 = libc::SOCK_SEQPACKET as u32;
     let all = u32::MAX;
     let when = |call: libc::c_long, tests: Vec<Test>| (call as u32, Verdict::When(tests));
-    let families = vec![UNIX, libc::AF_INET as u32, libc::AF_INET6 as u32];
+    // A socket by a path could reach a service of the host that listens in a volume, even in one that can only be read.
+    let families = vec![libc::AF_INET as u32, libc::AF_INET6 as u32];
     let socket = match network {
         true => when(
             libc::SYS_socket,
@@ -211,18 +225,21 @@ fn looked_into(network: bool) -> Vec<(u32, Verdict)> {
         false => (libc::SYS_socket as u32, Verdict::Refuse),
     };
     // A socket for datagrams can send to any other by its name, though it was made in a pair.
-    let pairs = if network { vec![STREAM, DATAGRAM, PACKETS] } else { vec![STREAM, PACKETS] };
+    let pairs = vec![STREAM, PACKETS];
     vec![
         socket,
         when(libc::SYS_socketpair, vec![Test::OneOf(0, all, vec![UNIX]), Test::OneOf(1, SOCKET_KIND, pairs)]),
         // The kernel reads the low half of the request only.
         when(libc::SYS_ioctl, vec![Test::NoneOf(1, all, REQUESTS_DENIED.to_vec())]),
+        // Dropping from memory what others read of files that are shown.
+        when(libc::SYS_fadvise64, vec![Test::NoneOf(3, all, vec![libc::POSIX_FADV_DONTNEED as u32])]),
         // Handing a connection on to another part of the kernel, such as its own encryption. No other level that a program
         // needs has an option of this number.
         when(libc::SYS_setsockopt, vec![Test::NoneOf(2, all, vec![libc::TCP_ULP as u32])]),
         when(libc::SYS_personality, vec![Test::OneOf(0, all, vec![PERSONALITY_ASK])]),
-        // A further filter may be added, but not one that hands its decisions to a listener.
-        when(libc::SYS_seccomp, flags_absent_in(1, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER as u32)),
+        // A further filter could write a line into the host's log for every call, a hundred thousand a second, or hand its
+        // decisions to a listener.
+        (libc::SYS_seccomp as u32, Verdict::Refuse),
         // Its flags cannot be read by a filter. C libraries fall back to `clone` when it does not exist; the first program
         // says so too, but of two equal answers the kernel takes the later program's.
         (libc::SYS_clone3 as u32, Verdict::Unknown),
@@ -278,7 +295,7 @@ fn modes() -> Vec<(u32, Verdict)> {
     let plain = |argument| Test::OneOf(argument, GAINING, vec![0]);
     let opened = |flags, mode| vec![Test::NotBoth((flags, MAKES), (mode, GAINING))];
     let kind = |argument| Test::NoneOf(argument, libc::S_IFMT, vec![libc::S_IFBLK, libc::S_IFCHR]);
-    let mut calls = vec![
+    let calls = vec![
         (libc::SYS_openat2 as u32, Verdict::Unknown),
         when(libc::SYS_openat, opened(2, 3)),
         when(libc::SYS_mkdirat, vec![plain(2)]),
@@ -288,14 +305,59 @@ fn modes() -> Vec<(u32, Verdict)> {
         when(FCHMODAT2, vec![plain(2)]),
     ];
     #[cfg(target_arch = "x86_64")]
-    calls.extend([
-        when(libc::SYS_open, opened(1, 2)),
-        when(libc::SYS_creat, vec![plain(1)]),
-        when(libc::SYS_mkdir, vec![plain(1)]),
-        when(libc::SYS_mknod, vec![plain(1), kind(1)]),
-        when(libc::SYS_chmod, vec![plain(1)]),
-    ]);
+    let calls = [
+        calls,
+        vec![
+            when(libc::SYS_open, opened(1, 2)),
+            when(libc::SYS_creat, vec![plain(1)]),
+            when(libc::SYS_mkdir, vec![plain(1)]),
+            when(libc::SYS_mknod, vec![plain(1), kind(1)]),
+            when(libc::SYS_chmod, vec![plain(1)]),
+        ],
+    ]
+    .concat();
     calls
+}
+
+/// Calls by which a program changes or watches what it may not open, where the host's files and processes have names: Landlock
+/// looks at none of them. Changing modes, owners, times and attributes is refused by descriptor as well, since a file that may
+/// only be read can belong to the program's user.
+#[rustfmt::skip]
+fn of_the_host() -> impl Iterator<Item = libc::c_long> {
+    const CALLS: &[libc::c_long] = &[
+        libc::SYS_fchmod, libc::SYS_fchmodat, FCHMODAT2, libc::SYS_fchown, libc::SYS_fchownat, libc::SYS_utimensat,
+        libc::SYS_setxattr, libc::SYS_lsetxattr, libc::SYS_fsetxattr, libc::SYS_removexattr, libc::SYS_lremovexattr,
+        libc::SYS_fremovexattr, libc::SYS_getxattr, libc::SYS_lgetxattr, libc::SYS_listxattr, libc::SYS_llistxattr,
+        libc::SYS_inotify_init1, libc::SYS_inotify_add_watch, libc::SYS_inotify_rm_watch,
+        // Replaced by what `of_itself` says.
+        libc::SYS_setpriority, libc::SYS_sched_setaffinity, libc::SYS_sched_setscheduler, libc::SYS_sched_setparam,
+        libc::SYS_sched_setattr,
+    ];
+    #[cfg(target_arch = "x86_64")]
+    const OLD: &[libc::c_long] = &[
+        libc::SYS_chmod, libc::SYS_chown, libc::SYS_lchown, libc::SYS_utime, libc::SYS_utimes, libc::SYS_futimesat,
+        libc::SYS_inotify_init,
+    ];
+    #[cfg(target_arch = "aarch64")]
+    const OLD: &[libc::c_long] = &[];
+    CALLS.iter().chain(OLD).copied()
+}
+
+/// Calls that change how a process is scheduled: of the calling thread only, since without namespaces every process of the
+/// same user could be named.
+fn of_itself() -> Vec<(u32, Verdict)> {
+    let own =
+        |call: libc::c_long, argument| (call as u32, Verdict::When(vec![Test::OneOf(argument, u32::MAX, vec![0])]));
+    vec![
+        own(libc::SYS_sched_setaffinity, 0),
+        own(libc::SYS_sched_setscheduler, 0),
+        own(libc::SYS_sched_setparam, 0),
+        own(libc::SYS_sched_setattr, 0),
+        (
+            libc::SYS_setpriority as u32,
+            Verdict::When(vec![Test::OneOf(0, u32::MAX, vec![0]), Test::OneOf(1, u32::MAX, vec![0])]),
+        ),
+    ]
 }
 
 fn flags_absent(flags: u32) -> Vec<Test> {

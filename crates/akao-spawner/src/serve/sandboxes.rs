@@ -3,13 +3,14 @@
 use super::at;
 use crate::{
     Stage, USER_INSIDE,
+    bare::{self, Bare},
     base::Base,
     cgroup::{Groups, Leaf},
     identity::{self, Identities},
     sandbox::{self, Birth},
     seccomp::Shelf,
     source, sys,
-    wire::{self, Command, Ended, Event, Failure, Limits, Order, Report, Settings, Usage, Workspace},
+    wire::{self, Ended, Event, Failure, Limits, Order, Report, Settings, Usage, Workspace},
 };
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
@@ -33,6 +34,23 @@ const FAILURES_MAX: u32 = 3;
 /// How often groups are emptied and removed when everything ends; a millisecond lies between.
 const CLOSING_TRIES: u32 = 500;
 
+/// On what sandboxes stand.
+pub(super) enum Ground {
+    /// Namespaces of their own.
+    Namespaces(Base),
+    /// None, where an operator accepts that.
+    Bare(Bare),
+}
+
+impl Ground {
+    fn is_rootless(&self) -> bool {
+        match self {
+            Self::Namespaces(base) => base.rootless,
+            Self::Bare(bare) => bare.rootless,
+        }
+    }
+}
+
 /// A sandbox, prepared or alive.
 struct Sandbox {
     id: u64,
@@ -47,6 +65,8 @@ struct Sandbox {
     quotas: bool,
     deadline: Option<Instant>,
     overdue: bool,
+    /// Whose it is, once it has an order.
+    mark: Vec<u8>,
     /// Keeps its mounts from being taken apart while its owner waits for its end.
     mounts: Option<OwnedFd>,
 }
@@ -61,7 +81,7 @@ struct Ending {
 
 /// All of them.
 pub(super) struct Sandboxes {
-    base: Base,
+    ground: Ground,
     groups: Groups,
     landlock_abi: i32,
     shelf: Shelf,
@@ -80,21 +100,23 @@ pub(super) struct Sandboxes {
 
 impl Sandboxes {
     pub(super) fn new(
-        base: Base,
+        ground: Ground,
         groups: Groups,
         identities: Identities,
         landlock_abi: i32,
         settings: &Settings,
     ) -> Self {
-        let shelf = Shelf::new(!matches!(groups, Groups::Missing(_)));
+        let is_bare = matches!(ground, Ground::Bare(_));
+        let shelf = Shelf::new(!matches!(groups, Groups::Missing(_)), is_bare);
         Self {
-            base,
+            ground,
             groups,
             landlock_abi,
             shelf,
             identities,
             next_id: 1,
-            pool_size: settings.pool_size as usize,
+            // What is made without namespaces is made for one order.
+            pool_size: if is_bare { 0 } else { settings.pool_size as usize },
             failures: 0,
             all: Vec::new(),
             ending: Vec::new(),
@@ -132,7 +154,7 @@ impl Sandboxes {
         let overdue = |sandbox: &&mut Sandbox| !sandbox.overdue && sandbox.deadline.is_some_and(|at| at <= now);
         for sandbox in self.all.iter_mut().filter(overdue) {
             sandbox.overdue = true;
-            kill(sandbox);
+            kill(&self.ground, sandbox);
         }
     }
 
@@ -149,6 +171,10 @@ impl Sandboxes {
         let groups = &self.groups;
         self.clearing.retain(|leaf| groups.remove(leaf).is_err());
         self.dismantling.clear();
+        if let Ground::Bare(_) = self.ground {
+            let known: Vec<u32> = self.all.iter().map(|sandbox| sandbox.pid).collect();
+            bare::take_in_strangers(&known);
+        }
     }
 
     /// Carries out an order, or says on its status socket why not.
@@ -172,6 +198,9 @@ impl Sandboxes {
             return Err(Failure::new(Stage::Order, Errno::PERM));
         }
         let quotas = !order.weaken.is_some_and(|weaken| weaken.no_quotas);
+        if let Ground::Bare(bare) = &self.ground {
+            bare.check(&order, self.all.iter().map(|sandbox| sandbox.mark.as_slice()))?;
+        }
         let ready = |sandbox: &Sandbox| sandbox.status.is_none() && !sandbox.overdue && sandbox.quotas == quotas;
         let mut sandbox = match self.all.iter().position(ready) {
             Some(index) => self.all.swap_remove(index),
@@ -181,7 +210,7 @@ impl Sandboxes {
         if given.is_err() {
             // It cannot go back to the pool, since it may have half of the order.
             sandbox.overdue = true;
-            kill(&sandbox);
+            kill(&self.ground, &sandbox);
         }
         self.all.push(sandbox);
         given
@@ -197,15 +226,19 @@ impl Sandboxes {
         descriptors: Vec<OwnedFd>,
     ) -> Result<(), Failure> {
         let (sources, rest) = descriptors.split_at(order.binds.len());
-        let trees = source::open_binds(&self.base, &order.binds, sources)?;
+        let trees = match &self.ground {
+            Ground::Namespaces(base) => source::open_binds(base, &order.binds, sources)?,
+            Ground::Bare(_) => Vec::new(),
+        };
         let mut passed = vec![status.as_fd()];
-        passed.extend(trees.iter().map(AsFd::as_fd));
-        let (workspace, rest) = match order.workspace {
-            Workspace::Memory(_) => (None, rest),
-            Workspace::Host => (Some(self.workspace(sandbox, order, &rest[0])?), &rest[1..]),
+        passed.extend(if trees.is_empty() { sources } else { &trees }.iter().map(AsFd::as_fd));
+        let (workspace, rest) = match (order.workspace, &self.ground) {
+            (Workspace::Host, Ground::Namespaces(base)) => {
+                (Some(workspace(base, sandbox, order, &rest[0])?), &rest[1..])
+            }
+            _ => (None, rest),
         };
         passed.extend(workspace.as_ref().map(AsFd::as_fd));
-        debug_assert_eq!(rest.len(), usize::from(order.command == Command::Descriptor) + order.descriptors.len());
         passed.extend(rest.iter().map(AsFd::as_fd));
         if let Some(leaf) = &mut sandbox.leaf {
             leaf.limit(&order.limits).map_err(at(Stage::ControlGroup))?;
@@ -218,21 +251,16 @@ impl Sandboxes {
         wire::send(status, &started, &beside).map_err(at(Stage::Order))?;
         wire::send(&sandbox.socket, bytes, &passed).map_err(at(Stage::Order))?;
         sandbox.status = Some(copy);
+        sandbox.mark.clone_from(&order.mark);
         sandbox.deadline = Instant::now().checked_add(Duration::from_millis(order.limits.wall_ms));
         Ok(())
-    }
-
-    fn workspace(&self, sandbox: &Sandbox, order: &Order, folder: &OwnedFd) -> Result<OwnedFd, Failure> {
-        let mapping = sandbox.outside.map(|outside| identity::mapping_for(folder, outside));
-        let mapping = mapping.transpose().map_err(at(Stage::Workspace))?;
-        source::open_workspace(&self.base, folder, order.allow_exec, mapping.as_ref())
     }
 
     /// Makes the process of a sandbox, which prepares itself from there.
     fn make(&mut self, quotas: bool) -> Result<Sandbox, Failure> {
         let id = self.next_id;
         self.next_id += 1;
-        let outside = match self.base.rootless {
+        let outside = match self.ground.is_rootless() {
             true => None,
             false => Some(self.identities.take().ok_or(Failure::new(Stage::Identity, Errno::AGAIN))?),
         };
@@ -254,18 +282,20 @@ impl Sandboxes {
             self.clearing.extend(leaf);
             return Err(Failure::new(Stage::ControlGroup, errno));
         }
-        let child = sys::clone_process(NAMESPACES, leaf.as_ref().and_then(Leaf::birthplace));
-        let child = match child {
-            Ok(Some(child)) => child,
-            Ok(None) => sandbox::live(Birth {
-                base: &self.base,
-                socket: theirs,
-                grouped: leaf.is_some(),
-                quotas,
-                landlock_abi: self.landlock_abi,
-                shelf: &mut self.shelf,
-            }),
-            Err(errno) => {
+        let child = match self.ground {
+            Ground::Namespaces(_) => sys::clone_process(NAMESPACES, leaf.as_ref().and_then(Leaf::birthplace)),
+            Ground::Bare(_) => sys::clone_plain(),
+        };
+        let (landlock_abi, shelf) = (self.landlock_abi, &mut self.shelf);
+        let child = match (child, &self.ground) {
+            (Ok(Some(child)), _) => child,
+            (Ok(None), Ground::Namespaces(base)) => {
+                sandbox::live(Birth { base, socket: theirs, grouped: leaf.is_some(), quotas, landlock_abi, shelf })
+            }
+            (Ok(None), Ground::Bare(bare)) => {
+                bare::live(bare::Birth { bare, socket: theirs, id, outside, landlock_abi, shelf })
+            }
+            (Err(errno), _) => {
                 self.clearing.extend(leaf);
                 return Err(Failure::new(Stage::Clone, errno));
             }
@@ -281,8 +311,12 @@ impl Sandboxes {
             quotas,
             deadline: None,
             overdue: false,
+            mark: Vec::new(),
             mounts: None,
         };
+        if let Ground::Bare(_) = self.ground {
+            return Ok(sandbox);
+        }
         match let_go_on(&sandbox) {
             Ok(mounts) => Ok(Sandbox { mounts, ..sandbox }),
             Err(failure) => {
@@ -294,7 +328,7 @@ impl Sandboxes {
 
     /// Ends a sandbox that was never given to anybody; its id is given back by the caller.
     fn discard(&mut self, mut sandbox: Sandbox) {
-        kill(&sandbox);
+        kill(&self.ground, &sandbox);
         sandbox.outside = None;
         sandbox.overdue = true;
         self.all.push(sandbox);
@@ -309,16 +343,21 @@ impl Sandboxes {
         }
     }
 
-    fn finish(&mut self, sandbox: Sandbox) {
+    fn finish(&mut self, mut sandbox: Sandbox) {
         let reaped = sys::reap(Some(sandbox.pid)).ok().flatten();
-        self.dismantling.extend(sandbox.mounts);
+        self.dismantling.extend(sandbox.mounts.take());
+        if let Ground::Bare(bare) = &self.ground {
+            let was_killed = reaped.as_ref().is_some_and(|reaped| libc::WIFSIGNALED(reaped.status));
+            self.end_what_is_left(bare, &sandbox, was_killed);
+        }
         let report = wire::receive_now(&sandbox.socket).ok().flatten();
         let report: Report = report.and_then(|(bytes, _)| wire::decode(&bytes).ok()).unwrap_or_default();
         let ended = Ended {
             exit: report.exit,
             deadline: sandbox.overdue && sandbox.status.is_some(),
             memory_exceeded: report.memory_exceeded,
-            pids_refused: 0,
+            pids_refused: u64::from(report.pids_exceeded),
+            disk_full: report.disk_full,
             usage: Usage {
                 cpu_us: reaped.as_ref().map_or(0, |reaped| reaped.cpu_us),
                 memory_bytes_peak: report
@@ -332,6 +371,22 @@ impl Sandboxes {
             Some(leaf) => self.conclude(Ending { leaf, ended, status, outside }),
             None => self.tell(ended, status, outside),
         }
+    }
+
+    /// Ends what a supervisor left that was itself killed, and clears its folder away.
+    fn end_what_is_left(&self, bare: &Bare, sandbox: &Sandbox, was_killed: bool) {
+        let known: Vec<u32> = self.all.iter().map(|sandbox| sandbox.pid).collect();
+        if was_killed {
+            for _ in 0..CLOSING_TRIES {
+                bare.end_orphans(sandbox.outside);
+                if !bare::take_in_strangers(&known) {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        // Mostly it is gone already; what cannot be removed goes with the whole folder.
+        let _ = bare.clear_away(sandbox.id);
     }
 
     /// Tells an end once nothing is left of the sandbox; until then ends what is left, and keeps its user's id.
@@ -367,7 +422,7 @@ impl Sandboxes {
 
     /// Kills everything, waits for its end, and removes all groups.
     pub(super) fn close(mut self) {
-        self.all.iter().for_each(kill);
+        self.all.iter().for_each(|sandbox| kill(&self.ground, sandbox));
         for sandbox in std::mem::take(&mut self.all) {
             let id = rustix::process::WaitId::PidFd(sandbox.pidfd.as_fd());
             let options = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
@@ -382,8 +437,17 @@ impl Sandboxes {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
+        if let Ground::Bare(bare) = &self.ground {
+            bare.close();
+        }
         self.groups.close();
     }
+}
+
+fn workspace(base: &Base, sandbox: &Sandbox, order: &Order, folder: &OwnedFd) -> Result<OwnedFd, Failure> {
+    let mapping = sandbox.outside.map(|outside| identity::mapping_for(folder, outside));
+    let mapping = mapping.transpose().map_err(at(Stage::Workspace))?;
+    source::open_workspace(base, folder, order.allow_exec, mapping.as_ref())
 }
 
 /// Maps ids, places the process in its group, and lets it prepare itself. Returns its mounts.
@@ -399,7 +463,12 @@ fn let_go_on(sandbox: &Sandbox) -> Result<Option<OwnedFd>, Failure> {
     Ok(mounts)
 }
 
-fn kill(sandbox: &Sandbox) {
+fn kill(ground: &Ground, sandbox: &Sandbox) {
+    let signal = match ground {
+        Ground::Namespaces(_) => Signal::KILL,
+        // A supervisor ends what is below it, and then itself.
+        Ground::Bare(_) => Signal::USR1,
+    };
     // One that has ended already is taken in soon.
-    let _ = pidfd_send_signal(&sandbox.pidfd, Signal::KILL);
+    let _ = pidfd_send_signal(&sandbox.pidfd, signal);
 }

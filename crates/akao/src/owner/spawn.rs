@@ -1,6 +1,6 @@
 //! Starts an owner in the background.
 
-use crate::failure::Failure;
+use crate::{failure::Failure, wiring};
 use std::{
     fs::OpenOptions,
     io::{Read, Seek, SeekFrom},
@@ -35,6 +35,7 @@ pub(crate) fn start_background(folder: &Path) -> Result<Child, Failure> {
         .arg("owner")
         .arg("--data-dir")
         .arg(folder)
+        .envs(wiring::named_tier().map(|tier| ("AKAO_SANDBOX_TIER", tier.name())))
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(log)

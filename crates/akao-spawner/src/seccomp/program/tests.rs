@@ -10,9 +10,9 @@ use crate::{
 fn keys() -> Vec<Key> {
     let mut keys = Vec::new();
     for profile in [Profile::Base, Profile::Node, Profile::Jvm, Profile::Python] {
-        for bits in 0..8 {
+        for bits in 0..16 {
             let (network, allow_exec, grouped) = (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0);
-            keys.push(Key { profile, network, allow_exec, grouped });
+            keys.push(Key { profile, network, allow_exec, grouped, bare: bits & 8 != 0 });
         }
     }
     keys
@@ -128,7 +128,7 @@ fn every_number_and_argument_gets_the_verdict_of_the_table() {
 
 /// What the kernel would answer to a call under the list of a profile.
 fn answer(profile: Profile, number: libc::c_long, arguments: [u64; 6]) -> u32 {
-    answer_for(Key { profile, network: true, allow_exec: true, grouped: true }, number, arguments)
+    answer_for(Key { profile, network: true, allow_exec: true, grouped: true, bare: false }, number, arguments)
 }
 
 fn answer_for(key: Key, number: libc::c_long, arguments: [u64; 6]) -> u32 {
@@ -229,7 +229,7 @@ fn requests_that_outlast_the_sandbox_are_refused() {
 
 #[test]
 fn memory_that_only_a_watch_counts_cannot_be_hidden_from_it() {
-    let grouped = Key { profile: Profile::Base, network: true, allow_exec: true, grouped: true };
+    let grouped = Key { profile: Profile::Base, network: true, allow_exec: true, grouped: true, bare: false };
     let watched = Key { grouped: false, ..grouped };
     let shared = (libc::MAP_SHARED | libc::MAP_ANONYMOUS) as u64;
     let validated = (libc::MAP_SHARED_VALIDATE | libc::MAP_ANONYMOUS) as u64;
@@ -282,7 +282,8 @@ fn the_guard_kills_foreign_numbers_and_hides_clone3() {
 
 #[test]
 fn few_comparisons_decide() {
-    let calls = table::calls(Key { profile: Profile::Base, network: true, allow_exec: true, grouped: true });
+    let calls =
+        table::calls(Key { profile: Profile::Base, network: true, allow_exec: true, grouped: true, bare: false });
     let count = ranges(&calls, table::NEWER_FROM).len();
     assert!(count < 160, "{count} ranges");
 }

@@ -6,6 +6,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     output::{Style, table},
+    wiring,
 };
 use akao_sandbox::{ControlGroups, Launcher, Options, Tier, TierReport};
 use serde_json::{Value, json};
@@ -14,9 +15,9 @@ use std::time::Instant;
 /// Arguments of `akao doctor sandbox`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The least that must be reached for exit code 0.
-    #[arg(long, value_name = "TIER", default_value = "T1", value_parser = parse_tier)]
-    minimum: Tier,
+    /// The least that must be reached for exit code 0 [default: that of `--sandbox-tier`, else T1].
+    #[arg(long, value_name = "TIER", value_parser = parse_tier)]
+    minimum: Option<Tier>,
 }
 
 /// A tier by its name, in any letters.
@@ -31,15 +32,16 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let started = Instant::now();
     let launcher = start()?;
     let (report, took) = (launcher.tier(), started.elapsed());
-    let reached = report.tier <= args.minimum;
+    let minimum = args.minimum.map_or_else(|| wiring::least_tier(context), Ok)?;
+    let reached = report.tier <= minimum;
     let output = &context.output;
     if output.json {
-        output.document(&to_json(report, args.minimum))?;
+        output.document(&to_json(report, minimum))?;
         return Ok(exit(reached));
     }
     let style = if reached { Style::Good } else { Style::Bad };
     let rows = vec![
-        vec!["tier".to_owned(), format!("{}: {}", report.tier, means(report.tier))],
+        vec!["tier".to_owned(), format!("{}: {}", report.tier, means(report, minimum))],
         vec!["runs as".to_owned(), if report.rootless { "a user without rights" } else { "root" }.to_owned()],
         vec!["control groups".to_owned(), groups(&report.control_groups)],
         vec![
@@ -67,7 +69,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let words = match (reached, report.findings.is_empty()) {
         (true, true) => "everything is there".to_owned(),
         (true, false) => format!("external nodes run; {} is reached", report.tier),
-        (false, _) => format!("{} is reached and {} is asked for", report.tier, args.minimum),
+        (false, _) => format!("{} is reached and {} is asked for", report.tier, minimum),
     };
     output.line(&format!("\n{}", output.out(style, &words)))?;
     Ok(exit(reached))
@@ -88,10 +90,16 @@ fn exit(reached: bool) -> Exit {
 }
 
 /// What a tier means for external nodes.
-fn means(tier: Tier) -> &'static str {
-    match tier {
+fn means(report: &TierReport, minimum: Tier) -> &'static str {
+    match report.tier {
         Tier::T0 => "external nodes run, with every limit held by the kernel",
         Tier::T1 => "external nodes run; memory is watched and processor time is not limited",
+        Tier::T2 if report.runs_programs && minimum >= Tier::T2 => {
+            "external nodes without network run, of one tenant at a time; memory, processes and room are watched"
+        }
+        Tier::T2 if report.runs_programs => {
+            "external nodes are refused; without network, of one tenant at a time, they run with `--sandbox-tier T2`"
+        }
         Tier::T2 | Tier::T3 => "external nodes are refused",
     }
 }
@@ -116,7 +124,7 @@ pub(crate) fn to_json(report: &TierReport, minimum: Tier) -> Value {
         .collect();
     json!({
         "tier": report.tier.name(), "minimum": minimum.name(), "reached": report.tier <= minimum,
-        "rootless": report.rootless, "control_groups": groups(&report.control_groups),
+        "rootless": report.rootless, "runs_on_request": report.tier == Tier::T2 && report.runs_programs, "control_groups": groups(&report.control_groups),
         "landlock": report.landlock_abi, "findings": findings,
     })
 }

@@ -6,6 +6,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     output::{Style, plain, table},
+    wiring,
 };
 use akao_sandbox::{
     Tier,
@@ -19,16 +20,17 @@ pub(crate) struct Args {
     /// Try only cases of this number of the catalogue; may be given again.
     #[arg(long = "case", value_name = "NUMBER")]
     cases: Vec<u8>,
-    /// The least tier that must be reached for exit code 0.
-    #[arg(long, value_name = "TIER", default_value = "T1", value_parser = parse_tier)]
-    minimum: Tier,
+    /// The least tier that must be reached for exit code 0 [default: that of `--sandbox-tier`, else T1].
+    #[arg(long, value_name = "TIER", value_parser = parse_tier)]
+    minimum: Option<Tier>,
 }
 
 /// Tries the cases. Exit 0 when none is broken and the minimum is reached, else 1.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let launcher = start()?;
     let tier = launcher.tier();
-    let reached = tier.tier <= args.minimum;
+    let minimum = args.minimum.map_or_else(|| wiring::least_tier(context), Ok)?;
+    let reached = tier.tier <= minimum;
     let output = &context.output;
     let chosen: Vec<_> =
         CASES.iter().filter(|case| args.cases.is_empty() || args.cases.contains(&case.number)).collect();
@@ -51,7 +53,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     if output.json {
         let cases: Vec<Value> = reports.iter().map(case_json).collect();
         output.document(&json!({
-            "machine": to_json(tier, args.minimum), "holds": holds, "broken": broken, "not_claimed": not_claimed,
+            "machine": to_json(tier, minimum), "holds": holds, "broken": broken, "not_claimed": not_claimed,
             "cases": cases,
         }))?;
     } else {
@@ -62,7 +64,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         let style = if broken == 0 && reached { Style::Good } else { Style::Bad };
         output.line(&output.out(style, &words))?;
         if !reached {
-            output.note(&format!("{} is asked for; `akao doctor sandbox` says what is missing.", args.minimum));
+            output.note(&format!("{} is asked for; `akao doctor sandbox` says what is missing.", minimum));
         }
     }
     Ok(if broken == 0 && reached { Exit::Success } else { Exit::Failure })
