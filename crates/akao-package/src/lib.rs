@@ -1,9 +1,14 @@
-//! Packages of external nodes as they are kept: folders named by the digest of their content, which nobody changes.
+//! Packages of external nodes: the archive they travel in, and the folders by the digest of their content in which they are
+//! kept, which nobody changes.
 //!
-//! A folder that a workflow names is copied here when an execution starts, so that editing it changes nothing that runs.
-//! Nothing of a package is run here.
+//! [`pack`] and [`Archive`] are the file; [`Store`] is where packages are kept. Nothing of a package is run here.
 
+mod archive;
 mod copy;
 mod store;
 
-pub use store::{Store, StoreError, Stored};
+pub use archive::{
+    Archive, ArchiveError, ArchiveLimits, FILES_FORMAT, FILES_LIST, IGNORE_FILE, IgnoreError, META_FOLDER, NameProblem,
+    PackError, PackOptions, Packed, PackedFile, PublishProblem, pack, publishable,
+};
+pub use store::{Collected, Damage, DifferenceKind, Store, StoreError, Stored, StoredDifference};
