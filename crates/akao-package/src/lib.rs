@@ -5,10 +5,14 @@
 
 mod archive;
 mod copy;
+mod keys;
+mod signature;
 mod store;
 
 pub use archive::{
     Archive, ArchiveError, ArchiveLimits, FILES_FORMAT, FILES_LIST, IGNORE_FILE, IgnoreError, META_FOLDER, NameProblem,
     PackError, PackOptions, Packed, PackedFile, PublishProblem, pack, publishable,
 };
+pub use keys::{KeyError, NewKey, PublicKey, SecretKey, new_key};
+pub use signature::{Purpose, SIGNATURE_ENDING, Signature, SignatureError, sign, sign_bytes};
 pub use store::{Collected, Damage, DifferenceKind, Store, StoreError, Stored, StoredDifference};
