@@ -1,7 +1,7 @@
 //! Packages of external nodes: the archive they travel in, who signed it and whether that is trusted, and the folders by
 //! the digest of their content in which they are kept, which nobody changes.
 //!
-//! [`pack`] and [`Archive`] are the file; [`sign`] and [`Signature`] say who made it;
+//! [`pack`] and [`Archive`] are the file; [`sign`] and [`Signature`] say who made it, [`trust`] whether that is enough;
 //! [`Store`] is where packages are kept, [`Lock`] which ones a workflow means, [`difference`] what an update changes. Nothing of
 //! a package is run here.
 
@@ -12,6 +12,7 @@ mod keys;
 mod lock;
 mod signature;
 mod store;
+pub mod trust;
 
 pub use archive::{
     Archive, ArchiveError, ArchiveLimits, FILES_FORMAT, FILES_LIST, IGNORE_FILE, IgnoreError, META_FOLDER, NameProblem,
