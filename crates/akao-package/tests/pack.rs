@@ -2,7 +2,7 @@
 
 mod common;
 
-use akao_package::{PackError, PackOptions, Store, pack, publishable};
+use akao_package::{Archive, ArchiveLimits, PackError, PackOptions, Store, pack, publishable};
 use common::{FILES, Ground, MANIFEST, open, write};
 use std::{
     fs::{self, File, Permissions},
@@ -171,6 +171,18 @@ fn what_is_dense_is_stored_so_that_it_can_be_read_again() {
     let packed = ground.packed();
     assert!(packed.bytes.len() > 1 << 20);
     assert_eq!(open(packed.bytes).unwrap().content(), packed.content);
+}
+
+#[test]
+fn an_archive_is_saved_whole_over_what_was_there() {
+    let ground = Ground::new();
+    let (packed, file) = (ground.packed(), ground.path("hello.akao"));
+    fs::write(&file, "older").unwrap();
+    packed.save(&file).unwrap();
+    let read = Archive::read(&file, &ArchiveLimits::default()).unwrap();
+    assert_eq!(read.digest(), packed.digest);
+    assert_eq!(fs::read_dir(ground.folder.path()).unwrap().count(), 2, "the folder and the archive alone");
+    assert!(packed.save(&ground.path("nowhere/hello.akao")).is_err());
 }
 
 #[test]

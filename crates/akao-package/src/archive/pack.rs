@@ -7,7 +7,13 @@ use crate::archive::{ArchiveLimits, NameProblem, PackedFile, files, folder_list,
 use akao_contract::Digest;
 use akao_manifest::{DigestError, EntryKind, Folder, FolderDigest, FolderError, FolderList, list_folder, read_folder};
 use rustix::fs::{Mode, OFlags};
-use std::{collections::BTreeSet, fs::File, io, io::Read, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs::{File, Permissions},
+    io::{self, Read, Write},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
 
 /// How a folder is packed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,6 +39,21 @@ pub struct Packed {
     pub files: Vec<PackedFile>,
     /// What the folder holds and the archive does not: ignored files and folders, and folders without a file. Sorted.
     pub left_out: Vec<String>,
+}
+
+impl Packed {
+    /// Writes the archive to a file, whole or not at all. What was there is replaced.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn save(&self, path: &Path) -> io::Result<()> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut file = tempfile::Builder::new().permissions(Permissions::from_mode(0o644)).tempfile_in(folder)?;
+        file.write_all(&self.bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    }
 }
 
 /// Why a folder cannot be packed.
