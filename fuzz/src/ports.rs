@@ -68,7 +68,7 @@ impl Egress for Outside {
 /// Runs a node. The blackboard is cut down to what the node declares that it reads, as the driver does.
 pub fn run(node: &BuiltIn, props: Map<String, Value>, blackboard: &Value, outside: Outside) -> Outcome {
     let invocation = invocation(node, props, blackboard);
-    let io = StepIo { cancel: CancellationToken::new(), events: StepEvents::none() };
+    let io = StepIo { cancel: CancellationToken::new(), events: StepEvents::none(), secrets: Default::default() };
     let outside = Arc::new(outside);
     let ports = Ports { blobs: outside.clone(), egress: outside.clone(), volumes: outside };
     match node.run {

@@ -54,6 +54,7 @@ struct Target {
 const INVALID: &str = "crates/akao-flow/tests/invalid";
 
 const TARGETS: &[Target] = &[
+    Target { name: "archive", dictionary: Some("archive"), seeds: &["fuzz/seeds/archive"] },
     Target { name: "bodies", dictionary: Some("json"), seeds: &["fuzz/seeds/bodies"] },
     Target { name: "export", dictionary: Some("json"), seeds: &["fuzz/seeds/export"] },
     Target { name: "expression", dictionary: Some("expression"), seeds: &["fuzz/seeds/expression"] },
@@ -163,7 +164,7 @@ mod tests {
     #[test]
     fn an_unknown_target_is_named_with_the_known_ones() {
         let error = chosen(&["yml".to_owned()]).err().expect("there is no such target").to_string();
-        assert!(error.starts_with("there is no fuzz target `yml`; the targets are bodies, "), "{error}");
+        assert!(error.starts_with("there is no fuzz target `yml`; the targets are archive, bodies, "), "{error}");
         assert_eq!(chosen(&[]).expect("no name is every name").len(), TARGETS.len());
     }
 }

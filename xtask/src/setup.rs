@@ -206,6 +206,13 @@ const NEEDS: &[Need] = &[
         to_build: false,
     },
     Need {
+        name: "minisign",
+        reason: "signatures of packages are held against the stock tool",
+        found_by: Probe::Program("minisign"),
+        comes_from: Source::Debian("minisign"),
+        to_build: false,
+    },
+    Need {
         name: "PostgreSQL",
         reason: "the tests of SqlQuery start a real server of their own",
         found_by: Probe::File("/usr/lib/postgresql/15/bin/initdb"),

@@ -1,12 +1,10 @@
-//! The digest of a folder's content, by which a node folder is pinned when an execution starts.
-//!
-//! SHA-256 over a line for each folder and file, sorted by path: its kind (`d`, `f`, or `x` for a file that may be
-//! executed), its length, the SHA-256 of its bytes, and its path. Owners, times and other bits of the mode do not count, so
-//! the same content has the same digest on every machine. Nothing is left out: what a node can read is what is pinned.
+//! The digest of a folder's content, by which a node folder is pinned when an execution starts: the walk. What is digested
+//! is in `list.rs`. Nothing is left out: what a node can read is what is pinned.
 //!
 //! Links are refused, because what they lead to is not in the folder; so are devices, pipes, sockets, and names that are
 //! not plain text. Each entry is opened without following links, and what it is gets decided on the open descriptor.
 
+use crate::list::{FolderEntry, FolderList};
 use akao_contract::Digest;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -33,7 +31,7 @@ impl Default for FolderLimits {
 }
 
 /// A folder's digest and what it was made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FolderDigest {
     /// The digest.
     pub digest: Digest,
@@ -102,9 +100,22 @@ impl DigestError {
 /// # Errors
 /// Something in it cannot be part of a node, cannot be read, or is more than the limits allow.
 pub fn digest_folder(folder: &Path, limits: &FolderLimits) -> Result<FolderDigest, DigestError> {
+    Ok(list_folder(folder, limits, &mut |_, _| true)?.digest())
+}
+
+/// Everything in a folder that `keep` wants, which is given a path below it and whether that is a folder. What is not wanted
+/// is not opened, and may be of any kind.
+///
+/// # Errors
+/// Something that is wanted cannot be part of a node, cannot be read, or is more than the limits allow.
+pub fn list_folder(
+    folder: &Path,
+    limits: &FolderLimits,
+    keep: &mut dyn FnMut(&str, bool) -> bool,
+) -> Result<FolderList, DigestError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = rustix::fs::open(folder, flags, Mode::empty()).map_err(|errno| io(".", errno))?;
-    let mut walk = Walk { limits, entries: Vec::new(), bytes: 0 };
+    let mut walk = Walk { limits, keep, entries: Vec::new(), bytes: 0 };
     // A stack instead of recursion; each folder is opened from its parent, whose descriptor is kept that long.
     let mut open = vec![Open { names: walk.names(&root, "")?, folder: root, path: String::new() }];
     while let Some(top) = open.last_mut() {
@@ -120,7 +131,7 @@ pub fn digest_folder(folder: &Path, limits: &FolderLimits) -> Result<FolderDiges
             open.push(Open { names: walk.names(&folder, &path)?, folder, path });
         }
     }
-    Ok(walk.finish())
+    Ok(FolderList::new(walk.entries))
 }
 
 /// A folder whose entries are being read.
@@ -130,17 +141,10 @@ struct Open {
     names: Vec<String>,
 }
 
-/// One line of what is digested.
-struct Line {
-    path: String,
-    kind: char,
-    bytes: u64,
-    content: Option<Digest>,
-}
-
 struct Walk<'a> {
     limits: &'a FolderLimits,
-    entries: Vec<Line>,
+    keep: &'a mut dyn FnMut(&str, bool) -> bool,
+    entries: Vec<FolderEntry>,
     bytes: u64,
 }
 
@@ -175,11 +179,14 @@ impl Walk<'_> {
 
     /// Takes one entry in; gives the descriptor of a folder.
     fn entry(&mut self, parent: BorrowedFd<'_>, name: &str, path: &str) -> Result<Option<OwnedFd>, DigestError> {
+        // Asked before opening, since opening a device or a pipe may do something.
+        let seen = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).map_err(|errno| io(path, errno))?;
+        if !(self.keep)(path, FileType::from_raw_mode(seen.st_mode) == FileType::Directory) {
+            return Ok(None);
+        }
         if self.entries.len() >= self.limits.entries_max {
             return Err(DigestError::TooMuch { limit: format!("{} files and folders", self.limits.entries_max) });
         }
-        // Asked before opening, since opening a device or a pipe may do something.
-        let seen = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).map_err(|errno| io(path, errno))?;
         refuse_kind(&seen, path)?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = rustix::fs::openat(parent, name, flags, Mode::empty()).map_err(|errno| match errno {
@@ -189,15 +196,14 @@ impl Walk<'_> {
         let stat = rustix::fs::fstat(&file).map_err(|errno| io(path, errno))?;
         refuse_kind(&stat, path)?;
         if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
-            self.entries.push(Line { path: path.to_owned(), kind: 'd', bytes: 0, content: None });
+            self.entries.push(FolderEntry::folder(path));
             return Ok(Some(file));
         }
         let (content, bytes) = self.content(file, path)?;
         if bytes != u64::try_from(stat.st_size).unwrap_or_default() {
             return Err(DigestError::Changed { path: path.to_owned() });
         }
-        let kind = if stat.st_mode & 0o111 == 0 { 'f' } else { 'x' };
-        self.entries.push(Line { path: path.to_owned(), kind, bytes, content: Some(content) });
+        self.entries.push(FolderEntry::file(path, bytes, content, stat.st_mode & 0o111 != 0));
         Ok(None)
     }
 
@@ -216,22 +222,6 @@ impl Walk<'_> {
             if self.bytes > self.limits.bytes_max {
                 return Err(DigestError::TooMuch { limit: format!("{} bytes", self.limits.bytes_max) });
             }
-        }
-    }
-
-    fn finish(mut self) -> FolderDigest {
-        self.entries.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
-        let mut hasher = Sha256::new();
-        hasher.update(b"akao folder 1\n");
-        for Line { path, kind, bytes, content } in &self.entries {
-            let content = content.map_or_else(|| "-".to_owned(), |digest| digest.hex());
-            // No path holds a line break: control characters were refused.
-            hasher.update(format!("{kind} {bytes} {content} {path}\n"));
-        }
-        FolderDigest {
-            digest: Digest::from_bytes(hasher.finalize().into()),
-            entries: self.entries.len(),
-            bytes: self.bytes,
         }
     }
 }

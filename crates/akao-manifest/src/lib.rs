@@ -9,13 +9,15 @@ mod code;
 mod digest;
 mod explain;
 mod folder;
+mod list;
 mod read;
 
 pub use code::ManifestCode;
-pub use digest::{DigestError, FolderDigest, FolderLimits, digest_folder};
+pub use digest::{DigestError, FolderDigest, FolderLimits, digest_folder, list_folder};
 pub use explain::{Asked, Explanation, LimitHeld, Seen, explain};
 pub use folder::{Folder, FolderError, read_folder};
-pub use read::{MANIFEST_BYTES_MAX, Parsed, check, read};
+pub use list::{EntryKind, FolderEntry, FolderList};
+pub use read::{MANIFEST_BYTES_MAX, Parsed, check, check_bytes, read};
 
 use akao_contract::manifest::Manifest;
 

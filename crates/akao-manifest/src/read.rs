@@ -47,7 +47,7 @@ pub fn check(text: &str) -> (Option<Parsed>, Vec<Problem>) {
 }
 
 /// The same for the bytes of a file, which may not be text.
-pub(crate) fn check_bytes(bytes: &[u8]) -> (Option<Parsed>, Vec<Problem>) {
+pub fn check_bytes(bytes: &[u8]) -> (Option<Parsed>, Vec<Problem>) {
     checked(akao_yaml::load_bytes(bytes, &budget()))
 }
 

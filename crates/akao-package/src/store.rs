@@ -1,19 +1,33 @@
-//! The store: `sha256/<digest>/` for each package, and `staging/` for copies that are not complete.
+//! The store: `sha256/<digest>/` for each package, read-only, and `lists/<digest>` with what it holds.
 //!
-//! A package is copied into `staging`, flushed, and named by its digest in one rename, so that a crash leaves all of it or
-//! nothing. What a killed process left in `staging` is nobody's and is swept by age.
+//! A package is put together in `sha256/.staging-…`, flushed, sealed, and named by its digest in one rename, so that a crash
+//! leaves all of it or nothing. A removed one is renamed to `sha256/.gone-…` first. What a killed process left behind is
+//! nobody's and is swept by age. A list is the text that the digest is taken of, so it says itself whether it is right.
 
-use crate::copy::{CopyError, copy_folder, flush, remove, seal};
+mod collect;
+mod error;
+mod stage;
+mod verify;
+
+pub use collect::Collected;
+pub use error::StoreError;
+pub use verify::{Damage, DifferenceKind, StoredDifference};
+
+use crate::Archive;
+use crate::copy::open_below;
 use akao_contract::Digest;
-use akao_manifest::{DigestError, Folder, FolderError, FolderLimits, digest_folder, read_folder};
+use akao_manifest::{EntryKind, Folder, FolderLimits, FolderList, digest_folder, list_folder, read_folder};
 use std::{
-    fs, io,
+    io,
+    os::fd::AsFd,
     path::{Path, PathBuf},
-    time::SystemTime,
 };
 
-/// Copies under way.
-const STAGING: &str = "staging";
+/// Where packages stand, and how the digest in their names is made.
+const HOME: &str = "sha256";
+
+/// Where the lists of what they hold stand.
+const LISTS: &str = "lists";
 
 /// Packages of one data directory.
 #[derive(Debug, Clone)]
@@ -30,68 +44,6 @@ pub struct Stored {
     pub folder: Folder,
 }
 
-/// Why a package cannot be stored or read.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The folder is no package.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// The folder has no digest.
-    #[error("`{}` cannot be pinned", .folder.display())]
-    Digest {
-        /// The folder.
-        folder: PathBuf,
-        /// Why.
-        #[source]
-        source: DigestError,
-    },
-    /// The folder was changed while it was copied.
-    #[error("`{}` was changed while it was copied", .folder.display())]
-    Changed {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// What is stored is not what its name says.
-    #[error("`{}` is damaged: its content has the digest {found}", .folder.display())]
-    Damaged {
-        /// The folder in the store.
-        folder: PathBuf,
-        /// The digest of what is there.
-        found: Digest,
-    },
-    /// Nothing of this digest is stored.
-    #[error("the package {0} is not stored here")]
-    Absent(Digest),
-    /// The system refused.
-    #[error("`{}` cannot be written", .path.display())]
-    Io {
-        /// What.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-}
-
-impl StoreError {
-    /// A sentence: what to do.
-    pub fn suggestion(&self) -> String {
-        match self {
-            Self::Folder(error) => error.suggestion(),
-            Self::Digest { .. } => "A node's folder holds files and folders only, within its limits.".to_owned(),
-            Self::Changed { .. } => "Try again when nothing writes into the folder.".to_owned(),
-            Self::Damaged { folder, .. } => {
-                let folder = folder.display();
-                format!(
-                    "Remove it (`chmod -R u+w {folder}`, then `rm -r {folder}`); it is stored again when it is used."
-                )
-            }
-            Self::Absent(_) => "Start the workflow from its file again, which stores what it uses.".to_owned(),
-            Self::Io { .. } => "Check free space and the permissions of the data directory.".to_owned(),
-        }
-    }
-}
-
 impl Store {
     /// The store in a folder, which is made when something is stored.
     pub fn new(root: PathBuf) -> Self {
@@ -100,25 +52,75 @@ impl Store {
 
     /// Where a package stands or would stand.
     pub fn path(&self, digest: &Digest) -> PathBuf {
-        let named = digest.to_string();
-        let (algorithm, hex) = named.split_once(':').unwrap_or(("sha256", &named));
-        self.root.join(algorithm).join(hex)
+        self.home().join(digest.hex())
     }
 
-    /// Stores a folder's content, if it is not there yet.
+    /// Stores a folder's content, if it is not there yet. What is there and damaged is replaced.
     ///
     /// # Errors
     /// It is no package, it changes under the copy, or the disk refuses.
     pub fn put(&self, folder: &Path) -> Result<Stored, StoreError> {
         read_folder(folder)?;
-        let digest = digest_of(folder)?;
-        let place = self.path(&digest);
-        if place.is_dir() {
-            return self.get(&digest);
+        let list = list_of(folder)?;
+        let digest = list.digest().digest;
+        if let Some(stored) = self.already(&list)? {
+            return Ok(stored);
         }
-        self.copy_in(folder, &digest, &place)?;
-        // The copy was held against the digest before it got its name.
-        Ok(Stored { digest, folder: read_folder(&place)? })
+        let source = crate::copy::open_folder(folder).map_err(|_| StoreError::Changed { folder: folder.to_owned() })?;
+        let mut changed = false;
+        let staged = self.stage(&list, |filling| {
+            for entry in list.entries().iter().filter(|entry| entry.kind != EntryKind::Folder) {
+                let Ok(mut from) = open_below(source.as_fd(), &entry.path) else {
+                    changed = true;
+                    return Ok(());
+                };
+                let executable = entry.kind == EntryKind::Program;
+                filling.file(&entry.path, executable, |file| io::copy(&mut from, file).map(drop))?;
+            }
+            Ok(())
+        });
+        let staged = staged.map_err(|error| StoreError::writing(&self.path(&digest), list.digest().bytes, error))?;
+        // The copy is held against the digest before it gets its name.
+        if changed || digest_of(staged.path())? != digest {
+            return Err(StoreError::Changed { folder: folder.to_owned() });
+        }
+        self.name(staged, &list)?;
+        Ok(Stored { digest, folder: read_folder(&self.path(&digest))? })
+    }
+
+    /// Stores an archive's content, if it is not there yet: the same package as its unpacked folder. What is there and
+    /// damaged is replaced.
+    ///
+    /// # Errors
+    /// The content is not what the manifest needs, or the disk refuses. Nothing of it is left then.
+    pub fn install(&self, archive: &Archive) -> Result<Stored, StoreError> {
+        let content = archive.content();
+        if let Some(stored) = self.already(archive.list())? {
+            return Ok(stored);
+        }
+        let mut refused = None;
+        let staged = self.stage(archive.list(), |filling| {
+            for file in archive.contents() {
+                match file {
+                    Ok((path, executable, bytes)) => {
+                        filling.file(path, executable, |file| io::Write::write_all(file, &bytes))?;
+                    }
+                    Err(error) => {
+                        refused = Some(error);
+                        return Ok(());
+                    }
+                }
+            }
+            Ok(())
+        });
+        if let Some(error) = refused {
+            return Err(error.into());
+        }
+        let failed = |error| StoreError::writing(&self.path(&content.digest), content.bytes, error);
+        let staged = staged.map_err(failed)?;
+        read_folder(staged.path())?;
+        self.name(staged, archive.list())?;
+        Ok(Stored { digest: content.digest, folder: read_folder(&self.path(&content.digest))? })
     }
 
     /// A stored package. Its content is held against its name, so that what was checked is what runs.
@@ -137,66 +139,40 @@ impl Store {
         Ok(Stored { digest: *digest, folder: read_folder(&place)? })
     }
 
-    /// Removes copies that nobody has written to since `before`: what a killed process left. Returns how many.
-    ///
-    /// # Errors
-    /// The folder cannot be read.
-    pub fn sweep_staging(&self, before: SystemTime) -> Result<usize, StoreError> {
-        let staging = self.root.join(STAGING);
-        let failed = |source| StoreError::Io { path: staging.clone(), source };
-        let entries = match fs::read_dir(&staging) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-            Err(error) => return Err(failed(error)),
-        };
-        let mut swept = 0;
-        for entry in entries {
-            let entry = entry.map_err(failed)?;
-            let old = entry.metadata().and_then(|data| data.modified()).is_ok_and(|modified| modified < before);
-            if old && remove(&entry.path()).is_ok() {
-                swept += 1;
-            }
-        }
-        Ok(swept)
+    /// Whether something of this digest is stored. Its content is not looked at.
+    pub fn contains(&self, digest: &Digest) -> bool {
+        self.path(digest).is_dir()
     }
 
-    fn copy_in(&self, folder: &Path, digest: &Digest, place: &Path) -> Result<(), StoreError> {
-        let staging = self.root.join(STAGING);
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| StoreError::Io { path, source }
-        };
-        let home = place.parent().unwrap_or(&self.root);
-        for made in [&staging, home] {
-            fs::create_dir_all(made).map_err(failed(made))?;
+    /// A package that is stored already and sound; a damaged one is taken away.
+    fn already(&self, list: &FolderList) -> Result<Option<Stored>, StoreError> {
+        let digest = &list.digest().digest;
+        if !self.touch(list)? {
+            return Ok(None);
         }
-        let staged = tempfile::Builder::new().tempdir_in(&staging).map_err(failed(&staging))?.keep();
-        let inner = staged.join("package");
-        let copied = copy_folder(folder, &inner).map_err(|error| match error {
-            CopyError::Source => StoreError::Changed { folder: folder.to_owned() },
-            CopyError::Target(source) => StoreError::Io { path: inner.clone(), source },
-        });
-        let copied = copied.and_then(|()| {
-            if digest_of(&inner)? != *digest {
-                return Err(StoreError::Changed { folder: folder.to_owned() });
+        match self.get(digest) {
+            Ok(stored) => Ok(Some(stored)),
+            Err(StoreError::Damaged { .. } | StoreError::Digest { .. }) => {
+                self.remove(digest)?;
+                Ok(None)
             }
-            self.name(&inner, place, home).map_err(failed(place))
-        });
-        // Whatever is left of the copy is in nobody's way; the sweep finds it if this fails.
-        let _ = remove(&staged);
-        copied
+            Err(StoreError::Absent(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Gives a complete copy its name. Another process may have been faster with the same content.
-    fn name(&self, copy: &Path, place: &Path, home: &Path) -> io::Result<()> {
-        match fs::rename(copy, place) {
-            Err(_) if place.is_dir() => return Ok(()),
-            renamed => renamed?,
-        }
-        seal(place)?;
-        flush(home)?;
-        flush(&self.root)
+    fn home(&self) -> PathBuf {
+        self.root.join(HOME)
     }
+
+    fn list_path(&self, digest: &Digest) -> PathBuf {
+        self.root.join(LISTS).join(digest.hex())
+    }
+}
+
+fn list_of(folder: &Path) -> Result<FolderList, StoreError> {
+    let failed = |source| StoreError::Digest { folder: folder.to_owned(), source };
+    list_folder(folder, &FolderLimits::default(), &mut |_, _| true).map_err(failed)
 }
 
 fn digest_of(folder: &Path) -> Result<Digest, StoreError> {

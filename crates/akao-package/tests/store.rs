@@ -66,7 +66,7 @@ fn what_is_stored_is_read_only_and_keeps_its_digest() {
     assert_eq!(modes(&stored.folder.path), expected.map(|(name, mode)| (name.to_owned(), mode)));
     let again = ground.store().put(&ground.package()).unwrap();
     assert_eq!(again.digest, stored.digest, "the same content is stored once");
-    assert_eq!(fs::read_dir(ground.folder.path().join("data/nodes/packages/staging")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(ground.folder.path().join("data/nodes/packages/sha256")).unwrap().count(), 1);
 }
 
 #[test]
@@ -125,14 +125,14 @@ fn a_package_that_is_not_there_is_told_apart_from_a_damaged_one() {
 #[test]
 fn what_a_killed_process_left_is_swept_by_age() {
     let ground = Ground::new();
-    let staging = ground.folder.path().join("data/nodes/packages/staging");
-    let left = staging.join("abc/package");
+    let home = ground.folder.path().join("data/nodes/packages/sha256");
+    let left = home.join(".staging-abc");
     fs::create_dir_all(&left).unwrap();
     fs::set_permissions(&left, Permissions::from_mode(0o555)).unwrap();
     let store = ground.store();
     assert_eq!(store.sweep_staging(SystemTime::now() - Duration::from_secs(3600)).unwrap(), 0, "it may be under way");
     assert_eq!(store.sweep_staging(SystemTime::now() + Duration::from_secs(1)).unwrap(), 1);
-    assert_eq!(fs::read_dir(staging).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(home).unwrap().count(), 0);
 }
 
 #[test]

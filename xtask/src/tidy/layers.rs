@@ -22,7 +22,7 @@ const LAYERS: &[Layer] = &[
     Layer { name: "akao-step", below: &["akao-contract"] },
     Layer { name: "akao-flow", below: &["akao-contract", "akao-document", "akao-expression", "akao-yaml"] },
     Layer { name: "akao-manifest", below: &["akao-contract", "akao-document", "akao-yaml"] },
-    Layer { name: "akao-package", below: &["akao-contract", "akao-manifest"] },
+    Layer { name: "akao-package", below: &["akao-contract", "akao-document", "akao-manifest"] },
     Layer { name: "akao-rpc", below: &["akao-contract"] },
     Layer { name: "akao-journal", below: &["akao-contract"] },
     Layer { name: "akao-registry", below: &["akao-contract", "akao-step"] },
