@@ -1,7 +1,7 @@
 //! Repositories: where packages are published, found and fetched from.
 //!
-//! [`Folder`] is a repository from the side of who publishes, [`Repository`] from the side of who installs; any web server or a
-//! plain folder will do. Metadata follows The Update Framework, so that
+//! [`Folder`] is a repository from the side of who publishes, [`Repository`] from the side of who installs, [`serve`] offers
+//! a folder over HTTP, and any web server or a plain folder will do as well. Metadata follows The Update Framework, so that
 //! neither a server nor a mirror has to be trusted. [`Search`], [`LookAlikes`] and [`resolve`] work on the signed index.
 //!
 //! Archives are opaque here, and so are the publishers' signatures: reading and checking them is `akao-package`'s work.
@@ -20,6 +20,7 @@ mod record;
 mod resolve;
 mod route;
 mod search;
+mod server;
 #[cfg(test)]
 mod testing;
 
@@ -41,3 +42,4 @@ pub use record::{Content, Facts, Need, Package, RecordError, Release, Remark};
 pub use resolve::{Chosen, Locked, PACKAGES_MAX, Policy, Request, RequestError, ResolveError, Skipped, Why, resolve};
 pub use route::{Catalogue, RouteError, Routes};
 pub use search::{HITS_MAX, Hit, QUERY_CHARACTERS_MAX, Search};
+pub use server::{Online, ServeError, Settings, serve};
