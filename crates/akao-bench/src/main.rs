@@ -3,6 +3,7 @@
 
 mod engine;
 mod external;
+mod repository;
 mod row;
 
 use clap::Parser;
@@ -23,7 +24,7 @@ struct Args {
     /// One line of JSON instead of a table.
     #[arg(long)]
     json: bool,
-    /// Only this topic: `engine` or `external`.
+    /// Only this topic.
     #[arg(long)]
     only: Option<Topic>,
     /// Only figures whose name holds this text.
@@ -41,6 +42,8 @@ enum Topic {
     Engine,
     /// Nodes in processes of their own.
     External,
+    /// Searching packages and choosing versions.
+    Repository,
 }
 
 /// What a measurement is given.
@@ -54,8 +57,11 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let wanted = |name: &str| args.figure.as_deref().is_none_or(|text| name.contains(text));
     let ground = Ground { quick: args.quick, akao: args.akao.clone() };
-    let topics =
-        [(Topic::Engine, "engine", &engine::FIGURES[..]), (Topic::External, "external", &external::FIGURES[..])];
+    let topics = [
+        (Topic::Engine, "engine", &engine::FIGURES[..]),
+        (Topic::External, "external", &external::FIGURES[..]),
+        (Topic::Repository, "repository", &repository::FIGURES[..]),
+    ];
     let mut rows: Vec<Row> = Vec::new();
     for (_, topic, figures) in topics.into_iter().filter(|(topic, ..)| args.only.is_none_or(|only| only == *topic)) {
         for (name, measure) in figures.iter().filter(|(name, _)| wanted(name)) {
