@@ -172,8 +172,9 @@ fn chosen_index() -> Index {
     for number in 0..CHOSEN {
         let releases = (0..VERSIONS).map(|minor| {
             let mut release = release(&format!("{}.{minor}.0", 1 + minor / 8), format!("P {number}"), String::new());
-            let needed = (0..3).map(|step| number + 1 + step * 7 + sequence.next(5)).filter(|needed| *needed < CHOSEN);
             let range = ["^1", ">=1.2, <1.7", ">=1, <3", "~1.5"][sequence.next(4)];
+            let needed = [0, 7, 14].map(|step| number + 1 + step + sequence.next(5));
+            let needed = needed.into_iter().filter(|needed| *needed < CHOSEN);
             let need = |needed: usize| Need {
                 id: id(needed).parse().expect("ids here are ids"),
                 version: range.parse().expect("ranges here are ranges"),

@@ -135,7 +135,7 @@ impl FolderError {
     pub fn suggestion(&self) -> &'static str {
         match self {
             Self::Exists(_) => "Name another folder, or publish into this repository.",
-            Self::Absent(_) => "Make one with `akao repo init DIR`.",
+            Self::Absent(_) => "Make a repository in the folder first.",
             Self::Text(_) => "Write a sentence that says why.",
             Self::Damaged { .. } | Self::Part(_) | Self::KillList(_) => "Restore the folder from a copy or a mirror.",
             Self::Record(_) => "Correct the manifest and pack again.",
@@ -146,7 +146,7 @@ impl FolderError {
             Self::Publisher { .. } => {
                 "Sign with the publisher's key, or let the repository's owner accept the new key."
             }
-            Self::Unknown(_) => "Look for the id with `akao search`.",
+            Self::Unknown(_) => "Search the repository for the id.",
             Self::Size { .. } => "Leave out what is not part of the package.",
             Self::Io { .. } => "Check free space and the permissions of the folder.",
             Self::Random => "Try again when the system has started completely.",

@@ -149,7 +149,7 @@ impl ResolveError {
                 "`{}` offers {id} but is not bound to it; if that is right, bind the prefix to it.",
                 strangers.join("`, `")
             ),
-            Self::Unknown { .. } => "Look for it with `akao search`.".to_owned(),
+            Self::Unknown { .. } => "Search the repositories for the id.".to_owned(),
             Self::Conflict { .. } => "Widen one of the ranges, or leave one of the packages out.".to_owned(),
             Self::Changed { .. } => "Do not install it: versions never change. Tell the repository's owner.".to_owned(),
             Self::Many => "Ask for fewer packages at once.".to_owned(),

@@ -40,7 +40,7 @@ impl RouteError {
         match self {
             Self::Prefix(_) => "Write whole parts of ids with dots between them.",
             Self::Twice { .. } => "Bind each prefix to one repository, so that nobody can slip a package in.",
-            Self::Unbound(_) => "Add a repository for it with `akao repo add`, or bind its prefix to one.",
+            Self::Unbound(_) => "Add a repository for it, or bind its prefix to one.",
         }
     }
 }
@@ -130,9 +130,11 @@ impl<'a> Catalogue<'a> {
         Some((name, index.package(id)?))
     }
 
-    /// What forbids a version: any repository may warn about any package, as a warning gives nobody anything.
+    /// What forbids a version. Only the repository that the id is bound to is asked: another one could stop what is none of
+    /// its business.
     pub fn forbids(&self, id: &PackageId, version: &Version, digest: &Digest) -> Option<&'a Kill> {
-        self.offers.values().find_map(|(_, kill)| kill.forbids(id, version, digest))
+        let (_, kill) = self.offers.get(self.routes.repository(id).ok()?)?;
+        kill.forbids(id, version, digest)
     }
 
     /// Repositories that offer an id without being bound to it: somebody may be trying to slip a package in.
@@ -196,6 +198,20 @@ mod tests {
         assert_eq!((repository, package.releases.len()), ("corp", 1));
         assert_eq!(package.releases[0].version.to_string(), "1.0.0");
         assert_eq!(catalogue.strangers(&billing), ["public"]);
+        let mut attack = KillList::default();
+        attack.add(Kill {
+            id: billing.clone(),
+            versions: semver::VersionReq::STAR,
+            digest: None,
+            reason: "a stranger's word".into(),
+            at: jiff::Timestamp::UNIX_EPOCH,
+        });
+        let version = Version::new(1, 0, 0);
+        let digest = Digest::of(b"any");
+        let by_stranger = Catalogue::of(&routes, [("public", &public, &attack), ("corp", &corp, &kill)]);
+        assert_eq!(by_stranger.forbids(&billing, &version, &digest), None);
+        let by_owner = Catalogue::of(&routes, [("public", &public, &kill), ("corp", &corp, &attack)]);
+        assert!(by_owner.forbids(&billing, &version, &digest).is_some());
         let only_public = "com.corp.only-public".parse().unwrap();
         assert!(catalogue.package(&only_public).is_none(), "nobody else is asked");
         assert_eq!(catalogue.strangers(&only_public), ["public"]);

@@ -1,5 +1,5 @@
-//! The attacks on repositories: rollback, freeze, mixed versions, endless data, tampering, swapped mirrors, foreign keys.
-//! Each is built from a repository that opens without it.
+//! The attacks on repositories: rollback, freeze, mixed versions, endless data, tampering, swapped mirrors, foreign keys
+//! (case 110; dependency confusion stands in `src/route.rs`). Each is built from a repository that opens without it.
 
 mod support;
 
@@ -75,7 +75,7 @@ async fn a_frozen_repository_expires_by_the_given_clock() {
     let ground = Ground::filled();
     ground.open_at(days(89)).await;
     let frozen = Repository::open(ground.access(FolderFetch::new(ground.folder.dir())), days(91)).await;
-    let error = frozen.err().expect("it is frozen");
+    let error = frozen.expect_err("it is frozen");
     assert!(matches!(error, OpenError::Expired { role: RoleName::Timestamp, .. }), "{error}");
     ground.folder.refresh(&[key(1)], days(91)).unwrap();
     let view = ground.open_at(days(91)).await;

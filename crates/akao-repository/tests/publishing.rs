@@ -58,6 +58,7 @@ fn a_published_version_is_in_the_index_with_what_its_manifest_says() {
     assert!(kill.entries().is_empty());
 }
 
+/// The part of case 111 that a repository decides.
 #[test]
 fn versions_never_change_and_the_same_bytes_change_nothing() {
     let ground = Ground::filled();

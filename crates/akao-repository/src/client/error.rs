@@ -108,7 +108,7 @@ impl OpenError {
                 "Try another mirror; if it stays so, tell the repository's owner."
             }
             Self::Expired { .. } => {
-                "Its owner runs `akao repo refresh`; a mirror is copied again. Check this machine's clock too."
+                "Its owner has to refresh it; a mirror has to be copied again. Check this machine's clock too."
             }
             Self::Clock { .. } => "Set this machine's clock.",
             Self::Malformed { .. } | Self::Part(_) | Self::KillList(_) => {
@@ -230,7 +230,7 @@ impl DownloadError {
     /// A sentence: what to do.
     pub fn suggestion(&self) -> &'static str {
         match self {
-            Self::Unknown { .. } => "Look for it with `akao search`.",
+            Self::Unknown { .. } => "Search the repository for the id.",
             Self::Killed { .. } => "Do not use it; look for a later version.",
             Self::Expired { .. } => "Open the repository again.",
             Self::Fetch(_) => "Check the place and the network, and try again.",

@@ -86,13 +86,12 @@ impl Folder {
                 let known = known.map(|package| (package.id.as_str(), package.newest().map(|r| r.name.as_str())));
                 published.look_alikes = LookAlikes::of(known).warnings(id.as_str(), Some(&release.name));
             }
-            Some(package) => match check(package, &release, publication.accept_publisher)? {
-                true => {
-                    published.already = true;
-                    return Ok(published);
-                }
-                false => {}
-            },
+            Some(package) => {
+                published.already = check(package, &release, publication.accept_publisher)?;
+            }
+        }
+        if published.already {
+            return Ok(published);
         }
         let names = [archive_name(id, &release.version), signature_name(id, &release.version)];
         self.write(TARGETS, &stored_name(&archive, &names[0]), publication.archive)?;
