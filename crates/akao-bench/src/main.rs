@@ -4,6 +4,7 @@
 mod engine;
 mod external;
 mod packages;
+mod repository;
 mod row;
 
 use clap::Parser;
@@ -24,7 +25,7 @@ struct Args {
     /// One line of JSON instead of a table.
     #[arg(long)]
     json: bool,
-    /// Only this topic: `engine`, `external` or `packages`.
+    /// Only this topic.
     #[arg(long)]
     only: Option<Topic>,
     /// Only figures whose name holds this text.
@@ -44,6 +45,8 @@ enum Topic {
     External,
     /// Archives, signatures and the store.
     Packages,
+    /// Searching packages and choosing versions.
+    Repository,
 }
 
 /// What a measurement is given.
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         (Topic::Engine, "engine", &engine::FIGURES[..]),
         (Topic::External, "external", &external::FIGURES[..]),
         (Topic::Packages, "packages", &packages::FIGURES[..]),
+        (Topic::Repository, "repository", &repository::FIGURES[..]),
     ];
     let mut rows: Vec<Row> = Vec::new();
     for (_, topic, figures) in topics.into_iter().filter(|(topic, ..)| args.only.is_none_or(|only| only == *topic)) {
