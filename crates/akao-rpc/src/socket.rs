@@ -13,6 +13,11 @@ use std::{
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
+#[expect(deprecated, reason = "what the newer, unsafe call asks for holds for every owned descriptor")]
+fn waited_for(stream: UnixStream, interest: Interest) -> io::Result<AsyncFd<UnixStream>> {
+    AsyncFd::with_interest(stream, interest)
+}
+
 /// See the module.
 pub(crate) struct Socket {
     stream: AsyncFd<UnixStream>,
@@ -26,8 +31,7 @@ impl Socket {
     /// # Errors
     /// The system does not let it be waited for.
     pub(crate) fn new(stream: tokio::net::UnixStream) -> io::Result<Self> {
-        let stream = AsyncFd::with_interest(stream.into_std()?, Interest::READABLE)?;
-        Ok(Self { stream, room: Mutex::default() })
+        Ok(Self { stream: waited_for(stream.into_std()?, Interest::READABLE)?, room: Mutex::default() })
     }
 
     /// Reads what is there; none at the end.
@@ -64,7 +68,7 @@ impl Socket {
         let waits = match &mut *room {
             Some(waits) => waits,
             // Another descriptor, because the runtime takes each once.
-            none => none.insert(AsyncFd::with_interest(self.stream.get_ref().try_clone()?, Interest::WRITABLE)?),
+            none => none.insert(waited_for(self.stream.get_ref().try_clone()?, Interest::WRITABLE)?),
         };
         ready!(waits.poll_write_ready(context))?.retain_ready();
         *room = None;
