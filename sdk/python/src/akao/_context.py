@@ -14,16 +14,22 @@ PROGRESS_INTERVAL_S = 0.1
 FIELDS = (
     "node_id", "workflow_id", "execution_id", "step", "attempt", "idempotency_key", "tenant", "deadline", "trace",
 )  # fmt: skip
-_NO_CREDIT = {}
+# What a host may say with one `key`: the execution, a dash, and what is left of the idempotency key.
+_IN_KEY = ("execution_id", "idempotency_key")
 LEVELS = ("debug", "info", "warn", "error")
 
 
 class Context:
     """One call: who called, and the ways to report and to ask."""
 
-    __slots__ = (
-        "_fields", "_session", "_id", "_id_text", "_cancelled", "_started", "_credit", "_bells", "_progress_at", "_progress_held",
-    )  # fmt: skip
+    # How each call begins; the class has it, because most work changes none of it.
+    _cancelled = False
+    _started = False
+    # Both are replaced, never changed.
+    _credit = {}
+    _bells = ()
+    _progress_at = 0.0
+    _progress_held = None
 
     def __init__(self, session, id, id_text, fields):
         # The fields of the call are looked up when they are asked for; most work asks for none.
@@ -31,17 +37,13 @@ class Context:
         self._session = session
         self._id = id
         self._id_text = id_text
-        self._cancelled = False
-        self._started = False
-        # Both are replaced, never changed: most work needs neither.
-        self._credit = _NO_CREDIT
-        self._bells = ()
-        self._progress_at = 0.0
-        self._progress_held = None
 
     def __getattr__(self, name):
         if name in FIELDS:
             value = self._fields.get(name)
+            if value is None and name in _IN_KEY and type(self._fields.get("key")) is str:
+                key = self._fields["key"]
+                return key if name == "idempotency_key" else key.partition("-")[0]
             # Neither the first attempt need be named, nor the tenant of the handshake.
             return {"attempt": 1, "tenant": self._session.tenant}.get(name) if value is None else value
         raise AttributeError("a context has no `%s`" % name)

@@ -15,6 +15,7 @@ _TYPES = {
     "array": list,
     "object": dict,
 }
+_PLAIN = {"string": str, "boolean": bool, "array": list, "object": dict}
 _ANNOTATIONS = {
     str: "string",
     int: "integer",
@@ -43,6 +44,12 @@ class Node:
         self._health = health
         self._required = [name for name, schema in inputs.items() if schema.get("required")]
         self._defaults = {name: schema["default"] for name, schema in inputs.items() if "default" in schema}
+        # Inputs of which nothing but the type is asked, and which class says all of that.
+        self._plain = {
+            name: _PLAIN[schema["type"]]
+            for name, schema in inputs.items()
+            if schema.get("type") in _PLAIN and not schema.get("enum")
+        }
 
     def __call__(self, context, **parameters):
         return self.work(context, **parameters)
@@ -50,7 +57,10 @@ class Node:
     def problems(self, parameters):
         """What is wrong with `parameters`: each with a path, a message and a suggestion."""
         found = []
+        plain = self._plain
         for name, value in parameters.items():
+            if type(value) is plain.get(name):
+                continue
             schema = self.inputs.get(name)
             if schema is None:
                 known = ", ".join(self.inputs) or "none"

@@ -147,10 +147,11 @@ class Session(Turns):
             self.tenant = params.get("tenant")
         if not self._is_ready and type(concurrency) is int and concurrency > 1:
             self._concurrency = concurrency
-            self._separate()
         self._is_ready = True
         nodes = [{"id": node.id, "inputs": node.inputs, "batch": node.batch} for node in self._nodes.values()]
-        return {"protocol": PROTOCOL, "id": self._id, "version": self._version, "sdk": SDK, "nodes": nodes}
+        # A context may say the execution within its key.
+        limits = {"context": ["key"]}
+        return {"protocol": PROTOCOL, "id": self._id, "version": self._version, "sdk": SDK, "nodes": nodes, "limits": limits}
 
     def _validate(self, params):
         node = self._node(params.get("node"))
@@ -270,15 +271,12 @@ class Session(Turns):
         with self._lock:
             if id in self._running:
                 raise Fault(INVALID_REQUEST, "the id `%s` is in use" % id)
-            context = Context(self, id, encode(id), fields)
+            # The host's ids are numbers, which stand for themselves.
+            id_text = '"%s"' % id if id.isalnum() and id.isascii() else encode(id)
+            context = Context(self, id, id_text, fields)
             job = (node, context, parameters)
             self._running[id] = job[:2]
-            if self._is_separate or self._is_busy:
-                self._work.put(job)
-                return None
-            self._is_busy = True
-            self._serial += 1
-        return job
+            return job if self._takes(job) else None
 
     def _run(self, job):
         node, context, parameters = job
