@@ -48,10 +48,10 @@ struct Progress {
 pub struct Context {
     shared: Arc<Shared>,
     pub(crate) id: String,
+    node: usize,
     fields: Map<String, Value>,
     cancelled: AtomicBool,
     progress: Mutex<Progress>,
-    workspace: PathBuf,
 }
 
 macro_rules! fields {
@@ -64,13 +64,40 @@ macro_rules! fields {
 }
 
 impl Context {
-    pub(crate) fn new(shared: Arc<Shared>, id: String, fields: Map<String, Value>) -> Self {
-        let workspace = shared.workspace.clone();
+    pub(crate) fn new(shared: Arc<Shared>, id: String, node: usize, fields: Map<String, Value>) -> Self {
         let (cancelled, progress) = (AtomicBool::new(false), Mutex::new(Progress::default()));
-        Self { shared, id, fields, cancelled, progress, workspace }
+        Self { shared, id, node, fields, cancelled, progress }
     }
 
-    fields!(node_id workflow_id execution_id step idempotency_key tenant trace);
+    fields!(workflow_id step trace);
+
+    /// The execution; empty where the host gave none.
+    pub fn execution_id(&self) -> &str {
+        let said = self.fields.get("execution_id").and_then(Value::as_str);
+        said.unwrap_or_else(|| self.key().split('-').next().unwrap_or_default())
+    }
+
+    /// The same over every attempt; empty where the host gave none.
+    pub fn idempotency_key(&self) -> &str {
+        let said = self.fields.get("idempotency_key").and_then(Value::as_str);
+        said.unwrap_or_else(|| self.key())
+    }
+
+    /// With it a host says both the execution, up to the dash, and the idempotency key.
+    fn key(&self) -> &str {
+        self.fields.get("key").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The node of the package that works.
+    pub fn node_id(&self) -> &str {
+        &self.shared.nodes[self.node].id
+    }
+
+    /// Whose execution it is; empty where the host did not say.
+    pub fn tenant(&self) -> &str {
+        let said = self.fields.get("tenant").and_then(Value::as_str);
+        said.or_else(|| self.shared.tenant.get().map(String::as_str)).unwrap_or_default()
+    }
 
     /// When the attempt must have ended, in Unix milliseconds.
     pub fn deadline(&self) -> Option<u64> {
@@ -102,7 +129,7 @@ impl Context {
 
     /// The folder of this node's files, which the host sees too.
     pub fn workspace(&self) -> &Path {
-        &self.workspace
+        &self.shared.workspace
     }
 
     /// Tells how far the work is, 0 to 1 or nothing. Between two that are sent lie 100 ms; the last one always goes out.
@@ -219,7 +246,7 @@ impl Context {
     pub fn blob_get(&self, blob: &Blob, path: impl AsRef<Path>) -> Result<PathBuf, Failure> {
         let path = self.inside(path.as_ref())?;
         self.ask("host.blob.get", json!({"blob": blob, "path": path}))?;
-        Ok(self.workspace.join(path))
+        Ok(self.shared.workspace.join(path))
     }
 
     /// `path` from the workspace, without dots.
@@ -227,7 +254,7 @@ impl Context {
         let outside =
             || Failure::new(Kind::Input, format!("the file `{}` is not inside the workspace", path.display()));
         let relative =
-            if path.is_absolute() { path.strip_prefix(&self.workspace).map_err(|_| outside())? } else { path };
+            if path.is_absolute() { path.strip_prefix(&self.shared.workspace).map_err(|_| outside())? } else { path };
         let mut inside = PathBuf::new();
         for part in relative.components() {
             match part {

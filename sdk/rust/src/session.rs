@@ -157,7 +157,9 @@ impl Shared {
         let mut state = self.state();
         let is_first = !std::mem::replace(&mut state.is_ready, true);
         if is_first {
-            state.tenant = params.get("tenant").cloned();
+            if let Some(tenant) = params.get("tenant").and_then(Value::as_str) {
+                self.tenant.get_or_init(|| tenant.to_owned());
+            }
         }
         if is_first && concurrency > 1 {
             state.concurrency = concurrency;
@@ -167,6 +169,8 @@ impl Shared {
         let mut info = self.info();
         info["protocol"] = json!(PROTOCOL);
         info["sdk"] = json!(SDK);
+        // A context may say the execution within its key.
+        info["limits"] = json!({"context": ["key"]});
         Ok(info)
     }
 
@@ -285,12 +289,10 @@ impl Shared {
 
     fn accept(self: &Arc<Self>, id: &str, mut params: Params) -> Result<Option<Arc<Job>>, Fault> {
         let objects = (params.shift_remove("context"), params.shift_remove("parameters"));
-        let (Some(Value::Object(mut fields)), Some(Value::Object(parameters))) = objects else {
+        let (Some(Value::Object(fields)), Some(Value::Object(parameters))) = objects else {
             return Err(Fault::new(Fault::INVALID_PARAMS, "context and parameters are objects"));
         };
         let node = self.node(fields.get("node_id"))?;
-        // The host leaves it out where the package has one node.
-        fields.insert("node_id".to_owned(), Value::from(self.nodes[node].id.as_str()));
         let mut state = self.state();
         if state.is_stopping {
             let fault = Fault::new(Fault::INTERNAL, "the node is shutting down");
@@ -299,19 +301,11 @@ impl Shared {
         if state.jobs.contains_key(id) {
             return Err(Fault::new(Fault::INVALID_REQUEST, format!("the id `{id}` is in use")));
         }
-        if let (None | Some(Value::Null), Some(tenant)) = (fields.get("tenant"), &state.tenant) {
-            fields.insert("tenant".to_owned(), tenant.clone());
-        }
-        let context = Context::new(Arc::clone(self), id.to_owned(), fields);
+        let context = Context::new(Arc::clone(self), id.to_owned(), node, fields);
         let job = Arc::new(Job { node, context, parameters: Mutex::new(Some(parameters)) });
         state.jobs.insert(id.to_owned(), Arc::clone(&job));
         if state.is_separate || state.is_busy {
-            let is_separate = state.is_separate;
             state.queue.push_back(job);
-            drop(state);
-            if is_separate {
-                self.ring_for_work();
-            }
             return Ok(None);
         }
         state.is_busy = true;

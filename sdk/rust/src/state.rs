@@ -11,7 +11,7 @@ use serde_json::{json, Map, Value};
 use std::{
     collections::{BTreeMap, VecDeque},
     path::PathBuf,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError},
     thread::{self, ThreadId},
     time::{Duration, Instant},
 };
@@ -30,8 +30,6 @@ pub(crate) struct Job {
 /// What changes.
 pub(crate) struct State {
     pub(crate) is_ready: bool,
-    /// Named by the handshake, for as long as the process lives.
-    pub(crate) tenant: Option<Value>,
     pub(crate) concurrency: usize,
     pub(crate) jobs: BTreeMap<String, Arc<Job>>,
     /// Calls that have not begun.
@@ -40,6 +38,9 @@ pub(crate) struct State {
     /// Answers of the host that are waited for, and those that have come.
     pub(crate) answers: BTreeMap<String, Option<Map<String, Value>>>,
     calls: u64,
+    /// Threads that wait for work, and whether one of them is on its way.
+    idle: usize,
+    is_waking: bool,
     pub(crate) stop_id: Option<String>,
     pub(crate) is_stopping: bool,
     /// The exit code, once the conversation has ended.
@@ -66,6 +67,13 @@ impl State {
         self.credit.insert((id.to_owned(), stream.to_owned()), bytes);
     }
 
+    /// Whether a thread is to be woken for what is queued; whoever asks rings then.
+    fn calls_another(&mut self) -> bool {
+        let calls = !self.queue.is_empty() && self.idle > 0 && !self.is_waking;
+        self.is_waking |= calls;
+        calls
+    }
+
     pub(crate) fn forget(&mut self, id: &str) -> Option<Arc<Job>> {
         if !self.credit.is_empty() {
             self.credit.retain(|(owner, _), _| owner != id);
@@ -79,6 +87,8 @@ pub(crate) struct Shared {
     pub(crate) package: Package,
     pub(crate) nodes: Vec<Node>,
     pub(crate) workspace: PathBuf,
+    /// Named by the handshake, for as long as the process lives.
+    pub(crate) tenant: OnceLock<String>,
     /// Whether the process may be ended with the conversation; a test's may not.
     pub(crate) may_leave: bool,
     pub(crate) lines: Mutex<Lines>,
@@ -101,13 +111,14 @@ impl Shared {
     ) -> Arc<Self> {
         let state = State {
             is_ready: false,
-            tenant: None,
             concurrency: 1,
             jobs: BTreeMap::new(),
             queue: VecDeque::new(),
             credit: BTreeMap::new(),
             answers: BTreeMap::new(),
             calls: 0,
+            idle: 0,
+            is_waking: false,
             stop_id: None,
             is_stopping: false,
             exit: None,
@@ -125,6 +136,7 @@ impl Shared {
             package,
             nodes,
             workspace,
+            tenant: OnceLock::new(),
             may_leave,
             lines: Mutex::new(lines),
             writer: Mutex::new(writer),
@@ -156,12 +168,21 @@ impl Shared {
         self.queued.notify_all();
     }
 
-    /// Lets one of those who wait for work look again; one is enough for one call.
-    pub(crate) fn ring_for_work(&self) {
-        self.queued.notify_one();
+    /// Wakes one of those who wait for work, where there is some; it wakes the next one when there is more. Says whether one
+    /// is on its way, because that one also writes what is held.
+    pub(crate) fn ring_for_work(&self) -> bool {
+        let mut state = self.state();
+        let calls = state.calls_another();
+        let is_waking = state.is_waking;
+        drop(state);
+        if calls {
+            self.queued.notify_one();
+        }
+        is_waking
     }
 
-    /// The next call to work on; nothing once the conversation has ended.
+    /// The next call to work on; nothing once the conversation has ended. What is held has been written by then, or another
+    /// thread is on its way that writes it: the call may take long.
     pub(crate) fn next_job(&self) -> Option<Arc<Job>> {
         let mut state = self.state();
         loop {
@@ -169,9 +190,27 @@ impl Shared {
                 return None;
             }
             if let Some(job) = state.queue.pop_front() {
+                let (calls, is_waking) = (state.calls_another(), state.is_waking);
+                drop(state);
+                match (calls, is_waking) {
+                    (true, _) => self.queued.notify_one(),
+                    (false, true) => {}
+                    (false, false) => self.flush(),
+                }
                 return Some(job);
             }
-            state = self.queued.wait(state).unwrap_or_else(PoisonError::into_inner);
+            drop(state);
+            self.flush();
+            state = self.state();
+            if state.queue.is_empty() && state.exit.is_none() {
+                state.idle += 1;
+                state = self.queued.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.idle -= 1;
+                state.is_waking = false;
+                drop(state);
+                self.flush();
+                state = self.state();
+            }
         }
     }
 

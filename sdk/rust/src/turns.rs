@@ -4,10 +4,13 @@
 //! |---|---|---|
 //! | one call at a time | the thread that reads | nobody, until the call is found to be a long one |
 //! | the same, and the call has run for 20 ms | the same thread | the other one, which keeps the reading |
-//! | several calls at a time | a thread for each | a thread of its own |
+//! | several calls at a time | threads, of which each wakes the next one while calls wait | a thread of its own |
 //!
 //! A short call is thus never handed from thread to thread, which would cost more than the call. There are two threads that
 //! take turns: while one reads and works, the other looks every 20 ms whether the same call still runs.
+//!
+//! Where several calls may run, waking a thread for each would cost more than short calls do. A thread that takes one call of
+//! many wakes one other, so that few threads do all that is short, and a long one holds nothing up.
 
 use crate::state::{Job, Shared, State};
 use std::{
@@ -125,7 +128,8 @@ impl Shared {
         let shared = Arc::clone(self);
         thread::spawn(move || {
             while shared.state().exit.is_none() {
-                if !shared.has_line() {
+                // Calls that came together are handed over together.
+                if !shared.has_line() && !shared.ring_for_work() {
                     shared.flush();
                 }
                 shared.receive();
@@ -137,8 +141,6 @@ impl Shared {
     pub(crate) fn work_until_end(self: &Arc<Self>) {
         while let Some(job) = self.next_job() {
             self.run(&job);
-            // The next call may take long, and the answer must not wait for it.
-            self.flush();
         }
     }
 
@@ -167,5 +169,123 @@ impl Shared {
         };
         self.state().is_waiting_inside = false;
         value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        context::Context,
+        failure::Failure,
+        node::Node,
+        serve::Package,
+        state::Shared,
+        wire::{Lines, Writer},
+    };
+    use serde_json::{json, Value};
+    use std::{
+        collections::BTreeSet,
+        io::{BufRead, BufReader, Write},
+        os::unix::net::UnixStream,
+        sync::{Arc, Barrier},
+        thread,
+        time::Duration,
+    };
+
+    crate::inputs! {
+        /// Nothing.
+        struct Nothing {}
+    }
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// The host's end of a conversation that runs on threads of this process.
+    struct Host {
+        reader: BufReader<UnixStream>,
+        socket: UnixStream,
+    }
+
+    impl Host {
+        fn new(nodes: Vec<Node>, concurrency: usize) -> Self {
+            let (ours, theirs) = UnixStream::pair().expect("a pair");
+            ours.set_read_timeout(Some(PATIENCE)).expect("a socket");
+            let streams = (Lines::new(theirs.try_clone().expect("a handle")), Writer::new(theirs));
+            let package = Package::new("com.example", "1.0.0");
+            let shared = Shared::new(streams.0, streams.1, package, nodes, "/tmp".into(), false);
+            thread::spawn(move || shared.serve());
+            let mut host = Self { reader: BufReader::new(ours.try_clone().expect("a handle")), socket: ours };
+            let params = json!({"protocol": [1], "limits": {"concurrency": concurrency}});
+            host.send(&[json!({"jsonrpc": "2.0", "id": "i", "method": "node.info", "params": params})]);
+            assert_eq!(host.receive()["result"]["protocol"], 1);
+            host
+        }
+
+        fn send(&mut self, requests: &[Value]) {
+            let lines: String = requests.iter().map(|request| format!("{request}\n")).collect();
+            self.socket.write_all(lines.as_bytes()).expect("the node reads");
+        }
+
+        fn receive(&mut self) -> Value {
+            let mut line = String::new();
+            self.reader.read_line(&mut line).expect("the node answers");
+            serde_json::from_str(&line).expect("a message")
+        }
+
+        fn receive_ids(&mut self, count: usize) -> BTreeSet<String> {
+            let mut ids = BTreeSet::new();
+            for _ in 0..count {
+                let answer = self.receive();
+                assert_eq!(answer["result"]["success"], true, "{answer}");
+                ids.insert(answer["id"].as_str().unwrap_or_default().to_owned());
+            }
+            ids
+        }
+    }
+
+    fn execute(id: &str, node: &str) -> Value {
+        let params = json!({"context": {"node_id": node}, "parameters": {}});
+        json!({"jsonrpc": "2.0", "id": id, "method": "node.execute", "params": params})
+    }
+
+    fn nodes(barrier: &Arc<Barrier>) -> Vec<Node> {
+        let barrier = Arc::clone(barrier);
+        let wait = move |_: &Context, _: Nothing| -> Result<Value, Failure> {
+            barrier.wait();
+            Ok(json!({}))
+        };
+        let quick = |_: &Context, _: Nothing| -> Result<Value, Failure> { Ok(json!({})) };
+        vec![Node::new("com.example.wait", wait), Node::new("com.example.quick", quick)]
+    }
+
+    #[test]
+    fn as_many_calls_as_are_allowed_run_at_once_however_they_come() {
+        const COUNT: usize = 32;
+        let barrier = Arc::new(Barrier::new(COUNT));
+        let mut host = Host::new(nodes(&barrier), COUNT);
+        for round in 0..20 {
+            let requests: Vec<Value> =
+                (0..COUNT).map(|at| execute(&format!("{round}-{at}"), "com.example.wait")).collect();
+            match round % 2 {
+                0 => host.send(&requests),
+                _ => requests.iter().for_each(|request| host.send(std::slice::from_ref(request))),
+            }
+            assert_eq!(host.receive_ids(COUNT).len(), COUNT);
+        }
+    }
+
+    #[test]
+    fn no_answer_waits_for_a_call_that_takes_long() {
+        let barrier = Arc::new(Barrier::new(2));
+        let mut host = Host::new(nodes(&barrier), 4);
+        for round in 0..200 {
+            // The long one comes last, first or in between.
+            let mut requests: Vec<Value> =
+                (0..5).map(|at| execute(&format!("q{round}-{at}"), "com.example.quick")).collect();
+            requests.insert(round % 6, execute("long", "com.example.wait"));
+            host.send(&requests);
+            assert!(!host.receive_ids(5).contains("long"));
+            barrier.wait();
+            assert_eq!(host.receive()["id"], "long");
+        }
     }
 }
