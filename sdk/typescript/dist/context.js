@@ -12,8 +12,9 @@ export class Context {
     #fields;
     #isCancelled = false;
     #abort;
-    #credit = new Map();
-    #waiting = [];
+    /** Most work needs neither of them. */
+    #credit;
+    #waiting;
     #progressAt = -Infinity;
     #progressHeld;
     constructor(session, id, fields) {
@@ -23,14 +24,19 @@ export class Context {
     }
     get node_id() { return this.#fields["node_id"]; }
     get workflow_id() { return this.#fields["workflow_id"]; }
-    get execution_id() { return this.#fields["execution_id"]; }
+    get execution_id() { return (this.#fields["execution_id"] ?? this.#key()?.split("-", 1)[0]); }
     get step() { return this.#fields["step"]; }
     get attempt() { return (this.#fields["attempt"] ?? 1); }
-    get idempotency_key() { return this.#fields["idempotency_key"]; }
+    get idempotency_key() { return (this.#fields["idempotency_key"] ?? this.#key()); }
     get tenant() { return (this.#fields["tenant"] ?? this.#session.tenant); }
     /** When the attempt must have ended, in Unix milliseconds as `Date.now()` counts them. */
     get deadline() { return (this.#fields["deadline"] ?? null); }
     get trace() { return (this.#fields["trace"] ?? null); }
+    /** With it a host says both the execution, up to the dash, and the idempotency key. */
+    #key() {
+        const key = this.#fields["key"];
+        return typeof key === "string" ? key : undefined;
+    }
     /** Whether the host no longer wants the result. */
     get cancelled() {
         return this.#isCancelled;
@@ -121,13 +127,13 @@ export class Context {
         let end = at;
         // It is taken in the moment in which it is found, so that two places that write to one stream do not spend it twice.
         await this.#until(() => {
-            const credit = this.#credit.get(stream) ?? CREDIT_BYTES_START;
+            const credit = this.#credit?.get(stream) ?? CREDIT_BYTES_START;
             if (this.#isCancelled || credit < characterBytes(data[at]))
                 return this.#isCancelled;
             end = Math.min(data.length, at + Math.min(credit, CHUNK_BYTES_MAX));
             while (end < data.length && (data[end] & 0xc0) === 0x80)
                 end--;
-            this.#credit.set(stream, credit - (end - at));
+            (this.#credit ??= new Map()).set(stream, credit - (end - at));
             return true;
         });
         this.checkCancelled();
@@ -135,17 +141,18 @@ export class Context {
     }
     async #until(isDone) {
         while (!isDone()) {
-            await new Promise((resolve) => this.#waiting.push(resolve));
+            await new Promise((resolve) => void (this.#waiting ??= []).push(resolve));
         }
     }
     /** Lets waiting work look again. For the session. */
     ring() {
-        for (const resolve of this.#waiting.splice(0))
+        for (const resolve of this.#waiting?.splice(0) ?? [])
             resolve();
     }
     /** Adds to a stream's credit. For the session. */
     grant(stream, bytes) {
-        this.#credit.set(stream, (this.#credit.get(stream) ?? CREDIT_BYTES_START) + bytes);
+        const credit = this.#credit?.get(stream) ?? CREDIT_BYTES_START;
+        (this.#credit ??= new Map()).set(stream, credit + bytes);
         this.ring();
     }
     /** Tells the work that nobody wants its result. For the session. */

@@ -36,7 +36,8 @@ export function node(id, declaration, work) {
 }
 function problemsOf(known, required, parameters) {
     const found = [];
-    for (const [name, value] of Object.entries(parameters)) {
+    for (const name of Object.keys(parameters)) {
+        const value = parameters[name];
         const schema = known.get(name);
         if (schema === undefined) {
             const names = [...known.keys()].join(", ") || "none";

@@ -101,6 +101,8 @@ export class Session {
         }
     }
     #request(id, method, params) {
+        if (method === "node.execute" && this.#isReady)
+            return this.#accept(id, params);
         const answer = (result) => this.#hold(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${JSON.stringify(result)}}`);
         if (method === "node.info")
             return answer(this.#info(params));
@@ -110,8 +112,6 @@ export class Session {
         if (!this.#isReady)
             throw new Fault(INITIALISATION, `\`${method}\` came before \`node.info\``);
         switch (method) {
-            case "node.execute":
-                return this.#accept(id, params);
             case "node.validate":
                 return answer(this.#validate(params));
             case "node.health":
@@ -136,7 +136,9 @@ export class Session {
             this.tenant = params["tenant"];
         this.#isReady = true;
         const nodes = [...this.#nodes.values()].map(({ id, inputs, batch }) => ({ id, inputs, batch }));
-        return { protocol: PROTOCOL, id: this.#id, version: this.#version, sdk: SDK, nodes: nodes };
+        // A context may say the execution within its key.
+        const limitsHere = { context: ["key"] };
+        return { protocol: PROTOCOL, id: this.#id, version: this.#version, sdk: SDK, nodes: nodes, limits: limitsHere };
     }
     #validate(params) {
         const node = this.#node(params["node"]);
@@ -252,28 +254,29 @@ export class Session {
     /** Runs a call; work that is not async is answered without a turn of the event loop. */
     #run(job) {
         const started = performance.now();
-        const failed = (error) => {
-            this.#running--;
-            this.#answerFailure(job, failureOf(error, this.#host), started);
-            this.#startNext();
-        };
         try {
             const result = "$items" in job.parameters ? runItems(job) : job.node.work(job.context, job.node.arguments(job.parameters));
-            const succeeded = (outputs) => {
-                this.#answerOutputs(job, outputs, started);
-                this.#running--;
-                this.#startNext();
-            };
             if (result instanceof Promise) {
-                result.then(succeeded).catch(failed);
+                const succeeded = (outputs) => this.#succeeded(job, outputs, started);
+                result.then(succeeded).catch((error) => this.#failed(job, error, started));
             }
             else {
-                succeeded(result);
+                this.#succeeded(job, result, started);
             }
         }
         catch (error) {
-            failed(error);
+            this.#failed(job, error, started);
         }
+    }
+    #succeeded(job, outputs, started) {
+        this.#answerOutputs(job, outputs, started);
+        this.#running--;
+        this.#startNext();
+    }
+    #failed(job, error, started) {
+        this.#running--;
+        this.#answerFailure(job, failureOf(error, this.#host), started);
+        this.#startNext();
     }
     #answerOutputs(job, outputs, started) {
         const text = outputs instanceof Encoded ? outputs.text : encodeOutputs(outputs);

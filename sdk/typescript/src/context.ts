@@ -24,8 +24,9 @@ export class Context {
   readonly #fields: Fields;
   #isCancelled = false;
   #abort: AbortController | undefined;
-  readonly #credit = new Map<string, number>();
-  #waiting: (() => void)[] = [];
+  /** Most work needs neither of them. */
+  #credit: Map<string, number> | undefined;
+  #waiting: (() => void)[] | undefined;
   #progressAt = -Infinity;
   #progressHeld: { [name: string]: Json } | undefined;
 
@@ -37,14 +38,20 @@ export class Context {
 
   get node_id(): string { return this.#fields["node_id"] as string; }
   get workflow_id(): string { return this.#fields["workflow_id"] as string; }
-  get execution_id(): string { return this.#fields["execution_id"] as string; }
+  get execution_id(): string { return (this.#fields["execution_id"] ?? this.#key()?.split("-", 1)[0]) as string; }
   get step(): string { return this.#fields["step"] as string; }
   get attempt(): number { return (this.#fields["attempt"] ?? 1) as number; }
-  get idempotency_key(): string { return this.#fields["idempotency_key"] as string; }
+  get idempotency_key(): string { return (this.#fields["idempotency_key"] ?? this.#key()) as string; }
   get tenant(): string { return (this.#fields["tenant"] ?? this.#session.tenant) as string; }
   /** When the attempt must have ended, in Unix milliseconds as `Date.now()` counts them. */
   get deadline(): number | null { return (this.#fields["deadline"] ?? null) as number | null; }
   get trace(): string | null { return (this.#fields["trace"] ?? null) as string | null; }
+
+  /** With it a host says both the execution, up to the dash, and the idempotency key. */
+  #key(): string | undefined {
+    const key = this.#fields["key"];
+    return typeof key === "string" ? key : undefined;
+  }
 
   /** Whether the host no longer wants the result. */
   get cancelled(): boolean {
@@ -147,11 +154,11 @@ export class Context {
     let end = at;
     // It is taken in the moment in which it is found, so that two places that write to one stream do not spend it twice.
     await this.#until(() => {
-      const credit = this.#credit.get(stream) ?? CREDIT_BYTES_START;
+      const credit = this.#credit?.get(stream) ?? CREDIT_BYTES_START;
       if (this.#isCancelled || credit < characterBytes(data[at] as number)) return this.#isCancelled;
       end = Math.min(data.length, at + Math.min(credit, CHUNK_BYTES_MAX));
       while (end < data.length && ((data[end] as number) & 0xc0) === 0x80) end--;
-      this.#credit.set(stream, credit - (end - at));
+      (this.#credit ??= new Map()).set(stream, credit - (end - at));
       return true;
     });
     this.checkCancelled();
@@ -160,18 +167,19 @@ export class Context {
 
   async #until(isDone: () => boolean): Promise<void> {
     while (!isDone()) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await new Promise<void>((resolve) => void (this.#waiting ??= []).push(resolve));
     }
   }
 
   /** Lets waiting work look again. For the session. */
   ring(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    for (const resolve of this.#waiting?.splice(0) ?? []) resolve();
   }
 
   /** Adds to a stream's credit. For the session. */
   grant(stream: string, bytes: number): void {
-    this.#credit.set(stream, (this.#credit.get(stream) ?? CREDIT_BYTES_START) + bytes);
+    const credit = this.#credit?.get(stream) ?? CREDIT_BYTES_START;
+    (this.#credit ??= new Map()).set(stream, credit + bytes);
     this.ring();
   }
 

@@ -108,7 +108,8 @@ function problemsOf(
   parameters: { [name: string]: Json },
 ): Problem[] {
   const found: Problem[] = [];
-  for (const [name, value] of Object.entries(parameters)) {
+  for (const name of Object.keys(parameters)) {
+    const value = parameters[name] as Json;
     const schema = known.get(name);
     if (schema === undefined) {
       const names = [...known.keys()].join(", ") || "none";

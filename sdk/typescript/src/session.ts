@@ -112,14 +112,13 @@ export class Session {
   }
 
   #request(id: string, method: string, params: Params): void {
+    if (method === "node.execute" && this.#isReady) return this.#accept(id, params);
     const answer = (result: Json) => this.#hold(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${JSON.stringify(result)}}`);
     if (method === "node.info") return answer(this.#info(params));
     const isKnown = ["node.execute", "node.validate", "node.health", "node.shutdown"].includes(method);
     if (!isKnown) throw new Fault(METHOD_NOT_FOUND, `unknown method \`${method}\``);
     if (!this.#isReady) throw new Fault(INITIALISATION, `\`${method}\` came before \`node.info\``);
     switch (method) {
-      case "node.execute":
-        return this.#accept(id, params);
       case "node.validate":
         return answer(this.#validate(params));
       case "node.health":
@@ -143,7 +142,9 @@ export class Session {
     if (!this.#isReady && typeof params["tenant"] === "string") this.tenant = params["tenant"];
     this.#isReady = true;
     const nodes = [...this.#nodes.values()].map(({ id, inputs, batch }) => ({ id, inputs, batch }));
-    return { protocol: PROTOCOL, id: this.#id, version: this.#version, sdk: SDK, nodes: nodes as unknown as Json };
+    // A context may say the execution within its key.
+    const limitsHere = { context: ["key"] };
+    return { protocol: PROTOCOL, id: this.#id, version: this.#version, sdk: SDK, nodes: nodes as unknown as Json, limits: limitsHere };
   }
 
   #validate(params: Params): Json {
@@ -255,26 +256,29 @@ export class Session {
   /** Runs a call; work that is not async is answered without a turn of the event loop. */
   #run(job: Job): void {
     const started = performance.now();
-    const failed = (error: unknown) => {
-      this.#running--;
-      this.#answerFailure(job, failureOf(error, this.#host), started);
-      this.#startNext();
-    };
     try {
       const result = "$items" in job.parameters ? runItems(job) : job.node.work(job.context, job.node.arguments(job.parameters) as never);
-      const succeeded = (outputs: Outputs | Encoded) => {
-        this.#answerOutputs(job, outputs, started);
-        this.#running--;
-        this.#startNext();
-      };
       if (result instanceof Promise) {
-        result.then(succeeded).catch(failed);
+        const succeeded = (outputs: Outputs | Encoded) => this.#succeeded(job, outputs, started);
+        result.then(succeeded).catch((error) => this.#failed(job, error, started));
       } else {
-        succeeded(result);
+        this.#succeeded(job, result, started);
       }
     } catch (error) {
-      failed(error);
+      this.#failed(job, error, started);
     }
+  }
+
+  #succeeded(job: Job, outputs: Outputs | Encoded, started: number): void {
+    this.#answerOutputs(job, outputs, started);
+    this.#running--;
+    this.#startNext();
+  }
+
+  #failed(job: Job, error: unknown, started: number): void {
+    this.#running--;
+    this.#answerFailure(job, failureOf(error, this.#host), started);
+    this.#startNext();
   }
 
   #answerOutputs(job: Job, outputs: Outputs | Encoded, started: number): void {
