@@ -74,6 +74,15 @@ func newContext(session *session, id string, fields object) *Context {
 		Attempt: attempt, IdempotencyKey: text("idempotency_key"), Tenant: text("tenant"), Deadline: deadline,
 		Trace: text("trace"), session: session, id: id, done: done, cancel: cancel,
 	}
+	// With one key a host says both: the execution up to the dash, and all of it.
+	if key := text("key"); key != "" {
+		if c.ExecutionID == "" {
+			c.ExecutionID, _, _ = strings.Cut(key, "-")
+		}
+		if c.IdempotencyKey == "" {
+			c.IdempotencyKey = key
+		}
+	}
 	c.changed = sync.NewCond(&c.lock)
 	return c
 }

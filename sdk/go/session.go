@@ -204,6 +204,8 @@ func (s *session) info(id string, params object) *fault {
 	}
 	s.answer(id, map[string]any{
 		"protocol": protocol, "id": s.pkg.ID, "version": s.pkg.Version, "sdk": sdk, "nodes": nodes,
+		// A context may say the execution within its key.
+		"limits": map[string]any{"context": []string{"key"}},
 	})
 	return nil
 }

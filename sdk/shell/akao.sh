@@ -43,8 +43,10 @@ akao_node() {
 
 # akao_context FIELD: a field of the call: node_id, workflow_id, execution_id, step, attempt, idempotency_key, …
 akao_context() {
-  jq -r --arg name "$1" --argjson tenant "$AKAO__TENANT" '.[$name] // {attempt: 1, tenant: $tenant}[$name] // empty' \
-    <<<"$AKAO_CONTEXT"
+  # With one key a host says both the execution, up to the dash, and the idempotency key.
+  jq -r --arg name "$1" --argjson tenant "$AKAO__TENANT" '.[$name] // {
+      attempt: 1, tenant: $tenant, idempotency_key: .key, execution_id: ((.key // "") | split("-")[0])
+    }[$name] // empty' <<<"$AKAO_CONTEXT"
 }
 
 # akao_return OUTPUTS: the outputs of the call, a JSON object.

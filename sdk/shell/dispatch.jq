@@ -111,7 +111,7 @@ def info($id; $params):
   if ($params.protocol | type) == "array" and ($params.protocol | index([1])) != null then
     (($params.limits | objects | .concurrency | numbers) // 1) as $concurrency
     | "ready\t\($concurrency)\t\($params.tenant | tojson)\t" + ({jsonrpc: "2.0", id: $id, result: {
-        protocol: 1, id: $package, version: $version, sdk: "akao-shell/0.1.0", nodes: $nodes}} | tojson)
+        protocol: 1, id: $package, version: $version, sdk: "akao-shell/0.1.0", nodes: $nodes, limits: {context: ["key"]}}} | tojson)
   else
     "disagree\t" + (fault($id; -1000; "protocol"; false;
       "no protocol in common: the host speaks \($params.protocol | tojson), this node speaks 1") | split("\t")[1])

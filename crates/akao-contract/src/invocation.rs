@@ -22,7 +22,7 @@ pub struct StepContext {
     pub op: OpId,
     /// 1 for the first attempt.
     pub attempt: u32,
-    /// The same over every attempt, driver and restart: `blake3:` over execution and operation.
+    /// The same over every attempt, driver and restart: the execution, `-` and the operation.
     pub idempotency_key: String,
     /// When the attempt must have ended, in Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]

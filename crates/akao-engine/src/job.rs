@@ -144,11 +144,8 @@ pub(crate) fn retry_wait_ms(policy: Option<&RetryPolicy>, context: &StepContext,
     Some(wait.saturating_mul(800 + spread) / 1_000)
 }
 
-/// The key that names a step's effect for ever: 128 bits, which no two steps share, written short because it travels with
-/// every call.
+/// The key that names a step's effect for ever. No two steps share it, and it begins with the execution, so that the protocol
+/// of nodes need not say that twice.
 pub(crate) fn idempotency_key(execution: akao_contract::ExecutionId, op: akao_contract::OpId) -> String {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&execution.to_bytes());
-    hasher.update(&op.0.to_be_bytes());
-    format!("blake3:{}", &hasher.finalize().to_hex()[..32])
+    format!("{execution}-{}", op.0)
 }

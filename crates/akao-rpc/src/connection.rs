@@ -117,12 +117,16 @@ impl Connection {
             }
         }
         let output = io.output.clone();
-        let call = self.start(name::EXECUTE, request, io).inspect_err(|_| {
+        let keyed = if self.agreed().short_keys { request.keyed() } else { None };
+        let call = match keyed {
+            Some(keyed) => self.start(name::EXECUTE, &keyed, io),
+            None => self.start(name::EXECUTE, request, io),
+        };
+        call.inspect_err(|_| {
             if let Some(output) = &output {
                 output.end();
             }
-        })?;
-        Ok(call)
+        })
     }
 
     /// Asks how the node feels.

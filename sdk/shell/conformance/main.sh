@@ -70,9 +70,10 @@ blob_get() {
 }
 outside() { akao_blob_put ../outside.txt; }
 context() {
-  akao_return "$(jq -c --argjson attempt "$(akao_context attempt)" --arg tenant "$(akao_context tenant)" '
-    {node_id, workflow_id, execution_id, step, attempt: $attempt, idempotency_key, tenant: $tenant, deadline, trace}' \
-    <<<"$AKAO_CONTEXT")"
+  akao_return "$(jq -c --argjson attempt "$(akao_context attempt)" --arg tenant "$(akao_context tenant)" \
+    --arg execution "$(akao_context execution_id)" --arg key "$(akao_context idempotency_key)" '
+    {node_id, workflow_id, execution_id: $execution, step, attempt: $attempt, idempotency_key: $key, tenant: $tenant, deadline,
+     trace}' <<<"$AKAO_CONTEXT")"
 }
 big() {
   # Replacing in a long text takes bash minutes.

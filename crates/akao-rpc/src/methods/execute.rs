@@ -82,6 +82,51 @@ impl ExecuteRequest<'_> {
     }
 }
 
+/// A request whose idempotency key begins with the execution, so that one member says both: 56 bytes less.
+#[derive(Serialize)]
+pub(crate) struct KeyedRequest<'a> {
+    context: KeyedContext<'a>,
+    parameters: &'a Map<String, Value>,
+}
+
+#[derive(Serialize)]
+struct KeyedContext<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node_id: Option<&'a str>,
+    workflow_id: &'a str,
+    /// The execution, `-` and the rest of the key.
+    key: &'a str,
+    step: &'a Address,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<&'a Tenant>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<&'a str>,
+}
+
+impl<'a> ExecuteRequest<'a> {
+    /// The same with one member for execution and key; none where the key is of another form.
+    pub(crate) fn keyed(&self) -> Option<KeyedRequest<'a>> {
+        let context = &self.context;
+        let key = context.idempotency_key?;
+        key.strip_prefix(&context.execution_id.to_string())?.strip_prefix('-')?;
+        let context = KeyedContext {
+            node_id: context.node_id,
+            workflow_id: context.workflow_id,
+            key,
+            step: context.step,
+            attempt: context.attempt,
+            tenant: context.tenant,
+            deadline: context.deadline,
+            trace: context.trace,
+        };
+        Some(KeyedRequest { context, parameters: self.parameters })
+    }
+}
+
 /// What an attempt used, as the node says.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Metadata {

@@ -7,6 +7,9 @@ use crate::{
 };
 use serde_json::{Map, Value, json};
 
+/// The word in `limits.context` of a node that takes `key` for the execution and the idempotency key.
+const SHORT_KEY: &str = "key";
+
 /// What the node is told at the start.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InfoRequest {
@@ -34,6 +37,7 @@ impl InfoRequest {
         limits.insert("message_bytes_max".into(), settings.message_bytes_max.into());
         limits.insert("depth_max".into(), DEPTH_MAX.into());
         limits.insert("stream_credit_bytes".into(), STREAM_CREDIT_BYTES.into());
+        limits.insert("context".into(), json!([SHORT_KEY]));
         if settings.compression {
             limits.insert("compression".into(), json!(["zstd"]));
         }
@@ -83,11 +87,13 @@ pub struct Agreed {
     pub message_bytes_max: usize,
     /// Whether long messages may be compressed.
     pub compression: bool,
+    /// Whether a context may say the execution within its key.
+    pub short_keys: bool,
 }
 
 impl Default for Agreed {
     fn default() -> Self {
-        Self { message_bytes_max: MESSAGE_BYTES_DEFAULT, compression: false }
+        Self { message_bytes_max: MESSAGE_BYTES_DEFAULT, compression: false, short_keys: false }
     }
 }
 
@@ -155,7 +161,9 @@ fn agreed(value: Option<Value>, settings: &Settings) -> Result<Agreed, RpcError>
         }
     };
     let offered = settings.message_bytes_max;
-    let said = limits.get("compression").and_then(Value::as_array);
-    let compression = settings.compression && said.is_some_and(|names| names.iter().any(|name| name == "zstd"));
-    Ok(Agreed { message_bytes_max: message_bytes_max.clamp(MESSAGE_BYTES_DEFAULT, offered), compression })
+    let says = |key: &str, word: &str| {
+        limits.get(key).and_then(Value::as_array).is_some_and(|names| names.iter().any(|name| name == word))
+    };
+    let (compression, short_keys) = (settings.compression && says("compression", "zstd"), says("context", SHORT_KEY));
+    Ok(Agreed { message_bytes_max: message_bytes_max.clamp(MESSAGE_BYTES_DEFAULT, offered), compression, short_keys })
 }
