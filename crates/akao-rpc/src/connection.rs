@@ -10,6 +10,7 @@ use crate::{
     methods::{Agreed, BATCH_KEY, name},
     output::OutputQueue,
     shared::{Answer, NewCall, Pending, Shared, lock},
+    socket::Socket,
     task::ConnectionTask,
 };
 use serde::Serialize;
@@ -66,11 +67,17 @@ impl Connection {
     /// Speaks over `socket`, whose other end the node holds. Spawns the connection's one task, so that it must be called
     /// within a runtime that has input, output and time.
     pub fn open(socket: UnixStream, settings: Settings, host: Arc<dyn HostCalls>) -> Self {
-        let (reading, writing) = socket.into_split();
-        let shared = Arc::new(Shared::new(writing, settings.bounded()));
+        let (socket, problem) = match Socket::new(socket) {
+            Ok(socket) => (Some(socket), None),
+            Err(error) => (None, Some(RpcError::Io { reason: error.to_string() })),
+        };
+        let shared = Arc::new(Shared::new(socket, settings.bounded()));
+        if let Some(problem) = problem {
+            shared.end(problem);
+        }
         let desk = Desk::new(Arc::clone(&shared), host);
         let dispatcher = Dispatcher::new(Arc::clone(&shared), desk);
-        tokio::spawn(ConnectionTask::new(Arc::clone(&shared), reading, dispatcher));
+        tokio::spawn(ConnectionTask::new(Arc::clone(&shared), dispatcher));
         Self(Arc::new(Handle(shared)))
     }
 

@@ -24,6 +24,7 @@ mod output;
 mod remote;
 mod settings;
 mod shared;
+mod socket;
 mod task;
 
 pub use call::Call;

@@ -9,6 +9,7 @@ use crate::{
     methods::Agreed,
     outbox::{Batch, Outbox},
     output::OutputQueue,
+    socket::Socket,
 };
 use futures_util::task::AtomicWaker;
 use serde_json::Value;
@@ -20,10 +21,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
-use tokio::{
-    net::unix::OwnedWriteHalf,
-    sync::{oneshot, watch},
-};
+use tokio::sync::{oneshot, watch};
 
 /// Locks, also after a panic elsewhere: every section leaves the state whole.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -91,8 +89,11 @@ pub(crate) struct Shared {
     pub(crate) flush: AtomicBool,
     /// The task reads no more until something was written.
     pub(crate) is_reading_held: AtomicBool,
+    /// A write found no room; the task waits for some before the next one.
+    pub(crate) lacks_room: AtomicBool,
     pub(crate) ended: watch::Sender<Option<RpcError>>,
-    socket: OwnedWriteHalf,
+    /// None where the system did not let it be waited for, which has ended the connection.
+    pub(crate) socket: Option<Socket>,
 }
 
 /// What a new call needs to be sent.
@@ -107,7 +108,7 @@ pub(crate) struct NewCall<'a> {
 }
 
 impl Shared {
-    pub(crate) fn new(socket: OwnedWriteHalf, settings: Settings) -> Self {
+    pub(crate) fn new(socket: Option<Socket>, settings: Settings) -> Self {
         let state = State {
             outbox: Outbox::default(),
             calls: BTreeMap::new(),
@@ -126,6 +127,7 @@ impl Shared {
             task: AtomicWaker::new(),
             flush: AtomicBool::new(false),
             is_reading_held: AtomicBool::new(false),
+            lacks_room: AtomicBool::new(false),
             ended: watch::Sender::new(None),
             socket,
         }
@@ -265,13 +267,16 @@ impl Shared {
         let mut writes = 0;
         let mut failed = None;
         let before = batch.written;
-        while !batch.rest().is_empty() {
-            match self.socket.try_write(batch.rest()) {
+        while let (false, Some(socket)) = (batch.rest().is_empty(), &self.socket) {
+            match socket.try_write(batch.rest()) {
                 Ok(count) => {
                     batch.written += count;
                     writes += 1;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.lacks_room.store(true, Ordering::Release);
+                    break;
+                }
                 Err(error) => {
                     failed = Some(error);
                     break;
@@ -298,11 +303,6 @@ impl Shared {
         if self.is_reading_held.load(Ordering::Acquire) {
             self.task.wake();
         }
-    }
-
-    /// The socket, for waiting until it takes more and for a last word.
-    pub(crate) fn socket(&self) -> &OwnedWriteHalf {
-        &self.socket
     }
 }
 

@@ -19,16 +19,11 @@ use std::{
     task::{Context, Poll},
     time::Instant,
 };
-use tokio::{
-    io::{AsyncRead, ReadBuf},
-    net::unix::OwnedReadHalf,
-    time::Sleep,
-};
+use tokio::time::Sleep;
 
 /// See the module.
 pub(crate) struct ConnectionTask {
     shared: Arc<Shared>,
-    socket: OwnedReadHalf,
     frames: FrameReader,
     dispatcher: Dispatcher,
     timer: Option<Pin<Box<Sleep>>>,
@@ -37,8 +32,8 @@ pub(crate) struct ConnectionTask {
 }
 
 impl ConnectionTask {
-    pub(crate) fn new(shared: Arc<Shared>, socket: OwnedReadHalf, dispatcher: Dispatcher) -> Self {
-        Self { shared, socket, frames: FrameReader::new(), dispatcher, timer: None, has_yielded: false }
+    pub(crate) fn new(shared: Arc<Shared>, dispatcher: Dispatcher) -> Self {
+        Self { shared, frames: FrameReader::new(), dispatcher, timer: None, has_yielded: false }
     }
 
     /// Writes what waits, one turn after it was asked to.
@@ -51,10 +46,12 @@ impl ConnectionTask {
             context.waker().wake_by_ref();
             return;
         }
-        match self.shared.socket().as_ref().poll_write_ready(context) {
-            Poll::Pending => return,
-            Poll::Ready(Err(error)) => return self.shared.end(RpcError::Io { reason: error.to_string() }),
-            Poll::Ready(Ok(())) => {}
+        if let (true, Some(socket)) = (self.shared.lacks_room.load(Ordering::Acquire), &self.shared.socket) {
+            match socket.poll_room(context) {
+                Poll::Pending => return,
+                Poll::Ready(Err(error)) => return self.shared.end(RpcError::Io { reason: error.to_string() }),
+                Poll::Ready(Ok(())) => self.shared.lacks_room.store(false, Ordering::Release),
+            }
         }
         self.has_yielded = false;
         // Lowered before the batch is taken: who appends after that raises it again.
@@ -81,17 +78,14 @@ impl ConnectionTask {
             if self.is_resting(Instant::now()) {
                 return;
             }
-            let mut room = ReadBuf::new(self.frames.room());
-            match Pin::new(&mut self.socket).poll_read(context, &mut room) {
+            let Some(socket) = &self.shared.socket else { return };
+            let count = match socket.poll_read(context, self.frames.room()) {
                 Poll::Pending => return self.end_if_broken(),
                 Poll::Ready(Err(error)) if is_gone(&error) => return self.at_end(),
                 Poll::Ready(Err(error)) => return self.shared.end(RpcError::Io { reason: error.to_string() }),
-                Poll::Ready(Ok(())) => {}
-            }
-            let count = room.filled().len();
-            if count == 0 {
-                return self.at_end();
-            }
+                Poll::Ready(Ok(0)) => return self.at_end(),
+                Poll::Ready(Ok(count)) => count,
+            };
             self.frames.filled(count);
             if let Err(reason) = self.handle(count) {
                 return self.shared.end(reason);
@@ -158,12 +152,12 @@ impl ConnectionTask {
         let reason = state.ended.clone();
         let has_begun = state.outbox.take().is_some_and(|batch| batch.written > 0);
         drop(state);
+        let Some(socket) = &self.shared.socket else { return };
         if let Some(reason) = reason.filter(|reason| reason.is_offence() && !has_begun) {
             // A single try: whoever does not read is not waited for.
-            let _ = self.shared.socket().try_write(&last_word(&reason));
+            let _ = socket.try_write(&last_word(&reason));
         }
-        // It fails only where the other end is gone already.
-        let _ = rustix::net::shutdown(self.shared.socket().as_ref(), rustix::net::Shutdown::Both);
+        socket.shut();
     }
 }
 
