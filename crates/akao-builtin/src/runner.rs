@@ -28,7 +28,8 @@ impl StepRunner for BuiltInRunner {
     fn traits(&self, node_type: &str) -> Option<RunnerTraits> {
         let node = self.nodes.get(node_type)?;
         let inline = matches!(node.run, Run::Inline(_));
-        Some(RunnerTraits { effects: node.node_type.effects, idempotent: node.node_type.idempotent, inline })
+        let (effects, idempotent) = (node.node_type.effects, node.node_type.idempotent);
+        Some(RunnerTraits { effects, idempotent, inline, only_waits: false })
     }
 
     fn run_inline(&self, invocation: &Invocation) -> Outcome {

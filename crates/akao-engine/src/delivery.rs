@@ -2,9 +2,20 @@
 
 use crate::{core::Input, job::Job};
 use akao_contract::{ErrorKind, LogLevel, LogLine, Outcome, StepError, format_duration_ms};
-use akao_step::{BlobStore, CancellationToken, StepEvent, StepEvents, StepIo, StepRunner};
-use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use akao_step::{BlobStore, BoxFuture, CancellationToken, StepEvent, StepEvents, StepIo, StepRunner};
+use futures_util::{FutureExt as _, future::CatchUnwind};
+use std::{
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{
+    sync::mpsc,
+    task::{JoinError, JoinHandle},
+};
 
 /// How long a halted step may take to end by itself.
 pub const HALT_GRACE: Duration = Duration::from_secs(5);
@@ -36,7 +47,8 @@ pub(crate) async fn deliver(
             let events = StepEvents::new(sender);
             let secrets = Arc::clone(&job.lent);
             let io = StepIo { cancel: cancel.clone(), events: events.clone(), secrets };
-            let work = bounded(runner.run(invocation, io), job.timeout_ms, cancel);
+            let only_waits = runner.traits(&job.node_type).is_some_and(|traits| traits.only_waits);
+            let work = bounded(Work::new(runner.run(invocation, io), only_waits), job.timeout_ms, cancel);
             tokio::pin!(work);
             let mut log = Log { job: &job, mask: &mask, tell: &tell, lines: Vec::new() };
             let mut outcome = loop {
@@ -102,13 +114,52 @@ fn masked(mask: &akao_step::SecretMask, event: StepEvent) -> StepEvent {
     }
 }
 
-/// Bounds a step by its timeout, and by a grace once it was asked to end. A panic inside is a failure of the step.
-async fn bounded(
-    work: impl Future<Output = Outcome> + Send + 'static,
-    timeout_ms: Option<u64>,
-    cancel: CancellationToken,
-) -> Outcome {
-    let mut task = tokio::spawn(AssertUnwindSafe(work));
+/// What a step does. A panic inside is a failure of the step; dropped, it ends.
+enum Work {
+    /// It only waits: in the task that bounds it, because a task of its own would be woken, and wake that one, for each step.
+    Here(CatchUnwind<AssertUnwindSafe<BoxFuture<'static, Outcome>>>),
+    /// In a task of its own, so that its bound counts also where it keeps its thread busy.
+    Beside(JoinHandle<Outcome>),
+}
+
+impl Work {
+    fn new(work: BoxFuture<'static, Outcome>, only_waits: bool) -> Self {
+        match only_waits {
+            true => Self::Here(AssertUnwindSafe(work).catch_unwind()),
+            false => Self::Beside(tokio::spawn(work)),
+        }
+    }
+}
+
+impl Future for Work {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+        match &mut *self {
+            Self::Here(work) => Pin::new(work).poll(context).map(|ended| ended.unwrap_or_else(|_| broke_off())),
+            Self::Beside(task) => Pin::new(task).poll(context).map(|ended| {
+                let lost = |problem: JoinError| if problem.is_panic() { broke_off() } else { Outcome::cancelled() };
+                ended.unwrap_or_else(lost)
+            }),
+        }
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if let Self::Beside(task) = self {
+            task.abort();
+        }
+    }
+}
+
+fn broke_off() -> Outcome {
+    let error = StepError::new(ErrorKind::Internal, "the node broke off; this is a defect of the node type");
+    Outcome::failure(error)
+}
+
+/// Bounds a step by its timeout, and by a grace once it was asked to end.
+async fn bounded(mut work: Work, timeout_ms: Option<u64>, cancel: CancellationToken) -> Outcome {
     let deadline = async {
         match timeout_ms {
             Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
@@ -116,42 +167,25 @@ async fn bounded(
         }
     };
     tokio::select! {
-        ended = &mut task => return outcome_of(ended),
+        biased;
+        ended = &mut work => return ended,
         () = cancel.cancelled() => {}
         () = deadline => {
             cancel.cancel();
             let limit = format_duration_ms(timeout_ms.unwrap_or_default());
             let error = StepError::new(ErrorKind::Timeout, format!("the step took longer than {limit}"));
-            end_within_grace(task).await;
+            let _ = tokio::time::timeout(HALT_GRACE, work).await;
             return Outcome::failure(error);
         }
     }
-    end_within_grace(task).await.unwrap_or_else(Outcome::cancelled)
-}
-
-async fn end_within_grace(mut task: tokio::task::JoinHandle<Outcome>) -> Option<Outcome> {
-    if let Ok(ended) = tokio::time::timeout(HALT_GRACE, &mut task).await {
-        return Some(outcome_of(ended));
-    }
-    task.abort();
-    None
-}
-
-fn outcome_of(ended: Result<Outcome, tokio::task::JoinError>) -> Outcome {
-    ended.unwrap_or_else(|problem| {
-        if problem.is_cancelled() {
-            return Outcome::cancelled();
-        }
-        let error = StepError::new(ErrorKind::Internal, "the node broke off; this is a defect of the node type");
-        Outcome::failure(error)
-    })
+    tokio::time::timeout(HALT_GRACE, work).await.unwrap_or_else(|_| Outcome::cancelled())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use akao_contract::{Address, BlobRef, Digest, ExecutionId, Invocation, NodeId, OpId, StepContext, Tenant};
-    use akao_step::{BlobError, BoxFuture, RunnerTraits};
+    use akao_step::{BlobError, RunnerTraits};
     use std::sync::{Mutex, PoisonError};
 
     /// Writes so many lines in one go, and ends.

@@ -42,7 +42,7 @@ struct Runner {
 
 impl StepRunner for Runner {
     fn traits(&self, node_type: &str) -> Option<RunnerTraits> {
-        let traits = |effects, inline| Some(RunnerTraits { effects, idempotent: inline, inline });
+        let traits = |effects, inline| Some(RunnerTraits { effects, idempotent: inline, inline, only_waits: false });
         match node_type {
             "Echo" | "Big" => traits(Effects::None, true),
             "Slow" | "Flaky" | EXTERNAL => traits(Effects::Write, false),

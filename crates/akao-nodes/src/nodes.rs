@@ -104,9 +104,10 @@ impl Shared {
         let pinned: PinnedNode = name.parse().ok()?;
         let folder = akao_manifest::read_folder(&self.packages.path(&pinned.digest)).ok();
         let declared = folder.as_ref().and_then(|folder| folder.manifest().node(&pinned.node));
+        let (inline, only_waits) = (false, true);
         Some(match declared {
-            Some(node) => RunnerTraits { effects: node.effects, idempotent: node.idempotent, inline: false },
-            None => RunnerTraits { effects: Effects::Write, idempotent: false, inline: false },
+            Some(node) => RunnerTraits { effects: node.effects, idempotent: node.idempotent, inline, only_waits },
+            None => RunnerTraits { effects: Effects::Write, idempotent: false, inline, only_waits },
         })
     }
 

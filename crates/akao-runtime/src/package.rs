@@ -63,7 +63,8 @@ pub(crate) struct Node {
 impl Node {
     fn new(declaration: &NodeDeclaration) -> Result<Self, PackageError> {
         let failed = |source| PackageError::Outputs { node: declaration.id.to_string(), source };
-        let traits = RunnerTraits { effects: declaration.effects, idempotent: declaration.idempotent, inline: false };
+        let (effects, idempotent) = (declaration.effects, declaration.idempotent);
+        let traits = RunnerTraits { effects, idempotent, inline: false, only_waits: true };
         let outputs = OutputSchema::new(&declaration.outputs).map_err(failed)?;
         Ok(Self { declaration: declaration.clone(), outputs, traits })
     }

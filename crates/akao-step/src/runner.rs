@@ -13,6 +13,8 @@ pub struct RunnerTraits {
     pub idempotent: bool,
     /// Whether it is so short that it may run on the engine's own thread ([`StepRunner::run_inline`]).
     pub inline: bool,
+    /// Whether a step of it never keeps a thread busy, because it only waits for another process.
+    pub only_waits: bool,
 }
 
 /// The ports a step may use.
