@@ -265,10 +265,15 @@ impl Attempt {
 
 /// What a node says that a call used, as a line of the step's log.
 fn metadata_line(metadata: &Metadata) -> Option<LogLine> {
-    let time = metadata.execution_time.filter(|ms| ms.is_finite()).map(|ms| format!("execution_time {ms:.3} ms"));
-    let memory = metadata.memory_used.map(|bytes| format!("memory_used {}", format_bytes(bytes)));
-    let parts: Vec<String> = time.into_iter().chain(memory).collect();
-    (!parts.is_empty()).then(|| LogLine { level: LogLevel::Debug, message: parts.join(", ") })
+    let time = metadata.execution_time.filter(|ms| ms.is_finite());
+    let memory = metadata.memory_used.map(format_bytes);
+    let message = match (time, memory) {
+        (Some(ms), Some(memory)) => format!("execution_time {ms:.3} ms, memory_used {memory}"),
+        (Some(ms), None) => format!("execution_time {ms:.3} ms"),
+        (None, Some(memory)) => format!("memory_used {memory}"),
+        (None, None) => return None,
+    };
+    Some(LogLine { level: LogLevel::Debug, message })
 }
 
 /// Hands on what a node tells while the call runs.
