@@ -16,8 +16,10 @@ use crate::row::Row;
 type Measure = fn(&Ground) -> Vec<Row>;
 
 /// Every figure by name.
-pub(crate) const FIGURES: [(&str, Measure); 5] = [
-    ("calls", calls::calls),
+pub(crate) const FIGURES: [(&str, Measure); 7] = [
+    ("calls of a Rust node", calls::rust),
+    ("calls of a Python node", calls::python),
+    ("calls of a Node.js node", calls::node),
     ("sandboxed spawn", spawn::spawn),
     ("process start", start::start),
     ("links", links::links),

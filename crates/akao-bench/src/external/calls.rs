@@ -55,6 +55,8 @@ pub(super) fn external_nodes(folder: &Path) -> Arc<ExternalNodes> {
 pub(super) struct Callable {
     pub(super) nodes: Arc<ExternalNodes>,
     pub(super) package: Pinned,
+    /// The node's pinned name, which an execution has ready.
+    node_type: Arc<str>,
     _folder: tempfile::TempDir,
 }
 
@@ -66,7 +68,8 @@ impl Callable {
         let package = language.package(&source, concurrency);
         let nodes = external_nodes(folder.path());
         Store::new(folder.path().join("packages")).put(&source).expect("the package is kept");
-        Self { nodes, package, _folder: folder }
+        let pinned = PinnedNode { node: NODE.parse().expect("an id"), version: "1.0.0".into(), digest: package.digest };
+        Self { nodes, package, node_type: pinned.to_string().into(), _folder: folder }
     }
 
     /// The same package with nothing running, as a program finds it that starts anew.
@@ -76,12 +79,10 @@ impl Callable {
     }
 
     pub(super) async fn call(&self, number: u64) {
-        let name =
-            PinnedNode { node: NODE.parse().expect("an id"), version: "1.0.0".into(), digest: self.package.digest };
         let props = Map::from_iter([("text".to_owned(), Value::String(text()))]);
         let invocation = Invocation {
             context: context(number),
-            node_type: name.to_string().into(),
+            node_type: Arc::clone(&self.node_type),
             props,
             blackboard: Default::default(),
         };
@@ -107,8 +108,16 @@ fn context(number: u64) -> StepContext {
     }
 }
 
-pub(super) fn calls(ground: &Ground) -> Vec<Row> {
-    Language::ALL.into_iter().flat_map(|language| of_language(language, ground)).collect()
+pub(super) fn rust(ground: &Ground) -> Vec<Row> {
+    of_language(Language::Rust, ground)
+}
+
+pub(super) fn python(ground: &Ground) -> Vec<Row> {
+    of_language(Language::Python, ground)
+}
+
+pub(super) fn node(ground: &Ground) -> Vec<Row> {
+    of_language(Language::Node, ground)
 }
 
 fn of_language(language: Language, ground: &Ground) -> Vec<Row> {

@@ -30,8 +30,6 @@ pub(super) enum Language {
 }
 
 impl Language {
-    pub(super) const ALL: [Self; 3] = [Self::Rust, Self::Python, Self::Node];
-
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Rust => "Rust",
