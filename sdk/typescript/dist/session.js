@@ -43,7 +43,7 @@ export class Session {
     /** Takes bytes of the host. */
     receive(chunk) {
         try {
-            for (const line of this.#lines.take(chunk)) {
+            for (const line of this.#lines.whole(chunk) ?? this.#lines.take(chunk)) {
                 if (this.#isEnded)
                     return;
                 this.#receiveLine(line);

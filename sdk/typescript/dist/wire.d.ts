@@ -11,6 +11,8 @@ export declare class Lines {
     #private;
     /** Whether the host closed in the middle of a message. */
     get hasRest(): boolean;
+    /** The lines of a chunk that holds nothing but whole ones, which is usual: its text is made once for all of them. */
+    whole(chunk: Buffer): string[] | undefined;
     /** The lines that end in `chunk`; after one that is too long there are no more. */
     take(chunk: Buffer): Generator<Buffer>;
 }
@@ -19,7 +21,7 @@ export declare class TooLong extends Fault {
     constructor();
 }
 /** The object in a line of the host; a `Fault` says what is wrong with it. */
-export declare function decode(line: Buffer): Message;
+export declare function decode(line: Buffer | string): Message;
 /** A written line in which halves of surrogate pairs are replacement characters; the host would close on a half. */
 export declare function wellFormed(line: string): string;
 /** A node's outputs as JSON, refused with a `Failure` where a reader elsewhere would see something else. */

@@ -16,6 +16,13 @@ export class Lines {
     get hasRest() {
         return this.#bytes > 0;
     }
+    /** The lines of a chunk that holds nothing but whole ones, which is usual: its text is made once for all of them. */
+    whole(chunk) {
+        const end = chunk.length - 1;
+        if (this.#bytes > 0 || chunk[end] !== LINE_FEED || end > MESSAGE_BYTES_MAX || !isUtf8(chunk))
+            return undefined;
+        return chunk.toString("utf8", 0, end).split("\n");
+    }
     /** The lines that end in `chunk`; after one that is too long there are no more. */
     *take(chunk) {
         let from = 0;
@@ -53,12 +60,41 @@ export function decode(line) {
     }
     return message;
 }
+function refused(reason) {
+    return new Fault(PARSE_ERROR, `not a JSON document: ${reason}`);
+}
 function parse(line) {
-    const refused = (reason) => new Fault(PARSE_ERROR, `not a JSON document: ${reason}`);
-    if (!isUtf8(line)) {
+    if (typeof line !== "string" && !isUtf8(line)) {
         throw refused("not UTF-8");
     }
-    const text = line.toString("utf8");
+    const text = line.toString();
+    return parseQuickly(text) ?? parseSlowly(text);
+}
+/**
+ * Where a text has no lists, few brackets and no space before a colon, each of its names stands before `":`. As many of
+ * these as names in the value say that none stands twice. Nothing, where that does not say it.
+ */
+function parseQuickly(text) {
+    if (text.includes("[") || text.includes(" :") || text.includes("\t") || text.includes("\r") || text.includes("\\"))
+        return undefined;
+    if (count(text, "{") > DEPTH_MAX)
+        return undefined;
+    let value;
+    try {
+        value = JSON.parse(text);
+    }
+    catch {
+        return undefined;
+    }
+    return countKeys(value) === count(text, '":') ? value : undefined;
+}
+function count(text, part) {
+    let found = 0;
+    for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + part.length))
+        found++;
+    return found;
+}
+function parseSlowly(text) {
     const { depth, keys } = measure(text);
     if (depth > DEPTH_MAX) {
         throw refused(`nested deeper than ${DEPTH_MAX}`);

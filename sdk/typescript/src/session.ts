@@ -63,7 +63,7 @@ export class Session {
   /** Takes bytes of the host. */
   receive(chunk: Buffer): void {
     try {
-      for (const line of this.#lines.take(chunk)) {
+      for (const line of this.#lines.whole(chunk) ?? this.#lines.take(chunk)) {
         if (this.#isEnded) return;
         this.#receiveLine(line);
       }
@@ -88,7 +88,7 @@ export class Session {
     this.#host.end(code);
   }
 
-  #receiveLine(line: Buffer): void {
+  #receiveLine(line: Buffer | string): void {
     let id: string | null = null;
     let method: Json | undefined;
     try {

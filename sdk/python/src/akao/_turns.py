@@ -45,6 +45,9 @@ class Turns:
         # Who reads and who works; see the header. The turn rises when the reading changes hands.
         self._is_separate = False
         self._has_workers = False
+        # Calls that run where several may, on whatever thread, and those that came while as many ran as may.
+        self._at_work = 0
+        self._excess = []
         self._slow = 0
         self._short = 0
         self._turn = 0
@@ -91,22 +94,25 @@ class Turns:
     def _takes(self, job):
         """Whether the thread that reads works on this call; else the call waits for another one. The lock is held."""
         if self._concurrency > 1:
-            if self._is_separate and self._short >= SHORT_MIN and not self._is_busy:
+            is_free = not self._is_busy and self._at_work < self._concurrency
+            if not is_free:
+                self._separate()
+            elif self._is_separate and self._short >= SHORT_MIN:
                 self._is_separate = False
                 self._slow = 0
-            elif self._is_busy:
-                self._separate()
         if self._is_separate or self._is_busy:
             self._work.put(job)
             return False
         self._is_busy = True
+        self._at_work += 1
         self._serial += 1
         return True
 
     def _separate(self):
         """Gives each call a thread of its own from now on, until they are short. The lock is held."""
-        self._is_separate = True
-        self._short = 0
+        if not self._is_separate:
+            self._is_separate = True
+            self._short = 0
         if not self._has_workers:
             self._has_workers = True
             for _ in range(self._concurrency):
@@ -133,6 +139,7 @@ class Turns:
             with self._lock:
                 if self._concurrency > 1:
                     self._is_busy = False
+                    self._leave()
                     self._measure(now - started)
                     return
                 if self._work.empty():
@@ -140,6 +147,12 @@ class Turns:
                     return
                 self._serial += 1
             job = self._work.get()
+
+    def _leave(self):
+        """A call has ended, and the next may begin. The lock is held."""
+        self._at_work -= 1
+        if self._excess:
+            self._work.put(self._excess.pop(0))
 
     def _measure(self, took):
         """Learns from a call on the reader's thread. The lock is held."""
@@ -194,11 +207,17 @@ class Turns:
             job = self._work.get()
             if job is None:
                 return
+            with self._lock:
+                if self._at_work >= self._concurrency:
+                    self._excess.append(job)
+                    continue
+                self._at_work += 1
             started = perf_counter()
             self._run(job)
             self._wire.flush()
             is_short = perf_counter() - started < SHORT_S
             with self._lock:
+                self._leave()
                 self._short = self._short + 1 if is_short else max(0, self._short - SLOW_WEIGHS)
 
     def wait(self, context, is_done):
