@@ -3,7 +3,10 @@
 //! A package belongs to the part that the first six bits of its id's SHA-256 name. Publishing rewrites one part, and a
 //! client that has the others fetches only that one. A small repository has few parts, as empty ones do not exist.
 
-use crate::record::{Package, Release};
+use crate::{
+    lookalike::{LookAlike, LookAlikes},
+    record::{Package, Release},
+};
 use akao_contract::{Digest, manifest::PackageId};
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -96,6 +99,16 @@ impl Index {
     /// Every package in the order of ids, deleted ones too.
     pub fn packages(&self) -> impl Iterator<Item = &Package> {
         self.packages.values()
+    }
+
+    /// Ids that are easily taken for this one, when it is new: none for one that is there. `name` is that for people.
+    pub fn look_alikes(&self, id: &PackageId, name: &str) -> Vec<LookAlike> {
+        if self.package(id).is_some() {
+            return Vec::new();
+        }
+        let known = self.packages().filter(|package| package.deleted.is_none());
+        let known = known.map(|package| (package.id.as_str(), package.newest().map(|release| release.name.as_str())));
+        LookAlikes::of(known).warnings(id.as_str(), Some(name))
     }
 
     /// How many packages there are.

@@ -296,7 +296,11 @@ async fn online_keys_keep_a_served_repository_valid() {
     let root = folder.init(&new, &[key(1), key(2), key(3)], start()).unwrap();
     let later = Arc::new(Mutex::new(days(2)));
     let clock = later.clone();
-    let online = Online { keys: vec![key(3)], clock: Arc::new(move || -> Timestamp { *clock.lock().unwrap() }) };
+    let online = Online {
+        keys: vec![key(3)],
+        clock: Arc::new(move || -> Timestamp { *clock.lock().unwrap() }),
+        told: Arc::new(|_| {}),
+    };
     let before = fs::read(folder.dir().join("metadata/timestamp.json")).unwrap();
     let server = running(folder.dir(), Settings { online: Some(online), ..Settings::default() }).await;
     let stamp = folder.dir().join("metadata/timestamp.json");

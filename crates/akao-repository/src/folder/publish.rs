@@ -3,7 +3,7 @@
 use super::{Folder, FolderError, TARGETS, current::stored_name};
 use crate::{
     key::{PublicKey, SigningKey},
-    lookalike::{LookAlike, LookAlikes},
+    lookalike::LookAlike,
     record::{Content, Facts, Package, Release},
 };
 use akao_contract::manifest::{Manifest, PackageId};
@@ -81,14 +81,8 @@ impl Folder {
         let mut published =
             Published { id: id.clone(), version: release.version.clone(), already: false, look_alikes: Vec::new() };
         match current.index.package(id) {
-            None => {
-                let known = current.index.packages().filter(|package| package.deleted.is_none());
-                let known = known.map(|package| (package.id.as_str(), package.newest().map(|r| r.name.as_str())));
-                published.look_alikes = LookAlikes::of(known).warnings(id.as_str(), Some(&release.name));
-            }
-            Some(package) => {
-                published.already = check(package, &release, publication.accept_publisher)?;
-            }
+            None => published.look_alikes = current.index.look_alikes(id, &release.name),
+            Some(package) => published.already = check(package, &release, publication.accept_publisher)?,
         }
         if published.already {
             return Ok(published);

@@ -1,6 +1,10 @@
 //! Keys that stand on the server: they sign snapshot and timestamp again before these end, and can sign nothing else.
 
-use crate::{folder::Folder, key::SigningKey, metadata::RoleName};
+use crate::{
+    folder::{Folder, FolderError, Refreshed},
+    key::SigningKey,
+    metadata::RoleName,
+};
 use jiff::{SignedDuration, Timestamp};
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -14,6 +18,8 @@ pub struct Online {
     pub keys: Vec<SigningKey>,
     /// What time it is.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Told each time that was signed again, or that could not be.
+    pub told: Arc<dyn Fn(Result<&Refreshed, &FolderError>) + Send + Sync>,
 }
 
 impl fmt::Debug for Online {
@@ -33,10 +39,11 @@ impl Online {
                 let refreshed = tokio::task::spawn_blocking(move || {
                     let kind = folder.identity()?.kind;
                     let refreshed = folder.refresh(&keys, now)?;
-                    Ok::<_, crate::folder::FolderError>((kind, refreshed))
+                    Ok::<_, FolderError>((kind, refreshed))
                 });
                 match refreshed.await {
                     Ok(Ok((kind, refreshed))) => {
+                        (self.told)(Ok(&refreshed));
                         let half = kind.validity(RoleName::Timestamp).as_secs() / 2;
                         until = Some(now.saturating_add(SignedDuration::from_secs(half)).unwrap_or(now));
                         tracing::info!(valid_until = %refreshed.valid_until, "timestamp signed again");
@@ -46,7 +53,10 @@ impl Online {
                             );
                         }
                     }
-                    Ok(Err(error)) => tracing::error!(%error, "the timestamp cannot be signed again"),
+                    Ok(Err(error)) => {
+                        (self.told)(Err(&error));
+                        tracing::error!(%error, "the timestamp cannot be signed again");
+                    }
                     Err(error) => tracing::error!(%error, "the timestamp cannot be signed again"),
                 }
             }
