@@ -75,9 +75,15 @@ pub(crate) enum Command {
     ListNodes(commands::list_nodes::Args),
     /// Explain a node type.
     NodeInfo(commands::node_info::Args),
-    /// Write nodes of your own: begin, run, test, check and link them.
+    /// Write nodes of your own: begin, run, test, check, link, pack and publish them.
     #[command(subcommand)]
     Node(commands::node::Command),
+    /// Keys that sign packages and repositories, and whose keys are trusted.
+    #[command(subcommand)]
+    Key(commands::key::Command),
+    /// Repositories of packages: make one, keep it valid, serve and copy it.
+    #[command(subcommand)]
+    Repo(commands::repo::Command),
     /// Look at the sandbox of external nodes: explain it, try it, trace a program.
     #[command(subcommand)]
     Sandbox(commands::sandbox::Command),
@@ -163,6 +169,8 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::ListNodes(args) => commands::list_nodes::run(args, context),
         Command::NodeInfo(args) => commands::node_info::run(args, context),
         Command::Node(command) => commands::node::run(command, context),
+        Command::Key(command) => commands::key::run(command, context),
+        Command::Repo(command) => commands::repo::run(command, context),
         Command::Sandbox(command) => commands::sandbox::run(command, context),
         Command::Audit(args) => commands::audit::run(args, context),
         Command::Doctor(args) => commands::doctor::run(args, context),

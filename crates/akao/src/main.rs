@@ -14,6 +14,7 @@ mod operator;
 mod output;
 mod owner;
 mod problems;
+mod publisher;
 mod replace;
 mod stop;
 mod used;

@@ -1,14 +1,20 @@
-//! `akao node`: the loop of somebody who writes a node: begin one, start it, test it, check it, link it.
+//! `akao node`: the loop of somebody who writes a node: begin one, start it, test it, check it, link it; then pack, sign and
+//! publish it.
 
 mod check;
 mod init;
 mod link;
+mod pack;
+mod publish;
 mod run;
+mod sign;
 mod stand;
 mod test;
+mod yank;
 
 use crate::{cli::Context, exit::Exit, failure::Failure};
 use akao_nodes::{PinError, Pinned, pin};
+use akao_package::{Archive, ArchiveLimits, SIGNATURE_ENDING};
 use std::{
     error::Error,
     path::{Path, PathBuf},
@@ -29,6 +35,14 @@ pub(crate) enum Command {
     Link(link::LinkArgs),
     /// Take a link away.
     Unlink(link::UnlinkArgs),
+    /// Pack a node's folder into one file: the same bytes from the same content.
+    Pack(pack::Args),
+    /// Sign an archive with a key of yours.
+    Sign(sign::Args),
+    /// Publish a signed archive in a repository of this machine.
+    Publish(publish::Args),
+    /// Take a published version out of new choices.
+    Yank(yank::Args),
 }
 
 /// Carries out one of the commands.
@@ -40,6 +54,10 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
         Command::Validate(args) => check::run(args, context),
         Command::Link(args) => link::link(args, context),
         Command::Unlink(args) => link::unlink(args, context),
+        Command::Pack(args) => pack::run(args, context),
+        Command::Sign(args) => sign::run(&args, context),
+        Command::Publish(args) => publish::run(&args, context),
+        Command::Yank(args) => yank::run(&args, context),
     }
 }
 
@@ -67,4 +85,16 @@ fn unreadable(error: &PinError) -> Failure {
         Some(cause) => failure.because(cause),
         None => failure,
     }
+}
+
+/// Reads an archive that somebody named, checked to its last byte.
+fn read_archive(file: &Path) -> Result<Archive, Failure> {
+    Ok(Archive::read(file, &ArchiveLimits::default())?)
+}
+
+/// The file of an archive's signature, beside it.
+fn signature_file(archive: &Path) -> PathBuf {
+    let mut name = archive.as_os_str().to_owned();
+    name.push(SIGNATURE_ENDING);
+    PathBuf::from(name)
 }

@@ -1,0 +1,39 @@
+//! `akao repo`: repositories of packages from the side of who runs one: made, kept valid, served, copied.
+
+mod init;
+mod kill;
+mod mirror;
+mod refresh;
+mod serve;
+mod tls;
+
+use crate::{cli::Context, exit::Exit, failure::Failure};
+
+/// Every command of `akao repo`.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Make an empty repository in a folder.
+    Init(init::Args),
+    /// Sign a repository's metadata again before it ends.
+    Refresh(refresh::Args),
+    /// Offer a repository over HTTP or HTTPS until it is stopped.
+    Serve(serve::Args),
+    /// Copy a repository into a folder, verified; a copy that is there is brought up to date.
+    Mirror(mirror::Args),
+    /// Say that versions of a package must not run any more, wherever they are installed.
+    Kill(kill::KillArgs),
+    /// Take a package off the kill list.
+    Lift(kill::LiftArgs),
+}
+
+/// Carries out one of the commands.
+pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> {
+    match command {
+        Command::Init(args) => init::run(&args, context),
+        Command::Refresh(args) => refresh::run(&args, context),
+        Command::Serve(args) => serve::run(args, context),
+        Command::Mirror(args) => mirror::run(&args, context),
+        Command::Kill(args) => kill::kill(&args, context),
+        Command::Lift(args) => kill::lift(&args, context),
+    }
+}

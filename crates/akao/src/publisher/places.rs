@@ -1,0 +1,53 @@
+//! Where the files of publishing stand in a data directory. Nothing else knows these names.
+
+use crate::{cli::Context, failure::Failure, wiring};
+use akao_contract::Digest;
+use std::path::{Path, PathBuf};
+
+/// The places in one data directory.
+///
+/// | place | holds |
+/// |---|---|
+/// | `keys/NAME.key`, `keys/NAME.pub` | keys of one's own, in minisign's form |
+/// | `config/trust.toml` | whose keys are trusted |
+/// | `nodes/lock` | locked by who changes what is trusted |
+/// | `nodes/mirrors/ROOT/` | what was seen last of a repository that is mirrored |
+#[derive(Debug, Clone)]
+pub(crate) struct Places {
+    root: PathBuf,
+}
+
+impl Places {
+    /// The places in the data directory of a command.
+    ///
+    /// # Errors
+    /// No data directory is known.
+    pub(crate) fn of(context: &Context) -> Result<Self, Failure> {
+        Ok(Self { root: wiring::data_dir(context)? })
+    }
+
+    /// The data directory.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of one's own keys.
+    pub(super) fn keys(&self) -> PathBuf {
+        self.root.join("keys")
+    }
+
+    /// The file of trusted keys.
+    pub(super) fn trust(&self) -> PathBuf {
+        self.root.join("config/trust.toml")
+    }
+
+    /// The file that is locked while trusted keys are changed.
+    pub(super) fn lock(&self) -> PathBuf {
+        self.root.join("nodes/lock")
+    }
+
+    /// The folder of what was seen last of the repository with this root.
+    pub(crate) fn mirror_state(&self, root: &Digest) -> PathBuf {
+        self.root.join("nodes/mirrors").join(root.hex())
+    }
+}
