@@ -213,6 +213,13 @@ const NEEDS: &[Need] = &[
         to_build: false,
     },
     Need {
+        name: "git",
+        reason: "packages are installed from real git repositories, hostile ones too",
+        found_by: Probe::Program("git"),
+        comes_from: Source::Debian("git"),
+        to_build: false,
+    },
+    Need {
         name: "PostgreSQL",
         reason: "the tests of SqlQuery start a real server of their own",
         found_by: Probe::File("/usr/lib/postgresql/15/bin/initdb"),
