@@ -24,6 +24,10 @@ const LAYERS: &[Layer] = &[
     Layer { name: "akao-manifest", below: &["akao-contract", "akao-document", "akao-yaml"] },
     Layer { name: "akao-package", below: &["akao-contract", "akao-document", "akao-manifest"] },
     Layer { name: "akao-repository", below: &["akao-contract", "akao-step"] },
+    Layer {
+        name: "akao-install",
+        below: &["akao-contract", "akao-manifest", "akao-package", "akao-repository", "akao-step"],
+    },
     Layer { name: "akao-rpc", below: &["akao-contract"] },
     Layer { name: "akao-journal", below: &["akao-contract"] },
     Layer { name: "akao-registry", below: &["akao-contract", "akao-step"] },

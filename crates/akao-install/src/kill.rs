@@ -1,0 +1,115 @@
+//! What must not run: the operator's own list and those of repositories, put together, and held against what is installed.
+
+use crate::{
+    Disabled, Event, FileError, Installed, Places, SettingsError, What, file,
+    opened::OpenRepositories,
+    settings::{self, kill_list_path},
+};
+use akao_package::{
+    PublicKey, Signature,
+    trust::{KillEntry, KillError, KillList, KillTarget},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The operator's list as it is kept: as it was sent, so that it is checked whenever it is read.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeptKillList {
+    akao_kept_kill_list: u32,
+    list: String,
+    signature: String,
+}
+
+impl KeptKillList {
+    pub(crate) fn from_text(text: &str) -> Result<Self, KillError> {
+        let kept: Self = serde_json::from_str(text).map_err(|error| KillError::Form(error.to_string()))?;
+        match kept.akao_kept_kill_list {
+            1 => Ok(kept),
+            other => Err(KillError::Form(format!("it has the format {other}; this version reads 1"))),
+        }
+    }
+
+    pub(crate) fn open(&self, keys: &[PublicKey]) -> Result<KillList, KillError> {
+        let signature = Signature::read(&self.signature).map_err(KillError::Signature)?;
+        KillList::open(&self.list, &signature, keys, 0)
+    }
+}
+
+/// Takes a list in that a key of the policy has signed and that is not older than the one that is kept.
+///
+/// # Errors
+/// It is not, or the file cannot be written. Then the list before goes on holding.
+pub fn take_kill_list(places: &Places, text: &str, signature: &Signature) -> Result<KillList, SettingsError> {
+    let path = kill_list_path(places);
+    let failed = |source| SettingsError::KillList { path: path.clone(), source };
+    let _lock = file::lock(&places.lock())?;
+    let settings = settings::Settings::read(places)?;
+    let known = settings.kill_list.map_or(0, |list| list.number);
+    let list = KillList::open(text, signature, &settings.policy.kill_list_keys, known).map_err(failed)?;
+    let (list_text, signature) = (text.to_owned(), signature.as_str().to_owned());
+    let kept = KeptKillList { akao_kept_kill_list: 1, list: list_text, signature };
+    // Texts and a number alone: nothing can fail.
+    file::write(&path, &serde_json::to_string(&kept).unwrap_or_default())?;
+    Ok(list)
+}
+
+/// All lists as one: the operator's, and those of the repositories. Any repository may warn about any package, as a warning
+/// gives nobody anything.
+pub(crate) fn all_kills(own: Option<&KillList>, repositories: &OpenRepositories) -> KillList {
+    let issued = own.map_or(Timestamp::UNIX_EPOCH, |list| list.issued);
+    let mut entries: Vec<KillEntry> = own.map(|list| list.entries.clone()).unwrap_or_default();
+    for kill in repositories.kill_lists().flat_map(|list| list.entries()) {
+        let target = match kill.digest {
+            Some(digest) => KillTarget::Digest(digest),
+            None => KillTarget::Versions { id: kill.id.clone(), versions: kill.versions.clone() },
+        };
+        entries.push(KillEntry { target, reason: kill.reason.clone() });
+    }
+    KillList::new(own.map_or(0, |list| list.number), issued, entries)
+}
+
+/// Holds what is installed against all lists: a version that is on one must not run any more, and a package whose active
+/// version is, is disabled with the reason. A version that no list names any more may run again; its package stays disabled
+/// until somebody enables it.
+///
+/// # Errors
+/// A record cannot be read or written. What was done until then is done.
+pub fn enforce_kill_list(
+    places: &Places,
+    own: Option<&KillList>,
+    repositories: &OpenRepositories,
+    now: Timestamp,
+) -> Result<Vec<Event>, FileError> {
+    let kills = all_kills(own, repositories);
+    let installed = Installed::of(places);
+    let guard = installed.lock()?;
+    let mut events = Vec::new();
+    for (id, record) in installed.all()? {
+        // A record that cannot be used gives nothing that could run.
+        let Ok(mut record) = record else { continue };
+        let mut changed = false;
+        for version in &mut record.versions {
+            let digests = [version.content, version.archive];
+            let met = kills.meets(&id, &version.version.to_string(), &digests).map(|entry| entry.reason.clone());
+            if version.blocked == met {
+                continue;
+            }
+            let what = match &met {
+                Some(reason) => What::Blocked { version: version.version.clone(), reason: reason.clone() },
+                None => What::Unblocked { version: version.version.clone() },
+            };
+            events.push(Event::new(now, &id, what));
+            (version.blocked, changed) = (met, true);
+        }
+        if changed {
+            guard.write(&record)?;
+        }
+        let reason = record.active_version().and_then(|version| version.blocked.clone());
+        if let Some(reason) = reason.filter(|_| record.disabled.is_none()) {
+            guard.disable(&record, Disabled { at: now, reason: reason.clone() })?;
+            events.push(Event::new(now, &id, What::Disabled { reason }));
+        }
+    }
+    Ok(events)
+}

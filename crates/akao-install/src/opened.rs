@@ -1,0 +1,104 @@
+//! The configured repositories at one moment: opened, or why not.
+
+use crate::{Places, RepositoryEntry, RepositoryList, RepositoryListError};
+use akao_contract::manifest::PackageId;
+use akao_repository::{
+    Access, Cached, Catalogue, Fetch, KillList, Limits, LookAlike, LookAlikes, OpenError, Repository, Routes, cached,
+};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// A repository that was opened.
+#[derive(Debug)]
+pub struct OpenRepository {
+    /// Its name here.
+    pub name: String,
+    /// See [`RepositoryEntry::vouches`].
+    pub vouches: bool,
+    /// What it is.
+    pub repository: Repository,
+}
+
+/// Every configured repository.
+#[derive(Debug, Default)]
+pub struct OpenRepositories {
+    routes: Routes,
+    open: Vec<OpenRepository>,
+    failed: Vec<(String, OpenError)>,
+    /// What those that failed had said before must not run.
+    remembered: Vec<Cached>,
+}
+
+impl OpenRepositories {
+    /// Opens the repositories of a list, each as `fetch` says. One that fails does not keep the others from being used:
+    /// only what is bound to it cannot be had.
+    ///
+    /// # Errors
+    /// The list itself cannot be used, or a root is not the one that it names.
+    pub async fn open(
+        list: &RepositoryList,
+        places: &Places,
+        fetch: impl Fn(&RepositoryEntry) -> Result<Arc<dyn Fetch>, RepositoryListError>,
+        now: Timestamp,
+    ) -> Result<Self, RepositoryListError> {
+        let mut opened = Self { routes: list.routes()?, ..Self::default() };
+        for entry in list.entries() {
+            let (root, state) = (entry.trusted_root(places)?, places.repository_state(&entry.name));
+            let access = Access { fetch: fetch(entry)?, root: root.clone(), state, limits: Limits::default() };
+            match Repository::open(access, now).await {
+                Ok(repository) => {
+                    let (name, vouches) = (entry.name.clone(), entry.vouches);
+                    opened.open.push(OpenRepository { name, vouches, repository });
+                }
+                Err(error) => {
+                    opened.failed.push((entry.name.clone(), error));
+                    // What is kept of it may be damaged as well; then it says nothing.
+                    let seen = cached(&places.repository_state(&entry.name), &root);
+                    opened.remembered.extend(seen.ok().flatten());
+                }
+            }
+        }
+        Ok(opened)
+    }
+
+    /// Those that were opened.
+    pub fn opened(&self) -> &[OpenRepository] {
+        &self.open
+    }
+
+    /// Those that were not, with the reason.
+    pub fn failed(&self) -> &[(String, OpenError)] {
+        &self.failed
+    }
+
+    /// Ids in all repositories that are easily taken for this one.
+    pub fn look_alikes(&self, id: &PackageId, name: &str) -> Vec<LookAlike> {
+        let packages = self.open.iter().flat_map(|open| open.repository.index().packages());
+        let known = packages.filter(|package| package.deleted.is_none());
+        let known = known.map(|package| (package.id.as_str(), package.newest().map(|release| release.name.as_str())));
+        LookAlikes::of(known).warnings(id.as_str(), Some(name))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&OpenRepository> {
+        self.open.iter().find(|open| open.name == name)
+    }
+
+    pub(crate) fn failure(&self, name: &str) -> Option<&OpenError> {
+        self.failed.iter().find(|(failed, _)| failed == name).map(|(_, error)| error)
+    }
+
+    pub(crate) fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    pub(crate) fn catalogue(&self) -> Catalogue<'_> {
+        let offers =
+            self.open.iter().map(|open| (open.name.as_str(), open.repository.index(), open.repository.kill_list()));
+        Catalogue::of(&self.routes, offers)
+    }
+
+    pub(crate) fn kill_lists(&self) -> impl Iterator<Item = &KillList> {
+        let remembered = self.remembered.iter().map(|cached| &cached.kill_list);
+        self.open.iter().map(|open| open.repository.kill_list()).chain(remembered)
+    }
+}
