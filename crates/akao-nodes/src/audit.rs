@@ -4,9 +4,11 @@
 //! a name that the policy forbids. The same denial again is counted and told once a minute, and of different ones of one
 //! process a hundred a minute are named, so that a node that tries without end fills no disk.
 
+mod chain;
 mod log;
 mod repeats;
 
+pub use chain::{ChainBreak, Verified};
 pub use log::{AuditError, AuditLog};
 pub(crate) use repeats::{Denial, Repeats};
 
@@ -42,6 +44,12 @@ pub struct AuditEntry {
     /// Whose act.
     #[serde(flatten)]
     pub subject: Subject,
+    /// Its number, from 1; none in entries of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// The digest of the line before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prev: Option<Digest>,
     /// What.
     #[serde(flatten)]
     pub event: AuditEvent,
@@ -81,6 +89,16 @@ pub enum AuditEvent {
         reason: String,
         /// How often, since it was told last.
         count: u64,
+    },
+    /// Something was done to a package: it was installed, granted something, disabled, or taken away.
+    Package {
+        /// What was done.
+        act: String,
+        /// By whom.
+        by: String,
+        /// Versions, contents, grants, reasons.
+        #[serde(flatten)]
+        details: serde_json::Map<String, serde_json::Value>,
     },
     /// More entries came than could be written.
     Lost {

@@ -13,7 +13,7 @@ mod order;
 mod pin;
 mod process;
 
-pub use audit::{Audit, AuditEntry, AuditError, AuditEvent, AuditLog, Subject};
+pub use audit::{Audit, AuditEntry, AuditError, AuditEvent, AuditLog, ChainBreak, Subject, Verified};
 pub use launch::{LaunchOptions, SandboxLaunch};
 pub use nodes::{ExternalNodes, NoPackageGrants, NodesOptions, PackageGrants};
 pub use order::Interpreters;

@@ -1,6 +1,9 @@
 //! The audit as a file of JSON lines, written by a thread of its own so that nobody waits for the disk.
 
-use super::{Audit, AuditEntry, AuditEvent, Subject};
+use super::{
+    Audit, AuditEntry, AuditEvent, ChainBreak, Subject, Verified,
+    chain::{self, Chain, Head, HeadFile, LINE_BYTES_MAX},
+};
 use std::{
     fs::{File, OpenOptions},
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
@@ -17,9 +20,6 @@ use std::{
 
 /// Entries that wait to be written.
 const WAITING_MAX: usize = 4_096;
-
-/// Longest line that is read.
-const LINE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Why the audit cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +79,8 @@ impl AuditLog {
         let mut entries = Vec::new();
         for line in 1.. {
             let mut bytes = Vec::new();
-            io::Read::take(&mut reader, LINE_BYTES_MAX).read_until(b'\n', &mut bytes).map_err(failed)?;
-            if bytes.last() != Some(&b'\n') && bytes.len() as u64 != LINE_BYTES_MAX {
+            io::Read::take(&mut reader, LINE_BYTES_MAX as u64).read_until(b'\n', &mut bytes).map_err(failed)?;
+            if bytes.last() != Some(&b'\n') && bytes.len() != LINE_BYTES_MAX {
                 break;
             }
             let damaged = |_| AuditError::Damaged { path: path.to_owned(), line };
@@ -88,11 +88,19 @@ impl AuditLog {
         }
         Ok(entries)
     }
+
+    /// Holds a file against its chain: whether anything was edited, removed, moved, put in, or cut off at the end.
+    ///
+    /// # Errors
+    /// The outer one when it cannot be read, the inner one when something is wrong.
+    pub fn verify(path: &Path) -> Result<Result<Verified, ChainBreak>, AuditError> {
+        chain::verify(path)
+    }
 }
 
 impl Audit for AuditLog {
     fn record(&self, subject: &Subject, event: AuditEvent) {
-        let entry = AuditEntry { at_ms: now_ms(), subject: subject.clone(), event };
+        let entry = AuditEntry { at_ms: now_ms(), subject: subject.clone(), seq: None, prev: None, event };
         let sent = self.sender.as_ref().is_some_and(|sender| sender.try_send(entry).is_ok());
         if !sent {
             self.lost.fetch_add(1, Ordering::Relaxed);
@@ -129,16 +137,16 @@ impl Writer {
             let lost = self.lost.swap(0, Ordering::Relaxed);
             if lost > 0 {
                 let subject = Subject { process: None, version: None, ..entry.subject.clone() };
-                self.write(&AuditEntry { at_ms: entry.at_ms, subject, event: AuditEvent::Lost { count: lost } });
+                let event = AuditEvent::Lost { count: lost };
+                self.write(AuditEntry { at_ms: entry.at_ms, subject, seq: None, prev: None, event });
             }
-            self.write(&entry);
+            self.write(entry);
         }
     }
 
-    fn write(&mut self, entry: &AuditEntry) {
-        let Ok(mut line) = serde_json::to_vec(entry) else { return };
-        line.push(b'\n');
-        let written = self.file().and_then(|file| file.write_all(&line));
+    fn write(&mut self, entry: AuditEntry) {
+        let path = self.path.clone();
+        let written = self.file().and_then(|file| append(file, &path, entry));
         if written.is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
             // What was written of it is taken away before the next.
@@ -149,24 +157,69 @@ impl Writer {
     fn file(&mut self) -> io::Result<&mut File> {
         let file = match self.file.take() {
             Some(file) => file,
-            None => {
-                let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&self.path)?;
-                end_with_a_line(&mut file)?;
-                file
-            }
+            None => OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&self.path)?,
         };
         Ok(self.file.insert(file))
     }
+}
+
+/// Appends one entry as the next of the chain. Other programs append to the same file, so each does it alone: by the
+/// lock of the file.
+fn append(file: &mut File, path: &Path, mut entry: AuditEntry) -> io::Result<()> {
+    file.lock()?;
+    let done = (|| {
+        end_with_a_line(file)?;
+        let mut head = HeadFile::open(path)?;
+        let mut chain = chain_at_end(file, &mut head)?;
+        let (seq, prev) = chain.next();
+        (entry.seq, entry.prev) = (Some(seq), Some(prev));
+        let mut line = serde_json::to_vec(&entry)?;
+        let last = chain.put(seq, &line);
+        line.push(b'\n');
+        file.write_all(&line)?;
+        head.write(&last)
+    })();
+    let unlocked = file.unlock();
+    done.and(unlocked)
+}
+
+/// Where the chain stands: at the line that the file beside names, when that is the last one. Otherwise the whole file is
+/// followed, and a chain that is broken goes on from its last line: what was done to it stays to be seen.
+fn chain_at_end(file: &mut File, head: &mut HeadFile) -> io::Result<Chain> {
+    let length = file.seek(SeekFrom::End(0))?;
+    let named = head.read()?;
+    if let Some(named) = named {
+        let from = length.saturating_sub(LINE_BYTES_MAX as u64 + 1);
+        file.seek(SeekFrom::Start(from))?;
+        let mut end = Vec::new();
+        io::Read::take(&mut *file, LINE_BYTES_MAX as u64 + 1).read_to_end(&mut end)?;
+        let last = end.strip_suffix(b"\n").and_then(|end| end.rsplit(|byte| *byte == b'\n').next());
+        if last.is_some_and(|last| akao_contract::Digest::of(last) == named.line) {
+            return Ok(Chain::at(named));
+        }
+    }
+    file.seek(SeekFrom::Start(0))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let followed = Chain::follow(&bytes).map(|(chain, _)| chain);
+    let reaches = |chain: &Chain, named: Head| chain.head().is_some_and(|last| last.seq >= named.seq);
+    Ok(match (followed, named) {
+        (Ok(chain), None) => chain,
+        (Ok(chain), Some(named)) if reaches(&chain, named) => chain,
+        // What is broken or cut off stays to be seen: the next line hangs on what the file beside named last.
+        (_, Some(named)) => Chain::at(named),
+        (Err(_), None) => Chain::default(),
+    })
 }
 
 /// Takes away the half of a line with which a file ends when its writer was killed or the disk was full, so that the next
 /// entry does not become part of it.
 fn end_with_a_line(file: &mut File) -> io::Result<()> {
     let length = file.seek(SeekFrom::End(0))?;
-    let from = length.saturating_sub(LINE_BYTES_MAX);
+    let from = length.saturating_sub(LINE_BYTES_MAX as u64);
     file.seek(SeekFrom::Start(from))?;
     let mut end = Vec::new();
-    io::Read::take(&mut *file, LINE_BYTES_MAX).read_to_end(&mut end)?;
+    io::Read::take(&mut *file, LINE_BYTES_MAX as u64).read_to_end(&mut end)?;
     match end.iter().rposition(|byte| *byte == b'\n') {
         Some(last) if last + 1 < end.len() => file.set_len(from + last as u64 + 1),
         None if from == 0 && !end.is_empty() => file.set_len(0),
@@ -234,6 +287,91 @@ mod tests {
             assert_eq!(entries.len(), kept + 1, "{before}: {entries:?}");
             assert_eq!(entries[kept].event, denied("next:443"), "{before}");
         }
+    }
+
+    /// An audit of four entries, with its lines.
+    fn four() -> (tempfile::TempDir, PathBuf, Vec<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        for round in 0..2 {
+            let log = AuditLog::append(path.clone()).unwrap();
+            log.record(&subject(), denied(&format!("a{round}:443")));
+            log.record(&subject(), denied(&format!("b{round}:443")));
+        }
+        let lines = std::fs::read_to_string(&path).unwrap().lines().map(|line| format!("{line}\n")).collect();
+        (folder, path, lines)
+    }
+
+    #[test]
+    fn the_chain_notices_an_edit_a_removal_another_order_an_insertion_and_a_cut_end() {
+        let (_folder, path, lines) = four();
+        let verified = AuditLog::verify(&path).unwrap().unwrap();
+        assert_eq!((verified.chained, verified.unchained), (4, 0));
+        let edited = lines[1].replace("b0:443", "b9:443");
+        let broken = |line| ChainBreak::Broken { line };
+        let last_edited = lines[3].replace("b1:443", "b9:443");
+        let l = |at: usize| lines[at].as_str();
+        let cases = [
+            ("an edit", vec![l(0), edited.as_str(), l(2), l(3)], broken(3)),
+            ("an edit of the last", vec![l(0), l(1), l(2), last_edited.as_str()], ChainBreak::Head { seq: 4 }),
+            ("a removal", vec![l(0), l(2), l(3)], broken(2)),
+            ("a removal of the first", vec![l(1), l(2), l(3)], broken(1)),
+            ("another order", vec![l(0), l(2), l(1), l(3)], broken(2)),
+            ("an insertion", vec![l(0), l(1), l(1), l(2), l(3)], broken(3)),
+            (
+                "an entry without a chain",
+                vec![l(0), "{\"at_ms\":1,\"tenant\":\"a\",\"package\":\"b\",\"what\":\"lost\",\"count\":1}\n", l(1)],
+                broken(2),
+            ),
+            ("a cut end", vec![l(0), l(1)], ChainBreak::Cut { missing: 2 }),
+            ("half of a line", vec![l(0), l(1), l(2), &l(3)[..20]], ChainBreak::Cut { missing: 1 }),
+            ("nothing left", vec![], ChainBreak::Cut { missing: 4 }),
+            ("no entry", vec![l(0), "{}\n", l(2)], ChainBreak::Damaged { line: 2 }),
+        ];
+        for (what, lines, expected) in cases {
+            std::fs::write(&path, lines.concat()).unwrap();
+            assert_eq!(AuditLog::verify(&path).unwrap(), Err(expected), "{what}");
+        }
+        std::fs::write(&path, lines.concat()).unwrap();
+        std::fs::remove_file(chain::head_path(&path)).unwrap();
+        assert_eq!(AuditLog::verify(&path).unwrap(), Err(ChainBreak::NoHead));
+    }
+
+    #[test]
+    fn what_happened_to_a_chain_stays_to_be_seen_when_it_goes_on() {
+        let (_folder, path, lines) = four();
+        for left in [vec![0, 1, 3], vec![0, 1]] {
+            std::fs::write(&path, left.iter().map(|at| lines[*at].as_str()).collect::<String>()).unwrap();
+            AuditLog::append(path.clone()).unwrap().record(&subject(), denied("later:443"));
+            let found = AuditLog::verify(&path).unwrap();
+            assert!(found.is_err(), "{left:?}: {found:?}");
+            std::fs::remove_file(&path).unwrap();
+            std::fs::write(&path, lines.concat()).unwrap();
+            let last = lines[3].trim_end().as_bytes();
+            HeadFile::open(&path).unwrap().write(&Chain::default().put(4, last)).unwrap();
+        }
+    }
+
+    #[test]
+    fn entries_of_older_versions_come_before_the_chain_and_two_writers_share_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let old = "{\"at_ms\":1,\"tenant\":\"local\",\"package\":\"com.example.a\",\"what\":\"lost\",\"count\":1}\n";
+        std::fs::write(&path, old).unwrap();
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let path = path.clone();
+                scope.spawn(move || {
+                    let log = AuditLog::append(path).unwrap();
+                    (0..25).for_each(|at| log.record(&subject(), denied(&format!("{writer}-{at}:443"))));
+                });
+            }
+        });
+        let verified = AuditLog::verify(&path).unwrap().unwrap();
+        assert_eq!((verified.chained, verified.unchained), (100, 1));
+        std::fs::write(&path, std::fs::read_to_string(&path).unwrap().replacen("\"count\":1", "\"count\":2", 1))
+            .unwrap();
+        assert_eq!(AuditLog::verify(&path).unwrap(), Err(ChainBreak::Broken { line: 2 }));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     live::steps::timestamp,
-    output::{plain, table},
+    output::{Style, plain, table},
     wiring,
 };
 use akao_nodes::{AuditEntry, AuditEvent, AuditLog};
@@ -20,6 +20,9 @@ pub(crate) struct Args {
     /// Only entries of this package.
     #[arg(long, value_name = "ID")]
     package: Option<String>,
+    /// Hold the whole audit against its chain instead: exit 0 when nothing was edited, removed, moved or cut off.
+    #[arg(long, conflicts_with_all = ["denied", "package", "last"])]
+    verify: bool,
     /// The last so many entries.
     #[arg(long, value_name = "COUNT", default_value_t = 100)]
     last: usize,
@@ -29,6 +32,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let folder = wiring::data_dir(context)?;
     let file = wiring::audit_file(&folder);
+    if args.verify {
+        return verify(&file, context);
+    }
     let entries = AuditLog::read(&file).map_err(|error| {
         Failure::storage("the audit cannot be read").because(&error).hint("Keep a copy of the file, then look at it.")
     })?;
@@ -51,6 +57,51 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
+/// Says whether the audit is as it was written.
+fn verify(file: &std::path::Path, context: &Context) -> Result<Exit, Failure> {
+    let output = &context.output;
+    let verified = AuditLog::verify(file).map_err(|error| {
+        Failure::storage("the audit cannot be read").because(&error).hint("Look at the file's rights.")
+    })?;
+    let (name, sound) = (file.display().to_string(), verified.is_ok());
+    if output.json {
+        let found = verified.as_ref().map_or_else(
+            |broken| json!({"problem": broken.to_string()}),
+            |found| json!({"chained": found.chained, "unchained": found.unchained, "last": found.last}),
+        );
+        output.document(&json!({"file": name, "sound": sound, "found": found}))?;
+    } else {
+        match verified {
+            Ok(found) => {
+                let older = match found.unchained {
+                    0 => String::new(),
+                    some => format!(" after {some} of older versions, which have no chain"),
+                };
+                output.line(&format!("{} in the chain{older}", crate::output::count(found.chained, "entry")))?;
+                if let Some(last) = found.last {
+                    output.line(&format!("the last one is {last}"))?;
+                }
+            }
+            Err(broken) => {
+                output.line(&format!("{} {name}: {broken}", output.out(Style::Bad, "damaged:")))?;
+                output.note(
+                    "hint: Keep a copy of the file and of the one that ends in `.head`, and ask who could write them.",
+                );
+            }
+        }
+    }
+    Ok(if sound { Exit::Success } else { Exit::Failure })
+}
+
+/// A value on one line.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    }
+}
+
 fn row(entry: &AuditEntry) -> Vec<String> {
     let subject = &entry.subject;
     let package = match &subject.version {
@@ -71,6 +122,10 @@ fn row(entry: &AuditEntry) -> Vec<String> {
         AuditEvent::Denied { act, target, reason, count } => {
             let times = if *count > 1 { format!(" ({count} times)") } else { String::new() };
             ("denied", format!("{act} {target}: {reason}{times}"))
+        }
+        AuditEvent::Package { act, by, details } => {
+            let details: Vec<String> = details.iter().map(|(name, value)| format!("{name} {}", shown(value))).collect();
+            (act.as_str(), format!("by {by}: {}", details.join(", ")))
         }
         AuditEvent::Lost { count } => ("lost", format!("{count} entries could not be written")),
     };
