@@ -71,6 +71,24 @@ pub(crate) enum Command {
     /// List and complete what waits for people.
     #[command(subcommand)]
     Tasks(commands::tasks::Command),
+    /// Install packages of nodes: shown first, nothing of them run.
+    Install(commands::packages::install::Args),
+    /// Take a package away.
+    Uninstall(commands::packages::uninstall::Args),
+    /// Bring packages to their newest version, showing what changes.
+    Update(commands::packages::update::Args),
+    /// Make the version of a package active that was so before.
+    Rollback(commands::packages::switch::Args),
+    /// Let workflows use a package again.
+    Enable(commands::packages::switch::Args),
+    /// Keep workflows from using a package.
+    Disable(commands::packages::switch::DisableArgs),
+    /// Hash everything that is installed again.
+    Verify(commands::packages::verify::Args),
+    /// Find packages in the repositories.
+    Search(commands::packages::search::Args),
+    /// Pin the packages that workflow files use.
+    Lock(commands::packages::lock::Args),
     /// List the node types.
     ListNodes(commands::list_nodes::Args),
     /// Explain a node type.
@@ -166,6 +184,15 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::Import(args) => commands::import::run(args, context),
         Command::Executions(command) => commands::executions::run(command, context),
         Command::Tasks(command) => commands::tasks::run(command, context),
+        Command::Install(args) => commands::packages::install::run(&args, context),
+        Command::Uninstall(args) => commands::packages::uninstall::run(&args, context),
+        Command::Update(args) => commands::packages::update::run(&args, context),
+        Command::Rollback(args) => commands::packages::switch::run_rollback(&args, context),
+        Command::Enable(args) => commands::packages::switch::run_enable(&args, context),
+        Command::Disable(args) => commands::packages::switch::run_disable(&args, context),
+        Command::Verify(args) => commands::packages::verify::run(&args, context),
+        Command::Search(args) => commands::packages::search::run(&args, context),
+        Command::Lock(args) => commands::packages::lock::run(&args, context),
         Command::ListNodes(args) => commands::list_nodes::run(args, context),
         Command::NodeInfo(args) => commands::node_info::run(args, context),
         Command::Node(command) => commands::node::run(command, context),

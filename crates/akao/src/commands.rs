@@ -16,6 +16,7 @@ pub(crate) mod new;
 pub(crate) mod node;
 pub(crate) mod node_info;
 pub(crate) mod owner;
+pub(crate) mod packages;
 pub(crate) mod repo;
 pub(crate) mod run;
 pub(crate) mod sandbox;

@@ -5,12 +5,13 @@
 
 use crate::{catalogue::control_types, cli::Context, failure::Failure, operator::Operator};
 use akao_builtin::BuiltInRunner;
-use akao_contract::{ExecutionId, Tenant};
+use akao_contract::{ExecutionId, Permission, Tenant, manifest::PinnedNode};
 use akao_engine::{Config, Engine, EngineThread, Parts};
 use akao_flow::Catalogue;
 use akao_host::{CheckedEgress, DiskBlobs, EgressOptions, ProjectVolumes};
+use akao_install::{Installed, Places};
 use akao_journal::{Journal, OpenOptions, Prefix, Reader};
-use akao_nodes::{AuditLog, ExternalNodes, NodesOptions, Pinned};
+use akao_nodes::{AuditLog, ExternalNodes, NodesOptions, PackageGrants, Pinned};
 use akao_package::Store;
 use akao_registry::Registry;
 use akao_sandbox::Tier;
@@ -125,7 +126,7 @@ pub(crate) fn keep_packages(folder: &Path, packages: &[Pinned]) -> Result<(), Fa
         make_data_dir(folder)?;
     }
     let store = self::packages(folder);
-    for pinned in packages {
+    for pinned in packages.iter().filter(|pinned| pinned.folder.path != store.path(&pinned.digest)) {
         let stored = store.put(&pinned.folder.path).map_err(|error| {
             let failure = Failure::storage("a package of the workflow cannot be kept").because(&error);
             failure.hint(error.suggestion())
@@ -160,6 +161,16 @@ pub(crate) fn least_tier(context: &Context) -> Result<Tier, Failure> {
     Ok(Operator::read(&data_dir(context)?)?.sandbox_options().minimum)
 }
 
+/// What was granted when packages were installed.
+struct InstalledGrants(Installed);
+
+impl PackageGrants for InstalledGrants {
+    fn of(&self, node: &PinnedNode) -> Vec<Permission> {
+        // A record that cannot be used grants nothing; the step says what it lacks.
+        self.0.grants(&node.node, &node.digest).ok().flatten().unwrap_or_default()
+    }
+}
+
 /// The external nodes of a data directory. Nothing is started before the first step of one.
 ///
 /// # Errors
@@ -169,7 +180,7 @@ pub(crate) fn external_nodes(folder: &Path, blobs: Arc<dyn BlobStore>) -> Result
         .map_err(|error| Failure::internal("cannot start the threads of the program").because(&error))?;
     let operator = Operator::read(folder)?;
     Ok(ExternalNodes::new(NodesOptions {
-        grants: Arc::new(akao_nodes::NoPackageGrants),
+        grants: Arc::new(InstalledGrants(Installed::of(&Places::new(folder)))),
         packages: packages(folder),
         state: folder.join(NODES_FOLDER).join("state"),
         blobs,

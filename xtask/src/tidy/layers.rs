@@ -86,6 +86,7 @@ const LAYERS: &[Layer] = &[
             "akao-flow",
             "akao-host",
             "akao-import",
+            "akao-install",
             "akao-journal",
             "akao-manifest",
             "akao-nodes",

@@ -1,4 +1,5 @@
-//! `akao repo`: repositories of packages from the side of who runs one: made, kept valid, served, copied.
+//! `akao repo`: repositories of packages: those that are installed from, and those that one runs oneself: made, kept valid,
+//! served, copied.
 
 mod init;
 mod kill;
@@ -7,11 +8,17 @@ mod refresh;
 mod serve;
 mod tls;
 
-use crate::{cli::Context, exit::Exit, failure::Failure};
+use crate::{cli::Context, commands::packages::repositories, exit::Exit, failure::Failure};
 
 /// Every command of `akao repo`.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
+    /// Install packages from a repository by their names from now on.
+    Add(repositories::AddArgs),
+    /// List the repositories that packages are installed from.
+    List(repositories::ListArgs),
+    /// Install nothing from a repository any more.
+    Remove(repositories::RemoveArgs),
     /// Make an empty repository in a folder.
     Init(init::Args),
     /// Sign a repository's metadata again before it ends.
@@ -29,6 +36,9 @@ pub(crate) enum Command {
 /// Carries out one of the commands.
 pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> {
     match command {
+        Command::Add(args) => repositories::add(&args, context),
+        Command::List(args) => repositories::list(&args, context),
+        Command::Remove(args) => repositories::remove(&args, context),
         Command::Init(args) => init::run(&args, context),
         Command::Refresh(args) => refresh::run(&args, context),
         Command::Serve(args) => serve::run(args, context),

@@ -2,11 +2,21 @@
 //! that was linked. A folder is read and digested here; none of its code runs.
 
 use super::FileProblem;
-use crate::{failure::Failure, linked::Linked};
-use akao_contract::{NodeType, manifest::MANIFEST_FILE};
+use crate::{
+    commands::packages::{install::LOCK_FILE, lock},
+    failure::Failure,
+    linked::Linked,
+};
+use akao_contract::{
+    NodeType,
+    manifest::{MANIFEST_FILE, PackageId},
+};
 use akao_flow::{Catalogue, Draft, Problem, Refusal};
+use akao_install::{Installed, LockNeed, Places};
 use akao_manifest::FolderError;
 use akao_nodes::{PinError, Pinned, pin};
+use akao_package::Lock;
+use semver::{Version, VersionReq};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -105,15 +115,48 @@ impl Packages {
             return Some(self.node_type(&place, named, node));
         }
         // An id has a publisher; what has none is a mistaken name, for which nothing is read.
-        let data_dir = self.data_dir.as_deref().filter(|_| named.contains('.'))?;
-        let linked = self.linked.get_or_insert_with(|| Linked::read(data_dir).map_err(unreadable));
-        match linked {
-            Err(refusal) => Some(Err(refusal.clone())),
-            Ok(linked) => {
-                let place = linked.folder_of(named)?.to_owned();
-                Some(self.node_type(&place, named, Some(named)))
+        let data_dir = self.data_dir.clone().filter(|_| named.contains('.'))?;
+        let need = lock::named(named)?;
+        if !named.contains('@') {
+            // A link is what somebody works on now, and stands before what is installed.
+            let linked = self.linked.get_or_insert_with(|| Linked::read(&data_dir).map_err(unreadable));
+            match linked {
+                Err(refusal) => return Some(Err(refusal.clone())),
+                Ok(linked) => {
+                    if let Some(place) = linked.folder_of(named).map(Path::to_owned) {
+                        return Some(self.node_type(&place, named, Some(named)));
+                    }
+                }
             }
         }
+        let places = Places::new(&data_dir);
+        let range = self.locked_range(&need, folder).unwrap_or(need.range);
+        Some(match Installed::of(&places).find(&need.node, &range) {
+            Ok(found) => {
+                let place = places.store().path(&found.version.content);
+                self.node_type(&place, named, Some(need.node.as_str()))
+            }
+            Err(error) => {
+                let install = error.to_install().map(|source| format!("Install it: `akao install {source}`."));
+                let suggestion = install.unwrap_or_else(|| error.suggestion());
+                Err(Refusal { message: error.to_string(), suggestion })
+            }
+        })
+    }
+
+    /// The version that the lock beside a file names, if it names one within the range.
+    fn locked_range(&self, need: &LockNeed, folder: &Path) -> Option<VersionReq> {
+        let text = std::fs::read_to_string(self.root.join(folder).join(LOCK_FILE)).ok()?;
+        let lock = Lock::read(&text).ok()?;
+        let above = std::iter::successors(Some(need.node.as_str()), |id| id.rsplit_once('.').map(|(above, _)| above));
+        let ids: Vec<PackageId> = above.filter_map(|id| id.parse().ok()).collect();
+        let versions = ids.iter().find_map(|id| {
+            let versions: Vec<Version> = lock.versions(id).filter_map(|one| one.version.parse().ok()).collect();
+            (!versions.is_empty()).then_some(versions)
+        })?;
+        let fits = |version: &&Version| need.range == VersionReq::STAR || need.range.matches(version);
+        let version = versions.iter().filter(fits).max()?;
+        format!("={version}").parse().ok()
     }
 
     fn node_type(&mut self, place: &Path, text: &str, node: Option<&str>) -> Result<Arc<NodeType>, Refusal> {

@@ -1,0 +1,201 @@
+//! Plans and what came of them, for people and for programs.
+
+use crate::{
+    cli::Context,
+    failure::Failure,
+    output::{Style, plain},
+};
+use akao_install::{Event, Kept, Plan, PlannedPackage, What};
+use akao_package::trust::{SignatureState, Verdict};
+use serde_json::{Value, json};
+
+/// Newer versions that are named when they were not taken.
+const SKIPPED_SHOWN: usize = 3;
+
+/// Shows a plan on standard error: who published it, what it asks for, what changes.
+pub(super) fn plan(plan: &Plan, context: &Context) -> Result<(), Failure> {
+    for package in &plan.packages {
+        one(package, context);
+    }
+    for kept in &plan.kept {
+        kept_as_it_is(kept, context);
+    }
+    Ok(())
+}
+
+fn one(package: &PlannedPackage, context: &Context) {
+    let output = &context.output;
+    let row = |name: &str, value: String| output.always(&format!("  {name:<12}{}", plain(&value)));
+    let from = package.installed.as_ref().filter(|from| **from != package.version);
+    let change = from.map(|from| format!(" (now {from})")).unwrap_or_default();
+    output.always(&format!(
+        "{} {}{change}  {}",
+        output.err(Style::Strong, package.id.as_str()),
+        package.version,
+        plain(package.name())
+    ));
+    if let Some(description) = package.description() {
+        row("does", description.lines().next().unwrap_or_default().to_owned());
+    }
+    row("from", package.source.to_string());
+    row("signature", signature(package));
+    row("content", package.content.to_string());
+    if !package.needed_by.is_empty() {
+        row("needed by", package.needed_by.join(", "));
+    }
+    if !package.needs.is_empty() {
+        row("needs", package.needs.join(", "));
+    }
+    if !package.provides.is_empty() {
+        row("provides", package.provides.join(", "));
+    }
+    asks(package, context);
+    let limits: Vec<String> =
+        package.explanation.limits.iter().map(|held| format!("{} {}", held.limit.as_str(), held.held)).collect();
+    row("limits", limits.join(", "));
+    if let Some(difference) = package.difference.as_ref().filter(|_| !package.already) {
+        output.always("  changes");
+        difference.to_string().lines().for_each(|line| output.always(&format!("    {}", plain(line))));
+    }
+    skipped(&package.skipped, context);
+    if !package.left_out.is_empty() {
+        row("left out", package.left_out.join(", "));
+    }
+    for look_alike in &package.look_alikes {
+        let word = output.err(Style::Warning, "  warning:");
+        output.always(&format!("{word} {}", plain(&look_alike.sentence())));
+    }
+    match (&package.verdict, package.already) {
+        (Verdict::Refuse { why, cure }, _) => {
+            output.always(&format!("{} {why}", output.err(Style::Bad, "  refused:")));
+            output.always(&format!("    {cure}"));
+        }
+        (_, true) => output.always("  It is installed already."),
+        _ => {
+            for need in package.consents() {
+                output.always(&format!("{} {}", output.err(Style::Warning, "  agree:"), plain(&need.to_string())));
+            }
+        }
+    }
+    output.always("");
+}
+
+fn asks(package: &PlannedPackage, context: &Context) {
+    let output = &context.output;
+    if package.explanation.asks.is_empty() {
+        return output.always("  asks for    nothing");
+    }
+    output.always("  asks for");
+    for asked in &package.explanation.asks {
+        let (sign, rest) = match asked.complete {
+            true => (output.err(Style::Good, "✓"), "granted before"),
+            false => (output.err(Style::Warning, "–"), "not granted yet"),
+        };
+        output.always(&format!("    {sign} {}: {rest}", plain(&asked.permission.to_string())));
+    }
+}
+
+fn signature(package: &PlannedPackage) -> String {
+    match &package.signature {
+        SignatureState::Absent => "none".to_owned(),
+        SignatureState::Valid { key } => format!("holds, by the key {}", key.fingerprint()),
+        SignatureState::Invalid { error } => format!("does not hold: {error}"),
+        SignatureState::UnknownKey { number } => format!("by a key that is not known here, number {number}"),
+    }
+}
+
+fn skipped(skipped: &[akao_repository::Skipped], context: &Context) {
+    for newer in skipped.iter().take(SKIPPED_SHOWN) {
+        context.output.always(&format!("  not {}: {}", newer.version, plain(&newer.why.to_string())));
+    }
+    let more = skipped.len().saturating_sub(SKIPPED_SHOWN);
+    if more > 0 {
+        context.output.always(&format!("  and {more} more"));
+    }
+}
+
+fn kept_as_it_is(kept: &Kept, context: &Context) {
+    let id = context.output.err(Style::Strong, kept.id.as_str());
+    context.output.always(&format!("{id} {} stays: {}", kept.version, plain(&kept.why)));
+    skipped(&kept.skipped, context);
+}
+
+/// Says what was done, and what to do next.
+pub(super) fn done(plan: &Plan, events: &[Event], context: &Context) {
+    let output = &context.output;
+    if events.is_empty() {
+        return output.note("Nothing had to be changed.");
+    }
+    for event in events {
+        output.note(&sentence(event));
+    }
+    for package in plan.packages.iter().filter(|package| package.requested && !package.already) {
+        for node in &package.explanation.nodes {
+            output.note(&format!("Workflows may say `type: {node}` now."));
+        }
+    }
+}
+
+/// What was done, as a sentence.
+pub(super) fn sentence(event: &Event) -> String {
+    let id = &event.id;
+    match &event.what {
+        What::Installed { version, .. } => format!("{id} {version} is installed."),
+        What::Granted { version, grants, .. } => {
+            let grants: Vec<String> = grants.iter().map(ToString::to_string).collect();
+            format!("{id} {version} was granted {}.", grants.join(", "))
+        }
+        What::Activated { version, from: Some(from), rollback: true } => {
+            format!("{id} is {version} again, and was {from}.")
+        }
+        What::Activated { version, from: Some(from), .. } => format!("{id} is {version} now, and was {from}."),
+        What::Activated { version, from: None, .. } => format!("{id} is {version} now."),
+        What::Pinned { key } => format!("{id} is bound to the key {key} from now on."),
+        What::Uninstalled { versions, .. } => {
+            let versions: Vec<String> = versions.iter().map(ToString::to_string).collect();
+            format!("{id} {} is not installed any more.", versions.join(", "))
+        }
+        What::Disabled { reason } => format!("{id} is disabled: {reason}."),
+        What::Enabled => format!("{id} is enabled."),
+        What::Blocked { version, reason } => format!("{id} {version} must not run: {reason}."),
+        What::Unblocked { version } => format!("{id} {version} may run again."),
+    }
+}
+
+/// A plan for programs.
+pub(super) fn to_json(plan: &Plan) -> Value {
+    let packages: Vec<Value> = plan.packages.iter().map(package_json).collect();
+    let kept: Vec<Value> = plan.kept.iter().map(kept_json).collect();
+    json!({ "packages": packages, "kept": kept })
+}
+
+fn package_json(package: &PlannedPackage) -> Value {
+    let needs: Vec<String> = package.consents().iter().map(ToString::to_string).collect();
+    let look_alikes: Vec<Value> =
+        package.look_alikes.iter().map(|found| json!({"known": found.known, "why": found.sentence()})).collect();
+    let (state, key) = match &package.signature {
+        SignatureState::Absent => ("absent", None),
+        SignatureState::Valid { key } => ("valid", Some(key.fingerprint().to_string())),
+        SignatureState::Invalid { .. } => ("invalid", None),
+        SignatureState::UnknownKey { number } => ("unknown_key", Some(number.clone())),
+    };
+    let refused = package.refusal().map(|(why, cure)| json!({"why": why.to_string(), "cure": cure}));
+    json!({
+        "id": package.id, "version": package.version, "name": package.name(), "description": package.description(),
+        "content": package.content, "archive": package.archive, "source": package.source,
+        "requested": package.requested, "needed_by": package.needed_by, "needs": package.needs,
+        "provides": package.provides, "signature": {"state": state, "key": key},
+        "asks": package.explanation.asks, "limits": package.explanation.limits,
+        "installed": package.installed, "already": package.already, "activates": package.activates,
+        "difference": package.difference, "agree": needs, "refused": refused, "look_alikes": look_alikes,
+        "skipped": skipped_json(&package.skipped), "left_out": package.left_out,
+    })
+}
+
+fn kept_json(kept: &Kept) -> Value {
+    json!({"id": kept.id, "version": kept.version, "why": kept.why, "skipped": skipped_json(&kept.skipped)})
+}
+
+fn skipped_json(skipped: &[akao_repository::Skipped]) -> Vec<Value> {
+    skipped.iter().map(|newer| json!({"version": newer.version, "why": newer.why.to_string()})).collect()
+}

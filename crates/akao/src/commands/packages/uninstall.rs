@@ -1,0 +1,79 @@
+//! `akao uninstall`: takes a package away, unless something still uses it.
+
+use super::{Desk, package_id, refused, show};
+use crate::{cli::Context, exit::Exit, failure::Failure, wiring};
+use akao_install::{Installed, Use, uninstall};
+use akao_journal::OpenExecution;
+use serde_json::json;
+use std::io::{BufRead, IsTerminal};
+
+/// Arguments of `akao uninstall`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The package, or one version of it: `ID@VERSION`.
+    #[arg(value_name = "ID")]
+    package: String,
+    /// Do not ask.
+    #[arg(short, long)]
+    yes: bool,
+    /// Also when something still uses it.
+    #[arg(long)]
+    force: bool,
+}
+
+/// Uninstalls.
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let (id, version) = match args.package.split_once('@') {
+        None => (package_id(&args.package)?, None),
+        Some((id, version)) => {
+            let version = version
+                .parse()
+                .map_err(|error: semver::Error| Failure::usage(format!("`{version}` is no version")).because(&error))?;
+            (package_id(id)?, Some(version))
+        }
+    };
+    let desk = Desk::open(context)?;
+    let output = &context.output;
+    if !args.yes && !agreed(&args.package, context)? {
+        output.note("Nothing was changed.");
+        return Ok(Exit::Cancelled);
+    }
+    let uses = uses(&desk, &id)?;
+    let events = uninstall(&desk.places, &id, version.as_ref(), &uses, args.force, desk.now);
+    let events = events.map_err(|error| refused(&error, error.suggestion()))?;
+    desk.audit(&events)?;
+    if output.json {
+        output.document(&json!({"id": id, "events": events}))?;
+    } else {
+        events.iter().for_each(|event| output.note(&show::sentence(event)));
+    }
+    Ok(Exit::Success)
+}
+
+fn agreed(package: &str, context: &Context) -> Result<bool, Failure> {
+    if context.output.json || !std::io::stdin().is_terminal() {
+        return Err(Failure::usage("nobody is there to agree").hint("Agree with `--yes`."));
+    }
+    eprint!("Uninstall {package}? [y/N]: ");
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).map_err(|error| Failure::usage("no answer").because(&error))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// The executions that have not ended and are pinned to a content of the package.
+fn uses(desk: &Desk, id: &akao_contract::manifest::PackageId) -> Result<Vec<Use>, Failure> {
+    let Ok(Some(record)) = Installed::of(&desk.places).record(id) else { return Ok(Vec::new()) };
+    let Some(reader) = wiring::reader_if_any(desk.places.root())? else { return Ok(Vec::new()) };
+    let mut open: Vec<OpenExecution> = Vec::new();
+    reader.open_executions(|execution| open.extend(execution.ok()))?;
+    let mut uses = Vec::new();
+    for execution in open {
+        let definition = reader.definition(&execution.tenant, execution.definition)?.unwrap_or_default();
+        let definition = String::from_utf8_lossy(&definition);
+        for version in record.versions.iter().filter(|version| definition.contains(&version.content.to_string())) {
+            let by = format!("the execution {} of `{}`", execution.id, execution.workflow);
+            uses.push(Use { by, content: Some(version.content) });
+        }
+    }
+    Ok(uses)
+}
