@@ -1,6 +1,7 @@
 //! Topic `packages`: packing, checking and storing archives.
 
 mod install;
+mod start;
 
 use crate::Ground;
 use crate::row::Row;
@@ -9,4 +10,5 @@ use crate::row::Row;
 type Measure = fn(&Ground) -> Vec<Row>;
 
 /// Every figure by name.
-pub(crate) const FIGURES: [(&str, Measure); 2] = [("install", install::install), ("pack", install::pack_twice)];
+pub(crate) const FIGURES: [(&str, Measure); 3] =
+    [("install", install::install), ("pack", install::pack_twice), ("start", start::start)];

@@ -77,7 +77,7 @@ fn verify(file: &std::path::Path, context: &Context) -> Result<Exit, Failure> {
                     0 => String::new(),
                     some => format!(" after {some} of older versions, which have no chain"),
                 };
-                output.line(&format!("{} in the chain{older}", crate::output::count(found.chained, "entry")))?;
+                output.line(&format!("{} in the chain{older}", crate::output::count(found.chained, "line")))?;
                 if let Some(last) = found.last {
                     output.line(&format!("the last one is {last}"))?;
                 }
@@ -124,7 +124,8 @@ fn row(entry: &AuditEntry) -> Vec<String> {
             ("denied", format!("{act} {target}: {reason}{times}"))
         }
         AuditEvent::Package { act, by, details } => {
-            let details: Vec<String> = details.iter().map(|(name, value)| format!("{name} {}", shown(value))).collect();
+            let told = details.iter().filter(|(_, value)| !value.is_null());
+            let details: Vec<String> = told.map(|(name, value)| format!("{name} {}", shown(value))).collect();
             (act.as_str(), format!("by {by}: {}", details.join(", ")))
         }
         AuditEvent::Lost { count } => ("lost", format!("{count} entries could not be written")),
