@@ -64,6 +64,9 @@ fn a_package_is_shown_agreed_to_installed_used_updated_taken_back_and_taken_away
     );
     assert!(said(&desk, &["node-info", "com.example.greet"]).out.contains("com.example.greet"));
 
+    assert!(said(&desk, &["search", "gret"]).out.contains("com.example.greet"), "what is installed is found, too");
+    assert_eq!(desk.akao(&["search", "accounting"]).code, 1);
+
     release(&desk, "1.1.0", "Hi");
     assert_eq!(text_of(&desk, "w.yaml"), "Hello Ada", "the folder is not what is installed");
     let updated = said(&desk, &["update", "com.example.greet", "--yes"]);

@@ -23,6 +23,34 @@ pub(crate) struct Args {
     limit: u16,
 }
 
+/// Installed packages that no repository has: each word of the query is in their ids, names or capabilities, or a slip of the
+/// hand away from a part of an id.
+fn only_installed(installed: &Installed, query: &str, found: &[(f64, Value)]) -> Vec<(f64, Value)> {
+    let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
+    let records = installed.all().unwrap_or_default().into_iter().filter_map(|(_, record)| record.ok());
+    let mut more = Vec::new();
+    for record in records.filter(|record| found.iter().all(|(_, known)| known["id"] != record.id.as_str())) {
+        let Some(active) = record.active_version() else { continue };
+        let nodes = active.nodes.iter().map(ToString::to_string);
+        let text = std::iter::once(record.id.to_string()).chain(nodes).chain(active.provides.iter().cloned());
+        let text = text.chain([active.name.clone()]).collect::<Vec<_>>().join(" ").to_lowercase();
+        let near = |word: &String| {
+            let parts = text.split(['.', ' ', '-', '_']);
+            parts.into_iter().any(|part| strsim::damerau_levenshtein(part, word) <= word.chars().count() / 4)
+        };
+        let exact = words.iter().all(|word| text.contains(word.as_str()));
+        if exact || words.iter().all(|word| text.contains(word.as_str()) || near(word)) {
+            let document = json!({
+                "id": record.id, "version": active.version, "name": active.name, "description": active.name,
+                "repository": null, "installed": record.active, "corrected": !exact, "deprecated": null,
+            });
+            // Behind what repositories have: their scores are above zero.
+            more.push((if exact { 0.0 } else { -1.0 }, document));
+        }
+    }
+    more
+}
+
 /// Exit 0 when something was found, else 1.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let desk = Desk::open(context)?;
@@ -45,6 +73,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             found.push((hit.score, document));
         }
     }
+    found.extend(only_installed(&installed, &query, &found));
     found.sort_by(|one, other| other.0.total_cmp(&one.0));
     found.truncate(args.limit.into());
     let output = &context.output;
