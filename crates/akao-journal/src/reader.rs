@@ -115,6 +115,16 @@ impl Reader {
         self.body(sum == crc, codec, &stored, place).map(Some)
     }
 
+    /// The digests of a tenant's definitions, in no promised order.
+    pub fn definitions(&self, tenant: &Tenant) -> Result<Vec<Digest>, ReadError> {
+        let place = Place::table("definition");
+        let Some(tenant) = self.tenant_key(tenant)? else { return Ok(Vec::new()) };
+        let mut select = self.statement("SELECT digest FROM definition WHERE tenant = ?1", place)?;
+        let rows = select.query_map([tenant], |row| row.get::<_, [u8; 32]>(0));
+        let rows = rows.map_err(|error| self.error(&error, place))?;
+        rows.map(|row| row.map(Digest::from_bytes).map_err(|error| self.error(&error, place))).collect()
+    }
+
     /// The frames of an execution from the one that holds event `from_seq` on, checked to be without a gap and to reach
     /// the execution's last event.
     pub fn frames(&self, execution: ExecutionId, from_seq: u64) -> Result<Vec<Frame>, ReadError> {

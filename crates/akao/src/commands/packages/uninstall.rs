@@ -2,10 +2,18 @@
 
 use super::{Desk, package_id, refused, show};
 use crate::{cli::Context, exit::Exit, failure::Failure, wiring};
-use akao_install::{Installed, Use, uninstall};
+use akao_contract::{Digest, Tenant};
+use akao_install::{Installed, Use, collect, uninstall};
 use akao_journal::OpenExecution;
 use serde_json::json;
-use std::io::{BufRead, IsTerminal};
+use std::{
+    collections::BTreeSet,
+    io::{BufRead, IsTerminal},
+    time::{Duration, SystemTime},
+};
+
+/// A content that was stored a moment ago may be wanted by something that is about to name it.
+const SETTLED: Duration = Duration::from_secs(3_600);
 
 /// Arguments of `akao uninstall`.
 #[derive(Debug, clap::Args)]
@@ -42,12 +50,35 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let events = uninstall(&desk.places, &id, version.as_ref(), &uses, args.force, desk.now);
     let events = events.map_err(|error| refused(&error, error.suggestion()))?;
     desk.audit(&events)?;
+    let collected = collected(&desk)?;
     if output.json {
-        output.document(&json!({"id": id, "events": events}))?;
+        output.document(&json!({"id": id, "events": events, "collected": collected}))?;
     } else {
         events.iter().for_each(|event| output.note(&show::sentence(event)));
     }
     Ok(Exit::Success)
+}
+
+/// Removes contents that no package and no execution of the journal refers to any more.
+fn collected(desk: &Desk) -> Result<Vec<Digest>, Failure> {
+    let referenced = pinned(desk)?;
+    let since = SystemTime::now().checked_sub(SETTLED).unwrap_or(SystemTime::UNIX_EPOCH);
+    let collected = collect(&desk.places, &referenced, since);
+    Ok(collected.map_err(|error| refused(&error, error.suggestion()))?.removed)
+}
+
+/// Every content that a definition in the journal names. One that cannot be read keeps everything.
+fn pinned(desk: &Desk) -> Result<BTreeSet<Digest>, Failure> {
+    let Some(reader) = wiring::reader_if_any(desk.places.root())? else { return Ok(BTreeSet::new()) };
+    let (tenant, mut pinned) = (Tenant::local(), BTreeSet::new());
+    for definition in reader.definitions(&tenant)? {
+        let body = reader.definition(&tenant, definition)?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&body);
+        // Whatever looks like a digest keeps what has it: too much rather than too little.
+        let named = text.match_indices("sha256:").filter_map(|(at, _)| text.get(at..at + "sha256:".len() + 64));
+        pinned.extend(named.filter_map(|digest| digest.parse::<Digest>().ok()));
+    }
+    Ok(pinned)
 }
 
 fn agreed(package: &str, context: &Context) -> Result<bool, Failure> {
