@@ -42,7 +42,9 @@ pub use plan::{Kept, Need, Plan, PlannedPackage};
 pub use planner::{LockedDifference, PlanError, Planner, UpdateOptions};
 pub use record::{Disabled, InstalledSource, InstalledVersion, RECORD_FORMAT, Record, RecordError, RecordedNeed};
 pub use repositories::{RepositoryEntry, RepositoryList, RepositoryListError, RepositoryPlace};
-pub use settings::{Settings, SettingsError, add_repository, change_repositories, change_trust, write_policy};
+pub use settings::{
+    Settings, SettingsError, add_repository, change_repositories, change_trust, read_trust, write_policy,
+};
 pub use source::{Source, SourceError};
 pub use switch::{SwitchError, disable, enable, rollback};
 pub use uninstall::{UninstallError, Use, uninstall};

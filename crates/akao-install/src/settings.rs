@@ -99,7 +99,11 @@ pub(crate) fn read_policy(places: &Places) -> Result<Policy, SettingsError> {
     Policy::read(&text).map_err(|reason| SettingsError::Policy { path, reason })
 }
 
-pub(crate) fn read_trust(places: &Places) -> Result<Trust, SettingsError> {
+/// Reads whose keys are trusted, and nothing else.
+///
+/// # Errors
+/// The file cannot be read, or does not say what it should.
+pub fn read_trust(places: &Places) -> Result<Trust, SettingsError> {
     let path = places.config().join(TRUST);
     let Some(text) = file::read(&path)? else { return Ok(Trust::default()) };
     Trust::read(&text).map_err(|source| SettingsError::Trust { path, source })

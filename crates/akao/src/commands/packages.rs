@@ -22,7 +22,11 @@ use akao_nodes::{Audit, AuditEvent, AuditLog, Subject};
 use akao_package::ArchiveLimits;
 use jiff::Timestamp;
 use serde_json::Value;
-use std::{error::Error, sync::Arc};
+use std::{
+    error::Error,
+    io::{BufRead, IsTerminal},
+    sync::Arc,
+};
 
 /// The data directory as the package manager sees it.
 pub(crate) struct Desk {
@@ -99,6 +103,25 @@ impl Desk {
         }
         Ok(())
     }
+}
+
+/// Asks whoever sits at the terminal; `alone` is what is told when nobody does.
+///
+/// # Errors
+/// Nobody is there, or the terminal fails.
+pub(crate) fn ask(question: &str, alone: Failure, context: &Context) -> Result<String, Failure> {
+    if context.output.json || !std::io::stdin().is_terminal() {
+        return Err(alone);
+    }
+    eprint!("{question}");
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).map_err(|error| Failure::usage("no answer").because(&error))?;
+    Ok(answer.trim().to_lowercase())
+}
+
+/// Whether an answer is a yes.
+pub(crate) fn is_yes(answer: &str) -> bool {
+    matches!(answer, "y" | "yes")
 }
 
 /// What whoever configured a repository has granted with it: its own host.

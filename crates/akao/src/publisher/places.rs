@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 /// | place | holds |
 /// |---|---|
 /// | `keys/NAME.key`, `keys/NAME.pub` | keys of one's own, in minisign's form |
-/// | `config/trust.toml` | whose keys are trusted |
-/// | `nodes/lock` | locked by who changes what is trusted |
 /// | `nodes/mirrors/ROOT/` | what was seen last of a repository that is mirrored |
 #[derive(Debug, Clone)]
 pub(crate) struct Places {
@@ -34,16 +32,6 @@ impl Places {
     /// The folder of one's own keys.
     pub(super) fn keys(&self) -> PathBuf {
         self.root.join("keys")
-    }
-
-    /// The file of trusted keys.
-    pub(super) fn trust(&self) -> PathBuf {
-        self.root.join("config/trust.toml")
-    }
-
-    /// The file that is locked while trusted keys are changed.
-    pub(super) fn lock(&self) -> PathBuf {
-        self.root.join("nodes/lock")
     }
 
     /// The folder of what was seen last of the repository with this root.

@@ -1,6 +1,6 @@
 //! `akao install`: shows what a package is and asks for, gets consent, and writes it. Nothing of the package runs.
 
-use super::{Desk, refused, show};
+use super::{Desk, ask, is_yes, refused, show};
 use crate::{
     cli::Context,
     commands::{key::public_key, run::grants},
@@ -11,10 +11,7 @@ use crate::{
 use akao_install::{Agreement, Applied, OpenRepositories, Plan, Source, apply};
 use akao_package::Lock;
 use serde_json::json;
-use std::{
-    io::{BufRead, IsTerminal},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// The name of a lock file.
 pub(crate) const LOCK_FILE: &str = "akao.lock";
@@ -169,22 +166,19 @@ fn agreement(plan: &Plan, consent: &ConsentArgs, context: &Context) -> Result<Op
         return Ok(Some(granted(consent.yes)));
     }
     let asked_for = plan.packages.iter().any(|package| package.open_requests().next().is_some());
-    if context.output.json || !std::io::stdin().is_terminal() {
-        return Err(Failure::usage("nobody is there to agree").hint(if asked_for {
-            "Look at it with `--dry-run`, then agree with `--yes`, `--yes --grant PERMISSION` or `--yes --no-grants`."
-        } else {
-            "Look at it with `--dry-run`, then agree with `--yes`."
-        }));
-    }
     let question = match asked_for && named.is_empty() && !consent.no_grants {
         true => "Go on and grant what is asked for? [y]es, [w]ithout grants, [N]o: ",
         false => "Go on? [y/N]: ",
     };
-    eprint!("{question}");
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).map_err(|error| Failure::usage("no answer").because(&error))?;
-    Ok(match answer.trim() {
-        "y" | "yes" | "Y" => Some(granted(true)),
+    let hint = match asked_for {
+        true => {
+            "Look at it with `--dry-run`, then agree with `--yes`, `--yes --grant PERMISSION` or `--yes --no-grants`."
+        }
+        false => "Look at it with `--dry-run`, then agree with `--yes`.",
+    };
+    let alone = Failure::usage("nobody is there to agree").hint(hint);
+    Ok(match ask(question, alone, context)?.as_str() {
+        answer if is_yes(answer) => Some(granted(true)),
         "w" | "without" => Some(granted(false)),
         _ => None,
     })

@@ -1,6 +1,6 @@
 //! `akao repo add`, `list` and `remove`: from where packages are installed by name.
 
-use super::{Desk, host_of_url, refused};
+use super::{Desk, ask, host_of_url, is_yes, refused};
 use crate::{
     cli::Context,
     exit::Exit,
@@ -13,11 +13,7 @@ use akao_host::{CheckedEgress, EgressOptions};
 use akao_install::{RepositoryEntry, add_repository, change_repositories};
 use akao_repository::{EgressFetch, Fetch, FolderFetch, Limits, offered_root};
 use serde_json::{Value, json};
-use std::{
-    io::{BufRead, IsTerminal},
-    path::Path,
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 /// Arguments of `akao repo add`.
 #[derive(Debug, clap::Args)]
@@ -77,18 +73,15 @@ pub(crate) fn add(args: &AddArgs, context: &Context) -> Result<Exit, Failure> {
                 .hint("Ask its owner for the right one; add nothing until then."));
         }
         Some(_) => {}
-        None if output.json || !std::io::stdin().is_terminal() => {
-            return Err(Failure::usage("nobody is there to compare the root").hint(format!(
+        None => {
+            let hint = format!(
                 "Its fingerprint is {}: compare it with what its owner says, then give it with `--fingerprint`.",
                 root.fingerprint()
-            )));
-        }
-        None => {
-            eprint!("The root has the fingerprint {}. Is it what its owner says? [y/N]: ", root.fingerprint());
-            let mut answer = String::new();
-            let read = std::io::stdin().lock().read_line(&mut answer);
-            read.map_err(|error| Failure::usage("no answer").because(&error))?;
-            if !matches!(answer.trim(), "y" | "Y" | "yes") {
+            );
+            let alone = Failure::usage("nobody is there to compare the root").hint(hint);
+            let question =
+                format!("The root has the fingerprint {}. Is it what its owner says? [y/N]: ", root.fingerprint());
+            if !is_yes(&ask(&question, alone, context)?) {
                 output.note("Nothing was changed.");
                 return Ok(Exit::Cancelled);
             }

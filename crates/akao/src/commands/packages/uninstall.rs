@@ -1,6 +1,6 @@
 //! `akao uninstall`: takes a package away, unless something still uses it.
 
-use super::{Desk, package_id, refused, show};
+use super::{Desk, ask, is_yes, package_id, refused, show};
 use crate::{cli::Context, exit::Exit, failure::Failure, wiring};
 use akao_contract::{Digest, Tenant};
 use akao_install::{Installed, Use, collect, uninstall};
@@ -8,7 +8,6 @@ use akao_journal::OpenExecution;
 use serde_json::json;
 use std::{
     collections::BTreeSet,
-    io::{BufRead, IsTerminal},
     time::{Duration, SystemTime},
 };
 
@@ -82,13 +81,8 @@ fn pinned(desk: &Desk) -> Result<BTreeSet<Digest>, Failure> {
 }
 
 fn agreed(package: &str, context: &Context) -> Result<bool, Failure> {
-    if context.output.json || !std::io::stdin().is_terminal() {
-        return Err(Failure::usage("nobody is there to agree").hint("Agree with `--yes`."));
-    }
-    eprint!("Uninstall {package}? [y/N]: ");
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).map_err(|error| Failure::usage("no answer").because(&error))?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    let alone = Failure::usage("nobody is there to agree").hint("Agree with `--yes`.");
+    Ok(is_yes(&ask(&format!("Uninstall {package}? [y/N]: "), alone, context)?))
 }
 
 /// The executions that have not ended and are pinned to a content of the package.
