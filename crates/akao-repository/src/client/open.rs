@@ -47,7 +47,7 @@ impl Repository {
         let folder = state.lay_out(&seen)?;
         let transport = Bounded::new(access.fetch.clone(), access.limits);
         let loaded = load(&access, &seen, folder.path(), transport.clone()).await;
-        state.keep(&mut seen, folder.path(), now)?;
+        state.keep(&mut seen, folder.path())?;
         let place = access.fetch.place();
         let loaded = loaded.map_err(|error| OpenError::of(error, transport.failed(), &place))?;
         let identity = checked(&access.root, &loaded)?;
@@ -68,6 +68,9 @@ impl Repository {
             access,
         };
         repository.check_time(now).map_err(|(role, expires)| OpenError::Expired { role, expires, now })?;
+        // Only a time at which it was valid counts: one run with a clock that is far ahead must not close it for good.
+        seen.at = seen.at.max(now);
+        state.write(&seen)?;
         repository.read_parts(&state, &mut seen, &loaded, &transport).await?;
         Ok(repository)
     }

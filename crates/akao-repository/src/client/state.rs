@@ -95,7 +95,7 @@ impl State {
     }
 
     /// Keeps what `tough` has verified, also when it refused what came after.
-    pub(super) fn keep(&self, seen: &mut Seen, folder: &Path, now: Timestamp) -> Result<(), OpenError> {
+    pub(super) fn keep(&self, seen: &mut Seen, folder: &Path) -> Result<(), OpenError> {
         for name in KEPT {
             match fs::read_to_string(folder.join(name)) {
                 Ok(text) => drop(seen.files.insert(name.to_owned(), text)),
@@ -103,7 +103,6 @@ impl State {
                 Err(source) => return Err(OpenError::State { path: folder.join(name), source }),
             }
         }
-        seen.at = seen.at.max(now);
         self.write(seen)
     }
 

@@ -53,6 +53,9 @@ pub(super) async fn answer(dir: &Path, name: &str, headers: &HeaderMap) -> Respo
         }
     };
     let mut answer = matching(opened, headers).await;
+    if !(answer.status().is_success() || answer.status() == StatusCode::NOT_MODIFIED) {
+        return answer;
+    }
     let fixed = answer.headers_mut();
     fixed.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     fixed.insert(CONTENT_TYPE, HeaderValue::from_static(media_type(name)));
