@@ -19,7 +19,11 @@ use crate::{Archive, PublicKey, Signature, SignatureError};
 use akao_contract::manifest::PackageId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
 /// The version of the file that is written and read.
 pub const TRUST_FORMAT: u32 = 1;
@@ -274,6 +278,18 @@ impl Trust {
             found = true;
             trusted.revoked.get_or_insert_with(|| Revocation { at: now, reason: reason.to_owned() });
         }
+        // A key that is only pinned gets an entry, so that it is known as revoked whatever comes with it.
+        let pinned = self.pins.values().filter(|pin| pin.key.ed25519() == key.ed25519());
+        let prefixes: BTreeSet<Prefix> = pinned.map(|pin| Prefix::of(&pin.id)).collect();
+        for prefix in prefixes {
+            found = true;
+            if self.find(&prefix, key).is_none() {
+                let revoked = Some(Revocation { at: now, reason: reason.to_owned() });
+                let key = key.clone();
+                self.keys.push(TrustedKey { prefix, key, added: now, note: None, introduced_by: None, revoked });
+            }
+        }
+        self.sort();
         if found { Ok(()) } else { Err(TrustError::Unknown(key.fingerprint().to_string())) }
     }
 

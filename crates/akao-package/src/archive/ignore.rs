@@ -1,7 +1,8 @@
 //! What of a folder is not packed: `.akaoignore`, in the form of `.gitignore`, and what is never part of a package.
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use std::path::Path;
+use rustix::fd::AsFd;
+use std::{io::Read, path::Path};
 
 /// The file with patterns of what is not packed, in the package's folder.
 pub const IGNORE_FILE: &str = ".akaoignore";
@@ -44,6 +45,14 @@ pub enum IgnoreError {
     Io(#[source] std::io::Error),
 }
 
+/// The file of a folder, as far as it may be. It is somebody else's: a link is not followed and a pipe not waited for.
+fn read_bounded(folder: &Path) -> std::io::Result<Vec<u8>> {
+    let root = crate::copy::open_folder(folder)?;
+    let mut bytes = Vec::new();
+    crate::copy::open_below(root.as_fd(), IGNORE_FILE)?.take(IGNORE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Patterns of one folder.
 pub(crate) struct Ignored {
     patterns: Gitignore,
@@ -52,7 +61,7 @@ pub(crate) struct Ignored {
 impl Ignored {
     /// The patterns of a folder, which need not have any of its own.
     pub(crate) fn of(folder: &Path) -> Result<Self, IgnoreError> {
-        let text = match std::fs::read(folder.join(IGNORE_FILE)) {
+        let text = match read_bounded(folder) {
             Ok(bytes) if bytes.len() > IGNORE_BYTES_MAX => return Err(IgnoreError::Text),
             Ok(bytes) => String::from_utf8(bytes).map_err(|_| IgnoreError::Text)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),

@@ -70,7 +70,8 @@ impl Trust {
         }
         let purpose = Purpose::document(DOCUMENT, text.as_bytes());
         let mut refused = RotationError::Unsigned(rotation.prefix.clone());
-        let trusted = self.keys().iter().filter(|key| key.prefix == rotation.prefix && key.revoked.is_none());
+        let trusted =
+            self.keys().iter().filter(|key| key.prefix == rotation.prefix && self.revocation(&key.key).is_none());
         let mut signer = None;
         for key in trusted {
             match signature.verify_bytes(text.as_bytes(), &key.key, &purpose) {
