@@ -32,6 +32,13 @@ pub(super) struct Head {
     pub(super) line: Digest,
 }
 
+impl Head {
+    /// The same place with a digest that no line has, so that whatever comes next does not follow from it.
+    pub(super) fn mistrusted(self) -> Self {
+        Self { line: Digest::of(b"the file that names the last entry was taken away"), ..self }
+    }
+}
+
 /// What is wrong with an audit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChainBreak {
@@ -60,6 +67,12 @@ pub enum ChainBreak {
     Head {
         /// Its number.
         seq: u64,
+    },
+    /// More stands there than was written.
+    #[error("{extra} entries stand behind the last one that was written")]
+    Beyond {
+        /// How many.
+        extra: u64,
     },
     /// The file beside is not there, or cannot be understood.
     #[error("the file that names the last entry is missing or damaged")]
@@ -193,7 +206,10 @@ fn against(bytes: &[u8], chain: &Chain, head: Option<Head>) -> Result<(), ChainB
     if reached < head.seq {
         return Err(ChainBreak::Cut { missing: head.seq - reached });
     }
-    // A program that was killed may have written lines that the file beside does not name yet.
+    // A program that was killed may have written a line that the file beside does not name yet.
+    if reached > head.seq + 1 {
+        return Err(ChainBreak::Beyond { extra: reached - head.seq });
+    }
     let is_it = |line: &[u8]| {
         let entry = serde_json::from_slice::<AuditEntry>(line);
         entry.is_ok_and(|entry| entry.seq == Some(head.seq)) && Digest::of(line) == head.line

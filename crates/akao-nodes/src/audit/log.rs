@@ -98,6 +98,29 @@ impl AuditLog {
     }
 }
 
+impl AuditLog {
+    /// Waits until everything is written, and says how many entries were not.
+    ///
+    /// # Errors
+    /// The number of entries that could not be written.
+    pub fn finish(mut self) -> Result<(), u64> {
+        self.join();
+        match self.lost.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            lost => Err(lost),
+        }
+    }
+
+    fn join(&mut self) {
+        // The end of the channel ends the thread once it has written what waits.
+        self.sender = None;
+        if let Some(thread) = self.thread.take() {
+            // A writer that broke off has nothing left to do.
+            let _ = thread.join();
+        }
+    }
+}
+
 impl Audit for AuditLog {
     fn record(&self, subject: &Subject, event: AuditEvent) {
         let entry = AuditEntry { at_ms: now_ms(), subject: subject.clone(), seq: None, prev: None, event };
@@ -110,12 +133,7 @@ impl Audit for AuditLog {
 
 impl Drop for AuditLog {
     fn drop(&mut self) {
-        // The end of the channel ends the thread once it has written what waits.
-        self.sender = None;
-        if let Some(thread) = self.thread.take() {
-            // A writer that broke off has nothing left to do.
-            let _ = thread.join();
-        }
+        self.join();
     }
 }
 
@@ -177,6 +195,8 @@ fn append(file: &mut File, path: &Path, mut entry: AuditEntry) -> io::Result<()>
         let last = chain.put(seq, &line);
         line.push(b'\n');
         file.write_all(&line)?;
+        // After a power loss the file beside must not name a line that is not there.
+        file.sync_data()?;
         head.write(&last)
     })();
     let unlocked = file.unlock();
@@ -204,7 +224,11 @@ fn chain_at_end(file: &mut File, head: &mut HeadFile) -> io::Result<Chain> {
     let followed = Chain::follow(&bytes).map(|(chain, _)| chain);
     let reaches = |chain: &Chain, named: Head| chain.head().is_some_and(|last| last.seq >= named.seq);
     Ok(match (followed, named) {
-        (Ok(chain), None) => chain,
+        // The file beside is made with the first line. Where it is missing later, somebody took it away.
+        (Ok(chain), None) => match chain.head() {
+            Some(last) if last.seq > 1 => Chain::at(last.mistrusted()),
+            _ => chain,
+        },
         (Ok(chain), Some(named)) if reaches(&chain, named) => chain,
         // What is broken or cut off stays to be seen: the next line hangs on what the file beside named last.
         (_, Some(named)) => Chain::at(named),
@@ -340,8 +364,13 @@ mod tests {
     #[test]
     fn what_happened_to_a_chain_stays_to_be_seen_when_it_goes_on() {
         let (_folder, path, lines) = four();
-        for left in [vec![0, 1, 3], vec![0, 1]] {
+        for (left, without_head) in
+            [(vec![0, 1, 3], false), (vec![0, 1], false), (vec![0, 1], true), (vec![0, 1, 2, 3], true)]
+        {
             std::fs::write(&path, left.iter().map(|at| lines[*at].as_str()).collect::<String>()).unwrap();
+            if without_head {
+                std::fs::remove_file(chain::head_path(&path)).unwrap();
+            }
             AuditLog::append(path.clone()).unwrap().record(&subject(), denied("later:443"));
             let found = AuditLog::verify(&path).unwrap();
             assert!(found.is_err(), "{left:?}: {found:?}");
@@ -349,6 +378,23 @@ mod tests {
             std::fs::write(&path, lines.concat()).unwrap();
             let last = lines[3].trim_end().as_bytes();
             HeadFile::open(&path).unwrap().write(&Chain::default().put(4, last)).unwrap();
+        }
+    }
+
+    #[test]
+    fn lines_behind_the_last_one_are_noticed_unless_a_killed_writer_may_have_left_it() {
+        let (_folder, path, mut lines) = four();
+        let mut chain = Chain::at(HeadFile::open(&path).unwrap().read().unwrap().unwrap());
+        for extra in 1..=2_u64 {
+            let mut entry: AuditEntry = serde_json::from_str(&lines[3]).unwrap();
+            let (seq, prev) = chain.next();
+            (entry.seq, entry.prev) = (Some(seq), Some(prev));
+            let line = serde_json::to_string(&entry).unwrap();
+            chain.put(seq, line.as_bytes());
+            lines.push(format!("{line}\n"));
+            std::fs::write(&path, lines.concat()).unwrap();
+            let found = AuditLog::verify(&path).unwrap();
+            assert_eq!(found.err(), (extra > 1).then_some(ChainBreak::Beyond { extra }));
         }
     }
 
