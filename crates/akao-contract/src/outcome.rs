@@ -57,7 +57,8 @@ pub struct LogLine {
 /// What a step used of the machine, as the host measured it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct StepUsage {
-    /// Milliseconds of processor time within the step.
+    /// Milliseconds of processor time of the process that ran the step, from the step's first millisecond to its end. Other
+    /// steps in the same process count in it, so that these figures are not to be added up.
     pub cpu_ms: u64,
     /// The most bytes of memory at once, of the process that ran the step, up to the step's end.
     pub memory_peak_bytes: u64,

@@ -41,8 +41,18 @@ impl BareFolder {
                 Err(Errno::EXIST) => continue,
                 made => made?,
             }
-            let opened = open(&path, flags(), Mode::empty())?;
-            flock(&opened, FlockOperation::NonBlockingLockExclusive)?;
+            // Another launcher may take it for one whose launcher is gone, until it is locked.
+            let opened = match open(&path, flags(), Mode::empty()) {
+                Err(Errno::NOENT) => continue,
+                opened => opened?,
+            };
+            match flock(&opened, FlockOperation::NonBlockingLockExclusive) {
+                Err(Errno::WOULDBLOCK) => continue,
+                locked => locked?,
+            }
+            if fstat(&opened)?.st_nlink == 0 {
+                continue;
+            }
             return Ok(Self { path, opened });
         }
         Err(io::ErrorKind::AlreadyExists.into())

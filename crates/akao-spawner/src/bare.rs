@@ -34,9 +34,6 @@ use std::path::Path;
 
 pub(crate) use supervisor::{Birth, live};
 
-/// The oldest version of Landlock that keeps a program from cutting off files which it may not write.
-const TRUNCATION_FROM: i32 = 3;
-
 /// What supervisors of root keep: to become the program's user, to count its memory, to end it, and to clear its folders away.
 const KEPT: CapabilitySet = CapabilitySet::SETUID
     .union(CapabilitySet::SETGID)
@@ -62,8 +59,8 @@ impl Bare {
     pub(crate) fn begin(settings: &Settings, mut view: Vec<OwnedFd>, landlock_abi: i32) -> Result<Self, Failure> {
         let at = |stage| move |errno| Failure::new(stage, errno);
         let rootless = !rustix::process::geteuid().is_root();
-        let needed = if rootless { rules::SCOPES_FROM } else { TRUNCATION_FROM };
-        if landlock_abi < needed {
+        // Without its scope of signals a program could end whoever is about to end it.
+        if landlock_abi < rules::SCOPES_FROM {
             return Err(Failure::new(Stage::Landlock, Errno::OPNOTSUPP));
         }
         // By this file supervisors find what is below them; without it nothing could be counted.

@@ -62,9 +62,6 @@ impl Payload<'_> {
         if let Some(outside) = self.outside {
             become_user(outside).map_err(at(Stage::Credentials))?;
         }
-        for name in self.reached {
-            access(name.as_c_str(), Access::READ_OK).map_err(at(Stage::Bind))?;
-        }
         // After the change of user, which clears it.
         set_parent_process_death_signal(Some(Signal::KILL)).map_err(at(Stage::Privileges))?;
         setsid().map_err(at(Stage::Privileges))?;
@@ -74,6 +71,10 @@ impl Payload<'_> {
         self.limit().map_err(at(Stage::Limits))?;
         chdir(self.working_folder).map_err(at(Stage::WorkingFolder))?;
         privileges::drop_all().map_err(at(Stage::Privileges))?;
+        // Only now: what the supervisor may read tells nothing of what the program may.
+        for name in self.reached {
+            access(name.as_c_str(), Access::READ_OK).map_err(at(Stage::Bind))?;
+        }
         if let Some(rules) = self.rules.take() {
             rules::restrict(rules).map_err(at(Stage::Landlock))?;
         }

@@ -26,7 +26,7 @@ pub(crate) fn open_program(order: &Order, passed: &mut impl Iterator<Item = Owne
         return Ok(Program::Descriptor(passed.next().ok_or(Errno::BADMSG)?));
     };
     let by_name = || CString::new(path.clone()).map(Program::Path).map_err(|_| Errno::INVAL);
-    match open(path.as_slice(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
+    match open(path.as_slice(), OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()) {
         Ok(file) if head(&file).starts_with(b"\x7fELF") => Ok(Program::Descriptor(file)),
         Ok(_) | Err(Errno::ACCESS) => by_name(),
         Err(errno) => Err(errno),
@@ -60,8 +60,18 @@ fn with_interpreters(program: Option<OwnedFd>, order: &Order) -> Vec<OwnedFd> {
     found
 }
 
+/// Opens a plain file, and nothing else: a package names its interpreters itself, and the opening of a device does
+/// something, that of a pipe waits.
 fn open_file(path: &Path) -> Option<OwnedFd> {
-    open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()
+    let looked_at = open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let stat = rustix::fs::fstat(&looked_at).ok()?;
+    if rustix::fs::FileType::from_raw_mode(stat.st_mode) != rustix::fs::FileType::RegularFile {
+        return None;
+    }
+    let opened =
+        open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let again = rustix::fs::fstat(&opened).ok()?;
+    ((again.st_dev, again.st_ino) == (stat.st_dev, stat.st_ino)).then_some(opened)
 }
 
 fn head(file: &OwnedFd) -> Vec<u8> {

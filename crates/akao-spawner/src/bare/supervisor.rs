@@ -19,7 +19,7 @@ use crate::{
     rules,
     sandbox::{Start, exit_of, inside, reserve},
     seccomp, sys,
-    wire::{self, Event, Exit, Failure, Order, Report, Workspace},
+    wire::{self, Command, Event, Exit, Failure, Order, Report, Workspace},
 };
 use landlock::RulesetCreated;
 use rustix::{
@@ -33,7 +33,9 @@ use rustix::{
     },
 };
 use std::{
-    ffi::CString,
+    ffi::{CString, OsStr},
+    os::unix::ffi::OsStrExt,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -83,7 +85,9 @@ pub(crate) fn live(birth: Birth<'_>) -> ! {
     match made {
         Ok((order, program, folders)) => {
             drop(status);
-            supervisor.attend(program, Watch::new(order.limits, &folders))
+            // A workspace that is a folder of the host has no limit of room but its file system's.
+            let counted = &folders[usize::from(order.workspace == Workspace::Host)..];
+            supervisor.attend(program, Watch::new(order.limits, counted))
         }
         Err(failure) => {
             supervisor.end();
@@ -128,7 +132,7 @@ impl<'a> Supervisor<'a> {
         }
         let order = &self.names(order, &shown, &folders).map_err(at(Stage::Bind))?.applied(order);
         let program = open_program(order, &mut descriptors).map_err(at(Stage::Execute))?;
-        let programs = find_programs(order, &program);
+        let programs = self.inside(find_programs(order, &program), order, &shown).map_err(at(Stage::Execute))?;
         let rules = self.rules(order, &shown, &folders, &programs).map_err(at(Stage::Landlock))?;
         let tasks_before = if outside.is_some() { 0 } else { tasks_of_user().map_err(at(Stage::Limits))? };
         let filters = Some(self.birth.shelf.get(order, false));
@@ -142,6 +146,19 @@ impl<'a> Supervisor<'a> {
         let start =
             Start { order, program, descriptors, rules, filters, grouped: false, outside, tasks_before, reached };
         Ok((start.run()?, folders))
+    }
+
+    /// Those programs that stand in what is shown: a package names its interpreters itself, and gets no other place by that.
+    fn inside(&self, programs: Vec<OwnedFd>, order: &Order, shown: &[OwnedFd]) -> Result<Vec<OwnedFd>, Errno> {
+        let places = self.view.iter().chain(shown).map(place_of).collect::<Result<Vec<_>, _>>()?;
+        // Whoever gives the command as a descriptor has opened it.
+        let given = usize::from(order.command == Command::Descriptor);
+        let is_inside = |(at, program): &(usize, OwnedFd)| {
+            let Ok(place) = place_of(program) else { return false };
+            let place = Path::new(OsStr::from_bytes(&place)).to_owned();
+            *at < given || places.iter().any(|shown| place.starts_with(OsStr::from_bytes(shown)))
+        };
+        Ok(programs.into_iter().enumerate().filter(is_inside).map(|(_, program)| program).collect())
     }
 
     /// Ties this process to the spawner's life and what is below it to its own.

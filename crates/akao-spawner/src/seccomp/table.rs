@@ -38,6 +38,18 @@ const REQUESTS_DENIED: [u32; 8] = [
     0xc050_6617,
     0x4080_6685,
 ];
+/// Requests that are let through where nothing is mounted read-only: file systems have requests of their own that make or
+/// change something through a descriptor that is only for reading.
+const REQUESTS_BARE: [u32; 8] = [
+    libc::FIONREAD as u32,
+    libc::FIONBIO as u32,
+    libc::FIOASYNC as u32,
+    libc::FIOCLEX as u32,
+    libc::FIONCLEX as u32,
+    libc::TCGETS as u32,
+    libc::TIOCGWINSZ as u32,
+    libc::TIOCGPGRP as u32,
+];
 /// Asks which behaviour of old programs is copied, and changes nothing.
 const PERSONALITY_ASK: u32 = 0xffff_ffff;
 
@@ -159,6 +171,9 @@ pub(super) fn calls(key: Key) -> Vec<(u32, Verdict)> {
         calls.push((libc::SYS_landlock_create_ruleset as u32, Verdict::Unknown));
     }
     if key.bare {
+        calls.retain(|(number, _)| *number != libc::SYS_ioctl as u32);
+        let requests = Test::OneOf(1, u32::MAX, REQUESTS_BARE.to_vec());
+        calls.push((libc::SYS_ioctl as u32, Verdict::When(vec![requests])));
         calls.retain(|(number, _)| !of_the_host().any(|left_out| left_out as u32 == *number));
         calls.extend(of_itself());
     }
@@ -185,9 +200,10 @@ fn about_memory(key: Key) -> Vec<(u32, Verdict)> {
     // Processes that share a secret of theirs keep all others off the second half of a processor. A table for futexes of a
     // process's own can be made so large that it is the host's memory, which no process shows.
     let mut settings = vec![Test::NoneOf(0, all, vec![SCHEDULE_TOGETHER, FUTEX_TABLE, libc::PR_SET_SECCOMP as u32])];
+    // A thread with a table of descriptors of its own would hold locks that nobody sees, which no control group counts.
+    cloning.push(Test::NoneOf(0, THREAD | FILES, vec![THREAD]));
     if !key.grouped {
         mapping.push(Test::NoneOf(3, SHARED, vec![SHARED]));
-        cloning.push(Test::NoneOf(0, THREAD | FILES, vec![THREAD]));
         descriptors.push(Test::NoneOf(1, all, vec![libc::F_SETPIPE_SZ as u32]));
         settings.push(Test::NoneOf(0, all, vec![libc::PR_SET_DUMPABLE as u32]));
     }

@@ -423,7 +423,8 @@ impl Sandboxes {
     /// Kills everything, waits for its end, and removes all groups.
     pub(super) fn close(mut self) {
         self.all.iter().for_each(|sandbox| kill(&self.ground, sandbox));
-        for sandbox in std::mem::take(&mut self.all) {
+        // One by one: what is still in the list is nobody's stranger.
+        while let Some(sandbox) = self.all.pop() {
             let id = rustix::process::WaitId::PidFd(sandbox.pidfd.as_fd());
             let options = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
             // Ends with the process, which was killed above.
