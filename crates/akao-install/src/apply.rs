@@ -9,7 +9,7 @@ use crate::{
     installed::Guard,
     kill,
     opened::OpenRepositories,
-    planner::weigh::{Case, still_asked},
+    planner::weigh::Case,
     settings::{self, Settings},
 };
 use akao_contract::{Permission, manifest::PackageId};
@@ -30,9 +30,9 @@ pub struct Agreement {
 }
 
 impl Agreement {
-    /// Agrees to a plan and grants each of its packages everything that it names.
+    /// Agrees to a plan and grants each of its packages what it newly asks for by name.
     pub fn to_all(plan: &Plan) -> Self {
-        let grants = plan.packages.iter().map(|package| (package.id.clone(), package.grantable()));
+        let grants = plan.packages.iter().map(|package| (package.id.clone(), package.newly_grantable()));
         Self { agreed: true, grants: grants.filter(|(_, grants)| !grants.is_empty()).collect() }
     }
 }
@@ -94,6 +94,15 @@ pub enum ApplyError {
         #[source]
         source: Box<StoreError>,
     },
+    /// The disk refused when some of it was written.
+    #[error("a part of the plan was written, and then it failed")]
+    Partly {
+        /// What was done.
+        done: Vec<Event>,
+        /// Why no more was.
+        #[source]
+        source: Box<ApplyError>,
+    },
     /// The settings.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -114,6 +123,7 @@ impl ApplyError {
             Self::Grant { id, .. } => format!("Grant what `{id}` asks for."),
             Self::Changed { .. } => "Run the command again.".to_owned(),
             Self::Store { source, .. } => source.suggestion(),
+            Self::Partly { source, .. } => source.suggestion(),
             Self::Settings(error) => error.suggestion(),
             Self::Record(error) => error.suggestion(),
             Self::File(error) => error.suggestion().to_owned(),
@@ -149,12 +159,18 @@ pub fn apply(
         })?;
     }
     let mut applied = Applied::default();
-    pin(plan, places, &mut settings, now, &mut applied)?;
-    for package in &plan.packages {
-        let grants = agreement.grants.get(&package.id).map(Vec::as_slice).unwrap_or_default();
-        write(package, grants, &installed, &guard, now, &mut applied)?;
+    let mut written = || {
+        pin(plan, places, &mut settings, now, &mut applied)?;
+        plan.packages.iter().try_for_each(|package| {
+            let grants = agreement.grants.get(&package.id).map(Vec::as_slice).unwrap_or_default();
+            write(package, grants, &installed, &guard, now, &mut applied)
+        })
+    };
+    match written() {
+        Ok(()) => Ok(applied),
+        Err(error) if applied.events.is_empty() => Err(error),
+        Err(error) => Err(ApplyError::Partly { done: applied.events, source: Box::new(error) }),
     }
-    Ok(applied)
 }
 
 fn check_refusals(plan: &Plan) -> Result<(), ApplyError> {
@@ -181,10 +197,7 @@ fn check_consent(plan: &Plan, agreement: &Agreement) -> Result<(), ApplyError> {
 fn check_grants(plan: &Plan, agreement: &Agreement) -> Result<(), ApplyError> {
     for (id, grants) in &agreement.grants {
         for grant in grants {
-            let gives = |package: &PlannedPackage| {
-                let manifest = package.candidate.manifest();
-                package.id == *id && !still_asked(manifest, std::slice::from_ref(grant)).is_empty()
-            };
+            let gives = |package: &PlannedPackage| package.id == *id && package.asks_for(grant);
             if !plan.packages.iter().any(gives) {
                 return Err(ApplyError::Grant { id: id.clone(), grant: grant.clone() });
             }
@@ -263,7 +276,9 @@ fn write(
     let there = before.as_ref().and_then(|record| record.version(&package.version));
     let there = there.filter(|there| there.content == package.content);
     let had = there.map(|there| there.grants.clone()).unwrap_or_default();
-    let mut all: Vec<Permission> = had.iter().chain(&package.kept_grants).chain(grants).cloned().collect();
+    // A version that is there has its own grants; those of the active one may have been declined for it.
+    let kept = if there.is_some() { &[][..] } else { &package.kept_grants[..] };
+    let mut all: Vec<Permission> = had.iter().chain(kept).chain(grants).cloned().collect();
     all.sort();
     all.dedup();
     let installed = match there {

@@ -44,9 +44,14 @@ pub fn take_kill_list(places: &Places, text: &str, signature: &Signature) -> Res
     let path = kill_list_path(places);
     let failed = |source| SettingsError::KillList { path: path.clone(), source };
     let _lock = file::lock(&places.lock())?;
-    let settings = settings::Settings::read(places)?;
-    let known = settings.kill_list.map_or(0, |list| list.number);
-    let list = KillList::open(text, signature, &settings.policy.kill_list_keys, known).map_err(failed)?;
+    let policy = settings::read_policy(places)?;
+    // The key of the list before may have left the policy; a list by a key that is in it takes its place then.
+    let known = match settings::kept_kill_list(places, &policy) {
+        Ok(list) => list.map_or(0, |list| list.number),
+        Err(SettingsError::KillList { source: KillError::Unsigned | KillError::Signature(_), .. }) => 0,
+        Err(error) => return Err(error),
+    };
+    let list = KillList::open(text, signature, &policy.kill_list_keys, known).map_err(failed)?;
     let (list_text, signature) = (text.to_owned(), signature.as_str().to_owned());
     let kept = KeptKillList { akao_kept_kill_list: 1, list: list_text, signature };
     // Texts and a number alone: nothing can fail.
@@ -54,12 +59,11 @@ pub fn take_kill_list(places: &Places, text: &str, signature: &Signature) -> Res
     Ok(list)
 }
 
-/// All lists as one: the operator's, and those of the repositories. Any repository may warn about any package, as a warning
-/// gives nobody anything.
+/// All lists as one: the operator's, and those of the repositories, each for the ids that are bound to it.
 pub(crate) fn all_kills(own: Option<&KillList>, repositories: &OpenRepositories) -> KillList {
     let issued = own.map_or(Timestamp::UNIX_EPOCH, |list| list.issued);
     let mut entries: Vec<KillEntry> = own.map(|list| list.entries.clone()).unwrap_or_default();
-    for kill in repositories.kill_lists().flat_map(|list| list.entries()) {
+    for kill in repositories.kills() {
         let target = match kill.digest {
             Some(digest) => KillTarget::Digest(digest),
             None => KillTarget::Versions { id: kill.id.clone(), versions: kill.versions.clone() },
@@ -92,7 +96,8 @@ pub fn enforce_kill_list(
         for version in &mut record.versions {
             let digests = [version.content, version.archive];
             let met = kills.meets(&id, &version.version.to_string(), &digests).map(|entry| entry.reason.clone());
-            if version.blocked == met {
+            // A list that cannot be read says nothing, also not that a version may run again.
+            if version.blocked == met || (met.is_none() && !repositories.knows_all_kills()) {
                 continue;
             }
             let what = match &met {

@@ -3,7 +3,7 @@
 use crate::{Places, RepositoryEntry, RepositoryList, RepositoryListError};
 use akao_contract::manifest::PackageId;
 use akao_repository::{
-    Access, Cached, Catalogue, Fetch, KillList, Limits, LookAlike, LookAlikes, OpenError, Repository, Routes, cached,
+    Access, Cached, Catalogue, Fetch, Kill, Limits, LookAlike, LookAlikes, OpenError, Repository, Routes, cached,
 };
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub struct OpenRepositories {
     open: Vec<OpenRepository>,
     failed: Vec<(String, OpenError)>,
     /// What those that failed had said before must not run.
-    remembered: Vec<Cached>,
+    remembered: Vec<(String, Cached)>,
 }
 
 impl OpenRepositories {
@@ -54,7 +54,7 @@ impl OpenRepositories {
                     opened.failed.push((entry.name.clone(), error));
                     // What is kept of it may be damaged as well; then it says nothing.
                     let seen = cached(&places.repository_state(&entry.name), &root);
-                    opened.remembered.extend(seen.ok().flatten());
+                    opened.remembered.extend(seen.ok().flatten().map(|seen| (entry.name.clone(), seen)));
                 }
             }
         }
@@ -97,8 +97,20 @@ impl OpenRepositories {
         Catalogue::of(&self.routes, offers)
     }
 
-    pub(crate) fn kill_lists(&self) -> impl Iterator<Item = &KillList> {
-        let remembered = self.remembered.iter().map(|cached| &cached.kill_list);
-        self.open.iter().map(|open| open.repository.kill_list()).chain(remembered)
+    /// What repositories say must not run. Each speaks for the ids that are bound to it, and for no others.
+    pub(crate) fn kills(&self) -> impl Iterator<Item = &Kill> {
+        let remembered = self.remembered.iter().map(|(name, cached)| (name.as_str(), &cached.kill_list));
+        let lists = self.open.iter().map(|open| (open.name.as_str(), open.repository.kill_list())).chain(remembered);
+        lists.flat_map(move |(name, list)| list.entries().iter().filter(move |kill| self.is_bound(&kill.id, name)))
+    }
+
+    /// Whether it is known of every repository what it says must not run, if only from before.
+    pub(crate) fn knows_all_kills(&self) -> bool {
+        self.failed.len() == self.remembered.len()
+    }
+
+    /// Whether an id is taken from the repository of this name.
+    pub fn is_bound(&self, id: &PackageId, name: &str) -> bool {
+        self.routes.repository(id) == Ok(name)
     }
 }

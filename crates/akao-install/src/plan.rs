@@ -1,10 +1,10 @@
 //! What would be written, and what somebody has to agree to before. Making a plan writes nothing that stays.
 
-use crate::{Candidate, InstalledSource, Record};
+use crate::{Candidate, InstalledSource, Record, planner::weigh::still_asked};
 use akao_contract::{Digest, Permission, manifest::PackageId};
 use akao_manifest::{Asked, Explanation};
 use akao_package::{
-    Difference,
+    Change, Difference,
     trust::{Consent, Refusal, SignatureState, Verdict},
 };
 use akao_repository::{LookAlike, Skipped};
@@ -141,7 +141,7 @@ impl PlannedPackage {
     /// What somebody has to agree to before it is written; empty when nothing.
     pub fn consents(&self) -> Vec<Need> {
         if self.already {
-            return Vec::new();
+            return self.consents_again();
         }
         let mut needs = Vec::new();
         if self.installed.is_none() {
@@ -156,6 +156,36 @@ impl PlannedPackage {
             needs.extend(why.iter().cloned().map(Need::Trust));
         }
         needs
+    }
+
+    /// What a content that is installed already would change beside itself: whose key is pinned, and which version is used.
+    fn consents_again(&self) -> Vec<Need> {
+        let Verdict::NeedsConsent { why } = &self.verdict else { return Vec::new() };
+        let switches = self.activates && self.seen.as_ref().is_some_and(|record| record.active != self.version);
+        let counts = |consent: &&Consent| switches || matches!(consent, Consent::FirstUse { .. });
+        why.iter().filter(counts).cloned().map(Need::Trust).collect()
+    }
+
+    /// What agreeing to it grants: all that it names when it is new or asked for again; of an update what it asks for
+    /// beyond the version before, so that what was declined then stays declined.
+    pub fn newly_grantable(&self) -> Vec<Permission> {
+        if self.already && !self.requested {
+            return Vec::new();
+        }
+        let Some(difference) = self.difference.as_ref().filter(|_| !self.already) else { return self.grantable() };
+        let added = |permission: &Permission| {
+            difference.changes.iter().any(|change| match change {
+                Change::PermissionAdded { permission: added } => added == permission,
+                Change::PermissionWidened { to, .. } => to == permission,
+                _ => false,
+            })
+        };
+        self.grantable().into_iter().filter(added).collect()
+    }
+
+    /// Whether it asks for something that this would give.
+    pub fn asks_for(&self, grant: &Permission) -> bool {
+        !still_asked(self.candidate.manifest(), std::slice::from_ref(grant)).is_empty()
     }
 
     /// Why it cannot be installed, with what to do about it; none when it can.

@@ -118,7 +118,7 @@ pub(crate) fn kill_list_path(places: &Places) -> PathBuf {
     places.config().join(KILL_LIST)
 }
 
-fn kept_kill_list(places: &Places, policy: &Policy) -> Result<Option<KillList>, SettingsError> {
+pub(crate) fn kept_kill_list(places: &Places, policy: &Policy) -> Result<Option<KillList>, SettingsError> {
     let path = kill_list_path(places);
     let Some(text) = file::read(&path)? else { return Ok(None) };
     let open = KeptKillList::from_text(&text).and_then(|kept| kept.open(&policy.kill_list_keys));

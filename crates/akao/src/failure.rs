@@ -17,8 +17,8 @@ use std::error::Error;
 /// A command that could not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
-    /// For programs: `usage`, `not_found`, `conflict`, `locked`, `storage`, `damaged`, `quarantined`, `stopped`, `differs`
-    /// or `internal`.
+    /// For programs: `usage`, `not_found`, `conflict`, `locked`, `storage`, `damaged`, `quarantined`, `stopped`, `differs`,
+    /// `package` or `internal`.
     pub(crate) kind: &'static str,
     /// A lower-case fragment.
     pub(crate) message: String,

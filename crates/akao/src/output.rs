@@ -179,12 +179,12 @@ impl Output {
 
     /// Presents a failure in words, on standard error.
     pub(crate) fn failure_words(&self, failure: &Failure) {
-        self.always(&format!("{} {}", self.err(Style::Bad, "error:"), failure.message));
+        self.always(&format!("{} {}", self.err(Style::Bad, "error:"), plain(&failure.message)));
         for cause in &failure.causes {
-            self.always(&format!("  caused by: {cause}"));
+            self.always(&format!("  caused by: {}", plain(cause)));
         }
         if let Some(hint) = &failure.hint {
-            self.always(&format!("\n{} {hint}", self.err(Style::Active, "hint:")));
+            self.always(&format!("\n{} {}", self.err(Style::Active, "hint:"), plain(hint)));
         }
     }
 }
@@ -234,7 +234,13 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
 
 /// The text without what could move the cursor or recolour the terminal: values and messages come from anywhere.
 pub(crate) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+    let steers = |c: char| akao_contract::steers_terminal(c) && c != '\n' && c != '\t';
+    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// The same for what stands on one line, such as a name in a plan: it must not look like a line of ours.
+pub(crate) fn plain_line(text: &str) -> String {
+    text.chars().map(|c| if akao_contract::steers_terminal(c) { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -251,5 +257,7 @@ mod tests {
     #[test]
     fn escape_sequences_do_not_reach_the_terminal() {
         assert_eq!(plain("a\u{1b}[31mb\r\nc"), "a\u{fffd}[31mb\u{fffd}\nc");
+        assert_eq!(plain("a\u{202e}b"), "a\u{fffd}b", "the order of reading is not changed");
+        assert_eq!(plain_line("a\nsignature holds"), "a\u{fffd}signature holds");
     }
 }

@@ -126,7 +126,8 @@ pub(crate) fn keep_packages(folder: &Path, packages: &[Pinned]) -> Result<(), Fa
         make_data_dir(folder)?;
     }
     let store = self::packages(folder);
-    for pinned in packages.iter().filter(|pinned| pinned.folder.path != store.path(&pinned.digest)) {
+    // Also what is installed: its content must not be collected before the execution that names it is in the journal.
+    for pinned in packages {
         let stored = store.put(&pinned.folder.path).map_err(|error| {
             let failure = Failure::storage("a package of the workflow cannot be kept").because(&error);
             failure.hint(error.suggestion())

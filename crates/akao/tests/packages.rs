@@ -83,11 +83,13 @@ fn a_package_is_shown_agreed_to_installed_used_updated_taken_back_and_taken_away
     assert!(said(&desk, &["verify"]).out.contains("everything is as it was installed"));
     said(&desk, &["uninstall", "com.example.greet", "--yes"]);
     assert_eq!(desk.akao(&["run", "w.yaml"]).code, 2);
-    let audit = said(&desk, &["audit", "--package", "com.example.greet"]);
+    let audit = said(&desk, &["audit", "--package", "com.example.greet", "--json"]).json();
     assert!(said(&desk, &["audit", "--verify"]).out.contains("in the chain"));
-    for act in ["installed", "activated", "disabled", "enabled", "uninstalled"] {
-        assert!(audit.out.contains(act), "{act}: {audit:?}");
-    }
+    let acts: Vec<&str> =
+        audit["entries"].as_array().expect("entries").iter().filter_map(|entry| entry["act"].as_str()).collect();
+    let expected =
+        ["installed", "activated", "installed", "activated", "activated", "disabled", "enabled", "uninstalled"];
+    assert_eq!(acts, expected);
 }
 
 #[test]
@@ -113,6 +115,7 @@ fn an_update_that_asks_for_more_stops_and_what_was_granted_counts_for_that_packa
     );
 
     said(&desk, &["update", "com.example.greet", "--yes", "--no-grants"]);
+    said(&desk, &["update", "--all", "--yes"]);
     desk.write("w.yaml", &workflow("com.example.greet"));
     let refused = desk.akao(&["run", "w.yaml", "--json"]).json();
     assert_eq!(refused["error"]["kind"], "permission", "nothing was granted: {refused}");
@@ -172,6 +175,11 @@ fn a_commit_of_a_git_repository_is_installed_and_a_lock_brings_the_same_elsewher
     said(&desk, &["lock", "w.yaml"]);
     let lock = fs::read_to_string(desk.path("akao.lock")).expect("a lock");
     assert!(lock.contains("com.example.greet") && lock.contains("sha256:"), "{lock}");
+
+    desk.write("akao.lock", &lock.replacen("sha256:", "sha256:0", 1));
+    let damaged = desk.akao(&["run", "w.yaml"]);
+    assert!(damaged.code == 2 && damaged.err.contains("akao.lock is damaged"), "{damaged:?}");
+    desk.write("akao.lock", &lock);
 
     // Elsewhere nothing is installed, and the branch has gone on.
     let fresh = ["--data-dir", "elsewhere"];
@@ -242,6 +250,13 @@ fn a_package_is_found_and_installed_from_a_repository_and_a_yanked_version_is_le
     publish("1.2.0", "Good day,");
     said(&desk, &["update", "--all", "--yes"]);
     assert_eq!(text_of(&desk, "w.yaml"), "Good day, Ada");
+    said(&desk, &["repo", "kill", "packages", "com.example.greet@=1.2.0", "--reason", "it tells names to others"]);
+    let killed = said(&desk, &["update", "--all", "--yes"]);
+    assert!(killed.err.contains("must not run: it tells names to others"), "{killed:?}");
+    assert_eq!(desk.akao(&["run", "w.yaml"]).code, 2, "what a kill list names is not run");
+    said(&desk, &["repo", "lift", "packages", "com.example.greet"]);
+    said(&desk, &["update", "--all", "--yes"]);
+    said(&desk, &["enable", "com.example.greet"]);
     said(&desk, &["repo", "remove", "own"]);
     assert_eq!(text_of(&desk, "w.yaml"), "Good day, Ada", "what is installed stays");
 }

@@ -107,6 +107,11 @@ impl GitSource {
             _ => return Err(GitSourceError::Protocol),
         };
         check_url(url, protocol)?;
+        // What comes from a lock is shown as well.
+        let parts = [Some(url), reference.as_deref(), folder.as_deref()];
+        if parts.into_iter().flatten().any(|part| part.contains(akao_contract::steers_terminal)) {
+            return Err(GitSourceError::Folder);
+        }
         if reference.as_deref().is_some_and(|reference| !is_reference(reference)) {
             return Err(GitSourceError::Reference);
         }

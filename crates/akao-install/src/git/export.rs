@@ -3,6 +3,7 @@
 use super::{At, GitError, run::end};
 use akao_package::ArchiveLimits;
 use std::{
+    collections::BTreeSet,
     fs::{self, OpenOptions},
     io::{self, BufRead, BufReader, Read, Write},
     os::unix::fs::OpenOptionsExt,
@@ -37,7 +38,7 @@ impl At<'_> {
 
     /// The files of a list, when all of it can be part of a package.
     fn entries<'l>(&self, list: &'l [u8], limits: &ArchiveLimits) -> Result<Vec<Entry<'l>>, GitError> {
-        let (mut entries, mut bytes) = (Vec::new(), 0u64);
+        let (mut entries, mut folders, mut bytes) = (Vec::new(), BTreeSet::new(), 0u64);
         for line in list.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
             let entry = self.entry(line)?;
             bytes = bytes.saturating_add(entry.bytes);
@@ -45,8 +46,15 @@ impl At<'_> {
                 let problem = format!("is more than the {} bytes that a package may have", limits.bytes_max);
                 return Err(self.content(entry.path.as_bytes(), problem));
             }
-            if entries.len() >= limits.entries_max {
-                let problem = format!("is more than the {} files that a package may have", limits.entries_max);
+            let above = entry.path.match_indices('/').map(|(at, _)| &entry.path[..at]);
+            if entry.path.len() > limits.path_bytes_max || above.clone().count() >= limits.depth_max {
+                return Err(self.content(entry.path.as_bytes(), "is too long or too deep a path for a package"));
+            }
+            folders.extend(above);
+            // Few objects may be many folders, since a tree may name another many times.
+            if entries.len() + folders.len() >= limits.entries_max {
+                let problem =
+                    format!("is more than the {} files and folders that a package may have", limits.entries_max);
                 return Err(self.content(entry.path.as_bytes(), problem));
             }
             entries.push(entry);

@@ -141,12 +141,13 @@ pub(crate) struct Case<'a> {
 
 impl Case<'_> {
     /// The trusted keys. Where a repository vouches and no key is trusted for the id, the key of its index is taken as
-    /// trusted, for this decision alone.
+    /// trusted, for this decision alone; never against a pin.
     pub(crate) fn trust(&self) -> Trust {
         let mut trust = self.settings.trust.clone();
         let id = &self.candidate.manifest().id;
         if let Some(key) = self.candidate.offered.as_ref().filter(|_| self.vouched)
             && trust.keys_for(id).is_empty()
+            && trust.pinned(id).is_none_or(|pin| pin.key.ed25519() == key.ed25519())
         {
             // A key that was revoked here stays so.
             let _ = trust.add(Prefix::of(id), key.clone(), self.now, None);

@@ -17,7 +17,9 @@ use akao_contract::{
     manifest::{PackageId, ResourceCaps},
 };
 use akao_host::{CheckedEgress, EgressOptions};
-use akao_install::{Event, Git, GitLimits, OpenRepositories, Places, Planner, RepositoryEntry, Settings};
+use akao_install::{
+    Event, Git, GitLimits, OpenRepositories, Places, Planner, RepositoryEntry, Settings, enforce_kill_list,
+};
 use akao_nodes::{Audit, AuditEvent, AuditLog, Subject};
 use akao_package::ArchiveLimits;
 use jiff::Timestamp;
@@ -66,6 +68,18 @@ impl Desk {
         Ok(opened)
     }
 
+    /// Holds what is installed against the kill lists, tells what came of it, and records it.
+    ///
+    /// # Errors
+    /// A record cannot be written.
+    pub(crate) fn enforce(&self, repositories: &OpenRepositories, context: &Context) -> Result<(), Failure> {
+        let own = self.settings.kill_list.as_ref();
+        let events = enforce_kill_list(&self.places, own, repositories, self.now);
+        let events = events.map_err(|error| refused(&error, error.suggestion()))?;
+        events.iter().for_each(|event| context.output.note(&show::sentence(event)));
+        self.audit(&events)
+    }
+
     /// Makes plans with these repositories.
     pub(crate) fn planner<'a>(&'a self, repositories: &'a OpenRepositories) -> Planner<'a> {
         Planner {
@@ -101,7 +115,11 @@ impl Desk {
             let act = details.remove("what").and_then(|what| what.as_str().map(str::to_owned)).unwrap_or_default();
             audit.record(&subject, AuditEvent::Package { act, by: by.clone(), details });
         }
-        Ok(())
+        audit.finish().map_err(|lost| {
+            Failure::storage(format!("what was done is not in the audit: {lost} entries could not be written")).hint(
+                format!("Look at {} and at the room on its disk.", wiring::audit_file(self.places.root()).display()),
+            )
+        })
     }
 }
 

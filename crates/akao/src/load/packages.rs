@@ -8,7 +8,7 @@ use crate::{
     linked::Linked,
 };
 use akao_contract::{
-    NodeType,
+    Digest, NodeType,
     manifest::{MANIFEST_FILE, PackageId},
 };
 use akao_flow::{Catalogue, Draft, Problem, Refusal};
@@ -16,12 +16,37 @@ use akao_install::{Installed, LockNeed, Places};
 use akao_manifest::FolderError;
 use akao_nodes::{PinError, Pinned, pin};
 use akao_package::Lock;
-use semver::{Version, VersionReq};
+use semver::{Comparator, Op, Version, VersionReq};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
+
+/// What to do when something of a lock is not there.
+const INSTALL_LOCKED: &str = "Install what the lock names: `akao install --locked`.";
+
+/// A version as a lock names it.
+struct LockedVersion {
+    range: VersionReq,
+    content: Digest,
+}
+
+/// A lock; none when there is none.
+fn read_lock(path: &Path) -> Result<Option<Lock>, Refusal> {
+    let text = match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(|error| Refusal {
+            message: format!("{} cannot be read: {error}", path.display()),
+            suggestion: "Without it nobody knows which versions are meant; mend or remove it.".to_owned(),
+        })?,
+    };
+    let lock = Lock::read(&text).map_err(|error| Refusal {
+        message: format!("{} is damaged: {error}", path.display()),
+        suggestion: error.suggestion().to_owned(),
+    })?;
+    Ok(Some(lock))
+}
 
 /// The packages of a workflow and of what it starts.
 pub(super) struct Packages {
@@ -31,6 +56,8 @@ pub(super) struct Packages {
     /// What is linked, once it was looked for.
     linked: Option<Result<Linked, Refusal>>,
     manifests: Manifests,
+    /// Locks that have been looked for, by their files.
+    locks: BTreeMap<PathBuf, Result<Option<Lock>, Refusal>>,
     /// What has been looked at, by its folder.
     known: BTreeMap<PathBuf, Result<Pinned, Refusal>>,
 }
@@ -65,7 +92,14 @@ pub(super) struct Found {
 
 impl Packages {
     pub(super) fn new(root: PathBuf, data_dir: Option<PathBuf>) -> Self {
-        Self { root, data_dir, linked: None, manifests: Manifests::default(), known: BTreeMap::new() }
+        Self {
+            root,
+            data_dir,
+            linked: None,
+            manifests: Manifests::default(),
+            locks: BTreeMap::new(),
+            known: BTreeMap::new(),
+        }
     }
 
     /// What was found for all files.
@@ -129,34 +163,66 @@ impl Packages {
                 }
             }
         }
-        let places = Places::new(&data_dir);
-        let range = self.locked_range(&need, folder).unwrap_or(need.range);
-        Some(match Installed::of(&places).find(&need.node, &range) {
-            Ok(found) => {
-                let place = places.store().path(&found.version.content);
-                self.node_type(&place, named, Some(need.node.as_str()))
-            }
-            Err(error) => {
-                let install = error.to_install().map(|source| format!("Install it: `akao install {source}`."));
-                let suggestion = install.unwrap_or_else(|| error.suggestion());
-                Err(Refusal { message: error.to_string(), suggestion })
-            }
-        })
+        let locked = match self.locked(&need, folder) {
+            Ok(locked) => locked,
+            Err(refusal) => return Some(Err(refusal)),
+        };
+        let range = locked.as_ref().map_or(need.range, |locked| locked.range.clone());
+        Some(self.installed(&Places::new(&data_dir), &need.node, &range, locked.as_ref(), named))
     }
 
-    /// The version that the lock beside a file names, if it names one within the range.
-    fn locked_range(&self, need: &LockNeed, folder: &Path) -> Option<VersionReq> {
-        let text = std::fs::read_to_string(self.root.join(folder).join(LOCK_FILE)).ok()?;
-        let lock = Lock::read(&text).ok()?;
+    fn installed(
+        &mut self,
+        places: &Places,
+        node: &PackageId,
+        range: &VersionReq,
+        locked: Option<&LockedVersion>,
+        named: &str,
+    ) -> Result<Arc<NodeType>, Refusal> {
+        let found = Installed::of(places).find(node, range).map_err(|error| {
+            let install = error.to_install().map(|source| format!("Install it: `akao install {source}`."));
+            // A lock names the source as well, which an id alone may not lead to.
+            let install = install.map(|install| locked.map_or(install, |_| INSTALL_LOCKED.to_owned()));
+            Refusal { message: error.to_string(), suggestion: install.unwrap_or_else(|| error.suggestion()) }
+        })?;
+        if let Some(other) = locked.filter(|locked| locked.content != found.version.content) {
+            return Err(Refusal {
+                message: format!(
+                    "{} {} is installed with the content {}, and {LOCK_FILE} names {}",
+                    found.package, found.version.version, found.version.content, other.content
+                ),
+                suggestion: format!(
+                    "{INSTALL_LOCKED} If the change is meant, make the lock anew with `akao lock FILE`."
+                ),
+            });
+        }
+        self.node_type(&places.store().path(&found.version.content), named, Some(node.as_str()))
+    }
+
+    /// What the lock beside a file names for a node. Nothing where there is no lock, or where it does not have the package.
+    fn locked(&mut self, need: &LockNeed, folder: &Path) -> Result<Option<LockedVersion>, Refusal> {
+        let path = self.root.join(folder).join(LOCK_FILE);
+        let lock = self.locks.entry(path).or_insert_with_key(|path| read_lock(path));
+        let Some(lock) = lock.as_ref().map_err(Clone::clone)? else { return Ok(None) };
         let above = std::iter::successors(Some(need.node.as_str()), |id| id.rsplit_once('.').map(|(above, _)| above));
         let ids: Vec<PackageId> = above.filter_map(|id| id.parse().ok()).collect();
-        let versions = ids.iter().find_map(|id| {
-            let versions: Vec<Version> = lock.versions(id).filter_map(|one| one.version.parse().ok()).collect();
-            (!versions.is_empty()).then_some(versions)
-        })?;
-        let fits = |version: &&Version| need.range == VersionReq::STAR || need.range.matches(version);
-        let version = versions.iter().filter(fits).max()?;
-        format!("={version}").parse().ok()
+        let Some(id) = ids.iter().find(|id| lock.versions(id).next().is_some()) else { return Ok(None) };
+        let versions = lock.versions(id).filter_map(|one| Some((one.version.parse::<Version>().ok()?, one.content)));
+        let fits = |(version, _): &(Version, Digest)| need.range == VersionReq::STAR || need.range.matches(version);
+        let Some((version, content)) = versions.filter(fits).max_by(|(one, _), (other, _)| one.cmp(other)) else {
+            return Err(Refusal {
+                message: format!("{LOCK_FILE} has no version of `{id}` within {}", need.range),
+                suggestion: "Make the lock anew with `akao lock FILE`.".to_owned(),
+            });
+        };
+        let exact = Comparator {
+            op: Op::Exact,
+            major: version.major,
+            minor: Some(version.minor),
+            patch: Some(version.patch),
+            pre: version.pre,
+        };
+        Ok(Some(LockedVersion { range: VersionReq { comparators: vec![exact] }, content }))
     }
 
     fn node_type(&mut self, place: &Path, text: &str, node: Option<&str>) -> Result<Arc<NodeType>, Refusal> {

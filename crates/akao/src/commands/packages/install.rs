@@ -8,7 +8,7 @@ use crate::{
     failure::Failure,
     publisher, wiring,
 };
-use akao_install::{Agreement, Applied, OpenRepositories, Plan, Source, apply};
+use akao_install::{Agreement, Applied, ApplyError, OpenRepositories, Plan, PlannedPackage, Source, apply};
 use akao_package::Lock;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -124,12 +124,24 @@ pub(super) fn carry_out(
         output.note("Nothing was changed.");
         return Ok(Exit::Cancelled);
     };
+    if plan.packages.is_empty() && !consent.grants.is_empty() {
+        return Err(Failure::usage("there is no package to grant anything to").hint("Leave out `--grant`."));
+    }
     if !plan.packages.is_empty() {
         wiring::make_data_dir(desk.places.root())?;
     }
     let applied = apply(plan, &agreement, &desk.places, repositories, desk.now);
-    let Applied { events } = applied.map_err(|error| refused(&error, error.suggestion()))?;
+    let events = match applied {
+        Ok(Applied { events }) => events,
+        Err(error) => {
+            if let ApplyError::Partly { done, .. } = &error {
+                desk.audit(done)?;
+            }
+            return Err(refused(&error, error.suggestion()));
+        }
+    };
     desk.audit(&events)?;
+    desk.enforce(repositories, context)?;
     if output.json {
         let mut document = show::to_json(plan);
         document["events"] = json!(events);
@@ -150,11 +162,13 @@ fn agreement(plan: &Plan, consent: &ConsentArgs, context: &Context) -> Result<Op
             Agreement { agreed: true, ..Agreement::default() }
         };
         for grant in &named {
-            // What asks for nothing of the kind is not given it; when nothing does, writing the plan says so.
-            let asks = |package: &&akao_install::PlannedPackage| {
-                package.explanation.asks.iter().any(|asked| asked.permission.name() == grant.name())
+            // Who named it meant what was asked for: a dependency is given it only where it asks for that by name.
+            let meant = |package: &&PlannedPackage| {
+                let by_name = package.explanation.asks.iter().any(|asked| asked.permission == *grant);
+                package.asks_for(grant) && (package.requested || by_name)
             };
-            let asking: Vec<_> = plan.packages.iter().filter(asks).collect();
+            let asking: Vec<_> = plan.packages.iter().filter(meant).collect();
+            // Where nobody asks for it, writing the plan says so.
             for package in if asking.is_empty() { plan.packages.iter().take(1).collect() } else { asking } {
                 all.grants.entry(package.id.clone()).or_default().push(grant.clone());
             }

@@ -5,6 +5,7 @@ use crate::{cli::Context, exit::Exit, failure::Failure, replace::replace_file};
 use akao_contract::manifest::PackageId;
 use akao_flow::Draft;
 use akao_install::{LockNeed, make_lock};
+use akao_package::Lock;
 use semver::VersionReq;
 use serde_json::{Value, json};
 use std::{
@@ -33,6 +34,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     for (folder, needs) in folders {
         let lock = make_lock(&desk.places, &needs, &folder).map_err(|error| refused(&error, error.suggestion()))?;
         let path = folder.join(LOCK_FILE);
+        let lock = with_others(lock, &path)?;
         replace_file(&path, lock.write().as_bytes())?;
         let packages = lock.packages().len();
         context.output.note(&format!("{} pins {}.", path.display(), crate::output::count(packages as u64, "package")));
@@ -42,6 +44,16 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         context.output.document(&json!({ "locks": Value::Array(written) }))?;
     }
     Ok(Exit::Success)
+}
+
+/// The lock with what the one before names beside it: other files of the folder may need that.
+fn with_others(lock: Lock, path: &Path) -> Result<Lock, Failure> {
+    let Ok(text) = std::fs::read_to_string(path) else { return Ok(lock) };
+    // One that cannot be read names nothing that could be kept.
+    let Ok(before) = Lock::read(&text) else { return Ok(lock) };
+    let others = before.packages().iter().filter(|old| lock.packages().iter().all(|new| new.id != old.id));
+    let all = lock.packages().iter().chain(others).cloned().collect();
+    Lock::new(all).map_err(|error| refused(&error, error.suggestion()))
 }
 
 /// What a workflow file names that is installed by its id.

@@ -27,6 +27,11 @@ pub(crate) struct Args {
 /// hand away from a part of an id.
 fn only_installed(installed: &Installed, query: &str, found: &[(f64, Value)]) -> Vec<(f64, Value)> {
     let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
+    // Of what a record does not say nothing is found.
+    let words: Vec<&str> = words.iter().map(|word| word.strip_prefix("capability:").unwrap_or(word)).collect();
+    if words.iter().any(|word| word.starts_with("permission:")) {
+        return Vec::new();
+    }
     let records = installed.all().unwrap_or_default().into_iter().filter_map(|(_, record)| record.ok());
     let mut more = Vec::new();
     for record in records.filter(|record| found.iter().all(|(_, known)| known["id"] != record.id.as_str())) {
@@ -34,12 +39,12 @@ fn only_installed(installed: &Installed, query: &str, found: &[(f64, Value)]) ->
         let nodes = active.nodes.iter().map(ToString::to_string);
         let text = std::iter::once(record.id.to_string()).chain(nodes).chain(active.provides.iter().cloned());
         let text = text.chain([active.name.clone()]).collect::<Vec<_>>().join(" ").to_lowercase();
-        let near = |word: &String| {
+        let near = |word: &&str| {
             let parts = text.split(['.', ' ', '-', '_']);
             parts.into_iter().any(|part| strsim::damerau_levenshtein(part, word) <= word.chars().count() / 4)
         };
-        let exact = words.iter().all(|word| text.contains(word.as_str()));
-        if exact || words.iter().all(|word| text.contains(word.as_str()) || near(word)) {
+        let exact = words.iter().all(|word| text.contains(word));
+        if exact || words.iter().all(|word| text.contains(word) || near(word)) {
             let document = json!({
                 "id": record.id, "version": active.version, "name": active.name, "description": active.name,
                 "repository": null, "installed": record.active, "corrected": !exact, "deprecated": null,
@@ -62,7 +67,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     for open in repositories.opened() {
         let search = Search::of(open.repository.index());
         for hit in search.find(&query, usize::from(args.limit)) {
-            let Some(newest) = hit.package.newest() else { continue };
+            // What others offer of an id that is not theirs is never installed from there.
+            let Some(newest) = hit.package.newest().filter(|_| repositories.is_bound(&hit.package.id, &open.name))
+            else {
+                continue;
+            };
             let record = installed.record(&hit.package.id).ok().flatten();
             let document = json!({
                 "id": hit.package.id, "version": newest.version, "name": newest.name,

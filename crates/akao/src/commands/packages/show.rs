@@ -3,7 +3,7 @@
 use crate::{
     cli::Context,
     failure::Failure,
-    output::{Style, plain},
+    output::{Style, plain_line},
 };
 use akao_install::{Event, Kept, Plan, PlannedPackage, What};
 use akao_package::trust::{SignatureState, Verdict};
@@ -25,14 +25,14 @@ pub(super) fn plan(plan: &Plan, context: &Context) -> Result<(), Failure> {
 
 fn one(package: &PlannedPackage, context: &Context) {
     let output = &context.output;
-    let row = |name: &str, value: String| output.always(&format!("  {name:<12}{}", plain(&value)));
+    let row = |name: &str, value: String| output.always(&format!("  {name:<12}{}", plain_line(&value)));
     let from = package.installed.as_ref().filter(|from| **from != package.version);
     let change = from.map(|from| format!(" (now {from})")).unwrap_or_default();
     output.always(&format!(
         "{} {}{change}  {}",
         output.err(Style::Strong, package.id.as_str()),
         package.version,
-        plain(package.name())
+        plain_line(package.name())
     ));
     if let Some(description) = package.description() {
         row("does", description.lines().next().unwrap_or_default().to_owned());
@@ -55,7 +55,7 @@ fn one(package: &PlannedPackage, context: &Context) {
     row("limits", limits.join(", "));
     if let Some(difference) = package.difference.as_ref().filter(|_| !package.already) {
         output.always("  changes");
-        difference.to_string().lines().for_each(|line| output.always(&format!("    {}", plain(line))));
+        difference.to_string().lines().for_each(|line| output.always(&format!("    {}", plain_line(line))));
     }
     skipped(&package.skipped, context);
     if !package.left_out.is_empty() {
@@ -63,17 +63,20 @@ fn one(package: &PlannedPackage, context: &Context) {
     }
     for look_alike in &package.look_alikes {
         let word = output.err(Style::Warning, "  warning:");
-        output.always(&format!("{word} {}", plain(&look_alike.sentence())));
+        output.always(&format!("{word} {}", plain_line(&look_alike.sentence())));
     }
     match (&package.verdict, package.already) {
         (Verdict::Refuse { why, cure }, _) => {
+            let why = plain_line(&why.to_string());
             output.always(&format!("{} {why}", output.err(Style::Bad, "  refused:")));
             output.always(&format!("    {cure}"));
         }
-        (_, true) => output.always("  It is installed already."),
-        _ => {
+        (_, already) => {
+            if already {
+                output.always("  It is installed already.");
+            }
             for need in package.consents() {
-                output.always(&format!("{} {}", output.err(Style::Warning, "  agree:"), plain(&need.to_string())));
+                output.always(&format!("{} {}", output.err(Style::Warning, "  agree:"), plain_line(&need.to_string())));
             }
         }
     }
@@ -91,7 +94,7 @@ fn asks(package: &PlannedPackage, context: &Context) {
             true => (output.err(Style::Good, "✓"), "granted before"),
             false => (output.err(Style::Warning, "–"), "not granted yet"),
         };
-        output.always(&format!("    {sign} {}: {rest}", plain(&asked.permission.to_string())));
+        output.always(&format!("    {sign} {}: {rest}", plain_line(&asked.permission.to_string())));
     }
 }
 
@@ -106,7 +109,7 @@ fn signature(package: &PlannedPackage) -> String {
 
 fn skipped(skipped: &[akao_repository::Skipped], context: &Context) {
     for newer in skipped.iter().take(SKIPPED_SHOWN) {
-        context.output.always(&format!("  not {}: {}", newer.version, plain(&newer.why.to_string())));
+        context.output.always(&format!("  not {}: {}", newer.version, plain_line(&newer.why.to_string())));
     }
     let more = skipped.len().saturating_sub(SKIPPED_SHOWN);
     if more > 0 {
@@ -116,7 +119,7 @@ fn skipped(skipped: &[akao_repository::Skipped], context: &Context) {
 
 fn kept_as_it_is(kept: &Kept, context: &Context) {
     let id = context.output.err(Style::Strong, kept.id.as_str());
-    context.output.always(&format!("{id} {} stays: {}", kept.version, plain(&kept.why)));
+    context.output.always(&format!("{id} {} stays: {}", kept.version, plain_line(&kept.why)));
     skipped(&kept.skipped, context);
 }
 
@@ -138,6 +141,10 @@ pub(super) fn done(plan: &Plan, events: &[Event], context: &Context) {
 
 /// What was done, as a sentence.
 pub(super) fn sentence(event: &Event) -> String {
+    plain_line(&told(event))
+}
+
+fn told(event: &Event) -> String {
     let id = &event.id;
     match &event.what {
         What::Installed { version, .. } => format!("{id} {version} is installed."),

@@ -4,7 +4,7 @@ use super::{Desk, ask, is_yes, package_id, refused, show};
 use crate::{cli::Context, exit::Exit, failure::Failure, wiring};
 use akao_contract::{Digest, Tenant};
 use akao_install::{Installed, Use, collect, uninstall};
-use akao_journal::OpenExecution;
+use akao_journal::{Damage, OpenExecution};
 use serde_json::json;
 use std::{
     collections::BTreeSet,
@@ -45,11 +45,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         output.note("Nothing was changed.");
         return Ok(Exit::Cancelled);
     }
-    let uses = uses(&desk, &id)?;
+    let uses = if args.force { Vec::new() } else { uses(&desk, &id)? };
     let events = uninstall(&desk.places, &id, version.as_ref(), &uses, args.force, desk.now);
     let events = events.map_err(|error| refused(&error, error.suggestion()))?;
     desk.audit(&events)?;
-    let collected = collected(&desk)?;
+    // The package is gone, whatever becomes of its content.
+    let collected = collected(&desk).unwrap_or_else(|failure| {
+        output.note(&format!("Its content stays: {}.", failure.full_message()));
+        Vec::new()
+    });
     if output.json {
         output.document(&json!({"id": id, "events": events, "collected": collected}))?;
     } else {
@@ -87,12 +91,17 @@ fn agreed(package: &str, context: &Context) -> Result<bool, Failure> {
 
 /// The executions that have not ended and are pinned to a content of the package.
 fn uses(desk: &Desk, id: &akao_contract::manifest::PackageId) -> Result<Vec<Use>, Failure> {
-    let Ok(Some(record)) = Installed::of(&desk.places).record(id) else { return Ok(Vec::new()) };
+    let record = Installed::of(&desk.places).record(id).map_err(|error| refused(&error, error.suggestion()))?;
+    let Some(record) = record else { return Ok(Vec::new()) };
     let Some(reader) = wiring::reader_if_any(desk.places.root())? else { return Ok(Vec::new()) };
-    let mut open: Vec<OpenExecution> = Vec::new();
-    reader.open_executions(|execution| open.extend(execution.ok()))?;
+    let mut open: Vec<Result<OpenExecution, Damage>> = Vec::new();
+    reader.open_executions(|execution| open.push(execution))?;
     let mut uses = Vec::new();
     for execution in open {
+        let execution = execution.map_err(|damage| {
+            let failure = Failure::storage(format!("an execution cannot be read: {damage}"));
+            failure.hint("Whether it uses the package is not known: take it away nevertheless with `--force`.")
+        })?;
         let definition = reader.definition(&execution.tenant, execution.definition)?.unwrap_or_default();
         let definition = String::from_utf8_lossy(&definition);
         for version in record.versions.iter().filter(|version| definition.contains(&version.content.to_string())) {
