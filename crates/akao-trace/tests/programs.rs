@@ -236,11 +236,12 @@ fn what_ends_within_the_grace_is_followed_to_its_end() {
 #[test]
 fn another_thread_ends_it_and_what_it_did_is_told() {
     let (_keep, at) = folder();
-    let (ready, stopper) = (at.join("ready"), Arc::new(Stopper::default()));
-    let script = "trap '' TERM; : > \"$1\"; while :; do sleep 600; done";
+    let (used, ready, stopper) = (at.join("used"), at.join("ready"), Arc::new(Stopper::default()));
+    // A file is there before the call that makes it has ended, which is when it is told: the second one says that the first was.
+    let script = "trap '' TERM; : > \"$1\"; : > \"$2\"; while :; do sleep 600; done";
     let (order, traced) = {
         let mut order = order("sh", &["-c", script, "sh"].map(OsStr::new));
-        order.arguments.push(ready.clone().into());
+        order.arguments.extend([&used, &ready].map(OsString::from));
         (order, Arc::clone(&stopper))
     };
     let work = thread::spawn(move || trace(&order, &traced));
@@ -253,7 +254,7 @@ fn another_thread_ends_it_and_what_it_did_is_told() {
     stopper.kill();
     let observed = work.join().unwrap().unwrap();
     assert_eq!(observed.ended, Ended::Signal(9));
-    assert_eq!(uses(&observed, &ready), Some((false, true)));
+    assert_eq!(uses(&observed, &used), Some((false, true)));
 }
 
 #[test]
