@@ -185,14 +185,13 @@ fn what_cannot_be_traced_is_told_with_a_cure() {
 #[test]
 fn ending_it_ends_the_program_and_tells_what_it_did() {
     let desk = Desk::new(users()[0]);
-    for (signal, script, ended) in [
-        (Signal::TERM, "sleep 600", 15),
-        (Signal::INT, "sleep 600", 15),
-        (Signal::TERM, "trap '' TERM; while :; do sleep 600; done", 9),
-    ] {
-        let ready = desk.data().join("ready");
+    for (signal, before, ended) in [(Signal::TERM, ":", 15), (Signal::INT, ":", 15), (Signal::TERM, "trap '' TERM", 9)]
+    {
+        let (used, ready) = (desk.data().join("used"), desk.data().join("ready"));
         let _ = fs::remove_file(&ready);
-        let script = format!(": > {}; {script}", ready.display());
+        // A file is there before the call that makes it has ended, which is when it is told: the second one says that the
+        // first was.
+        let script = format!("{before}; : > {}; : > {}; while :; do sleep 600; done", used.display(), ready.display());
         let mut command = desk.command(&["--json", "--", "sh", "-c", &script]);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts");
         wait_for(&ready);
