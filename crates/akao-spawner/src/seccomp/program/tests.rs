@@ -238,7 +238,6 @@ fn memory_that_only_a_watch_counts_cannot_be_hidden_from_it() {
         (libc::SYS_mmap, [0, 4096, 3, shared, 0, 0]),
         (libc::SYS_mmap, [0, 4096, 3, validated, 0, 0]),
         (libc::SYS_memfd_create, [0; 6]),
-        (libc::SYS_clone, [thread, 0, 0, 0, 0, 0]),
         (libc::SYS_fcntl, [0, libc::F_SETPIPE_SZ as u64, 1, 0, 0, 0]),
         (libc::SYS_prctl, [libc::PR_SET_DUMPABLE as u64, 0, 0, 0, 0, 0]),
     ];
@@ -251,7 +250,14 @@ fn memory_that_only_a_watch_counts_cannot_be_hidden_from_it() {
         assert_eq!(answer_for(watched, libc::SYS_mmap, [0, 4096, 3, flags, 0, 0]), ANSWER_ALLOW, "{flags:x}");
     }
     let usual = thread | libc::CLONE_FILES as u64;
-    assert_eq!(answer_for(watched, libc::SYS_clone, [usual, 0, 0, 0, 0, 0]), ANSWER_ALLOW);
+    for key in [watched, grouped] {
+        assert_eq!(answer_for(key, libc::SYS_clone, [usual, 0, 0, 0, 0, 0]), ANSWER_ALLOW, "{key:?}");
+        assert_eq!(
+            answer_for(key, libc::SYS_clone, [thread, 0, 0, 0, 0, 0]),
+            REFUSED,
+            "locks that nobody counts, {key:?}"
+        );
+    }
     for key in keys() {
         let large = private | libc::MAP_HUGETLB as u64;
         assert_eq!(answer_for(key, libc::SYS_mmap, [0, 4096, 3, large, 0, 0]), REFUSED, "{key:?}");
