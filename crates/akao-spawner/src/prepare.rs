@@ -101,6 +101,7 @@ pub(crate) fn prepare(birth: &Birth<'_>, socket: &OwnedFd) -> Result<Prepared, F
     places::make().map_err(at(Stage::Workspace))?;
     let kind = rules::Kind::usual(birth.landlock_abi, birth.grouped);
     let rules = above_passed_numbers(|| rules::make(&kind)).map_err(at(Stage::Landlock))?;
+    birth.shelf.guard_ahead().map_err(at(Stage::Seccomp))?;
     Ok(Prepared { pid_max, rules })
 }
 

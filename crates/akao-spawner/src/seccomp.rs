@@ -3,6 +3,9 @@
 //! The first ends a process that calls by another architecture's numbers, and denies the existence of `clone3`, whose
 //! flags a filter cannot read, so that C libraries fall back to `clone`. The second lets through what is listed and
 //! answers "not permitted" to all else. Both are made once, when the spawner starts.
+//!
+//! Installing a program takes the kernel long. The first is the same for all orders, so a sandbox's first process puts it
+//! over itself while it waits, and what it starts has it from there.
 
 mod program;
 mod table;
@@ -14,20 +17,27 @@ use crate::{
 use program::{assemble, guard};
 use rustix::io::Errno;
 
-/// The two programs for one kind of order.
+/// Whether the first process of a sandbox is guarded before an order comes. Without namespaces it is the host's; and where
+/// single layers can be switched off, an order may ask for a program without any filter.
+fn is_guarded_ahead(bare: bool) -> bool {
+    !bare && !cfg!(feature = "weaken")
+}
+
+/// The programs for one kind of order, as far as they are not installed ahead.
 pub(crate) struct Filters {
-    guard: Vec<Instruction>,
+    guard: Option<Vec<Instruction>>,
     list: Vec<Instruction>,
 }
 
 impl Filters {
     fn new(key: Key) -> Self {
-        Self { guard: guard(), list: assemble(&table::calls(key), table::NEWER_FROM) }
+        let guard = (!is_guarded_ahead(key.bare)).then(guard);
+        Self { guard, list: assemble(&table::calls(key), table::NEWER_FROM) }
     }
 
-    /// Puts both over the calling process.
+    /// Puts them over the calling process.
     pub(crate) fn install(&self) -> Result<(), Errno> {
-        install_filter(&self.guard)?;
+        self.guard.as_deref().map_or(Ok(()), install_filter)?;
         install_filter(&self.list)
     }
 }
@@ -55,6 +65,11 @@ impl Shelf {
     pub(crate) fn new(grouped: bool, bare: bool) -> Self {
         let key = Key { profile: Profile::Base, network: false, allow_exec: false, grouped, bare };
         Self { bare, made: vec![(key, Filters::new(key))] }
+    }
+
+    /// Puts the first program over the first process of a sandbox, where that is done ahead.
+    pub(crate) fn guard_ahead(&self) -> Result<(), Errno> {
+        if is_guarded_ahead(self.bare) { install_filter(&guard()) } else { Ok(()) }
     }
 
     /// The filters for `order`.

@@ -123,17 +123,82 @@ fn tree(ranges: &[(u32, Verdict)]) -> Vec<Instruction> {
     if let [(_, verdict)] = ranges {
         return leaf(verdict);
     }
-    let (low, high) = ranges.split_at(ranges.len() / 2);
-    let (low_code, high_code) = (tree(low), tree(high));
-    let boundary = high[0].0;
-    let mut program = match u8::try_from(low_code.len()) {
-        Ok(over) => vec![branch(JUMP_AT_LEAST, boundary, over, 0)],
-        // A conditional jump reaches 255 instructions; further on goes by an unconditional one.
-        Err(_) => vec![branch(JUMP_AT_LEAST, boundary, 0, 1), plain(JUMP, low_code.len() as u32)],
-    };
-    program.extend(low_code);
-    program.extend(high_code);
-    program
+    page(ranges).unwrap_or_else(|| {
+        let (low, high) = ranges.split_at(ranges.len() / 2);
+        let (low_code, high_code) = (tree(low), tree(high));
+        let boundary = high[0].0;
+        let mut program = match u8::try_from(low_code.len()) {
+            Ok(over) => vec![branch(JUMP_AT_LEAST, boundary, over, 0)],
+            // A conditional jump reaches 255 instructions; further on goes by an unconditional one.
+            Err(_) => vec![branch(JUMP_AT_LEAST, boundary, 0, 1), plain(JUMP, low_code.len() as u32)],
+        };
+        program.extend(low_code);
+        program.extend(high_code);
+        program
+    })
+}
+
+/// A tree whose comparisons jump to answers that they share: the kernel translates and tries every instruction while a
+/// sandbox starts, and answers would be half of them. None where a jump would not reach.
+fn page(ranges: &[(u32, Verdict)]) -> Option<Vec<Instruction>> {
+    let mut page = Page::default();
+    page.compare(ranges)?;
+    page.close()
+}
+
+/// A tree in the making.
+#[derive(Default)]
+struct Page {
+    code: Vec<Instruction>,
+    /// Jumps to answers that are not placed yet: which comparison, whether when it holds, and the answer.
+    open: Vec<(usize, bool, Instruction)>,
+}
+
+impl Page {
+    /// The comparisons of two ranges or more.
+    fn compare(&mut self, ranges: &[(u32, Verdict)]) -> Option<()> {
+        let (low, high) = ranges.split_at(ranges.len() / 2);
+        let at = self.code.len();
+        self.code.push(branch(JUMP_AT_LEAST, high[0].0, 0, 0));
+        self.side(at, false, low)?;
+        self.side(at, true, high)
+    }
+
+    /// What follows the comparison `at` on one of its sides.
+    fn side(&mut self, at: usize, holds: bool, ranges: &[(u32, Verdict)]) -> Option<()> {
+        if let [(_, verdict)] = ranges
+            && let [answer] = leaf(verdict)[..]
+        {
+            self.open.push((at, holds, answer));
+            return Some(());
+        }
+        self.lead(at, holds)?;
+        match ranges {
+            [(_, verdict)] => self.code.extend(leaf(verdict)),
+            more => self.compare(more)?,
+        }
+        Some(())
+    }
+
+    /// Lets the comparison `at` jump to what comes next, where that is near enough.
+    fn lead(&mut self, at: usize, holds: bool) -> Option<()> {
+        let over = u8::try_from(self.code.len() - at - 1).ok()?;
+        let comparison = &mut self.code[at];
+        *(if holds { &mut comparison.jump_true } else { &mut comparison.jump_false }) = over;
+        Some(())
+    }
+
+    /// Places each answer once, behind everything.
+    fn close(mut self) -> Option<Vec<Instruction>> {
+        while let Some(&(_, _, answer)) = self.open.first() {
+            let (these, others) = std::mem::take(&mut self.open).into_iter().partition(|(_, _, one)| *one == answer);
+            self.open = others;
+            let these: Vec<_> = these;
+            these.iter().try_for_each(|(at, holds, _)| self.lead(*at, *holds))?;
+            self.code.push(answer);
+        }
+        Some(self.code)
+    }
 }
 
 fn leaf(verdict: &Verdict) -> Vec<Instruction> {

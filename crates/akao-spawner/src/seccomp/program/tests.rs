@@ -290,6 +290,14 @@ fn the_guard_kills_foreign_numbers_and_hides_clone3() {
 fn few_comparisons_decide() {
     let calls =
         table::calls(Key { profile: Profile::Base, network: true, allow_exec: true, grouped: true, bare: false });
-    let count = ranges(&calls, table::NEWER_FROM).len();
-    assert!(count < 160, "{count} ranges");
+    let ranges = ranges(&calls, table::NEWER_FROM);
+    assert!(ranges.len() < 160, "{} ranges", ranges.len());
+    let tests = |verdict: &Verdict| if leaf(verdict).len() > 1 { leaf(verdict).len() } else { 0 };
+    let inline: usize = ranges.iter().map(|(_, verdict)| tests(verdict)).sum();
+    let length = assemble(&calls, table::NEWER_FROM).len();
+    assert!(
+        length <= ranges.len() + inline + 16,
+        "{length} instructions for {} ranges, {inline} of them tests",
+        ranges.len()
+    );
 }
