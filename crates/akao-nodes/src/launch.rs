@@ -5,14 +5,15 @@
 use crate::{
     audit::{Audit, AuditEvent, Denial, Repeats, Subject},
     bytecode::Bytecode,
-    order::{Interpreters, NetworkRules, Planned, plan},
+    checked::Checked,
+    order::{Interpreters, NetworkRules, Planned, plan, real},
     process::SandboxedProcess,
 };
 use akao_address::{Resolver, SystemResolver};
 use akao_broker::{Act, Attached, AuditSink, Broker, Event, Limits, Policy, Sockets, Verdict};
 use akao_contract::manifest::RuntimeKind;
 use akao_runtime::{Launch, LaunchError, ProcessSpec, Started};
-use akao_sandbox::{Launcher, Listeners, Sandboxed, SpawnError, Stage, StartError, Tier};
+use akao_sandbox::{Launcher, Listeners, Sandboxed, Source, SpawnError, Stage, StartError, Tier};
 use akao_step::BoxFuture;
 use std::{
     collections::BTreeMap,
@@ -64,6 +65,7 @@ struct Shared {
     options: LaunchOptions,
     launcher: Mutex<Option<Arc<Launcher>>>,
     bytecode: Option<Bytecode>,
+    checked: Checked,
     compiling: Mutex<Vec<JoinHandle<()>>>,
     broker: Broker,
     sink: Arc<NetworkAudit>,
@@ -84,8 +86,8 @@ impl SandboxLaunch {
         let broker = Broker::new(&options.broker, resolver, Arc::clone(&sink) as Arc<dyn AuditSink>);
         let next = AtomicU64::new(1);
         let bytecode = options.bytecode.clone().map(Bytecode::new);
-        let (launcher, compiling) = (Mutex::new(None), Mutex::default());
-        Self(Arc::new(Shared { options, launcher, bytecode, compiling, broker, sink, next }))
+        let (launcher, compiling, checked) = (Mutex::new(None), Mutex::default(), Checked::default());
+        Self(Arc::new(Shared { options, launcher, bytecode, checked, compiling, broker, sink, next }))
     }
 
     /// Waits for what is being prepared for later processes.
@@ -221,10 +223,12 @@ async fn start(launch: Arc<Shared>, spec: &ProcessSpec) -> Result<Started, Launc
     let (work, words) = (Arc::clone(&launch), spec.clone());
     // Dropped half-way, the work ends by itself and what it made is killed by being dropped.
     let made = tokio::task::spawn_blocking(move || {
+        let package = work.checked.open(&words.folder, &words.digest)?;
         let compiled = work.bytecode(&words);
         let is_compiled = compiled.is_some();
-        let words = ProcessSpec { folder: compiled.unwrap_or_else(|| words.folder.clone()), ..words };
-        let mut planned = plan(&words, &work.options.interpreters, &work.network_rules(&words))?;
+        // Its own files are those of the package, which were checked.
+        let package = compiled.map_or(Ok(package), |folder| real(&folder).map(Source::Path))?;
+        let mut planned = plan(&words, package, &work.options.interpreters, &work.network_rules(&words))?;
         let policy = planned.policy.take();
         let made = work.make(planned, theirs.into(), &words.command)?;
         if !is_compiled {

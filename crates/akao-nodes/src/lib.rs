@@ -7,12 +7,14 @@
 
 mod audit;
 mod bytecode;
+mod checked;
 mod launch;
 mod nodes;
 mod order;
 mod pin;
 mod process;
 
+pub use akao_runtime::{InstanceSnapshot, PoolSnapshot};
 pub use audit::{Audit, AuditEntry, AuditError, AuditEvent, AuditLog, ChainBreak, Subject, Verified};
 pub use launch::{LaunchOptions, SandboxLaunch};
 pub use nodes::{ExternalNodes, NoPackageGrants, NodesOptions, PackageGrants};

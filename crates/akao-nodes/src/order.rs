@@ -50,6 +50,14 @@ impl Interpreters {
         self
     }
 
+    /// The program that a kind of runtime needs and this machine does not have; none when nothing is missing.
+    pub fn missing(&self, kind: RuntimeKind) -> Option<String> {
+        match self.find(kind) {
+            Err(LaunchError::Program { program, .. }) => Some(program),
+            _ => None,
+        }
+    }
+
     /// The interpreter of a kind; none where the command runs by itself.
     pub(crate) fn find(&self, kind: RuntimeKind) -> Result<Option<PathBuf>, LaunchError> {
         let Some(places) = self.0.get(&kind) else { return Ok(None) };
@@ -83,9 +91,10 @@ pub(crate) struct NetworkRules {
     pub(crate) server_name_required: bool,
 }
 
-/// Plans the sandbox of a process.
+/// Plans the sandbox of a process that sees this package.
 pub(crate) fn plan(
     spec: &ProcessSpec,
+    package: Source,
     interpreters: &Interpreters,
     network: &NetworkRules,
 ) -> Result<Planned, LaunchError> {
@@ -94,7 +103,7 @@ pub(crate) fn plan(
     let mut sandbox = SpawnSpec::new(Command::Path(program));
     sandbox.arguments = arguments;
     sandbox.environment = environment(spec);
-    sandbox.binds = binds(spec)?;
+    sandbox.binds = binds(spec, package)?;
     sandbox.workspace = Workspace::Memory(spec.resources.disk_bytes);
     sandbox.limits = Limits {
         memory_bytes: spec.resources.memory_bytes,
@@ -147,16 +156,18 @@ fn environment(spec: &ProcessSpec) -> Vec<(OsString, OsString)> {
     all.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
 }
 
+/// A folder's path without links.
+pub(crate) fn real(folder: &Path) -> Result<PathBuf, LaunchError> {
+    folder.canonicalize().map_err(|error| LaunchError::Failed {
+        stage: "volumes".to_owned(),
+        reason: format!("the folder `{}` cannot be opened: {error}", folder.display()),
+    })
+}
+
 /// The package's folder, and the volumes.
-fn binds(spec: &ProcessSpec) -> Result<Vec<Bind>, LaunchError> {
-    let real = |folder: &Path| {
-        folder.canonicalize().map_err(|error| LaunchError::Failed {
-            stage: "volumes".to_owned(),
-            reason: format!("the folder `{}` cannot be opened: {error}", folder.display()),
-        })
-    };
+fn binds(spec: &ProcessSpec, package: Source) -> Result<Vec<Bind>, LaunchError> {
     let package = Bind {
-        source: Source::Path(real(&spec.folder)?),
+        source: package,
         target: PACKAGE_PLACE.into(),
         read_only: true,
         // Libraries of the package are mapped as code; which files may be run is narrowed further inside.

@@ -165,6 +165,12 @@ pub enum LaunchError {
         /// Why.
         reason: String,
     },
+    /// The package is not any more what it was when it was checked.
+    #[error("the package was changed after it was checked: {reason}")]
+    Changed {
+        /// Where, and how.
+        reason: String,
+    },
     /// The machine has no room for it now.
     #[error("there is no room for another process: {reason}")]
     NoRoom {
@@ -203,6 +209,12 @@ impl LaunchError {
             Self::Program { .. } => {
                 (ErrorKind::NotFound, false, "no_program", "Install it, or correct `runtime` in the node's manifest.")
             }
+            Self::Changed { .. } => (
+                ErrorKind::Internal,
+                false,
+                "changed",
+                "See what differs with `akao verify`, then install the package or start the workflow again.",
+            ),
             Self::NoRoom { .. } => (
                 ErrorKind::Resource,
                 true,

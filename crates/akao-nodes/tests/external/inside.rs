@@ -4,11 +4,14 @@ use crate::{
     Case,
     ground::{Ground, Package, run},
 };
+use akao_contract::manifest::PinnedNode;
 use serde_json::{Value, json};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 pub(crate) const CASES: &[Case] = &[
     ("case_45_46_the_environment_and_the_descriptors_are_what_was_given", given),
     ("case_1_16_47_nothing_of_the_host_shows", host),
+    ("case_112_what_was_changed_after_it_was_checked_does_not_start", changed),
 ];
 
 /// A word that stands in the owner's environment and in its files.
@@ -77,4 +80,51 @@ fn host() {
         assert!(said["passwd"].as_str().unwrap().lines().count() <= 2, "{said}");
         ground.end().await;
     });
+}
+
+/// Each start is for another tenant, so that it takes a process of its own.
+fn changed() {
+    run(async {
+        let ground = Ground::new();
+        let step = ground.code(&Package::acts(), "out = open('/package/main.py').read()[:10]");
+        let starts = async |tenant| ground.run(step.clone().of(tenant)).await;
+        let is_refused = async |tenant| starts(tenant).await.error().detail["reason"] == "changed";
+        assert_eq!(starts("first").await.result(), "# The node", "the control starts");
+
+        let pinned: PinnedNode = step.node.parse().unwrap();
+        let package = ground.folder.path().join("packages/sha256").join(pinned.digest.hex());
+        let main = package.join("main.py");
+        let text = fs::read_to_string(&main).unwrap();
+        overwrite(&main, &text.replacen("# The node", "# Evil node", 1));
+        assert!(is_refused("second").await, "an edited file");
+        overwrite(&main, &text);
+        assert_eq!(starts("third").await.result(), "# The node", "it is what it was");
+
+        let (aside, other) = (package.with_file_name("aside"), tempfile::tempdir().unwrap());
+        Package::hostile().write(other.path());
+        fs::set_permissions(&package, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::rename(&package, &aside).unwrap();
+        copy(other.path(), &package);
+        assert!(is_refused("fourth").await, "another folder in its place");
+        fs::remove_dir_all(&package).unwrap();
+        std::os::unix::fs::symlink(other.path(), &package).unwrap();
+        assert!(is_refused("fifth").await, "a link in its place");
+        fs::remove_file(&package).unwrap();
+        fs::rename(&aside, &package).unwrap();
+        assert_eq!(starts("sixth").await.result(), "# The node", "it is there again");
+        ground.end().await;
+    });
+}
+
+fn overwrite(file: &Path, text: &str) {
+    fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(file, text).unwrap();
+    fs::set_permissions(file, fs::Permissions::from_mode(0o444)).unwrap();
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
 }
