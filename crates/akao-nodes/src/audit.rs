@@ -100,6 +100,16 @@ pub enum AuditEvent {
         #[serde(flatten)]
         details: serde_json::Map<String, serde_json::Value>,
     },
+    /// What a data directory demands, or whom it trusts, was changed.
+    Settings {
+        /// What was done.
+        act: String,
+        /// By whom.
+        by: String,
+        /// Keys, prefixes, reasons, rules.
+        #[serde(flatten)]
+        details: serde_json::Map<String, serde_json::Value>,
+    },
     /// More entries came than could be written.
     Lost {
         /// How many.

@@ -6,7 +6,8 @@ use crate::{
     pin::Pinned,
 };
 use akao_contract::{
-    Effects, ErrorKind, Invocation, Outcome, Permission, StepContext, StepError, manifest::PinnedNode,
+    Effects, ErrorKind, Invocation, Outcome, Permission, StepContext, StepError,
+    manifest::{PackageId, PinnedNode},
 };
 use akao_package::{Store, StoreError};
 use akao_runtime::{
@@ -17,7 +18,10 @@ use akao_step::{BlobStore, BoxFuture, RunnerTraits, StepIo, StepRunner};
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// Where everything is, and what holds.
@@ -65,6 +69,8 @@ struct Shared {
     runner: ProcessRunner,
     /// Names whose package was added, with what the engine must know of them.
     known: Mutex<BTreeMap<Arc<str>, RunnerTraits>>,
+    /// How often packages were forgotten.
+    forgets: AtomicU64,
 }
 
 impl ExternalNodes {
@@ -75,7 +81,10 @@ impl ExternalNodes {
         let denials = Arc::new(Refusals { audit, repeats: Repeats::default() });
         let host = HostPorts { blobs, state: Arc::new(DiskState::new(state)), denials };
         let runner = ProcessRunner::new(Arc::new(launch.clone()), host, runtime);
-        Self { launch, shared: Arc::new(Shared { packages, grants, runner, known: Mutex::default() }) }
+        Self {
+            launch,
+            shared: Arc::new(Shared { packages, grants, runner, known: Mutex::default(), forgets: AtomicU64::new(0) }),
+        }
     }
 
     /// Starts what the first process would start by itself: the spawner with its prepared sandboxes.
@@ -97,6 +106,21 @@ impl ExternalNodes {
         let broken = |_| Err(StepError::new(ErrorKind::Internal, "the host broke off"));
         tokio::task::spawn_blocking(move || work.ready(&wanted)).await.unwrap_or_else(broken)?;
         self.shared.runner.preload(&name, context, secrets)
+    }
+
+    /// Forgets packages whose installation has changed: what was granted to them is asked for anew by their next step, which
+    /// takes a new process. Steps that run go on as they began, and so do executions: what they are pinned to stays in the
+    /// store as long as they refer to it.
+    pub fn forget(&self, packages: &[PackageId]) {
+        let is_of = |node: &PackageId, package: &PackageId| {
+            node.as_str().strip_prefix(package.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.shared.forgets.fetch_add(1, Ordering::SeqCst);
+        self.shared.known.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| {
+            let pinned = name.parse::<PinnedNode>();
+            pinned.is_ok_and(|pinned| packages.iter().all(|package| !is_of(&pinned.node, package)))
+        });
+        packages.iter().for_each(|package| self.shared.runner.remove(package));
     }
 
     /// What runs.
@@ -138,6 +162,7 @@ impl Shared {
             return Ok(());
         }
         let pinned: PinnedNode = name.parse().map_err(|error| unknown(name, &error))?;
+        let forgets = self.forgets.load(Ordering::SeqCst);
         let stored = self.packages.get(&pinned.digest).map_err(|error| unavailable(&pinned, &error))?;
         let package = Pinned { folder: stored.folder, digest: stored.digest }.to_package();
         let package = NodePackage { granted: self.grants.of(&pinned), ..package };
@@ -146,7 +171,11 @@ impl Shared {
             let message = format!("the package of `{}` does not declare it", PinnedNode::shown(name));
             StepError::new(ErrorKind::NotFound, message)
         })?;
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(name), traits);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        // What was read while something was forgotten may be what was meant; the next step reads it again.
+        if self.forgets.load(Ordering::SeqCst) == forgets {
+            known.insert(Arc::clone(name), traits);
+        }
         Ok(())
     }
 }

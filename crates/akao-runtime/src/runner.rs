@@ -11,7 +11,7 @@ use crate::{
     snapshot::PoolSnapshot,
     state::StateOwner,
 };
-use akao_contract::{ErrorKind, Invocation, Outcome, Permission, StepContext, StepError, Tenant};
+use akao_contract::{ErrorKind, Invocation, Outcome, Permission, StepContext, StepError, Tenant, manifest::PackageId};
 use akao_rpc::ValidateAnswer;
 use akao_step::{BoxFuture, RunnerTraits, Secret, StepIo, StepRunner};
 use serde_json::{Map, Value};
@@ -153,6 +153,18 @@ impl ProcessRunner {
             types.entry(name.into()).or_insert_with(|| (Arc::clone(&served), node));
         }
         Ok(())
+    }
+
+    /// Unloads a package in all its versions: none of its nodes is known until it is added again. Calls that run or wait are
+    /// served as they would be, and each process ends when it is idle.
+    pub fn remove(&self, package: &PackageId) {
+        let mut gone = Vec::new();
+        self.types.write().unwrap_or_else(PoisonError::into_inner).retain(|_, (served, _)| {
+            let stays = served.package.manifest().id != *package;
+            gone.extend((!stays).then(|| Arc::clone(served)));
+            stays
+        });
+        gone.iter().flat_map(|served| served.all()).for_each(|pool| pool.let_go());
     }
 
     /// Has a process of a node type ready for executions like this one before the first step asks for it, and another when

@@ -69,6 +69,11 @@ pub struct InstanceSnapshot {
 }
 
 impl PoolSnapshot {
+    /// Whether nothing is started for now, because it failed again and again.
+    pub fn is_stopped(&self) -> bool {
+        self.circuit == CircuitState::Open
+    }
+
     pub(crate) fn of(pool: &Inner) -> Self {
         let state = pool.lock();
         let mut counters = state.counters;
@@ -93,6 +98,11 @@ impl PoolSnapshot {
 }
 
 impl InstanceSnapshot {
+    /// Whether the process said of itself that it is not well.
+    pub fn is_unwell(&self) -> bool {
+        matches!(self.health, Some(HealthStatus::Degraded | HealthStatus::Unhealthy))
+    }
+
     fn of(slot: &Slot) -> Self {
         let instance = &slot.instance;
         let condition = instance.condition.lock().unwrap_or_else(PoisonError::into_inner).clone();

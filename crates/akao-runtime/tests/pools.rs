@@ -92,6 +92,25 @@ fn meeting(folder: &Path, say: &str, until: &str) -> Step {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_package_that_is_removed_ends_its_processes_and_not_its_calls() {
+    let ground = Ground::with(&Package { instances: "{ max: 2, concurrency: 1 }", ..Package::default() });
+    let folder = tempfile::tempdir().unwrap();
+    let idle = process_of(&ground, Step::new("whoami")).await;
+    ground.runner.remove(&"com.example.other".parse().unwrap());
+    assert_eq!(process_of(&ground, Step::new("whoami")).await, idle, "another package is none of its concern");
+    let running = ground.spawn(meeting(folder.path(), "a", "b"));
+    until("the call", || folder.path().join("a").exists(), |there| *there).await;
+    ground.runner.remove(&support::NODE.parse().unwrap());
+    let refused = ground.call("well").await.error.unwrap();
+    assert_eq!(refused.kind, ErrorKind::NotFound, "{refused}");
+    std::fs::write(folder.path().join("b"), "").unwrap();
+    assert_eq!(result(&within("the call", running).await.unwrap().outcome), "met");
+    until("the end of its processes", || ground.launch.alive(), Vec::is_empty).await;
+    ground.add(&Package::default());
+    assert_ne!(process_of(&ground, Step::new("whoami")).await, idle, "what is added again begins anew");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn calls_meet_in_one_process_or_in_several_as_the_manifest_says() {
     for (instances, processes) in [("{ max: 1, concurrency: 2 }", 1), ("{ max: 2, concurrency: 1 }", 2)] {
         let ground = Ground::with(&Package { instances, ..Package::default() });

@@ -238,6 +238,16 @@ impl Inner {
         Ok(())
     }
 
+    /// Has no process ready any more, and has each end when it is idle. Calls that run or wait are served.
+    pub(crate) fn let_go(self: &Arc<Self>) {
+        let mut state = self.lock();
+        state.keeps_warm = false;
+        for at in 0..state.slots.len() {
+            state.retire(at);
+        }
+        self.settle(state);
+    }
+
     /// Takes no more calls, and asks every process to end that is idle or will be.
     fn begin_closing(&self) {
         let waiting = {

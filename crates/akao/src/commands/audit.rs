@@ -123,7 +123,7 @@ fn row(entry: &AuditEntry) -> Vec<String> {
             let times = if *count > 1 { format!(" ({count} times)") } else { String::new() };
             ("denied", format!("{act} {target}: {reason}{times}"))
         }
-        AuditEvent::Package { act, by, details } => {
+        AuditEvent::Package { act, by, details } | AuditEvent::Settings { act, by, details } => {
             let told = details.iter().filter(|(_, value)| !value.is_null());
             let details: Vec<String> = told.map(|(name, value)| format!("{name} {}", shown(value))).collect();
             (act.as_str(), format!("by {by}: {}", details.join(", ")))
