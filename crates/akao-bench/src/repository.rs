@@ -108,7 +108,14 @@ fn release(version: &str, name: String, description: String) -> Release {
 
 fn package(id: &str, releases: Vec<Release>) -> Package {
     let id = id.parse().expect("ids here are ids");
-    Package { id, publisher: PublicKey::from_bytes([1; 32]), deprecated: None, deleted: None, releases }
+    Package {
+        id,
+        publisher: PublicKey::from_bytes([1; 32]),
+        deprecated: None,
+        successor: None,
+        deleted: None,
+        releases,
+    }
 }
 
 fn searched_index() -> Index {

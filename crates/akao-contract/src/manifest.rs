@@ -12,6 +12,7 @@ mod quantity;
 mod resources;
 mod runtime;
 mod schema;
+mod versions;
 
 pub use declaration::NodeDeclaration;
 pub use id::{Capability, PackageId, PackageIdError};
@@ -21,6 +22,7 @@ pub use quantity::{QuantityError, format_bytes, format_cpu, parse_bytes, parse_c
 pub use resources::{Limit, ResourceCaps, Resources};
 pub use runtime::{Instances, Runtime, RuntimeKind, Transport};
 pub use schema::manifest_schema;
+pub use versions::is_forbidden_by;
 
 use crate::NodeType;
 use serde::{Deserialize, Serialize};

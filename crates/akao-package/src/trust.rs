@@ -11,7 +11,7 @@ mod policy;
 mod rotation;
 
 pub use decide::{Consent, Evidence, Installed, Origin, Refusal, SignatureState, Verdict, decide};
-pub use kill::{KillEntry, KillError, KillList, KillTarget};
+pub use kill::{KILL_LIST_BYTES_MAX, KillEntry, KillError, KillList, KillTarget};
 pub use policy::{Policy, SignatureRule};
 pub use rotation::{Rotation, RotationError, sign_rotation};
 

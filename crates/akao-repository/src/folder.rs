@@ -8,7 +8,7 @@ mod current;
 mod disk;
 mod publish;
 
-pub use change::{Cleared, Refreshed};
+pub use change::{Cleared, Deprecation, Refreshed};
 pub(crate) use current::{content_of, stored_name};
 pub(crate) use disk::{set_readable, write_whole};
 pub use publish::{ARCHIVE_BYTES_MAX, Publication, Published, SIGNATURE_BYTES_MAX};
@@ -116,6 +116,16 @@ pub enum FolderError {
         /// How many it may have.
         max: u64,
     },
+    /// A part of the index or a kill list that no client would take.
+    #[error("{what} would have {bytes} bytes; clients take at most {max}")]
+    Grown {
+        /// Which.
+        what: String,
+        /// How many it would have.
+        bytes: u64,
+        /// How many it may have.
+        max: u64,
+    },
     /// The system refused.
     #[error("`{}` cannot be read or written", .path.display())]
     Io {
@@ -148,6 +158,7 @@ impl FolderError {
             }
             Self::Unknown(_) => "Search the repository for the id.",
             Self::Size { .. } => "Leave out what is not part of the package.",
+            Self::Grown { .. } => "Lift what need not be on the kill list any more, or publish in a second repository.",
             Self::Io { .. } => "Check free space and the permissions of the folder.",
             Self::Random => "Try again when the system has started completely.",
         }

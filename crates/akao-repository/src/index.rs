@@ -70,7 +70,7 @@ struct Part<P> {
 }
 
 /// The part that a package belongs to.
-pub(crate) fn part_of(id: &PackageId) -> u8 {
+pub fn part_of(id: &PackageId) -> u8 {
     Digest::of(id.as_str().as_bytes()).bytes()[0] >> 2
 }
 
@@ -131,7 +131,10 @@ impl Index {
     }
 
     /// A part as it is stored; none when it would be empty.
-    pub(crate) fn pack(&self, part: u8) -> Result<Option<Vec<u8>>, PartError> {
+    ///
+    /// # Errors
+    /// It would be larger than clients take.
+    pub fn pack(&self, part: u8) -> Result<Option<Vec<u8>>, PartError> {
         let packages: Vec<&Package> = self.packages().filter(|package| part_of(&package.id) == part).collect();
         if packages.is_empty() {
             return Ok(None);
@@ -144,8 +147,11 @@ impl Index {
         Ok(Some(packed))
     }
 
-    /// Adds the packages of a part.
-    pub(crate) fn unpack(&mut self, part: u8, packed: &[u8]) -> Result<(), PartError> {
+    /// Adds the packages of a part as it is stored.
+    ///
+    /// # Errors
+    /// It does not unpack within its bounds, or is not what a part holds.
+    pub fn unpack(&mut self, part: u8, packed: &[u8]) -> Result<(), PartError> {
         let failed = |error| PartError::Packed(part, error);
         let decoder = zstd::stream::read::Decoder::with_buffer(packed).map_err(failed)?;
         let mut json = Vec::new();
@@ -153,15 +159,23 @@ impl Index {
         if json.len() as u64 > PART_UNPACKED_BYTES_MAX {
             return Err(PartError::Large(part));
         }
+        self.read(part, &json)
+    }
+
+    /// Adds the packages of a part that is unpacked.
+    ///
+    /// # Errors
+    /// It is not what a part holds. Some of its packages may be there then.
+    pub fn read(&mut self, part: u8, json: &[u8]) -> Result<(), PartError> {
         #[derive(Deserialize)]
         struct Head {
             format: u32,
         }
-        let head: Head = serde_json::from_slice(&json).map_err(|error| PartError::Json(part, error))?;
+        let head: Head = serde_json::from_slice(json).map_err(|error| PartError::Json(part, error))?;
         if head.format != FORMAT {
             return Err(PartError::Format { part, format: head.format });
         }
-        let read: Part<Package> = serde_json::from_slice(&json).map_err(|error| PartError::Json(part, error))?;
+        let read: Part<Package> = serde_json::from_slice(json).map_err(|error| PartError::Json(part, error))?;
         for mut package in read.packages {
             if part_of(&package.id) != part || self.packages.contains_key(&package.id) {
                 return Err(PartError::Misplaced { part, id: package.id });
@@ -180,7 +194,14 @@ mod tests {
 
     fn package(id: &str) -> Package {
         let publisher = PublicKey::from_bytes([1; 32]);
-        Package { id: id.parse().unwrap(), publisher, deprecated: None, deleted: None, releases: Vec::new() }
+        Package {
+            id: id.parse().unwrap(),
+            publisher,
+            deprecated: None,
+            successor: None,
+            deleted: None,
+            releases: Vec::new(),
+        }
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The kill list: versions that a repository says must not run, also where they are installed already.
 
-use akao_contract::{Digest, manifest::PackageId};
+use akao_contract::{
+    Digest,
+    manifest::{PackageId, is_forbidden_by},
+};
 use jiff::Timestamp;
 use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
@@ -63,7 +66,9 @@ impl KillList {
     /// The entry that forbids a version, if one does. The digest is that of the archive.
     pub fn forbids(&self, id: &PackageId, version: &Version, digest: &Digest) -> Option<&Kill> {
         self.entries.iter().find(|kill| {
-            kill.id == *id && covers(&kill.versions, version) && kill.digest.is_none_or(|named| named == *digest)
+            kill.id == *id
+                && is_forbidden_by(&kill.versions, version)
+                && kill.digest.is_none_or(|named| named == *digest)
         })
     }
 
@@ -77,11 +82,19 @@ impl KillList {
         before - self.entries.len()
     }
 
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, KillListError> {
+    /// The list as it is stored.
+    ///
+    /// # Errors
+    /// It cannot be written as JSON.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, KillListError> {
         Ok(serde_json::to_vec_pretty(self)?)
     }
 
-    pub(crate) fn read(bytes: &[u8]) -> Result<Self, KillListError> {
+    /// Reads a list as it is stored.
+    ///
+    /// # Errors
+    /// It is none, or of a later format.
+    pub fn read(bytes: &[u8]) -> Result<Self, KillListError> {
         #[derive(Deserialize)]
         struct Head {
             format: u32,
@@ -92,12 +105,6 @@ impl KillList {
         }
         Ok(serde_json::from_slice(bytes)?)
     }
-}
-
-/// Whether a range covers a version. A pre-release is covered where its release or the one before would be: who forbids
-/// `<2` means also what came before 2.
-fn covers(range: &VersionReq, version: &Version) -> bool {
-    range.matches(version) || range.matches(&Version::new(version.major, version.minor, version.patch))
 }
 
 #[cfg(test)]

@@ -29,10 +29,10 @@ pub use client::{
 };
 pub use fetch::{Body, BoxFuture, EgressFetch, Fetch, FetchError, FolderFetch, PlaceError};
 pub use folder::{
-    ARCHIVE_BYTES_MAX, Cleared, Folder, FolderError, NewRepository, Publication, Published, Refreshed,
+    ARCHIVE_BYTES_MAX, Cleared, Deprecation, Folder, FolderError, NewRepository, Publication, Published, Refreshed,
     SIGNATURE_BYTES_MAX,
 };
-pub use index::{Index, PART_BYTES_MAX, PART_UNPACKED_BYTES_MAX, PARTS_MAX, PartError};
+pub use index::{Index, PART_BYTES_MAX, PART_UNPACKED_BYTES_MAX, PARTS_MAX, PartError, part_of};
 pub use key::{KeyError, PublicKey, SigningKey};
 pub use kill::{KILL_LIST_BYTES_MAX, Kill, KillList, KillListError};
 pub use lookalike::{LookAlike, LookAlikes, Resemblance};

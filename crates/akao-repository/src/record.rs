@@ -32,6 +32,9 @@ pub struct Package {
     /// Why the whole package should no longer be used, if that is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deprecated: Option<String>,
+    /// The package that takes its place, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<PackageId>,
     /// When and why it was deleted. A deleted package has no versions, and its id is never given again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted: Option<Remark>,
@@ -221,6 +224,12 @@ fn needs(manifest: &Manifest) -> Result<Vec<Need>, RecordError> {
     Ok(needs)
 }
 
+/// A text with a full stop at its end, unless it ends in a mark already.
+fn sentence(text: &str) -> String {
+    let text = text.trim_end();
+    if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
+}
+
 fn within(what: &'static str, count: usize, max: usize) -> Result<(), RecordError> {
     if count <= max { Ok(()) } else { Err(RecordError::Long { what, max }) }
 }
@@ -229,6 +238,17 @@ impl Package {
     /// A version of it.
     pub fn release(&self, version: &Version) -> Option<&Release> {
         self.releases.iter().find(|release| release.version == *version)
+    }
+
+    /// What the repository says against using a version of it, with what takes its place: a word about the version goes before
+    /// one about the whole package.
+    pub fn warning(&self, version: &Version) -> Option<String> {
+        let of_version = self.release(version).and_then(|release| release.deprecated.as_deref());
+        let text = of_version.or(self.deprecated.as_deref())?;
+        Some(match &self.successor {
+            Some(successor) => format!("{} Use {successor} instead.", sentence(text)),
+            None => text.to_owned(),
+        })
     }
 
     /// The version that people are shown: the highest that is neither yanked nor a pre-release, else the highest.

@@ -42,6 +42,7 @@ pub(crate) fn index_of<const N: usize>(packages: [(&str, Vec<Release>); N]) -> I
             id: id.parse().unwrap(),
             publisher: PublicKey::from_bytes([1; 32]),
             deprecated: None,
+            successor: None,
             deleted: None,
             releases,
         });

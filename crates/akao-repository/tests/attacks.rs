@@ -25,7 +25,7 @@ async fn refused(access: Access) -> OpenError {
 }
 
 #[tokio::test]
-async fn without_an_attack_it_opens_again_and_again() {
+async fn case_110_without_an_attack_it_opens_again_and_again() {
     let ground = Ground::filled();
     for _ in 0..2 {
         let repository = ground.open().await;
@@ -37,7 +37,7 @@ async fn without_an_attack_it_opens_again_and_again() {
 }
 
 #[tokio::test]
-async fn a_replayed_old_repository_is_a_rollback_also_after_a_restart() {
+async fn case_110_a_replayed_old_repository_is_a_rollback_also_after_a_restart() {
     let ground = Ground::filled();
     let old = ground.copy("old");
     publish(&ground.folder, "com.example.enrich", "1.1.0", start());
@@ -71,7 +71,7 @@ async fn a_refused_opening_leaves_what_was_seen() {
 }
 
 #[tokio::test]
-async fn a_frozen_repository_expires_by_the_given_clock() {
+async fn case_110_a_frozen_repository_expires_by_the_given_clock() {
     let ground = Ground::filled();
     ground.open_at(days(89)).await;
     let frozen = Repository::open(ground.access(FolderFetch::new(ground.folder.dir())), days(91)).await;
@@ -94,7 +94,7 @@ async fn a_clock_that_went_back_is_noticed() {
 }
 
 #[tokio::test]
-async fn files_of_another_version_do_not_mix() {
+async fn case_110_files_of_another_version_do_not_mix() {
     let ground = Ground::filled();
     let old = ground.copy("old");
     publish(&ground.folder, "com.example.enrich", "1.1.0", start());
@@ -142,7 +142,7 @@ async fn changed_lengthened_and_shortened_files_are_refused() {
 }
 
 #[tokio::test]
-async fn missing_faulty_endless_and_silent_files_are_refused() {
+async fn case_110_missing_faulty_endless_and_silent_files_are_refused() {
     let ground = Ground::filled();
     let dir = ground.folder.dir();
     let names = [
@@ -191,7 +191,7 @@ fn other(ground: &Ground, number: u8) -> Folder {
 }
 
 #[tokio::test]
-async fn a_swapped_mirror_is_refused_whoever_signed_it() {
+async fn case_110_a_swapped_mirror_is_refused_whoever_signed_it() {
     let ground = Ground::filled();
     let foreign = other(&ground, 66);
     let error = refused(ground.access(FolderFetch::new(foreign.dir()))).await;

@@ -4,8 +4,8 @@
 mod support;
 
 use akao_repository::{
-    Access, Folder, FolderError, FolderFetch, Holders, Kind, Limits, MirrorError, NewRepository, Publication,
-    Repository, Resemblance, Roles, SignError, TrustedRoot, offered_root,
+    Access, Deprecation, Folder, FolderError, FolderFetch, Holders, Kind, Limits, MirrorError, NewRepository,
+    Publication, Repository, Resemblance, Roles, SignError, TrustedRoot, offered_root,
 };
 use std::{
     fs,
@@ -150,8 +150,17 @@ fn yanking_and_deprecating_can_be_taken_back() {
     ground.folder.yank(&enrich, &version, Some("it loses data"), &[key(1)], days(1)).unwrap();
     assert_eq!(release().yanked.map(|remark| (remark.reason, remark.at)), Some(("it loses data".into(), days(1))));
     ground.folder.yank(&enrich, &version, None, &[key(1)], days(1)).unwrap();
-    ground.folder.deprecate(&enrich, Some(&version), Some("use 2"), &[key(1)], days(1)).unwrap();
+    let word = |reason| Deprecation { reason, successor: None };
+    ground.folder.deprecate(&enrich, Some(&version), Some(&word("use 2")), &[key(1)], days(1)).unwrap();
     assert_eq!((release().yanked, release().deprecated), (None, Some("use 2".into())));
+    let warning = || ground.folder.contents().unwrap().0.package(&enrich).unwrap().warning(&version);
+    assert_eq!(warning().as_deref(), Some("use 2"));
+    ground.folder.deprecate(&enrich, Some(&version), None, &[key(1)], days(1)).unwrap();
+    assert_eq!(warning(), None);
+    let successor = id("com.example.enrich-next");
+    let whole = Deprecation { reason: "it is not kept up", successor: Some(&successor) };
+    ground.folder.deprecate(&enrich, None, Some(&whole), &[key(1)], days(1)).unwrap();
+    assert_eq!(warning().as_deref(), Some("it is not kept up. Use com.example.enrich-next instead."));
     let unknown = ground.folder.yank(&enrich, &"3.0.0".parse().unwrap(), Some("x"), &[key(1)], days(1));
     assert!(matches!(unknown, Err(FolderError::Unknown(_))));
     let empty = ground.folder.yank(&enrich, &version, Some(" "), &[key(1)], days(1));

@@ -3,7 +3,10 @@
 
 use crate::signature::{Purpose, Signature, SignatureError, sign_bytes};
 use crate::{KeyError, PublicKey, SecretKey};
-use akao_contract::{Digest, manifest::PackageId};
+use akao_contract::{
+    Digest,
+    manifest::{PackageId, is_forbidden_by},
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +14,7 @@ use serde::{Deserialize, Serialize};
 const DOCUMENT: &str = "kill-list";
 
 /// Longest list, in bytes.
-const LIST_BYTES_MAX: usize = 16 << 20;
+pub const KILL_LIST_BYTES_MAX: usize = 4 << 20;
 
 /// Packages that must not run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,8 +98,8 @@ impl KillList {
     /// # Errors
     /// It is not, or it has another form.
     pub fn open(text: &str, signature: &Signature, keys: &[PublicKey], known: u64) -> Result<Self, KillError> {
-        if text.len() > LIST_BYTES_MAX {
-            return Err(KillError::Form(format!("it has more than {LIST_BYTES_MAX} bytes")));
+        if text.len() > KILL_LIST_BYTES_MAX {
+            return Err(KillError::Form(format!("it has more than {KILL_LIST_BYTES_MAX} bytes")));
         }
         let purpose = Purpose::document(DOCUMENT, text.as_bytes());
         let mut refused = KillError::Unsigned;
@@ -129,15 +132,8 @@ impl KillList {
             KillTarget::Digest(digest) => digests.contains(digest),
             KillTarget::Versions { id: killed, versions } => {
                 // A version that cannot be read is not let through by that.
-                id == killed && parsed.as_ref().is_none_or(|version| covers(versions, version))
+                id == killed && parsed.as_ref().is_none_or(|version| is_forbidden_by(versions, version))
             }
         })
     }
-}
-
-/// A pre-release is covered when the version without its label is: `<2` means `2.0.0-rc.1` neither more nor less than `2.0.0`,
-/// and `*` means all.
-fn covers(versions: &semver::VersionReq, version: &semver::Version) -> bool {
-    let released = semver::Version::new(version.major, version.minor, version.patch);
-    versions.matches(version) || versions.matches(&released)
 }

@@ -22,6 +22,15 @@ pub struct Refreshed {
     pub targets: bool,
 }
 
+/// A word against using a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deprecation<'a> {
+    /// Why not.
+    pub reason: &'a str,
+    /// The package that takes its place. It counts for the whole package, not for one of its versions.
+    pub successor: Option<&'a PackageId>,
+}
+
 /// What clearing did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cleared {
@@ -54,29 +63,34 @@ impl Folder {
         })
     }
 
-    /// Says what to use instead of a package, or of one of its versions; `None` takes the word back.
+    /// Says why a package, or one of its versions, should no longer be used; `None` takes the word back.
     ///
     /// # Errors
-    /// There is no such package or version, the keys do not suffice, or the disk refuses.
+    /// There is no such package or version, it has been deleted, the keys do not suffice, or the disk refuses.
     pub fn deprecate(
         &self,
         id: &PackageId,
         version: Option<&Version>,
-        instead: Option<&str>,
+        word: Option<&Deprecation<'_>>,
         keys: &[SigningKey],
         now: Timestamp,
     ) -> Result<(), FolderError> {
-        instead.map_or(Ok(()), |text| checked_text("the text", text))?;
+        word.map_or(Ok(()), |word| checked_text("the reason", word.reason))?;
         self.change(keys, now, |current| {
-            let package = current.package_mut(id).ok_or_else(|| FolderError::Unknown(id.to_string()))?;
-            let place = match version {
-                None => &mut package.deprecated,
+            let unknown = || FolderError::Unknown(id.to_string());
+            let package = current.package_mut(id).filter(|package| package.deleted.is_none()).ok_or_else(unknown)?;
+            let reason = word.map(|word| word.reason.to_owned());
+            match version {
+                None => {
+                    package.deprecated = reason;
+                    package.successor = word.and_then(|word| word.successor.cloned());
+                }
                 Some(version) => {
                     let release = package.releases.iter_mut().find(|release| release.version == *version);
-                    &mut release.ok_or_else(|| FolderError::Unknown(format!("{id} {version}")))?.deprecated
+                    let unknown = || FolderError::Unknown(format!("{id} {version}"));
+                    release.ok_or_else(unknown)?.deprecated = reason;
                 }
-            };
-            *place = instead.map(str::to_owned);
+            }
             Ok(())
         })
     }

@@ -4,9 +4,9 @@
 
 use super::{Folder, FolderError, METADATA, TARGETS};
 use crate::{
-    index::{Index, part_name, part_named, part_of},
+    index::{Index, PART_BYTES_MAX, part_name, part_named, part_of},
     key::SigningKey,
-    kill::{KILL_LIST, KillList},
+    kill::{KILL_LIST, KILL_LIST_BYTES_MAX, KillList},
     metadata::{self, Identity, RoleName},
     record::{Content, Package},
 };
@@ -133,13 +133,17 @@ impl Folder {
 
     /// Writes the parts that differ from what the metadata lists, then targets, snapshot and, last, the timestamp.
     pub(super) fn commit(&self, mut current: Current, keys: &[SigningKey], now: Timestamp) -> Result<(), FolderError> {
+        let kill = current.kill.to_bytes()?;
+        within(KILL_LIST, &kill, KILL_LIST_BYTES_MAX)?;
         for part in std::mem::take(&mut current.touched) {
             match current.index.pack(part)? {
-                Some(bytes) => self.write_target(&mut current, part_name(part), &bytes)?,
+                Some(bytes) => {
+                    within(&part_name(part), &bytes, PART_BYTES_MAX)?;
+                    self.write_target(&mut current, part_name(part), &bytes)?;
+                }
                 None => drop(current.targets.remove(&part_name(part))),
             }
         }
-        let kill = current.kill.to_bytes()?;
         self.write_target(&mut current, KILL_LIST.to_owned(), &kill)?;
         let kind = current.identity.kind;
         let expires = metadata::expiry(kind, RoleName::Targets, now)?;
@@ -197,6 +201,12 @@ impl Folder {
         }
         Ok(())
     }
+}
+
+/// Nothing is published that clients refuse to fetch.
+fn within(what: &str, bytes: &[u8], max: u64) -> Result<(), FolderError> {
+    let bytes = bytes.len() as u64;
+    if bytes <= max { Ok(()) } else { Err(FolderError::Grown { what: format!("`{what}`"), bytes, max }) }
 }
 
 fn after(version: u64) -> NonZeroU64 {

@@ -94,6 +94,7 @@ impl Folder {
             id: id.clone(),
             publisher,
             deprecated: None,
+            successor: None,
             deleted: None,
             releases: Vec::new(),
         });

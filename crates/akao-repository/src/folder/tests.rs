@@ -141,3 +141,31 @@ fn rotating_killed_after_the_root_is_mended_by_the_next_change() {
     publish(&Folder::at(temp.path()), "1.1.0").unwrap();
     assert_eq!(Folder::at(temp.path()).contents().unwrap().0.packages().next().unwrap().releases.len(), 2);
 }
+
+#[test]
+fn a_kill_list_that_no_client_would_fetch_is_not_published() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = Folder::at(temp.path());
+    let new = NewRepository { name: "Test".into(), kind: Kind::Folder, roles: Roles::one_person(key(1).public()) };
+    folder.init(&new, &[key(1)], Timestamp::UNIX_EPOCH).unwrap();
+    let with = |count: usize| {
+        let mut current = folder.current().unwrap();
+        for at in 0..count {
+            let (id, versions) = (format!("com.example.bad{at}").parse().unwrap(), semver::VersionReq::STAR);
+            current.kill.add(crate::Kill {
+                id,
+                versions,
+                digest: None,
+                reason: "x".repeat(1_000),
+                at: Timestamp::UNIX_EPOCH,
+            });
+        }
+        folder.commit(current, &[key(1)], Timestamp::UNIX_EPOCH)
+    };
+    with(3_000).unwrap();
+    let before = folder.timestamp().unwrap();
+    let error = with(2_000).unwrap_err();
+    assert!(matches!(error, FolderError::Grown { max: crate::KILL_LIST_BYTES_MAX, .. }), "{error}");
+    assert_eq!(folder.timestamp().unwrap(), before);
+    assert_eq!(folder.contents().unwrap().1.entries().len(), 3_000);
+}

@@ -103,6 +103,7 @@ fn hits(search: &Search, query: &str, limit: usize) -> Value {
             "permissions": release.permissions,
             "yanked": release.yanked.as_ref().map(|remark| &remark.reason),
             "deprecated": release.deprecated.as_ref().or(hit.package.deprecated.as_ref()),
+            "successor": hit.package.successor,
             "corrected": hit.corrected,
         }))
     });

@@ -22,9 +22,11 @@ impl From<FolderError> for Failure {
             | FolderError::Deleted(_)
             | FolderError::Publisher { .. } => ("conflict", Exit::Failure),
             FolderError::Absent(_) | FolderError::Unknown(_) => ("not_found", Exit::Failure),
-            FolderError::Text(_) | FolderError::Record(_) | FolderError::Sign(_) | FolderError::Size { .. } => {
-                ("usage", Exit::Usage)
-            }
+            FolderError::Text(_)
+            | FolderError::Record(_)
+            | FolderError::Sign(_)
+            | FolderError::Size { .. }
+            | FolderError::Grown { .. } => ("usage", Exit::Usage),
             FolderError::Damaged { .. } | FolderError::Part(_) | FolderError::KillList(_) => {
                 ("damaged", Exit::Internal)
             }
