@@ -8,6 +8,7 @@ use rustix::{
     io::Errno,
 };
 use std::{
+    ffi::{CString, OsStr},
     io,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
@@ -72,7 +73,9 @@ impl BareFolder {
 impl Drop for BareFolder {
     fn drop(&mut self) {
         // The spawner has removed what was in it; the rest is the next launcher's to remove.
-        let _ = std::fs::remove_dir_all(&self.path);
+        if let Some(place) = self.path.parent().and_then(|place| open(place, flags(), Mode::empty()).ok()) {
+            remove(&place, self.path.file_name().unwrap_or_default());
+        }
     }
 }
 
@@ -92,14 +95,22 @@ fn remove_abandoned(place: &Path) {
         let Ok(folder) = openat(&all, &name, flags(), Mode::empty()) else { continue };
         let is_own = fstat(&folder).is_ok_and(|found| found.st_uid == own);
         if is_own && flock(&folder, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            let _ = std::fs::remove_dir_all(entry.path());
+            remove(&all, &name);
         }
+    }
+}
+
+/// Removes a folder that programs had, whatever its rights and however deep it is.
+fn remove(place: &OwnedFd, name: &OsStr) {
+    if let Ok(name) = CString::new(name.as_bytes()) {
+        let _ = akao_spawner::remove_folder(place, &name);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_folder_is_removed_with_its_launcher_or_by_the_next_one() {
@@ -108,6 +119,16 @@ mod tests {
         let abandoned = place.path().join(format!("{PREFIX}0-0"));
         std::fs::create_dir(&abandoned).unwrap();
         std::fs::write(abandoned.join("left"), "x").unwrap();
+        // Deeper than any path, and closed by whoever made it.
+        let mut deep = rustix::fs::open(&abandoned, flags(), Mode::empty()).unwrap();
+        for _ in 0..2_000 {
+            mkdirat(&deep, "d", Mode::RWXU).unwrap();
+            deep = openat(&deep, "d", flags(), Mode::empty()).unwrap();
+        }
+        mkdirat(&deep, "closed", Mode::empty()).unwrap();
+        std::fs::create_dir(abandoned.join("denied")).unwrap();
+        std::fs::write(abandoned.join("denied/file"), "x").unwrap();
+        std::fs::set_permissions(abandoned.join("denied"), std::fs::Permissions::from_mode(0o000)).unwrap();
         std::fs::create_dir(place.path().join("another's")).unwrap();
         let second = BareFolder::new(place.path()).unwrap();
         assert!(!abandoned.exists() && first.path.exists() && second.path.exists());

@@ -20,6 +20,9 @@ use std::{
 /// How long the making of a sandbox may take before it counts as failed.
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
+/// How long the first process of a sandbox without namespaces may take to end the others and itself.
+const ANSWER_WITHIN: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
+
 /// A process in its sandbox. Dropping it kills what is left.
 #[derive(Debug)]
 pub struct Sandboxed {
@@ -178,21 +181,13 @@ impl Sandboxed {
 
     /// Asks the program to end, by the signal `TERM`.
     pub fn terminate(&self) -> io::Result<()> {
-        self.signal(Signal::TERM)
+        signal(&self.pidfd, Signal::TERM)
     }
 
     /// Kills it and everything in it.
     pub fn kill(&mut self) -> io::Result<()> {
         self.killed = true;
-        self.signal(killing(self.is_bare))
-    }
-
-    fn signal(&self, signal: Signal) -> io::Result<()> {
-        match pidfd_send_signal(&self.pidfd, signal) {
-            // It has ended already, which is what was wanted.
-            Ok(()) | Err(Errno::SRCH) => Ok(()),
-            Err(errno) => Err(errno.into()),
-        }
+        end(&self.pidfd, self.is_bare)
     }
 
     /// Waits for its end.
@@ -230,14 +225,35 @@ impl Drop for Sandboxed {
 fn abandon(made: &Made, is_bare: bool, reason: SpawnError) -> SpawnError {
     if let Some(pidfd) = &made.pidfd {
         // What cannot be killed has ended.
-        let _ = pidfd_send_signal(pidfd, killing(is_bare));
+        let _ = end(pidfd, is_bare);
     }
     reason
 }
 
-/// What ends a sandbox. Without a namespace of processes the first one has to end the others before itself.
-fn killing(is_bare: bool) -> Signal {
-    if is_bare { Signal::USR1 } else { Signal::KILL }
+/// Ends a sandbox. Without a namespace of processes the first one has to end the others before itself, so it is asked; one that
+/// does not answer, because it is stopped or waits for a file system, is killed, and the spawner does its work.
+fn end(first: &OwnedFd, is_bare: bool) -> io::Result<()> {
+    if !is_bare {
+        return signal(first, Signal::KILL);
+    }
+    signal(first, Signal::USR1)?;
+    let first = first.try_clone()?;
+    let last_resort = move || {
+        let mut ends = [PollFd::new(&first, PollFlags::IN)];
+        // An error of the wait is no answer either.
+        if poll(&mut ends, Some(&ANSWER_WITHIN)) != Ok(1) {
+            let _ = pidfd_send_signal(&first, Signal::KILL);
+        }
+    };
+    std::thread::Builder::new().name("akao-end".into()).spawn(last_resort).map(drop)
+}
+
+fn signal(first: &OwnedFd, signal: Signal) -> io::Result<()> {
+    match pidfd_send_signal(first, signal) {
+        // It has ended already, which is what was wanted.
+        Ok(()) | Err(Errno::SRCH) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
 }
 
 fn unexpected() -> SpawnError {

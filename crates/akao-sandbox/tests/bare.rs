@@ -349,3 +349,29 @@ fn interpreters_run() {
         }
     });
 }
+
+#[test]
+fn a_supervisor_that_does_not_answer_is_killed_with_all_that_is_below_it() {
+    with_and_without_root("a_supervisor_that_does_not_answer_is_killed_with_all_that_is_below_it", || {
+        let program_of = |sandboxed: &Sandboxed| {
+            let pid = sandboxed.pid();
+            let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+            format!("/proc/{}", children.trim())
+        };
+        let mut answers = spawn(probe_spec(&["sleep", "60000"]));
+        let program = program_of(&answers);
+        answers.kill().unwrap();
+        let begun = Instant::now();
+        answers.wait().unwrap();
+        assert!(begun.elapsed().as_secs() < 5 && !Path::new(&program).exists(), "the control answers at once");
+
+        let mut silent = spawn(probe_spec(&["sleep", "60000"]));
+        let program = program_of(&silent);
+        rustix::process::pidfd_send_signal(silent.pidfd(), rustix::process::Signal::STOP).unwrap();
+        silent.kill().unwrap();
+        let ended = silent.wait_until(Instant::now() + std::time::Duration::from_secs(60)).unwrap();
+        assert_eq!(ended.cause, Cause::Killed, "{ended:?}");
+        assert!(!Path::new(&program).exists(), "nothing of it is left");
+        assert_eq!(says(&["nothing"]), "done", "the spawner goes on");
+    });
+}

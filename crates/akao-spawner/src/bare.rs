@@ -30,8 +30,9 @@ use rustix::{
     process::{Pid, set_child_subreaper},
     thread::{CapabilitySet, capabilities, set_no_new_privs},
 };
-use std::path::Path;
+use std::{ffi::CString, path::Path};
 
+pub(crate) use folders::remove as remove_folder;
 pub(crate) use supervisor::{Birth, live};
 
 /// What supervisors of root keep: to become the program's user, to count its memory, to end it, and to clear its folders away.
@@ -98,7 +99,8 @@ impl Bare {
 
     /// Removes the folder of a start that nothing runs of any more.
     pub(crate) fn clear_away(&self, id: u64) -> Result<(), Errno> {
-        folders::remove(&self.folder, &id.to_string())
+        let name = CString::new(id.to_string()).map_err(|_| Errno::INVAL)?;
+        folders::remove(&self.folder, &name)
     }
 
     /// Ends what a supervisor left behind that did not end by itself. Without root that is everything below the spawner, since

@@ -27,6 +27,14 @@ mod sys;
 mod watch;
 pub mod wire;
 
+/// Removes the folder `name` in `all`, whatever its rights and however deep what is in it. No link in it is followed.
+///
+/// # Errors
+/// The system refuses something. What was removed until then is removed.
+pub fn remove_folder(all: &rustix::fd::OwnedFd, name: &std::ffi::CStr) -> Result<(), rustix::io::Errno> {
+    bare::remove_folder(all, name)
+}
+
 pub use serve::run;
 pub use stage::Stage;
 

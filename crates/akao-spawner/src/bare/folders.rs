@@ -1,9 +1,10 @@
 //! The folders of a start: made before it, counted while it runs, removed when nothing of it runs any more.
 
 use rustix::{
-    fd::{AsFd, OwnedFd},
+    fd::{AsFd, AsRawFd, OwnedFd},
     fs::{
-        AtFlags, Dir, FileType, Gid, Mode, OFlags, Uid, chmodat, chownat, mkdirat, openat, renameat, statat, unlinkat,
+        AtFlags, Dir, FileType, Gid, Mode, OFlags, Uid, chmod, chownat, fstat, mkdirat, openat, renameat, statat,
+        unlinkat,
     },
     io::Errno,
 };
@@ -11,6 +12,9 @@ use std::ffi::{CStr, CString};
 
 /// The folder that a program knows as its workspace, and the one for passing files.
 pub(super) const KEPT: [&str; 2] = ["workspace", "tmp"];
+
+/// What the owner of a folder needs to empty it.
+const OWNERS: u32 = 0o700;
 
 /// How deep folders may lie in each other while they are counted; deeper counts as too much.
 const DEPTH_MAX: u32 = 128;
@@ -38,6 +42,20 @@ fn open(folder: impl AsFd, name: impl rustix::path::Arg) -> Result<OwnedFd, Errn
     openat(folder, name, flags, Mode::empty())
 }
 
+/// Opens a folder whose owner may have denied it to himself. A link is never followed, whoever has put it there meanwhile.
+fn open_up(folder: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
+    match open(folder, name) {
+        Ok(opened) if fstat(&opened)?.st_mode & OWNERS == OWNERS => return Ok(opened),
+        Ok(_) | Err(Errno::ACCESS) => {}
+        Err(errno) => return Err(errno),
+    }
+    // What is held by its place alone needs no right to be opened, and cannot be changed by itself but through its entry here.
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let held = openat(folder, name, flags, Mode::empty())?;
+    chmod(format!("/proc/self/fd/{}", held.as_raw_fd()), Mode::RWXU)?;
+    open(&held, c".")
+}
+
 fn names(folder: &OwnedFd) -> Result<Vec<CString>, Errno> {
     let mut found = Vec::new();
     for entry in Dir::read_from(folder)? {
@@ -53,8 +71,8 @@ fn names(folder: &OwnedFd) -> Result<Vec<CString>, Errno> {
 ///
 /// A program can put folders into each other deeper than any stack or path goes. So each folder is emptied by moving the
 /// folders in it up beside it, and no more than two are open at once.
-pub(super) fn remove(all: &OwnedFd, name: &str) -> Result<(), Errno> {
-    let own = match open(all, name) {
+pub(crate) fn remove(all: &OwnedFd, name: &CStr) -> Result<(), Errno> {
+    let own = match open_up(all, name) {
         Err(Errno::NOENT) => return Ok(()),
         own => own?,
     };
@@ -76,13 +94,12 @@ fn remove_one(own: &OwnedFd, entry: &CStr, number: &mut u64) -> Result<(), Errno
         Err(Errno::ISDIR | Errno::PERM) => {}
         other => return other,
     }
-    chmodat(own, entry, Mode::RWXU, AtFlags::empty())?;
-    let folder = open(own, entry)?;
+    let folder = open_up(own, entry)?;
     for inner in names(&folder)? {
         match unlinkat(&folder, &inner, AtFlags::empty()) {
             Err(Errno::ISDIR | Errno::PERM) => {
                 // Moving a folder changes it, for which its owner must be allowed to write it.
-                chmodat(&folder, &inner, Mode::RWXU, AtFlags::empty())?;
+                drop(open_up(&folder, &inner)?);
                 *number += 1;
                 // Shorter than any name that was left could be taken for one of these; so it is looked for a free one.
                 while statat(own, format!(".{number}"), AtFlags::SYMLINK_NOFOLLOW).is_ok() {
@@ -172,9 +189,27 @@ mod tests {
             place = open(&place, "d").unwrap();
         }
         std::os::unix::fs::symlink("/", folder.path().join("1/tmp/link")).unwrap();
-        remove(&all, "1").unwrap();
+        remove(&all, c"1").unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-        remove(&all, "1").unwrap();
+        remove(&all, c"1").unwrap();
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_folder_opens_nothing_up() {
+        use std::os::unix::fs::PermissionsExt;
+        let (folder, all) = all();
+        let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
+        for name in ["closed", "elsewhere"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+            fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(0o000)).unwrap();
+        }
+        std::os::unix::fs::symlink("elsewhere", folder.path().join("link")).unwrap();
+        assert!(matches!(open_up(&all, c"link"), Err(Errno::NOTDIR | Errno::LOOP)));
+        assert_eq!(mode("elsewhere"), 0);
+        open_up(&all, c"closed").unwrap();
+        assert_eq!(mode("closed"), 0o700, "the control is opened up");
+        remove(&all, c"elsewhere").unwrap();
+        assert!(!folder.path().join("elsewhere").exists());
     }
 
     #[test]

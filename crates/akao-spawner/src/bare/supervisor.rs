@@ -256,13 +256,15 @@ impl<'a> Supervisor<'a> {
     /// Ends all, and tells how it was.
     fn tell(&self, exit: Option<Exit>, passed: Option<Passed>, watch: &Watch<'_>) -> ! {
         end_below(self.birth.outside);
+        // A limit that ended it is the one that is told; the others are only guessed where none did.
+        let is_met = |limit, seems: bool| passed.map_or(seems, |passed| passed == limit);
         let report = Report {
             exit,
             memory_exceeded: passed == Some(Passed::Memory),
             memory_bytes_peak: watch.memory_bytes_peak,
             pids_peak: watch.pids_peak,
-            pids_exceeded: passed == Some(Passed::Pids) || watch.had_all_pids(),
-            disk_full: passed == Some(Passed::Disk) || exit == Some(Exit::Signal(libc::SIGXFSZ)) || watch.ended_full(),
+            pids_exceeded: is_met(Passed::Pids, watch.had_all_pids()),
+            disk_full: is_met(Passed::Disk, exit == Some(Exit::Signal(libc::SIGXFSZ)) || watch.ended_full()),
         };
         self.clear_away();
         // When the spawner is gone nobody asks any more.
@@ -281,7 +283,9 @@ impl<'a> Supervisor<'a> {
 
     fn clear_away(&self) {
         // What cannot be removed now is tried again when the spawner ends, with its whole folder.
-        let _ = folders::remove(&self.all, &self.name);
+        if let Ok(name) = CString::new(self.name.as_str()) {
+            let _ = folders::remove(&self.all, &name);
+        }
     }
 }
 
