@@ -143,7 +143,7 @@ fn cases() -> Vec<Case> {
 }
 
 #[test]
-fn hostile_manifests_end_soon_and_small_in_clear_problems() {
+fn case_108_hostile_manifests_end_soon_and_small_in_clear_problems() {
     let mut wrong = Vec::new();
     for (name, rest, message) in cases() {
         let text = HEADER.to_owned() + &rest();

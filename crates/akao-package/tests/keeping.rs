@@ -85,6 +85,29 @@ fn everything_that_differs_is_named() {
 }
 
 #[test]
+fn a_glance_names_what_shows_without_reading() {
+    let ground = Ground::new();
+    let store = Store::new(ground.path("data"));
+    let digest = store.install(&ground.archive()).unwrap().digest;
+    assert_eq!(store.glance(&digest), None);
+    let folder = store.path(&digest);
+    open_up(&folder);
+    let glance = || store.glance(&digest).map(|found| (found.path, found.kind));
+    let file = folder.join("LICENSE");
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(glance(), Some(("LICENSE".into(), DifferenceKind::Mode)), "it may be written");
+    let text = fs::read(&file).unwrap();
+    fs::write(&file, [&text[..], b"more"].concat()).unwrap();
+    assert_eq!(glance(), Some(("LICENSE".into(), DifferenceKind::Edited)));
+    fs::remove_file(&file).unwrap();
+    assert_eq!(glance(), Some(("LICENSE".into(), DifferenceKind::Missing)));
+    std::os::unix::fs::symlink("README.md", &file).unwrap();
+    assert_eq!(glance(), Some(("LICENSE".into(), DifferenceKind::Edited)));
+    let absent = akao_contract::Digest::of(b"absent");
+    assert_eq!(store.glance(&absent).map(|found| found.kind), Some(DifferenceKind::Missing));
+}
+
+#[test]
 fn a_link_and_a_damaged_list_are_told_as_well() {
     let ground = Ground::new();
     let store = Store::new(ground.path("data"));

@@ -54,7 +54,7 @@ fn a_key_that_only_claims_the_number_is_refused() {
 }
 
 #[test]
-fn the_signature_of_another_version_is_refused() {
+fn case_109_the_signature_of_another_version_is_refused() {
     let (ground, key) = (Ground::new(), key());
     let old = ground.archive();
     write(&ground.package(), &[("_.yaml", &common::MANIFEST.replace("1.0.0", "1.0.1"), false)]);
@@ -70,7 +70,7 @@ fn the_signature_of_another_version_is_refused() {
 }
 
 #[test]
-fn a_changed_signature_is_refused() {
+fn case_109_a_changed_signature_is_refused() {
     let (archive, key) = (Ground::new().archive(), key());
     let text = sign(&archive, &key).unwrap().as_str().to_owned();
     let lines: Vec<&str> = text.lines().collect();
@@ -103,7 +103,7 @@ fn a_changed_signature_is_refused() {
 }
 
 #[test]
-fn any_flipped_byte_of_a_signed_archive_is_refused() {
+fn case_109_any_flipped_byte_of_a_signed_archive_is_refused() {
     let (archive, key) = (Ground::new().archive(), key());
     let signature = sign(&archive, &key).unwrap();
     let mut refused = 0;

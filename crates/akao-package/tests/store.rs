@@ -57,7 +57,7 @@ fn modes(folder: &Path) -> Vec<(String, u32)> {
 }
 
 #[test]
-fn what_is_stored_is_read_only_and_keeps_its_digest() {
+fn case_112_what_is_stored_is_read_only_and_keeps_its_digest() {
     let ground = Ground::new();
     let stored = ground.store().put(&ground.package()).unwrap();
     assert_eq!(stored.folder.manifest().id.as_str(), "com.example.hello");
@@ -82,7 +82,7 @@ fn editing_the_folder_changes_nothing_that_is_stored() {
 }
 
 #[test]
-fn what_was_tampered_with_in_the_store_is_not_given_out() {
+fn case_112_what_was_tampered_with_in_the_store_is_not_given_out() {
     let ground = Ground::new();
     let stored = ground.store().put(&ground.package()).unwrap();
     let file = stored.folder.path.join("bin/hello");

@@ -275,7 +275,7 @@ fn widening() -> Difference {
 }
 
 #[test]
-fn the_table_of_verdicts() {
+fn case_109_and_111_the_table_of_verdicts() {
     let (ours, other) = (key(), key());
     let (ours, other) = (ours.public(), other.public());
     let valid = |key: &PublicKey| SignatureState::Valid { key: key.clone() };

@@ -171,7 +171,7 @@ fn strange() -> Vec<(&'static str, String, Value)> {
 }
 
 #[test]
-fn hostile_texts_end_soon_and_small() {
+fn case_108_hostile_texts_end_soon_and_small() {
     let mut wrong = Vec::new();
     let mut refused = |name: &str, bytes: &[u8], kind: ErrorKind, message: &str| {
         let (result, cost) = cost::measured(|| load_bytes(bytes, &Budget::default()));

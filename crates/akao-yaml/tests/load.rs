@@ -4,7 +4,7 @@ use akao_yaml::{Budget, ErrorKind, Position, Style, Value, load, load_bytes, to_
 use serde_json::json;
 
 #[test]
-fn texts_are_read_as_the_core_schema_says() {
+fn case_108_texts_are_read_as_the_core_schema_says() {
     let cases = [
         ("", json!(null)),
         ("# only a comment\n", json!(null)),

@@ -73,6 +73,41 @@ impl Store {
         differences.dedup();
         differences
     }
+
+    /// The first thing that differs in one package as far as it shows without reading a file: what is missing, has another
+    /// length, or is of another kind or mode. Nothing when it looks sound; only hashing it says that it is.
+    pub fn glance(&self, digest: &Digest) -> Option<StoredDifference> {
+        let place = self.path(digest);
+        let differs = |path: &str, kind| Some(StoredDifference { path: path.to_owned(), kind });
+        if !place.is_dir() {
+            return differs(".", DifferenceKind::Missing);
+        }
+        // A package that was stored without a list is only known by its digest.
+        let list = FolderList::from_text(&fs::read_to_string(self.list_path(digest)).ok()?)?;
+        list.entries().iter().find_map(|entry| {
+            let Ok(found) = fs::symlink_metadata(place.join(&entry.path)) else {
+                return differs(&entry.path, DifferenceKind::Missing);
+            };
+            let is_other = found.is_dir() != (entry.kind == EntryKind::Folder) || found.is_symlink();
+            match (is_other, found.permissions().mode() & 0o7777 == mode_of(entry.kind)) {
+                (true, _) => differs(&entry.path, DifferenceKind::Edited),
+                _ if entry.kind != EntryKind::Folder && found.len() != entry.bytes => {
+                    differs(&entry.path, DifferenceKind::Edited)
+                }
+                (_, false) => differs(&entry.path, DifferenceKind::Mode),
+                _ => None,
+            }
+        })
+    }
+}
+
+/// The mode that an entry was sealed with.
+fn mode_of(kind: EntryKind) -> u32 {
+    match kind {
+        EntryKind::Folder => CLOSED,
+        EntryKind::File => FILE,
+        EntryKind::Program => PROGRAM,
+    }
 }
 
 fn unclear(reason: String) -> StoredDifference {
@@ -86,14 +121,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 /// Everything whose mode is not the one that it was sealed with.
 fn modes(place: &Path, found: &FolderList) -> Vec<StoredDifference> {
     let of = |path: &str| fs::symlink_metadata(place.join(path)).map(|data| data.permissions().mode() & 0o7777).ok();
-    let expected = found.entries().iter().map(|entry| {
-        let mode = match entry.kind {
-            EntryKind::Folder => CLOSED,
-            EntryKind::File => FILE,
-            EntryKind::Program => PROGRAM,
-        };
-        (entry.path.as_str(), mode)
-    });
+    let expected = found.entries().iter().map(|entry| (entry.path.as_str(), mode_of(entry.kind)));
     let wrong = expected.chain([(".", CLOSED)]).filter(|(path, mode)| of(path) != Some(*mode));
     wrong.map(|(path, _)| StoredDifference { path: path.to_owned(), kind: DifferenceKind::Mode }).collect()
 }
