@@ -216,7 +216,12 @@ fn check_unchanged(
 ) -> Result<(), ApplyError> {
     let kills = kill::all_kills(settings.kill_list.as_ref(), repositories);
     for package in &plan.packages {
-        if installed.record(&package.id)? != package.seen {
+        let is_same = match (&installed.record(&package.id)?, &package.seen) {
+            (Some(record), Some(seen)) => record.is_like(seen),
+            (None, None) => true,
+            _ => false,
+        };
+        if !is_same {
             return Err(ApplyError::Changed { what: format!("what is installed of {}", package.id) });
         }
         let base = package.installed.as_ref().zip(package.seen.as_ref());

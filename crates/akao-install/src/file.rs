@@ -1,8 +1,10 @@
 //! Small files that are replaced at once: whoever reads sees the old content or the new, also after a crash.
 
+use rustix::fs::OFlags;
 use std::{
     fs::{self, File},
     io::{self, Read, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -43,14 +45,18 @@ impl FileError {
     }
 }
 
-/// The text of a file; none when there is none.
+/// The text of a file; none when there is none. Nothing is waited for where a pipe stands in its place.
 pub(crate) fn read(path: &Path) -> Result<Option<String>, FileError> {
     let failed = FileError::new(path, "read");
-    let file = match File::open(path) {
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+    let file = match File::options().read(true).custom_flags(flags).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
+    if !file.metadata().map_err(&failed)?.is_file() {
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file")));
+    }
     let mut text = String::new();
     file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(&failed)?;
     if text.len() as u64 > FILE_BYTES_MAX {
@@ -63,6 +69,10 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>, FileError> {
 /// nobody else's; one that a killed process left is overwritten.
 pub(crate) fn write(path: &Path, text: &str) -> Result<(), FileError> {
     let failed = FileError::new(path, "written");
+    if text.len() as u64 > FILE_BYTES_MAX {
+        // Nobody would read it again.
+        return Err(failed(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than any file of this kind")));
+    }
     let folder = path.parent().unwrap_or(Path::new("."));
     make_folder(folder).map_err(&failed)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -150,6 +160,28 @@ mod tests {
         assert_eq!((read(&path).unwrap(), read(&to).unwrap().as_deref()), (None, Some("two")));
         assert_eq!((remove(&to).unwrap(), remove(&to).unwrap()), (true, false));
         assert_eq!(fs::read_dir(temp.path().join("a/b")).unwrap().count(), 0, "something is left");
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("pipe");
+        let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::from_raw_mode(0o600));
+        rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, 0).unwrap();
+        for place in [path.as_path(), temp.path()] {
+            let error = read(place).unwrap_err();
+            assert!(error.source.to_string().contains("not a file"), "{error}: {}", error.source);
+        }
+    }
+
+    #[test]
+    fn what_nobody_would_read_is_not_written() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("file.json");
+        write(&path, "before").unwrap();
+        let text = "x".repeat(usize::try_from(FILE_BYTES_MAX).unwrap() + 1);
+        assert!(write(&path, &text).is_err());
+        assert_eq!(read(&path).unwrap().as_deref(), Some("before"));
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod git;
 mod installed;
 mod kill;
 mod lock;
+mod offered;
 mod opened;
 mod places;
 mod plan;
@@ -26,6 +27,7 @@ mod settings;
 mod source;
 mod switch;
 mod uninstall;
+mod watch;
 
 pub use apply::{Agreement, Applied, ApplyError, apply};
 pub use candidate::{Candidate, CandidateError, PUBLISHER_KEY};
@@ -36,15 +38,20 @@ pub use git::{Git, GitError, GitLimits, GitProtocol, GitSource, GitSourceError};
 pub use installed::{Found, Installed, LookupError};
 pub use kill::{enforce_kill_list, take_kill_list};
 pub use lock::{LockMakeError, LockNeed, make_lock};
+pub use offered::note_offers;
 pub use opened::{OpenRepositories, OpenRepository};
 pub use places::Places;
 pub use plan::{Kept, Need, Plan, PlannedPackage};
 pub use planner::{LockedDifference, PlanError, Planner, UpdateOptions};
-pub use record::{Disabled, InstalledSource, InstalledVersion, RECORD_FORMAT, Record, RecordError, RecordedNeed};
+pub use record::{
+    Disabled, InstalledSource, InstalledVersion, Offered, RECORD_FORMAT, Record, RecordError, RecordedNeed,
+};
 pub use repositories::{RepositoryEntry, RepositoryList, RepositoryListError, RepositoryPlace};
 pub use settings::{
-    Settings, SettingsError, add_repository, change_repositories, change_trust, read_trust, write_policy,
+    Settings, SettingsError, add_repository, change_policy, change_repositories, change_trust, kept_kill_list,
+    read_policy, read_trust,
 };
 pub use source::{Source, SourceError};
 pub use switch::{SwitchError, disable, enable, rollback};
 pub use uninstall::{UninstallError, Use, uninstall};
+pub use watch::Watcher;

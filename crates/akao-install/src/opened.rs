@@ -6,6 +6,7 @@ use akao_repository::{
     Access, Cached, Catalogue, Fetch, Kill, Limits, LookAlike, LookAlikes, OpenError, Repository, Routes, cached,
 };
 use jiff::Timestamp;
+use semver::Version;
 use std::sync::Arc;
 
 /// A repository that was opened.
@@ -77,6 +78,11 @@ impl OpenRepositories {
         let known = packages.filter(|package| package.deleted.is_none());
         let known = known.map(|package| (package.id.as_str(), package.newest().map(|release| release.name.as_str())));
         LookAlikes::of(known).warnings(id.as_str(), Some(name))
+    }
+
+    /// What the repository of this name says against using a version of a package.
+    pub fn warning(&self, name: &str, id: &PackageId, version: &Version) -> Option<String> {
+        self.get(name)?.repository.index().package(id)?.warning(version)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&OpenRepository> {

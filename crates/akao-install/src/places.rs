@@ -57,6 +57,12 @@ impl Places {
         self.config().join("repositories").join(format!("{name}.root.json"))
     }
 
+    /// Where records would stand of the package that a node is in: the node's own id and those above it, enabled or not.
+    pub fn records_of(&self, node: &PackageId) -> Vec<PathBuf> {
+        let places = |id: PackageId| [self.external_record(&id), self.disabled_record(&id)];
+        crate::installed::above(node).flat_map(places).collect()
+    }
+
     pub(crate) fn nodes(&self) -> PathBuf {
         self.root.join("nodes")
     }

@@ -65,6 +65,8 @@ pub struct PlannedPackage {
     pub provides: Vec<String>,
     /// Packages that it needs, `ID RANGE` each.
     pub needs: Vec<String>,
+    /// What its repository says against using it.
+    pub warning: Option<String>,
     /// Known ids that are easily taken for its id.
     pub look_alikes: Vec<LookAlike>,
     /// The installed version that it is compared with; none when there is none.

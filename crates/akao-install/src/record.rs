@@ -27,8 +27,22 @@ pub struct Record {
     /// Since when and why it is disabled. It counts while the record stands among the disabled ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<Disabled>,
+    /// What its repository said of it when that was looked at last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offered: Option<Offered>,
     /// The versions, lowest first.
     pub versions: Vec<InstalledVersion>,
+}
+
+/// What a repository said of an installed package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Offered {
+    /// The newest version that people are shown.
+    pub newest: Version,
+    /// Why the active version, or the package, should no longer be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 /// Since when and why a package is disabled.
@@ -171,7 +185,16 @@ impl Record {
     pub(crate) fn new(id: PackageId, version: InstalledVersion, requested: bool) -> Self {
         let active = version.version.clone();
         let versions = vec![version];
-        Self { akao_installed: RECORD_FORMAT, id, active, previous: None, requested, disabled: None, versions }
+        Self {
+            akao_installed: RECORD_FORMAT,
+            id,
+            active,
+            previous: None,
+            requested,
+            disabled: None,
+            offered: None,
+            versions,
+        }
     }
 
     /// A version that is installed.
@@ -182,6 +205,17 @@ impl Record {
     /// The active version. A record that was read has it.
     pub fn active_version(&self) -> Option<&InstalledVersion> {
         self.version(&self.active)
+    }
+
+    /// The version that its repository offers and that is newer than the active one.
+    pub fn update(&self) -> Option<&Version> {
+        self.offered.as_ref().map(|offered| &offered.newest).filter(|newest| **newest > self.active)
+    }
+
+    /// Whether the same is installed: what was said of it does not count.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let bare = |record: &Self| Self { offered: None, ..record.clone() };
+        bare(self) == bare(other)
     }
 
     /// The version with this content.

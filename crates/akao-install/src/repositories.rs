@@ -42,6 +42,9 @@ pub struct RepositoryEntry {
     /// Its place, when that is a folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
+    /// PEM files with certificate authorities that its server's certificate may come from, beside the machine's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ca_files: Vec<PathBuf>,
     /// Beginnings of ids that are taken from it and from no other; `*` for all that no other has.
     #[serde(default)]
     pub prefixes: Vec<String>,
@@ -273,6 +276,7 @@ mod tests {
             name: name.to_owned(),
             url: None,
             folder: Some("/srv/packages".into()),
+            ca_files: Vec::new(),
             prefixes: prefixes.iter().map(|prefix| (*prefix).to_owned()).collect(),
             root: Digest::of(b"root"),
             vouches: false,

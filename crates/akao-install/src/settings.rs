@@ -54,6 +54,9 @@ pub enum SettingsError {
     /// The repositories.
     #[error(transparent)]
     Repositories(#[from] RepositoryListError),
+    /// A change of the policy that would leave the kept kill list without a key.
+    #[error("none of these keys has signed the kill list that holds now")]
+    Orphaned,
     /// The kill list.
     #[error("the kill list in `{}` is not taken", .path.display())]
     KillList {
@@ -73,6 +76,10 @@ impl SettingsError {
             Self::Policy { .. } => "Mend the line, or put back an earlier copy of the file.".to_owned(),
             Self::Trust { source, .. } | Self::Keys(source) => source.suggestion().to_owned(),
             Self::Repositories(error) => error.suggestion(),
+            Self::Orphaned => {
+                "Name the key of that list too, take in one that the new key has signed, then leave the old key out."
+                    .to_owned()
+            }
             Self::KillList { .. } => {
                 "Fetch the list again with its signature; `kill_list_keys` of the policy says who may sign it."
                     .to_owned()
@@ -93,7 +100,11 @@ impl Settings {
     }
 }
 
-pub(crate) fn read_policy(places: &Places) -> Result<Policy, SettingsError> {
+/// Reads the policy, and nothing else.
+///
+/// # Errors
+/// The file cannot be read, or does not say what it should.
+pub fn read_policy(places: &Places) -> Result<Policy, SettingsError> {
     let path = places.config().join(POLICY);
     let Some(text) = file::read(&path)? else { return Ok(Policy::default()) };
     Policy::read(&text).map_err(|reason| SettingsError::Policy { path, reason })
@@ -118,7 +129,11 @@ pub(crate) fn kill_list_path(places: &Places) -> PathBuf {
     places.config().join(KILL_LIST)
 }
 
-pub(crate) fn kept_kill_list(places: &Places, policy: &Policy) -> Result<Option<KillList>, SettingsError> {
+/// The operator's kill list as it is kept, held against the keys of the policy.
+///
+/// # Errors
+/// The file cannot be read, or none of the keys has signed it.
+pub fn kept_kill_list(places: &Places, policy: &Policy) -> Result<Option<KillList>, SettingsError> {
     let path = kill_list_path(places);
     let Some(text) = file::read(&path)? else { return Ok(None) };
     let open = KeptKillList::from_text(&text).and_then(|kept| kept.open(&policy.kill_list_keys));
@@ -130,13 +145,25 @@ pub(crate) fn write_trust(places: &Places, trust: &Trust) -> Result<(), FileErro
     file::write(&places.config().join(TRUST), &trust.write())
 }
 
-/// Writes the policy.
+/// Changes the policy, while nobody else does, and gives it before and after. The operator's kill list has to hold under the
+/// new one as well; it goes only when no key may sign one any more.
 ///
 /// # Errors
-/// The file cannot be written; then it is as it was.
-pub fn write_policy(places: &Places, policy: &Policy) -> Result<(), SettingsError> {
+/// A file cannot be read or written, or the kept list is signed by none of the keys that are left. Then all is as it was.
+pub fn change_policy(places: &Places, change: impl FnOnce(&mut Policy)) -> Result<(Policy, Policy), SettingsError> {
     let _lock = file::lock(&places.lock())?;
-    Ok(file::write(&places.config().join(POLICY), &policy.write())?)
+    let before = read_policy(places)?;
+    let mut policy = before.clone();
+    change(&mut policy);
+    if policy.kill_list_keys.is_empty() {
+        // First, since a list without a key would keep everything from being installed.
+        file::remove(&kill_list_path(places))?;
+    } else if kept_kill_list(places, &before).is_ok() {
+        // One that does not hold now is what the change may be meant to mend.
+        kept_kill_list(places, &policy).map_err(|_| SettingsError::Orphaned)?;
+    }
+    file::write(&places.config().join(POLICY), &policy.write())?;
+    Ok((before, policy))
 }
 
 /// Changes whose keys are trusted, while nobody else does.

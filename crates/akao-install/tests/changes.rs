@@ -3,10 +3,10 @@
 mod support;
 
 use akao_install::{
-    Agreement, ApplyError, Finding, Need, SwitchError, UninstallError, Use, collect, disable, enable,
-    enforce_kill_list, rollback, uninstall, verify, write_policy,
+    Agreement, ApplyError, Finding, Need, Settings, SettingsError, SwitchError, UninstallError, Use, change_policy,
+    collect, disable, enable, enforce_kill_list, kept_kill_list, read_policy, rollback, uninstall, verify,
 };
-use akao_package::trust::{Consent, KillEntry, KillList, KillTarget, Policy, Refusal};
+use akao_package::trust::{Consent, KillEntry, KillList, KillTarget, Refusal};
 use semver::VersionReq;
 use std::{
     collections::BTreeSet,
@@ -48,7 +48,7 @@ async fn an_update_within_its_rights_needs_no_consent_and_keeps_its_grants() {
 }
 
 #[tokio::test]
-async fn an_update_that_widens_or_needs_more_stops() {
+async fn case_111_an_update_that_widens_or_needs_more_stops() {
     let (ground, publisher) = with_repository().await;
     publisher.publish(&package("com.example.enrich", "1.1.0").with(ASKS_MORE), start());
     let plan = ground.update_at(&[], false, start()).await;
@@ -74,7 +74,7 @@ async fn an_update_that_widens_or_needs_more_stops() {
 }
 
 #[tokio::test]
-async fn another_key_is_refused_or_asked_about() {
+async fn case_111_another_key_is_refused_or_asked_about() {
     let (ground, mut publisher) = with_repository().await;
     publisher.key = secret_key();
     publisher.publish(&package("com.example.enrich", "1.1.0").with(ASKS), start());
@@ -196,7 +196,7 @@ async fn what_a_list_names_stops_until_it_is_replaced() {
     let (ground, publisher) = with_repository().await;
     let enrich = id("com.example.enrich");
     let key = secret_key();
-    write_policy(&ground.places, &Policy { kill_list_keys: vec![key.public().clone()], ..Policy::default() }).unwrap();
+    change_policy(&ground.places, |policy| policy.kill_list_keys = vec![key.public().clone()]).unwrap();
     let target = KillTarget::Versions { id: enrich.clone(), versions: "<1.1".parse().unwrap() };
     let (text, signature) =
         KillList::new(3, start(), vec![KillEntry { target, reason: "it leaks".into() }]).sign(&key).unwrap();
@@ -223,6 +223,22 @@ async fn what_a_list_names_stops_until_it_is_replaced() {
     let list = akao_install::take_kill_list(&ground.places, &newer, &signature).unwrap();
     let events = enforce_kill_list(&ground.places, Some(&list), &repositories, start()).unwrap();
     assert_eq!(words(&events), ["unblocked"]);
+
+    // The list's own key cannot be left out before another list is there.
+    let next = secret_key();
+    let keys = |keys: &[&akao_package::SecretKey]| {
+        let keys = keys.iter().map(|key| key.public().clone()).collect();
+        change_policy(&ground.places, |policy| policy.kill_list_keys = keys)
+    };
+    let error = keys(&[&next]).unwrap_err();
+    assert!(matches!(error, SettingsError::Orphaned) && error.suggestion().contains("take in"), "{error}");
+    keys(&[&key, &next]).unwrap();
+    let (text, signature) = KillList::new(5, start(), Vec::new()).sign(&next).unwrap();
+    akao_install::take_kill_list(&ground.places, &text, &signature).unwrap();
+    keys(&[&next]).unwrap();
+    assert_eq!(kept_kill_list(&ground.places, &read_policy(&ground.places).unwrap()).unwrap().unwrap().number, 5);
+    keys(&[]).unwrap();
+    assert!(Settings::read(&ground.places).unwrap().kill_list.is_none());
 }
 
 #[tokio::test]
@@ -271,7 +287,7 @@ async fn one_version_is_taken_away_and_the_one_before_is_active() {
 }
 
 #[tokio::test]
-async fn what_was_changed_in_the_store_is_named_and_does_not_run() {
+async fn case_112_what_was_changed_in_the_store_is_named_and_does_not_run() {
     let (ground, _publisher) = with_repository().await;
     assert!(verify(&ground.places).unwrap().is_empty());
     let content = ground.installed().find(&id("com.example.enrich"), &VersionReq::STAR).unwrap().version.content;

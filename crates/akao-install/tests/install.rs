@@ -3,11 +3,14 @@
 mod support;
 
 use akao_contract::Permission;
-use akao_install::{Agreement, ApplyError, CandidateError, InstalledSource, LookupError, Need, PlanError};
-use akao_package::trust::{Consent, Refusal, SignatureState, Verdict};
+use akao_install::{
+    Agreement, ApplyError, CandidateError, InstalledSource, LookupError, Need, PlanError, change_policy, change_trust,
+};
+use akao_package::SecretKey;
+use akao_package::trust::{Consent, Refusal, SignatureState, Trust, Verdict, sign_rotation};
 use akao_repository::ResolveError;
 use semver::VersionReq;
-use std::{fs, thread};
+use std::{fs, path::Path, thread};
 use support::{Ground, Publisher, Repo, id, package, secret_key, signed, start, words};
 
 const ASKS: &str = "permissions:\n  - network.http: { hosts: [\"api.example.com:443\"] }\n  - network.tcp";
@@ -77,7 +80,7 @@ async fn grants_are_what_is_asked_for_and_can_be_added_later() {
 async fn an_archive_is_pinned_to_the_key_that_is_agreed_to_first() {
     let ground = Ground::new();
     let (key, other) = (secret_key(), secret_key());
-    let write = |name: &str, version: &str, key: &akao_package::SecretKey, with_signature: bool| {
+    let write = |name: &str, version: &str, key: &SecretKey, with_signature: bool| {
         let archive = package("com.example.enrich", version).archive();
         let path = ground.path(name).display().to_string();
         fs::write(&path, &archive).unwrap();
@@ -108,6 +111,73 @@ async fn an_archive_is_pinned_to_the_key_that_is_agreed_to_first() {
     let plan = ground.plan("./d.akao").await.unwrap();
     assert_eq!(plan.refusal().unwrap().1, &Refusal::Stripped);
     assert_eq!(ground.active(), ["com.example.enrich 1.1.0"]);
+}
+
+/// Each row is what differs from an archive that is installed without a question, since its publisher is trusted.
+#[tokio::test]
+async fn case_109_no_signature_but_the_right_one_installs() {
+    type Change = fn(&Ground, &SecretKey, &Path);
+    let sign = |path: &Path, bytes: &[u8], key: &SecretKey| {
+        fs::write(path.with_extension("akao.minisig"), signed(bytes, key).as_str()).unwrap();
+    };
+    let rows: [(&str, &str, Change); 7] = [
+        ("the right one", "", |_, _, _| {}),
+        ("stripped", "it is not signed", |_, _, path| {
+            fs::remove_file(path.with_extension("akao.minisig")).unwrap();
+        }),
+        ("another's key", "no key that is trusted for `com.example.enrich` has signed it", |_, _, path| {
+            let stranger = secret_key();
+            let bytes = fs::read(path).unwrap();
+            fs::write(path.with_extension("akao.minisig"), signed(&bytes, &stranger).as_str()).unwrap();
+            fs::write(path.with_extension("akao.pub"), stranger.public().to_file()).unwrap();
+        }),
+        ("a revoked key", "was revoked", |ground, key, _| {
+            let revoked = |trust: &mut Trust| trust.revoke(key.public(), start(), "it leaked");
+            change_trust(&ground.places, revoked).unwrap();
+        }),
+        ("a key that was replaced", "was revoked", |ground, key, _| {
+            let (prefix, next) = ("com.example.".parse().unwrap(), secret_key().public().clone());
+            let (text, signature) = sign_rotation(prefix, next, true, key).unwrap();
+            let retired = |trust: &mut Trust| {
+                trust.rotate(&text, &signature, start()).unwrap();
+                Ok(())
+            };
+            change_trust(&ground.places, retired).unwrap();
+        }),
+        // A list of files that was edited is another archive; one that is not that of its files is case 108.
+        ("the signature of another version", "its signature does not hold", |_, key, path| {
+            let other = package("com.example.enrich", "1.1.0").archive();
+            fs::write(path.with_extension("akao.minisig"), signed(&other, key).as_str()).unwrap();
+        }),
+        ("another archive of the version", "its signature does not hold", |_, _, path| {
+            fs::write(path, package("com.example.enrich", "1.0.0").saying("evil").archive()).unwrap();
+        }),
+    ];
+    for (what, told, change) in rows {
+        let (ground, key) = (Ground::new(), secret_key());
+        ground.trust(&key);
+        let (path, bytes) = (ground.path("a.akao"), package("com.example.enrich", "1.0.0").archive());
+        fs::write(&path, &bytes).unwrap();
+        sign(&path, &bytes, &key);
+        change(&ground, &key, &path);
+        let said = match ground.plan("./a.akao").await {
+            Err(error) => error.to_string(),
+            Ok(plan) => match plan.refusal() {
+                None => {
+                    ground.agree(&plan).await;
+                    String::new()
+                }
+                Some((_, why, _)) => {
+                    let agreement = Agreement::to_all(&plan);
+                    let refused = ground.apply(&plan, &agreement).await;
+                    assert!(matches!(refused, Err(ApplyError::Refused { .. })), "{what}: {refused:?}");
+                    why.to_string()
+                }
+            },
+        };
+        assert!(said.contains(told) && said.is_empty() == told.is_empty(), "{what}: {said}");
+        assert_eq!(ground.active().is_empty(), !told.is_empty(), "{what}");
+    }
 }
 
 #[tokio::test]
@@ -209,7 +279,7 @@ async fn a_repository_that_vouches_names_its_publishers() {
 }
 
 #[tokio::test]
-async fn a_package_of_the_house_is_never_taken_from_elsewhere() {
+async fn case_110_a_package_of_the_house_is_never_taken_from_elsewhere() {
     let ground = Ground::new();
     let corp = Publisher::new(&ground.path("corp"), 1);
     let public = Publisher::new(&ground.path("public"), 2);
@@ -287,7 +357,7 @@ async fn a_repository_that_cannot_be_used_keeps_only_its_own_packages_away() {
 }
 
 #[tokio::test]
-async fn a_version_with_other_bytes_is_refused_unless_it_is_somebodys_own_folder() {
+async fn case_111_a_version_with_other_bytes_is_refused_unless_it_is_somebodys_own_folder() {
     let ground = Ground::new();
     let write = |name: &str, text: &str| {
         fs::write(ground.path(name), package("com.example.enrich", "1.0.0").saying(text).archive()).unwrap();
@@ -316,8 +386,7 @@ async fn a_plan_that_is_no_longer_right_is_not_written() {
 
     let third = ground.plan("./two").await.unwrap();
     let allowed_publishers = Some(vec!["com.other.".parse().unwrap()]);
-    let policy = akao_package::trust::Policy { allowed_publishers, ..Default::default() };
-    akao_install::write_policy(&ground.places, &policy).unwrap();
+    change_policy(&ground.places, |policy| policy.allowed_publishers = allowed_publishers).unwrap();
     let error = ground.apply(&third, &Agreement::to_all(&third)).await.unwrap_err();
     assert!(matches!(error, ApplyError::Changed { .. }), "{error}");
 }

@@ -67,6 +67,8 @@ pub(crate) struct Loaded {
     pub(crate) texts: BTreeMap<String, String>,
     /// The files that the bundle was made of; none for standard input.
     pub(crate) files: Vec<PathBuf>,
+    /// The records of installed packages that decide what its nodes mean; one that is not there may come.
+    pub(crate) records: Vec<PathBuf>,
     /// The packages of the external nodes among them, each once.
     pub(crate) packages: Vec<Pinned>,
 }

@@ -1,6 +1,7 @@
 //! The akao program. It reads arguments, environment and terminal, wires the crates together and presents what they say;
 //! what a workflow means and how it is run is decided elsewhere.
 
+mod acts;
 mod catalogue;
 mod cli;
 mod commands;

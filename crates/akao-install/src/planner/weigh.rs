@@ -49,6 +49,10 @@ impl Planner<'_> {
             None => self.repositories.look_alikes(&manifest.id, &manifest.name),
             Some(_) => Vec::new(),
         };
+        let warning = match &candidate.source {
+            InstalledSource::Repository { name } => self.repositories.warning(name, &manifest.id, &version),
+            _ => None,
+        };
         let mut provides: Vec<String> = manifest.provides.iter().map(|p| p.capability.to_string()).collect();
         provides.sort();
         provides.dedup();
@@ -69,6 +73,7 @@ impl Planner<'_> {
             verdict,
             explanation,
             provides,
+            warning,
             look_alikes,
             installed,
             difference,

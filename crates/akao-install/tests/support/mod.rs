@@ -250,6 +250,7 @@ impl Publisher {
             name: name.to_owned(),
             url: None,
             folder: Some(self.folder.dir().to_owned()),
+            ca_files: Vec::new(),
             prefixes: prefixes.iter().map(|prefix| (*prefix).to_owned()).collect(),
             root: self.root.fingerprint(),
             vouches,

@@ -1,4 +1,5 @@
-//! `akao dev`: runs a workflow again whenever one of its files is saved, and shows the tree, the outputs and what changed.
+//! `akao dev`: runs a workflow again whenever one of its files is saved or a package that it names is installed or changed, and
+//! shows the tree, the outputs and what changed.
 //!
 //! Each run is `akao run --json` in a process of its own, so that it is exactly what `akao run` does. A save or Ctrl-C
 //! cancels it as Ctrl-C cancels any run; a request to end leaves the execution where it is. A file with problems is not
@@ -19,7 +20,7 @@ use serde_json::{Map, Value};
 use std::{
     collections::BTreeMap,
     os::unix::process::CommandExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, SystemTime},
 };
@@ -73,6 +74,8 @@ struct Watch {
     context: Context,
     sources: Sources,
     stamps: Stamps,
+    /// Records of installed packages: unlike the files they may come and go.
+    records: Stamps,
     last_outputs: Option<Map<String, Value>>,
     stops: Stops,
 }
@@ -80,7 +83,7 @@ struct Watch {
 /// Why a run or a pause is over before its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wake {
-    /// One of the files was written.
+    /// One of the files was written, or a package was installed or changed.
     Saved,
     /// Nobody wants to see more.
     Stopped(Stop),
@@ -100,7 +103,7 @@ impl Watch {
     fn new(args: Args, context: Context) -> Result<Self, Failure> {
         let stops = Stops::new()?;
         let sources = Sources::new(&context);
-        Ok(Self { args, context, sources, stamps: Stamps::new(), last_outputs: None, stops })
+        Ok(Self { args, context, sources, stamps: Stamps::new(), records: Stamps::new(), last_outputs: None, stops })
     }
 
     async fn go(mut self) -> Result<Exit, Failure> {
@@ -131,7 +134,8 @@ impl Watch {
     fn watch_files(&mut self, loaded: &Loaded) {
         let input = self.args.input.as_deref().and_then(|input| input.strip_prefix('@')).map(PathBuf::from);
         let files = loaded.files.iter().cloned().chain([self.args.file.clone()]).chain(input);
-        self.stamps = files.map(|file| (file.clone(), written(&file))).collect();
+        self.stamps = stamps(files);
+        self.records = stamps(loaded.records.iter().cloned());
     }
 
     fn show_problems(&self, loaded: &Loaded) {
@@ -184,7 +188,7 @@ impl Watch {
     async fn wake(&mut self) -> Wake {
         tokio::select! {
             stop = self.stops.next() => Wake::Stopped(stop),
-            () = changed(&self.stamps) => Wake::Saved,
+            () = changed(&self.stamps, &self.records) => Wake::Saved,
             () = reader_gone() => Wake::Stopped(Stop::Hangup),
         }
     }
@@ -192,7 +196,7 @@ impl Watch {
     /// Waits until the files have been quiet for a moment.
     async fn settle(&mut self) {
         loop {
-            let before: Stamps = self.stamps.keys().map(|file| (file.clone(), written(file))).collect();
+            let before = stamps(self.stamps.keys().cloned());
             tokio::time::sleep(SETTLE).await;
             if before.iter().all(|(file, stamp)| written(file) == *stamp && stamp.is_some()) {
                 return;
@@ -275,13 +279,17 @@ fn ask_to_end(pid: u32, wake: Wake) {
     }
 }
 
-async fn changed(stamps: &Stamps) {
-    while stamps.iter().all(|(file, stamp)| written(file) == *stamp) {
+fn stamps(files: impl Iterator<Item = PathBuf>) -> Stamps {
+    files.map(|file| (file.clone(), written(&file))).collect()
+}
+
+async fn changed(files: &Stamps, records: &Stamps) {
+    while files.iter().chain(records).all(|(file, stamp)| written(file) == *stamp) {
         tokio::time::sleep(POLL).await;
     }
 }
 
-fn written(file: &PathBuf) -> Option<SystemTime> {
+fn written(file: &Path) -> Option<SystemTime> {
     std::fs::metadata(file).ok()?.modified().ok()
 }
 

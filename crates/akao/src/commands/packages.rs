@@ -3,6 +3,7 @@
 
 pub(crate) mod install;
 pub(crate) mod lock;
+pub(crate) mod reach;
 pub(crate) mod repositories;
 pub(crate) mod search;
 mod show;
@@ -11,23 +12,23 @@ pub(crate) mod uninstall;
 pub(crate) mod update;
 pub(crate) mod verify;
 
-use crate::{cli::Context, exit::Exit, failure::Failure, operator::Operator, wiring};
-use akao_contract::{
-    Permission, Tenant,
-    manifest::{PackageId, ResourceCaps},
+use crate::{
+    acts::{self, Act},
+    cli::Context,
+    exit::Exit,
+    failure::Failure,
+    operator::Operator,
+    wiring,
 };
-use akao_host::{CheckedEgress, EgressOptions};
+use akao_contract::manifest::{PackageId, ResourceCaps};
 use akao_install::{
-    Event, Git, GitLimits, OpenRepositories, Places, Planner, RepositoryEntry, Settings, enforce_kill_list,
+    Event, Git, GitLimits, OpenRepositories, Places, Planner, Settings, enforce_kill_list, note_offers,
 };
-use akao_nodes::{Audit, AuditEvent, AuditLog, Subject};
 use akao_package::ArchiveLimits;
 use jiff::Timestamp;
-use serde_json::Value;
 use std::{
     error::Error,
     io::{BufRead, IsTerminal},
-    sync::Arc,
 };
 
 /// The data directory as the package manager sees it.
@@ -57,9 +58,8 @@ impl Desk {
 
     /// Opens the repositories. One that cannot be reached is told and keeps only its own packages from being had.
     pub(crate) async fn repositories(&self, context: &Context) -> Result<OpenRepositories, Failure> {
-        let egress = Arc::new(CheckedEgress::new(EgressOptions::default()));
-        let fetch = |entry: &RepositoryEntry| entry.fetch(Arc::clone(&egress) as _, &host_of(entry));
-        let opened = OpenRepositories::open(&self.settings.repositories, &self.places, fetch, self.now).await;
+        let list = &self.settings.repositories;
+        let opened = OpenRepositories::open(list, &self.places, reach::configured, self.now).await;
         let opened = opened.map_err(|error| refused(&error, error.suggestion()))?;
         for (name, error) in opened.failed() {
             let failure = refused(error, error.suggestion());
@@ -68,7 +68,7 @@ impl Desk {
         Ok(opened)
     }
 
-    /// Holds what is installed against the kill lists, tells what came of it, and records it.
+    /// Holds what is installed against the kill lists, tells what came of it, and records it with what the repositories offer.
     ///
     /// # Errors
     /// A record cannot be written.
@@ -77,7 +77,8 @@ impl Desk {
         let events = enforce_kill_list(&self.places, own, repositories, self.now);
         let events = events.map_err(|error| refused(&error, error.suggestion()))?;
         events.iter().for_each(|event| context.output.note(&show::sentence(event)));
-        self.audit(&events)
+        self.audit(&events)?;
+        note_offers(&self.places, repositories).map_err(|error| refused(&error, error.suggestion()))
     }
 
     /// Makes plans with these repositories.
@@ -95,31 +96,9 @@ impl Desk {
 
     /// Tells the audit what was done, and by which user of this machine.
     pub(crate) fn audit(&self, events: &[Event]) -> Result<(), Failure> {
-        if events.is_empty() {
-            return Ok(());
-        }
-        let audit = AuditLog::append(wiring::audit_file(self.places.root()))
-            .map_err(|error| Failure::storage("the audit cannot be begun").because(&error))?;
-        let by = format!("user {}", rustix::process::getuid().as_raw());
-        for event in events {
-            let subject = Subject {
-                tenant: Tenant::local().as_str().to_owned(),
-                package: event.id.to_string(),
-                version: None,
-                process: None,
-            };
-            let mut details = match serde_json::to_value(&event.what) {
-                Ok(Value::Object(details)) => details,
-                _ => serde_json::Map::new(),
-            };
-            let act = details.remove("what").and_then(|what| what.as_str().map(str::to_owned)).unwrap_or_default();
-            audit.record(&subject, AuditEvent::Package { act, by: by.clone(), details });
-        }
-        audit.finish().map_err(|lost| {
-            Failure::storage(format!("what was done is not in the audit: {lost} entries could not be written")).hint(
-                format!("Look at {} and at the room on its disk.", wiring::audit_file(self.places.root()).display()),
-            )
-        })
+        let document = |event: &Event| serde_json::to_value(&event.what).unwrap_or_default();
+        let acts = events.iter().map(|event| Act::on_package(event.id.as_str(), document(event)));
+        acts::tell(self.places.root(), acts)
     }
 }
 
@@ -142,21 +121,6 @@ pub(crate) fn is_yes(answer: &str) -> bool {
     matches!(answer, "y" | "yes")
 }
 
-/// What whoever configured a repository has granted with it: its own host.
-pub(crate) fn host_of(entry: &RepositoryEntry) -> Vec<Permission> {
-    entry.url.as_deref().map(host_of_url).unwrap_or_default()
-}
-
-/// The permission to reach the host of a URL.
-pub(crate) fn host_of_url(url: &str) -> Vec<Permission> {
-    let Some((scheme, rest)) = url.split_once("://") else { return Vec::new() };
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
-    let port = if scheme == "http" { 80 } else { 443 };
-    let named = if has_port { host.to_owned() } else { format!("{host}:{port}") };
-    format!("network.http={named}").parse().into_iter().collect()
-}
-
 /// An error of the package manager as the user meets it.
 pub(crate) fn refused(error: &dyn Error, suggestion: impl Into<String>) -> Failure {
     let failure = Failure::new("package", Exit::Failure, error.to_string());
@@ -175,23 +139,4 @@ pub(crate) fn package_id(text: &str) -> Result<PackageId, Failure> {
             .because(&error)
             .hint("See what is installed with `akao list-nodes`.")
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_repository_is_granted_its_own_host_alone() {
-        for (url, granted) in [
-            ("https://packages.example.com/akao/", "network.http=packages.example.com:443"),
-            ("http://127.0.0.1:8080/", "network.http=127.0.0.1:8080"),
-            ("http://packages.example.com", "network.http=packages.example.com:80"),
-            ("http://[::1]:8080/", "network.http=[::1]:8080"),
-        ] {
-            let permissions: Vec<String> = host_of_url(url).iter().map(ToString::to_string).collect();
-            assert_eq!(permissions, [granted], "{url}");
-        }
-        assert!(host_of_url("packages").is_empty());
-    }
 }

@@ -76,7 +76,7 @@ impl<'a> Loader<'a> {
         problems.extend(found.problems);
         texts.extend(found.texts);
         files.extend(found.files);
-        let loaded = Loaded { bundle: None, problems, texts, files, packages: found.pinned };
+        let loaded = Loaded { bundle: None, problems, texts, files, records: found.records, packages: found.pinned };
         Loaded { bundle: bundle.filter(|_| !loaded.has_errors()), ..loaded }
     }
 

@@ -1,52 +1,26 @@
 //! External nodes that a workflow uses: by the folder of their package (`type: ./nodes/enrich`), or by the id of a node
 //! that was linked. A folder is read and digested here; none of its code runs.
 
+mod locks;
+
 use super::FileProblem;
-use crate::{
-    commands::packages::{install::LOCK_FILE, lock},
-    failure::Failure,
-    linked::Linked,
-};
+use crate::{commands::packages::lock, failure::Failure, linked::Linked};
 use akao_contract::{
-    Digest, NodeType,
+    NodeType,
     manifest::{MANIFEST_FILE, PackageId},
 };
 use akao_flow::{Catalogue, Draft, Problem, Refusal};
-use akao_install::{Installed, LockNeed, Places};
+use akao_install::{Installed, Places};
 use akao_manifest::FolderError;
 use akao_nodes::{PinError, Pinned, pin};
-use akao_package::Lock;
-use semver::{Comparator, Op, Version, VersionReq};
+use akao_package::LOCK_FILE;
+use locks::{INSTALL_LOCKED, LockedVersion, Locks};
+use semver::VersionReq;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
-
-/// What to do when something of a lock is not there.
-const INSTALL_LOCKED: &str = "Install what the lock names: `akao install --locked`.";
-
-/// A version as a lock names it.
-struct LockedVersion {
-    range: VersionReq,
-    content: Digest,
-}
-
-/// A lock; none when there is none.
-fn read_lock(path: &Path) -> Result<Option<Lock>, Refusal> {
-    let text = match std::fs::read_to_string(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        other => other.map_err(|error| Refusal {
-            message: format!("{} cannot be read: {error}", path.display()),
-            suggestion: "Without it nobody knows which versions are meant; mend or remove it.".to_owned(),
-        })?,
-    };
-    let lock = Lock::read(&text).map_err(|error| Refusal {
-        message: format!("{} is damaged: {error}", path.display()),
-        suggestion: error.suggestion().to_owned(),
-    })?;
-    Ok(Some(lock))
-}
 
 /// The packages of a workflow and of what it starts.
 pub(super) struct Packages {
@@ -56,8 +30,9 @@ pub(super) struct Packages {
     /// What is linked, once it was looked for.
     linked: Option<Result<Linked, Refusal>>,
     manifests: Manifests,
-    /// Locks that have been looked for, by their files.
-    locks: BTreeMap<PathBuf, Result<Option<Lock>, Refusal>>,
+    locks: Locks,
+    /// Records that ids were looked for in.
+    records: BTreeSet<PathBuf>,
     /// What has been looked at, by its folder.
     known: BTreeMap<PathBuf, Result<Pinned, Refusal>>,
 }
@@ -79,6 +54,8 @@ pub(super) struct All {
     pub(super) texts: BTreeMap<String, String>,
     /// The manifests, and the files that are run, for whoever watches them.
     pub(super) files: Vec<PathBuf>,
+    /// The records of packages, there or not, that ids were looked for in.
+    pub(super) records: Vec<PathBuf>,
 }
 
 /// What the node types that one file names turned out to be.
@@ -97,7 +74,8 @@ impl Packages {
             data_dir,
             linked: None,
             manifests: Manifests::default(),
-            locks: BTreeMap::new(),
+            locks: Locks::default(),
+            records: BTreeSet::new(),
             known: BTreeMap::new(),
         }
     }
@@ -110,7 +88,8 @@ impl Packages {
         });
         let files = files.collect();
         let pinned = self.known.into_values().filter_map(Result::ok).collect();
-        All { pinned, problems: self.manifests.problems, texts: self.manifests.texts, files }
+        let records = self.records.into_iter().collect();
+        All { pinned, problems: self.manifests.problems, texts: self.manifests.texts, files, records }
     }
 
     /// Looks for what a file in `folder` names and `catalogue` does not have.
@@ -163,10 +142,11 @@ impl Packages {
                 }
             }
         }
-        let locked = match self.locked(&need, folder) {
+        let locked = match self.locks.find(&need, &self.root.join(folder)) {
             Ok(locked) => locked,
             Err(refusal) => return Some(Err(refusal)),
         };
+        self.records.extend(Places::new(&data_dir).records_of(&need.node));
         let range = locked.as_ref().map_or(need.range, |locked| locked.range.clone());
         Some(self.installed(&Places::new(&data_dir), &need.node, &range, locked.as_ref(), named))
     }
@@ -197,32 +177,6 @@ impl Packages {
             });
         }
         self.node_type(&places.store().path(&found.version.content), named, Some(node.as_str()))
-    }
-
-    /// What the lock beside a file names for a node. Nothing where there is no lock, or where it does not have the package.
-    fn locked(&mut self, need: &LockNeed, folder: &Path) -> Result<Option<LockedVersion>, Refusal> {
-        let path = self.root.join(folder).join(LOCK_FILE);
-        let lock = self.locks.entry(path).or_insert_with_key(|path| read_lock(path));
-        let Some(lock) = lock.as_ref().map_err(Clone::clone)? else { return Ok(None) };
-        let above = std::iter::successors(Some(need.node.as_str()), |id| id.rsplit_once('.').map(|(above, _)| above));
-        let ids: Vec<PackageId> = above.filter_map(|id| id.parse().ok()).collect();
-        let Some(id) = ids.iter().find(|id| lock.versions(id).next().is_some()) else { return Ok(None) };
-        let versions = lock.versions(id).filter_map(|one| Some((one.version.parse::<Version>().ok()?, one.content)));
-        let fits = |(version, _): &(Version, Digest)| need.range == VersionReq::STAR || need.range.matches(version);
-        let Some((version, content)) = versions.filter(fits).max_by(|(one, _), (other, _)| one.cmp(other)) else {
-            return Err(Refusal {
-                message: format!("{LOCK_FILE} has no version of `{id}` within {}", need.range),
-                suggestion: "Make the lock anew with `akao lock FILE`.".to_owned(),
-            });
-        };
-        let exact = Comparator {
-            op: Op::Exact,
-            major: version.major,
-            minor: Some(version.minor),
-            patch: Some(version.patch),
-            pre: version.pre,
-        };
-        Ok(Some(LockedVersion { range: VersionReq { comparators: vec![exact] }, content }))
     }
 
     fn node_type(&mut self, place: &Path, text: &str, node: Option<&str>) -> Result<Arc<NodeType>, Refusal> {

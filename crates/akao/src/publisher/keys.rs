@@ -1,6 +1,6 @@
 //! Keys of one's own: made, listed and opened. The secret half stands in a file that only its owner reads.
 
-use super::{PasswordArgs, Places, passwords::Passwords, read_small};
+use super::{PasswordArgs, PublisherPlaces, passwords::Passwords, read_small};
 use crate::{cli::Context, failure::Failure, output::plain, replace::replace_file, wiring};
 use akao_package::{KeyError, PublicKey, SecretKey, new_key};
 use std::{
@@ -22,7 +22,7 @@ const PUBLIC_ENDING: &str = "pub";
 /// The keys in a data directory.
 #[derive(Debug, Clone)]
 pub(crate) struct Keys {
-    places: Places,
+    places: PublisherPlaces,
 }
 
 /// A key as it is listed.
@@ -47,7 +47,7 @@ pub(crate) struct Secret {
 
 impl Keys {
     /// The keys of a data directory.
-    pub(crate) fn of(places: &Places) -> Self {
+    pub(crate) fn of(places: &PublisherPlaces) -> Self {
         Self { places: places.clone() }
     }
 

@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 /// | `keys/NAME.key`, `keys/NAME.pub` | keys of one's own, in minisign's form |
 /// | `nodes/mirrors/ROOT/` | what was seen last of a repository that is mirrored |
 #[derive(Debug, Clone)]
-pub(crate) struct Places {
+pub(crate) struct PublisherPlaces {
     root: PathBuf,
 }
 
-impl Places {
+impl PublisherPlaces {
     /// The places in the data directory of a command.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The keys that sign a repository's metadata, and how packages in it are named on the command line.
 
-use super::{Keys, PasswordArgs, Places, Secret};
+use super::{Keys, PasswordArgs, PublisherPlaces, Secret};
 use crate::{cli::Context, failure::Failure, output::plain};
 use akao_contract::manifest::PackageId;
 use akao_package::{PublicKey, SecretKey};
@@ -22,7 +22,7 @@ impl RepositoryKeys {
     ///
     /// # Errors
     /// One cannot be opened.
-    pub(crate) fn open(&self, places: &Places, context: &Context) -> Result<Vec<SigningKey>, Failure> {
+    pub(crate) fn open(&self, places: &PublisherPlaces, context: &Context) -> Result<Vec<SigningKey>, Failure> {
         let keys = Keys::of(places);
         if self.named.is_empty() {
             return Ok(vec![signing_key(&keys.open(None, &self.passwords, context)?)?]);

@@ -1,6 +1,6 @@
 //! Whose keys a data directory trusts, for the commands about keys. The file itself is the package manager's.
 
-use super::Places;
+use super::PublisherPlaces;
 use crate::{exit::Exit, failure::Failure, wiring};
 use akao_install::SettingsError;
 use akao_package::trust::{Trust, TrustError};
@@ -10,7 +10,7 @@ use std::error::Error;
 ///
 /// # Errors
 /// The file cannot be read, or holds something else.
-pub(crate) fn read_trust(places: &Places) -> Result<Trust, Failure> {
+pub(crate) fn read_trust(places: &PublisherPlaces) -> Result<Trust, Failure> {
     akao_install::read_trust(&akao_install::Places::new(places.root())).map_err(refused)
 }
 
@@ -19,7 +19,7 @@ pub(crate) fn read_trust(places: &Places) -> Result<Trust, Failure> {
 /// # Errors
 /// The file cannot be read or written, or the change is not possible. Then it is as it was.
 pub(crate) fn change_trust<T>(
-    places: &Places,
+    places: &PublisherPlaces,
     change: impl FnOnce(&mut Trust) -> Result<T, TrustError>,
 ) -> Result<T, Failure> {
     wiring::make_data_dir(places.root())?;

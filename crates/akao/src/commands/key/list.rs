@@ -5,7 +5,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     output::{Output, Style, plain, table},
-    publisher::{Keys, ListedKey, Places, read_trust},
+    publisher::{Keys, ListedKey, PublisherPlaces, read_trust},
 };
 use akao_package::trust::{Trust, TrustedKey};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ pub(crate) struct Args {}
 
 /// Prints the keys.
 pub(crate) fn run(_: &Args, context: &Context) -> Result<Exit, Failure> {
-    let places = Places::of(context)?;
+    let places = PublisherPlaces::of(context)?;
     let (own, trust) = (Keys::of(&places).list()?, read_trust(&places)?);
     let output = &context.output;
     if output.json {

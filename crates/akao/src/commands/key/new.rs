@@ -4,7 +4,7 @@ use crate::{
     cli::Context,
     exit::Exit,
     failure::Failure,
-    publisher::{Keys, PasswordArgs, Places},
+    publisher::{Keys, PasswordArgs, PublisherPlaces},
 };
 use serde_json::json;
 
@@ -19,7 +19,7 @@ pub(crate) struct Args {
 
 /// Makes the key.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let (public, file, encrypted) = Keys::of(&Places::of(context)?).make(&args.name, &args.password)?;
+    let (public, file, encrypted) = Keys::of(&PublisherPlaces::of(context)?).make(&args.name, &args.password)?;
     let output = &context.output;
     if output.json {
         output.document(&json!({

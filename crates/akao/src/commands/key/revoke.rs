@@ -1,11 +1,12 @@
 //! `akao key revoke`: nothing that a key has signed counts any more.
 
 use crate::{
+    acts::{self, Act},
     cli::Context,
     exit::Exit,
     failure::Failure,
     output::plain,
-    publisher::{Places, change_trust, read_trust},
+    publisher::{PublisherPlaces, change_trust, read_trust},
 };
 use akao_package::{
     PublicKey,
@@ -37,12 +38,14 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         return Err(Failure::usage(format!("the reason is empty or longer than {REASON_CHARACTERS_MAX} characters"))
             .hint("Write a sentence that says why."));
     }
-    let places = Places::of(context)?;
+    let places = PublisherPlaces::of(context)?;
     let key = find(&read_trust(&places)?, &args.fingerprint)?;
     let revoked = change_trust(&places, |trust| {
         trust.revoke(&key, Timestamp::now(), reason)?;
         Ok(of(trust, &key).cloned().collect::<Vec<TrustedKey>>())
     })?;
+    let document = json!({"what": "revoked", "key": key.fingerprint(), "reason": reason});
+    acts::tell(places.root(), [Act::on_settings("", document)])?;
     let prefixes: Vec<&str> = revoked.iter().map(|trusted| trusted.prefix.as_str()).collect();
     // A key that was revoked before keeps the reason that it had.
     let revocation = revoked.iter().find_map(|trusted| trusted.revoked.as_ref());
@@ -70,7 +73,8 @@ fn find(trust: &Trust, text: &str) -> Result<PublicKey, Failure> {
         return Err(Failure::usage(format!("`{}` is no fingerprint", plain(text)))
             .hint(format!("Write `sha256:` and at least {DIGITS_MIN} digits; `akao key list` shows them.")));
     }
-    let mut found: Vec<&PublicKey> = trust.keys().iter().map(|trusted| &trusted.key).collect();
+    let trusted = trust.keys().iter().map(|trusted| &trusted.key);
+    let mut found: Vec<&PublicKey> = trusted.chain(trust.pins().map(|pin| &pin.key)).collect();
     found.retain(|key| key.fingerprint().hex().starts_with(&digits));
     found.dedup_by_key(|key| key.fingerprint());
     match found[..] {

@@ -1,11 +1,12 @@
 //! `akao key trust`: from now on a key vouches for the packages below a prefix.
 
 use crate::{
+    acts::{self, Act},
     cli::Context,
     exit::Exit,
     failure::Failure,
     output::plain,
-    publisher::{Keys, Places, change_trust, read_small},
+    publisher::{Keys, PublisherPlaces, change_trust, read_small},
 };
 use akao_package::{PublicKey, trust::Prefix};
 use jiff::Timestamp;
@@ -28,9 +29,11 @@ pub(crate) struct Args {
 
 /// Trusts the key.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
-    let places = Places::of(context)?;
+    let places = PublisherPlaces::of(context)?;
     let key = public_key(&args.key, &places)?;
     change_trust(&places, |trust| trust.add(args.prefix.clone(), key.clone(), Timestamp::now(), args.note))?;
+    let document = json!({"what": "trusted", "key": key.fingerprint()});
+    acts::tell(places.root(), [Act::on_settings(args.prefix.as_str(), document)])?;
     let output = &context.output;
     if output.json {
         output.document(&json!({"prefix": args.prefix, "key": key, "fingerprint": key.fingerprint()}))?;
@@ -43,7 +46,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
 }
 
 /// The public key that a text is or names.
-pub(crate) fn public_key(text: &str, places: &Places) -> Result<PublicKey, Failure> {
+pub(crate) fn public_key(text: &str, places: &PublisherPlaces) -> Result<PublicKey, Failure> {
     if let Ok(key) = text.parse() {
         return Ok(key);
     }

@@ -7,7 +7,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     output::Output,
-    publisher::{Keys, Places, RepositoryKeys, read_small, read_trust, repository_key},
+    publisher::{Keys, PublisherPlaces, RepositoryKeys, read_small, read_trust, repository_key},
 };
 use akao_package::{Archive, PublicKey, Signature, SignatureError, publishable};
 use akao_repository::{Folder, LookAlike, Publication, Published};
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let signature = read_signature(&signature_file(&args.file))?;
     let folder = Folder::at(&args.repo);
     let (index, _) = folder.contents()?;
-    let places = Places::of(context)?;
+    let places = PublisherPlaces::of(context)?;
     let publisher = signer(args, &archive, &signature, &places)?;
     let manifest = archive.manifest();
     let near = index.look_alikes(&manifest.id, &manifest.name);
@@ -90,7 +90,12 @@ fn refused(error: &SignatureError) -> Failure {
 }
 
 /// The key that has signed: the one that was named, else that of one's own and the trusted ones which did.
-fn signer(args: &Args, archive: &Archive, signature: &Signature, places: &Places) -> Result<PublicKey, Failure> {
+fn signer(
+    args: &Args,
+    archive: &Archive,
+    signature: &Signature,
+    places: &PublisherPlaces,
+) -> Result<PublicKey, Failure> {
     let trust = read_trust(places)?;
     let candidates: Vec<PublicKey> = match &args.publisher {
         Some(named) => vec![public_key(named, places)?],

@@ -5,7 +5,7 @@ use crate::{
     cli::Context,
     exit::Exit,
     failure::Failure,
-    publisher::{Keys, PasswordArgs, Places},
+    publisher::{Keys, PasswordArgs, PublisherPlaces},
     replace::replace_file,
 };
 use akao_package::sign;
@@ -27,7 +27,7 @@ pub(crate) struct Args {
 /// Signs the archive after it was checked to its last byte.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let archive = read_archive(&args.file)?;
-    let secret = Keys::of(&Places::of(context)?).open(args.key.as_deref(), &args.password, context)?;
+    let secret = Keys::of(&PublisherPlaces::of(context)?).open(args.key.as_deref(), &args.password, context)?;
     let failed = |error| Failure::internal("the archive cannot be signed").because(&error);
     let signature = sign(&archive, &secret.key).map_err(failed)?;
     let file = signature_file(&args.file);

@@ -5,7 +5,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     output::plain,
-    publisher::{Places, RepositoryKeys, package_and_version},
+    publisher::{PublisherPlaces, RepositoryKeys, package_and_version},
 };
 use akao_repository::Folder;
 use jiff::Timestamp;
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     })?;
     let folder = Folder::at(&args.repo);
     folder.first_root()?;
-    let keys = args.keys.open(&Places::of(context)?, context)?;
+    let keys = args.keys.open(&PublisherPlaces::of(context)?, context)?;
     folder.yank(&id, &version, args.reason.as_deref(), &keys, Timestamp::now())?;
     let output = &context.output;
     if output.json {

@@ -6,15 +6,13 @@ use crate::{
     commands::{key::public_key, run::grants},
     exit::Exit,
     failure::Failure,
-    publisher, wiring,
+    publisher::PublisherPlaces,
+    wiring,
 };
 use akao_install::{Agreement, Applied, ApplyError, OpenRepositories, Plan, PlannedPackage, Source, apply};
-use akao_package::Lock;
+use akao_package::{LOCK_FILE, Lock};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-
-/// The name of a lock file.
-pub(crate) const LOCK_FILE: &str = "akao.lock";
 
 /// Arguments of `akao install`.
 #[derive(Debug, clap::Args)]
@@ -58,7 +56,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         return Err(Failure::usage("no source is named")
             .hint("Name a folder, a `.akao` file, a git repository or a package such as `com.example.enrich@^1.2`."));
     }
-    let key_places = publisher::Places::of(context)?;
+    let key_places = PublisherPlaces::of(context)?;
     let key = args.key.as_deref().map(|text| public_key(text, &key_places)).transpose()?;
     let runtime = wiring::runtime()?;
     let done = runtime.block_on(async {

@@ -1,11 +1,11 @@
 //! `akao lock`: pins the packages that workflow files use, so that another machine installs the same to the byte.
 
-use super::{Desk, install::LOCK_FILE, refused};
+use super::{Desk, refused};
 use crate::{cli::Context, exit::Exit, failure::Failure, replace::replace_file};
 use akao_contract::manifest::PackageId;
 use akao_flow::Draft;
 use akao_install::{LockNeed, make_lock};
-use akao_package::Lock;
+use akao_package::{LOCK_FILE, Lock};
 use semver::VersionReq;
 use serde_json::{Value, json};
 use std::{

@@ -1,7 +1,8 @@
 //! `akao repo add`, `list` and `remove`: from where packages are installed by name.
 
-use super::{Desk, ask, host_of_url, is_yes, refused};
+use super::{Desk, ask, is_yes, reach, refused};
 use crate::{
+    acts::{self, Act},
     cli::Context,
     exit::Exit,
     failure::Failure,
@@ -9,11 +10,10 @@ use crate::{
     wiring,
 };
 use akao_contract::Digest;
-use akao_host::{CheckedEgress, EgressOptions};
 use akao_install::{RepositoryEntry, add_repository, change_repositories};
-use akao_repository::{EgressFetch, Fetch, FolderFetch, Limits, offered_root};
+use akao_repository::{Limits, offered_root};
 use serde_json::{Value, json};
-use std::{path::Path, sync::Arc};
+use std::path::{Path, PathBuf};
 
 /// Arguments of `akao repo add`.
 #[derive(Debug, clap::Args)]
@@ -32,6 +32,9 @@ pub(crate) struct AddArgs {
     /// Trust the keys that its index names as publishers of packages.
     #[arg(long)]
     vouches: bool,
+    /// PEM file with a certificate authority that the server's certificate may come from; it must stay where it is.
+    #[arg(long, value_name = "FILE")]
+    ca: Vec<PathBuf>,
 }
 
 /// Arguments of `akao repo list`.
@@ -48,65 +51,71 @@ pub(crate) struct RemoveArgs {
 /// Adds a repository by a root that somebody has compared.
 pub(crate) fn add(args: &AddArgs, context: &Context) -> Result<Exit, Failure> {
     let desk = Desk::open(context)?;
-    let is_url = args.place.contains("://");
-    let folder = std::path::absolute(Path::new(&args.place)).unwrap_or_else(|_| args.place.clone().into());
-    let fetch: Arc<dyn Fetch> = match is_url {
-        false => Arc::new(FolderFetch::new(&folder)),
-        true => {
-            let egress = Arc::new(CheckedEgress::new(EgressOptions::default()));
-            let fetch = EgressFetch::new(&args.place, egress, host_of_url(&args.place));
-            Arc::new(
-                fetch.map_err(|error| Failure::usage(format!("`{}` is no repository", args.place)).because(&error))?,
-            )
-        }
-    };
+    let entry = args.entry()?;
+    let place = entry.folder.as_ref().map_or(args.place.clone(), |folder| folder.display().to_string());
+    let fetch = reach::fetch(&place, &entry.ca_files)?;
     let runtime = wiring::runtime()?;
     let offered = runtime.block_on(offered_root(&*fetch, Limits::default()));
     runtime.shutdown_background();
     let (root, _) = offered.map_err(|error| refused(&error, error.suggestion()))?;
     let output = &context.output;
-    match args.fingerprint {
-        Some(expected) if expected != root.fingerprint() => {
-            let message =
-                format!("the root of `{}` has the fingerprint {}, not {expected}", args.place, root.fingerprint());
-            return Err(Failure::new("package", Exit::Failure, message)
-                .hint("Ask its owner for the right one; add nothing until then."));
-        }
-        Some(_) => {}
-        None => {
-            let hint = format!(
-                "Its fingerprint is {}: compare it with what its owner says, then give it with `--fingerprint`.",
-                root.fingerprint()
-            );
-            let alone = Failure::usage("nobody is there to compare the root").hint(hint);
-            let question =
-                format!("The root has the fingerprint {}. Is it what its owner says? [y/N]: ", root.fingerprint());
-            if !is_yes(&ask(&question, alone, context)?) {
-                output.note("Nothing was changed.");
-                return Ok(Exit::Cancelled);
-            }
-        }
+    if !is_compared(args, &root.fingerprint(), context)? {
+        output.note("Nothing was changed.");
+        return Ok(Exit::Cancelled);
     }
-    let entry = RepositoryEntry {
-        name: args.name.clone(),
-        url: is_url.then(|| args.place.clone()),
-        folder: (!is_url).then_some(folder),
-        prefixes: args.prefixes.clone(),
-        root: root.fingerprint(),
-        vouches: args.vouches,
-    };
     wiring::make_data_dir(desk.places.root())?;
     add_repository(&desk.places, entry, &root).map_err(|error| refused(&error, error.suggestion()))?;
+    let document = json!({
+        "what": "repository_added", "name": args.name, "place": place, "root": root.fingerprint(),
+        "prefixes": args.prefixes, "vouches": args.vouches,
+    });
+    acts::tell(desk.places.root(), [Act::on_settings("", document)])?;
     if output.json {
         output.document(&json!({"name": args.name, "root": root.fingerprint(), "prefixes": args.prefixes}))?;
     } else {
-        output.note(&format!(
-            "Packages of {} are installed by name from `{}` now.",
-            args.prefixes.join(", "),
-            args.name
-        ));
+        let prefixes = args.prefixes.join(", ");
+        output.note(&format!("Packages of {prefixes} are installed by name from `{}` now.", args.name));
     }
     Ok(Exit::Success)
+}
+
+impl AddArgs {
+    /// The repository as the settings name it, with whole paths. Its root is found out afterwards.
+    fn entry(&self) -> Result<RepositoryEntry, Failure> {
+        let whole = |path: &Path| {
+            std::path::absolute(path)
+                .map_err(|error| Failure::usage(format!("`{}` is no path", path.display())).because(&error))
+        };
+        let is_url = reach::is_url(&self.place);
+        Ok(RepositoryEntry {
+            name: self.name.clone(),
+            url: is_url.then(|| self.place.clone()),
+            folder: if is_url { None } else { Some(whole(Path::new(&self.place))?) },
+            ca_files: self.ca.iter().map(|file| whole(file)).collect::<Result<_, _>>()?,
+            prefixes: self.prefixes.clone(),
+            root: Digest::of(&[]),
+            vouches: self.vouches,
+        })
+    }
+}
+
+/// Whether somebody has compared the fingerprint of the root that is offered with what its owner says.
+fn is_compared(args: &AddArgs, offered: &Digest, context: &Context) -> Result<bool, Failure> {
+    match &args.fingerprint {
+        Some(expected) if expected != offered => {
+            let message = format!("the root of `{}` has the fingerprint {offered}, not {expected}", args.place);
+            Err(Failure::new("package", Exit::Failure, message)
+                .hint("Ask its owner for the right one; add nothing until then."))
+        }
+        Some(_) => Ok(true),
+        None => {
+            let alone = Failure::usage("nobody is there to compare the root").hint(format!(
+                "Its fingerprint is {offered}: compare it with what its owner says, then give it with `--fingerprint`."
+            ));
+            let question = format!("The root has the fingerprint {offered}. Is it what its owner says? [y/N]: ");
+            Ok(is_yes(&ask(&question, alone, context)?))
+        }
+    }
 }
 
 /// Lists the repositories, and whether each can be used.
@@ -154,6 +163,8 @@ pub(crate) fn remove(args: &RemoveArgs, context: &Context) -> Result<Exit, Failu
     let desk = Desk::open(context)?;
     let removed = change_repositories(&desk.places, |list| list.remove(&args.name));
     removed.map_err(|error| refused(&error, error.suggestion()))?;
+    let document = json!({"what": "repository_removed", "name": args.name});
+    acts::tell(desk.places.root(), [Act::on_settings("", document)])?;
     if context.output.json {
         context.output.document(&json!({"name": args.name, "removed": true}))?;
     } else {

@@ -5,10 +5,10 @@ use crate::{
     cli::Context,
     exit::Exit,
     failure::Failure,
-    output::{plain, table},
+    output::{Style, plain, plain_line, table},
     wiring,
 };
-use akao_install::Installed;
+use akao_install::{Installed, OpenRepositories};
 use akao_repository::{HITS_MAX, Search};
 use serde_json::{Value, json};
 
@@ -62,11 +62,28 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let runtime = wiring::runtime()?;
     let repositories = runtime.block_on(desk.repositories(context));
     runtime.shutdown_background();
-    let (repositories, query, installed) = (repositories?, args.query.join(" "), Installed::of(&desk.places));
-    let mut found: Vec<(f64, Value)> = Vec::new();
+    let (query, installed) = (args.query.join(" "), Installed::of(&desk.places));
+    let mut found = offered(&repositories?, &installed, &query, args.limit.into());
+    found.extend(only_installed(&installed, &query, &found));
+    found.sort_by(|one, other| other.0.total_cmp(&one.0));
+    found.truncate(args.limit.into());
+    let found: Vec<Value> = found.into_iter().map(|(_, document)| document).collect();
+    let exit = if found.is_empty() { Exit::Failure } else { Exit::Success };
+    if context.output.json {
+        context.output.document(&json!({ "packages": found }))?;
+    } else {
+        let configured = !desk.settings.repositories.entries().is_empty();
+        tell(&found, configured, context)?;
+    }
+    Ok(exit)
+}
+
+/// What the repositories have, with how well each fits.
+fn offered(repositories: &OpenRepositories, installed: &Installed, query: &str, limit: usize) -> Vec<(f64, Value)> {
+    let mut found = Vec::new();
     for open in repositories.opened() {
         let search = Search::of(open.repository.index());
-        for hit in search.find(&query, usize::from(args.limit)) {
+        for hit in search.find(query, limit) {
             // What others offer of an id that is not theirs is never installed from there.
             let Some(newest) = hit.package.newest().filter(|_| repositories.is_bound(&hit.package.id, &open.name))
             else {
@@ -77,40 +94,34 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
                 "id": hit.package.id, "version": newest.version, "name": newest.name,
                 "description": newest.description, "repository": open.name,
                 "installed": record.map(|record| record.active), "corrected": hit.corrected,
-                "deprecated": hit.package.deprecated,
+                "deprecated": hit.package.warning(&newest.version), "successor": hit.package.successor,
             });
             found.push((hit.score, document));
         }
     }
-    found.extend(only_installed(&installed, &query, &found));
-    found.sort_by(|one, other| other.0.total_cmp(&one.0));
-    found.truncate(args.limit.into());
+    found
+}
+
+fn tell(found: &[Value], configured: bool, context: &Context) -> Result<(), Failure> {
     let output = &context.output;
-    let exit = if found.is_empty() { Exit::Failure } else { Exit::Success };
-    if output.json {
-        let packages: Vec<&Value> = found.iter().map(|(_, document)| document).collect();
-        output.document(&json!({ "packages": packages }))?;
-        return Ok(exit);
-    }
     if found.is_empty() {
-        let hint = if desk.settings.repositories.entries().is_empty() {
-            " No repository is configured: add one with `akao repo add`."
-        } else {
-            ""
-        };
+        let hint = if configured { "" } else { " No repository is configured: add one with `akao repo add`." };
         output.note(&format!("Nothing was found.{hint}"));
-        return Ok(exit);
+        return Ok(());
     }
     let text = |document: &Value, key: &str| plain(document[key].as_str().unwrap_or_default());
-    let rows: Vec<Vec<String>> = found
-        .iter()
-        .map(|(_, document)| {
-            ["id", "version", "installed", "repository", "description"].map(|key| text(document, key)).into()
-        })
-        .collect();
+    let row = |document: &Value| {
+        let mut row: Vec<String> = ["id", "version", "installed", "repository"].map(|key| text(document, key)).into();
+        row.push(match document["deprecated"].as_str() {
+            Some(warning) => format!("{} {}", output.out(Style::Warning, "deprecated:"), plain_line(warning)),
+            None => text(document, "description"),
+        });
+        row
+    };
+    let rows: Vec<Vec<String>> = found.iter().map(row).collect();
     output.text(&table(&["PACKAGE", "NEWEST", "INSTALLED", "FROM", "DOES"], &rows))?;
-    if found.iter().all(|(_, document)| document["corrected"] == true) {
+    if found.iter().all(|document| document["corrected"] == true) {
         output.note("Nothing is called so; these are near.");
     }
-    Ok(exit)
+    Ok(())
 }

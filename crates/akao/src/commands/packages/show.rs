@@ -25,7 +25,6 @@ pub(super) fn plan(plan: &Plan, context: &Context) -> Result<(), Failure> {
 
 fn one(package: &PlannedPackage, context: &Context) {
     let output = &context.output;
-    let row = |name: &str, value: String| output.always(&format!("  {name:<12}{}", plain_line(&value)));
     let from = package.installed.as_ref().filter(|from| **from != package.version);
     let change = from.map(|from| format!(" (now {from})")).unwrap_or_default();
     output.always(&format!(
@@ -34,53 +33,69 @@ fn one(package: &PlannedPackage, context: &Context) {
         package.version,
         plain_line(package.name())
     ));
-    if let Some(description) = package.description() {
-        row("does", description.lines().next().unwrap_or_default().to_owned());
-    }
-    row("from", package.source.to_string());
-    row("signature", signature(package));
-    row("content", package.content.to_string());
-    if !package.needed_by.is_empty() {
-        row("needed by", package.needed_by.join(", "));
-    }
-    if !package.needs.is_empty() {
-        row("needs", package.needs.join(", "));
-    }
-    if !package.provides.is_empty() {
-        row("provides", package.provides.join(", "));
+    for (name, value) in facts(package) {
+        row(name, &value, context);
     }
     asks(package, context);
     let limits: Vec<String> =
         package.explanation.limits.iter().map(|held| format!("{} {}", held.limit.as_str(), held.held)).collect();
-    row("limits", limits.join(", "));
+    row("limits", &limits.join(", "), context);
     if let Some(difference) = package.difference.as_ref().filter(|_| !package.already) {
         output.always("  changes");
         difference.to_string().lines().for_each(|line| output.always(&format!("    {}", plain_line(line))));
     }
     skipped(&package.skipped, context);
     if !package.left_out.is_empty() {
-        row("left out", package.left_out.join(", "));
+        row("left out", &package.left_out.join(", "), context);
     }
-    for look_alike in &package.look_alikes {
-        let word = output.err(Style::Warning, "  warning:");
-        output.always(&format!("{word} {}", plain_line(&look_alike.sentence())));
-    }
-    match (&package.verdict, package.already) {
-        (Verdict::Refuse { why, cure }, _) => {
-            let why = plain_line(&why.to_string());
-            output.always(&format!("{} {why}", output.err(Style::Bad, "  refused:")));
-            output.always(&format!("    {cure}"));
-        }
-        (_, already) => {
-            if already {
-                output.always("  It is installed already.");
-            }
-            for need in package.consents() {
-                output.always(&format!("{} {}", output.err(Style::Warning, "  agree:"), plain_line(&need.to_string())));
-            }
-        }
-    }
+    warnings(package, context);
+    verdict(package, context);
     output.always("");
+}
+
+fn row(name: &str, value: &str, context: &Context) {
+    context.output.always(&format!("  {name:<12}{}", plain_line(value)));
+}
+
+/// What it is and where it comes from, as far as there is something to say.
+fn facts(package: &PlannedPackage) -> Vec<(&'static str, String)> {
+    let does = package.description().and_then(|text| text.lines().next()).unwrap_or_default();
+    let facts = [
+        ("does", does.to_owned()),
+        ("from", package.source.to_string()),
+        ("signature", signature(package)),
+        ("content", package.content.to_string()),
+        ("needed by", package.needed_by.join(", ")),
+        ("needs", package.needs.join(", ")),
+        ("provides", package.provides.join(", ")),
+    ];
+    facts.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+}
+
+/// What speaks against it and does not keep it from being installed.
+fn warnings(package: &PlannedPackage, context: &Context) {
+    let deprecated = package.warning.iter().map(|text| format!("it is deprecated: {text}"));
+    let look_alikes = package.look_alikes.iter().map(akao_repository::LookAlike::sentence);
+    for text in deprecated.chain(look_alikes) {
+        let word = context.output.err(Style::Warning, "  warning:");
+        context.output.always(&format!("{word} {}", plain_line(&text)));
+    }
+}
+
+/// Why it is refused, or what has to be agreed to.
+fn verdict(package: &PlannedPackage, context: &Context) {
+    let output = &context.output;
+    if let Verdict::Refuse { why, cure } = &package.verdict {
+        let why = plain_line(&why.to_string());
+        output.always(&format!("{} {why}", output.err(Style::Bad, "  refused:")));
+        return output.always(&format!("    {cure}"));
+    }
+    if package.already {
+        output.always("  It is installed already.");
+    }
+    for need in package.consents() {
+        output.always(&format!("{} {}", output.err(Style::Warning, "  agree:"), plain_line(&need.to_string())));
+    }
 }
 
 fn asks(package: &PlannedPackage, context: &Context) {
@@ -195,6 +210,7 @@ fn package_json(package: &PlannedPackage) -> Value {
         "asks": package.explanation.asks, "limits": package.explanation.limits,
         "installed": package.installed, "already": package.already, "activates": package.activates,
         "difference": package.difference, "agree": needs, "refused": refused, "look_alikes": look_alikes,
+        "deprecated": package.warning,
         "skipped": skipped_json(&package.skipped), "left_out": package.left_out,
     })
 }

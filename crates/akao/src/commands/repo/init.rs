@@ -4,7 +4,7 @@ use crate::{
     cli::Context,
     exit::Exit,
     failure::Failure,
-    publisher::{Keys, Places, RepositoryKeys, signing_key},
+    publisher::{Keys, PublisherPlaces, RepositoryKeys, signing_key},
 };
 use akao_repository::{Folder, Holders, Kind, NewRepository, Roles, SigningKey, TrustedRoot};
 use clap::ValueEnum;
@@ -50,7 +50,7 @@ impl From<Offered> for Kind {
 
 /// Makes the repository.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let (places, folder) = (Places::of(context)?, Folder::at(&args.dir));
+    let (places, folder) = (PublisherPlaces::of(context)?, Folder::at(&args.dir));
     let name = args.name.clone().or_else(|| named_by(&args.dir)).unwrap_or_default();
     let mut keys = args.keys.open(&places, context)?;
     let online = open_online(&args.online, args, &places, context)?;
@@ -77,7 +77,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-fn open_online(named: &[String], args: &Args, places: &Places, context: &Context) -> Result<Vec<SigningKey>, Failure> {
+fn open_online(
+    named: &[String],
+    args: &Args,
+    places: &PublisherPlaces,
+    context: &Context,
+) -> Result<Vec<SigningKey>, Failure> {
     let keys = Keys::of(places);
     named.iter().map(|named| signing_key(&keys.open(Some(named), &args.keys.passwords, context)?)).collect()
 }

@@ -5,7 +5,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     output::plain,
-    publisher::{Places, RepositoryKeys, package_and_version},
+    publisher::{PublisherPlaces, RepositoryKeys, package_and_version},
 };
 use akao_contract::Digest;
 use akao_repository::{Folder, Kill};
@@ -54,7 +54,7 @@ pub(crate) fn kill(args: &KillArgs, context: &Context) -> Result<Exit, Failure> 
     })?;
     let folder = Folder::at(&args.dir);
     folder.first_root()?;
-    let keys = args.keys.open(&Places::of(context)?, context)?;
+    let keys = args.keys.open(&PublisherPlaces::of(context)?, context)?;
     let now = Timestamp::now();
     let entry =
         Kill { id: id.clone(), versions: versions.clone(), digest: args.digest, reason: args.reason.clone(), at: now };
@@ -82,7 +82,7 @@ pub(crate) fn lift(args: &LiftArgs, context: &Context) -> Result<Exit, Failure> 
     if !list.entries().iter().any(|kill| kill.id == id) {
         return Err(Failure::not_found(format!("{id} is not on the kill list of {}", args.dir.display())));
     }
-    let keys = args.keys.open(&Places::of(context)?, context)?;
+    let keys = args.keys.open(&PublisherPlaces::of(context)?, context)?;
     let lifted = folder.lift(&id, &keys, Timestamp::now())?;
     let output = &context.output;
     if output.json {

@@ -2,17 +2,15 @@
 
 use crate::{
     cli::Context,
+    commands::packages::reach,
     exit::Exit,
     failure::Failure,
-    publisher::{Places, mirror_failure, open_failure},
+    publisher::{PublisherPlaces, mirror_failure, open_failure},
     wiring,
 };
-use akao_contract::{Digest, Permission};
-use akao_host::{CheckedEgress, EgressOptions};
+use akao_contract::Digest;
 use akao_package::trust::Prefix;
-use akao_repository::{
-    Access, EgressFetch, Fetch, FolderFetch, Limits, Mirrored, OpenError, Repository, TrustedRoot, offered_root,
-};
+use akao_repository::{Access, Fetch, Limits, Mirrored, OpenError, Repository, TrustedRoot, offered_root};
 use jiff::Timestamp;
 use serde_json::json;
 use std::{
@@ -20,7 +18,6 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-use url::Url;
 
 /// Arguments of `akao repo mirror`.
 #[derive(Debug, clap::Args)]
@@ -46,9 +43,9 @@ pub(crate) struct Args {
 
 /// Copies the repository.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let places = Places::of(context)?;
+    let places = PublisherPlaces::of(context)?;
     wiring::make_data_dir(places.root())?;
-    let fetch = source(args)?;
+    let fetch = reach::fetch(&args.from, &args.ca)?;
     let runtime = wiring::runtime()?;
     let copied = runtime.block_on(copy(args, fetch, &places));
     runtime.shutdown_background();
@@ -69,7 +66,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 async fn copy(
     args: &Args,
     fetch: Arc<dyn Fetch>,
-    places: &Places,
+    places: &PublisherPlaces,
 ) -> Result<(Mirrored, TrustedRoot, Timestamp), Failure> {
     let root = trusted_root(args, fetch.as_ref()).await?;
     let state = places.mirror_state(&root.fingerprint());
@@ -115,23 +112,4 @@ async fn trusted_root(args: &Args, fetch: &dyn Fetch) -> Result<TrustedRoot, Fai
 
 fn read_root(file: &Path) -> io::Result<TrustedRoot> {
     fs::read(file).map(TrustedRoot::new)
-}
-
-/// Where the files come from. Who names a server grants its host.
-fn source(args: &Args) -> Result<Arc<dyn Fetch>, Failure> {
-    if !args.from.contains("://") {
-        return Ok(Arc::new(FolderFetch::new(&args.from)));
-    }
-    let bad = |error: &dyn std::error::Error| {
-        let failure = Failure::usage("the place of the repository cannot be used").because(error);
-        failure.hint("Write for example `https://packages.example.com/`, or a folder.")
-    };
-    let url: Url = args.from.parse().map_err(|error: url::ParseError| bad(&error))?;
-    let host = url.host_str().unwrap_or_default();
-    let port = url.port_or_known_default().unwrap_or_default();
-    let scope = format!("{host}:{port}");
-    let grant = Permission::new("network.http", Some(&scope)).map_err(|error| bad(&error))?;
-    let egress = CheckedEgress::new(EgressOptions { ca_files: args.ca.clone(), ..EgressOptions::default() });
-    let fetch = EgressFetch::new(&args.from, Arc::new(egress), vec![grant]).map_err(|error| bad(&error))?;
-    Ok(Arc::new(fetch))
 }

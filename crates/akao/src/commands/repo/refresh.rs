@@ -4,7 +4,7 @@ use crate::{
     cli::Context,
     exit::Exit,
     failure::Failure,
-    publisher::{Places, RepositoryKeys},
+    publisher::{PublisherPlaces, RepositoryKeys},
 };
 use akao_repository::Folder;
 use jiff::Timestamp;
@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let folder = Folder::at(&args.dir);
     // A folder without a repository is not to be given a lock.
     folder.first_root()?;
-    let (keys, now) = (args.keys.open(&Places::of(context)?, context)?, Timestamp::now());
+    let (keys, now) = (args.keys.open(&PublisherPlaces::of(context)?, context)?, Timestamp::now());
     let refreshed = folder.refresh(&keys, now)?;
     if refreshed.valid_until <= now {
         return Err(Failure::new("conflict", Exit::Failure, "the targets or the root have ended, so nobody takes it")

@@ -6,7 +6,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     output::Output,
-    publisher::{Keys, PasswordArgs, Places, serve_failure, signing_key},
+    publisher::{Keys, PasswordArgs, PublisherPlaces, serve_failure, signing_key},
     stop::Stops,
     wiring,
 };
@@ -61,7 +61,7 @@ fn online(args: &Args, folder: &Folder, context: &Context) -> Result<Option<Onli
     if args.online.is_empty() {
         return Ok(None);
     }
-    let own = Keys::of(&Places::of(context)?);
+    let own = Keys::of(&PublisherPlaces::of(context)?);
     let open = |named: &String| signing_key(&own.open(Some(named), &args.passwords, context)?);
     let keys = args.online.iter().map(open).collect::<Result<Vec<SigningKey>, Failure>>()?;
     folder.refresh(&keys, Timestamp::now())?;
