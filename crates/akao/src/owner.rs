@@ -5,12 +5,15 @@
 //! in the background ([`background`]); the lock decides every race.
 
 mod client;
+mod pools;
 mod protocol;
 mod server;
 mod socket;
 mod spawn;
+mod watch;
 
 pub(crate) use client::Client;
+pub(crate) use pools::PoolState;
 pub(crate) use server::Server;
 pub(crate) use spawn::start_background;
 
@@ -29,7 +32,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, task::JoinHandle};
 
 /// How long steps that run may take to end when their process ends.
 pub(crate) const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -122,6 +125,7 @@ pub(crate) struct Own {
     nodes: Arc<ExternalNodes>,
     pub(crate) server: Server,
     preload: Preload,
+    watching: JoinHandle<()>,
     folder: PathBuf,
 }
 
@@ -139,8 +143,9 @@ impl Own {
             Err(other) => return Err(other.into()),
         };
         let wiring::Started { engine, thread, nodes } = wiring::start_engine(journal, folder, Handle::current())?;
-        let server = Server::start(folder, engine.clone())?;
-        Ok(Ok(Self { engine, thread, nodes, server, preload, folder: folder.to_owned() }))
+        let server = Server::start(folder, engine.clone(), Arc::clone(&nodes))?;
+        let watching = watch::watch_packages(folder, Arc::clone(&nodes));
+        Ok(Ok(Self { engine, thread, nodes, server, preload, watching, folder: folder.to_owned() }))
     }
 
     /// Whether nothing runs, is queued or waits for a timer.
@@ -158,6 +163,7 @@ impl Own {
     /// # Errors
     /// The journal had refused a commit.
     pub(crate) async fn stop(self) -> Result<(), Failure> {
+        self.watching.abort();
         self.server.close().await;
         self.engine.stop(STOP_GRACE);
         let joined = tokio::task::spawn_blocking(|| self.thread.join()).await;

@@ -46,7 +46,7 @@ fn external(name: &str, context: &Context) -> Result<Vec<NodeType>, Failure> {
     match wiring::data_dir(context) {
         Ok(data_dir) if name.contains('.') => {
             let linked = Linked::read(&data_dir)?.node_types().into_iter().filter_map(Result::ok);
-            let installed = super::list_nodes::installed_types(context).into_iter().map(|(node_type, _)| node_type);
+            let installed = super::list_nodes::installed_types(context).into_iter();
             Ok(linked.chain(installed).collect())
         }
         _ => Ok(Vec::new()),

@@ -3,7 +3,7 @@
 //! Each question has a connection of its own, so that a long answer never stands in the way of another question.
 
 use super::{
-    background, broken,
+    PoolState, background, broken,
     protocol::{self, Message, WireItem},
     socket,
 };
@@ -55,6 +55,15 @@ impl Client {
     /// There is an owner that does not answer.
     pub(super) async fn is_answered(&self) -> Result<bool, Failure> {
         Ok(self.connect().await?.is_some())
+    }
+
+    /// The processes of external nodes that the owner has; none when there is no owner that tells.
+    pub(crate) async fn pools(&self) -> Option<Vec<PoolState>> {
+        let mut connection = self.connect().await.ok()??;
+        let question = Message::question("nodes", Value::Null);
+        protocol::send(&mut connection.writer, &question).await.ok()?;
+        let answer = tokio::time::timeout(HELLO_WAIT, protocol::receive(&mut connection.reader)).await;
+        serde_json::from_value(answer.ok()?.ok()??.result?).ok()
     }
 
     /// A connection that was greeted; none when there is no owner.

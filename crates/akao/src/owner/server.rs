@@ -1,12 +1,14 @@
 //! The owner's side of the control socket.
 
 use super::{
+    pools::PoolState,
     protocol::{self, Message, RpcError, WireItem},
     socket,
 };
 use crate::failure::Failure;
 use akao_contract::ExecutionId;
 use akao_engine::{CallError, Engine, Executions, Feed, Request};
+use akao_nodes::ExternalNodes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{
@@ -40,6 +42,7 @@ pub(crate) struct Server {
 
 struct Shared {
     engine: Engine,
+    nodes: Arc<ExternalNodes>,
     clients: AtomicUsize,
     stop: Notify,
 }
@@ -63,13 +66,13 @@ impl Server {
     ///
     /// # Errors
     /// The socket cannot be made.
-    pub(crate) fn start(folder: &Path, engine: Engine) -> Result<Self, Failure> {
+    pub(crate) fn start(folder: &Path, engine: Engine, nodes: Arc<ExternalNodes>) -> Result<Self, Failure> {
         let listener = socket::listen(folder).map_err(|error| {
             Failure::storage(format!("cannot listen at {}", folder.join(socket::SOCKET_FILE).display()))
                 .because(&error)
                 .hint("The data directory must be on a local disk that allows sockets; name another with `--data-dir`.")
         })?;
-        let shared = Arc::new(Shared { engine, clients: AtomicUsize::new(0), stop: Notify::new() });
+        let shared = Arc::new(Shared { engine, nodes, clients: AtomicUsize::new(0), stop: Notify::new() });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self { folder: folder.to_owned(), accepting, shared })
     }
@@ -174,6 +177,10 @@ async fn answer(shared: &Shared, method: &str, params: Value) -> Result<Value, R
             }
             let reply = reply.map_err(refused)?;
             serde_json::to_value(reply).map_err(|error| bad_params(&error))
+        }
+        "nodes" => {
+            let pools: Vec<PoolState> = shared.nodes.snapshot().iter().map(PoolState::of).collect();
+            serde_json::to_value(pools).map_err(|error| bad_params(&error))
         }
         "stop" => {
             shared.stop.notify_one();
