@@ -102,6 +102,12 @@ pub(crate) enum Command {
     /// Repositories of packages: make one, keep it valid, serve and copy it.
     #[command(subcommand)]
     Repo(commands::repo::Command),
+    /// What is demanded of packages before they are installed: signatures, publishers, age.
+    #[command(subcommand)]
+    Policy(commands::policy::Command),
+    /// The operator's own list of packages that must not run: made, signed, taken in.
+    #[command(subcommand)]
+    KillList(commands::kill_list::Command),
     /// Look at the sandbox of external nodes: explain it, try it, trace a program.
     #[command(subcommand)]
     Sandbox(commands::sandbox::Command),
@@ -198,6 +204,8 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::Node(command) => commands::node::run(command, context),
         Command::Key(command) => commands::key::run(command, context),
         Command::Repo(command) => commands::repo::run(command, context),
+        Command::Policy(command) => commands::policy::run(&command, context),
+        Command::KillList(command) => commands::kill_list::run(&command, context),
         Command::Sandbox(command) => commands::sandbox::run(command, context),
         Command::Audit(args) => commands::audit::run(args, context),
         Command::Doctor(args) => commands::doctor::run(args, context),

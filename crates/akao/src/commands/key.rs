@@ -3,7 +3,9 @@
 mod list;
 mod new;
 mod revoke;
+mod rotate;
 mod trust;
+mod unpin;
 
 pub(super) use trust::public_key;
 
@@ -20,6 +22,12 @@ pub(crate) enum Command {
     Trust(trust::Args),
     /// Take the trust from a key, for good.
     Revoke(revoke::Args),
+    /// Forget the key that a package was bound to when it was first installed.
+    Unpin(unpin::Args),
+    /// Vouch for the next key of yours with the one that people trust.
+    Rotate(rotate::RotateArgs),
+    /// Trust a publisher's next key, for which a trusted one vouches.
+    Accept(rotate::AcceptArgs),
 }
 
 /// Carries out one of the commands.
@@ -29,5 +37,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
         Command::List(args) => list::run(&args, context),
         Command::Trust(args) => trust::run(args, context),
         Command::Revoke(args) => revoke::run(&args, context),
+        Command::Unpin(args) => unpin::run(&args, context),
+        Command::Rotate(args) => rotate::rotate(&args, context),
+        Command::Accept(args) => rotate::accept(&args, context),
     }
 }

@@ -2,6 +2,7 @@
 //! publish it.
 
 mod check;
+mod deprecate;
 mod init;
 mod link;
 mod pack;
@@ -43,6 +44,8 @@ pub(crate) enum Command {
     Publish(publish::Args),
     /// Take a published version out of new choices.
     Yank(yank::Args),
+    /// Say that a published package should no longer be used, and what takes its place.
+    Deprecate(deprecate::Args),
 }
 
 /// Carries out one of the commands.
@@ -58,6 +61,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
         Command::Sign(args) => sign::run(&args, context),
         Command::Publish(args) => publish::run(&args, context),
         Command::Yank(args) => yank::run(&args, context),
+        Command::Deprecate(args) => deprecate::run(&args, context),
     }
 }
 
@@ -92,8 +96,8 @@ fn read_archive(file: &Path) -> Result<Archive, Failure> {
     Ok(Archive::read(file, &ArchiveLimits::default())?)
 }
 
-/// The file of an archive's signature, beside it.
-fn signature_file(archive: &Path) -> PathBuf {
+/// The file of the signature of a file, beside it.
+pub(super) fn signature_file(archive: &Path) -> PathBuf {
     let mut name = archive.as_os_str().to_owned();
     name.push(SIGNATURE_ENDING);
     PathBuf::from(name)

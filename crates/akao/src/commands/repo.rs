@@ -1,6 +1,7 @@
 //! `akao repo`: repositories of packages: those that are installed from, and those that one runs oneself: made, kept valid,
 //! served, copied.
 
+mod delete;
 mod init;
 mod kill;
 mod mirror;
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Kill(kill::KillArgs),
     /// Take a package off the kill list.
     Lift(kill::LiftArgs),
+    /// Take a package out of a repository, for good.
+    Delete(delete::Args),
 }
 
 /// Carries out one of the commands.
@@ -45,5 +48,6 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
         Command::Mirror(args) => mirror::run(&args, context),
         Command::Kill(args) => kill::kill(&args, context),
         Command::Lift(args) => kill::lift(&args, context),
+        Command::Delete(args) => delete::run(&args, context),
     }
 }
