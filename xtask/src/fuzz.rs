@@ -63,6 +63,7 @@ const TARGETS: &[Target] = &[
     Target { name: "journal", dictionary: None, seeds: &[] },
     Target { name: "names", dictionary: Some("names"), seeds: &["fuzz/seeds/names"] },
     Target { name: "nodes", dictionary: Some("nodes"), seeds: &["fuzz/seeds/nodes"] },
+    Target { name: "repository", dictionary: Some("repository"), seeds: &["fuzz/seeds/repository"] },
     Target { name: "rpc", dictionary: Some("json"), seeds: &[] },
     Target { name: "snapshot", dictionary: None, seeds: &[] },
     Target {
