@@ -6,6 +6,7 @@ mod external;
 mod packages;
 mod repository;
 mod row;
+mod server;
 
 use clap::Parser;
 use mimalloc::MiMalloc;
@@ -47,6 +48,8 @@ enum Topic {
     Packages,
     /// Searching packages and choosing versions.
     Repository,
+    /// The program over HTTP.
+    Server,
 }
 
 /// What a measurement is given.
@@ -57,6 +60,7 @@ pub(crate) struct Ground {
 
 fn main() -> ExitCode {
     external::serve_as_peer();
+    server::serve_as_bare();
     let args = Args::parse();
     let wanted = |name: &str| args.figure.as_deref().is_none_or(|text| name.contains(text));
     let ground = Ground { quick: args.quick, akao: args.akao.clone() };
@@ -65,6 +69,7 @@ fn main() -> ExitCode {
         (Topic::External, "external", &external::FIGURES[..]),
         (Topic::Packages, "packages", &packages::FIGURES[..]),
         (Topic::Repository, "repository", &repository::FIGURES[..]),
+        (Topic::Server, "server", &server::FIGURES[..]),
     ];
     let mut rows: Vec<Row> = Vec::new();
     for (_, topic, figures) in topics.into_iter().filter(|(topic, ..)| args.only.is_none_or(|only| only == *topic)) {

@@ -310,7 +310,10 @@ impl Shell {
             Message::Run(request, caller) => self.take_call(*request, Caller::End(caller)),
             Message::Wait(execution, caller) => self.wait_for(execution, caller),
             Message::Follow(execution, follower) => {
-                self.followers.entry(execution).or_default().push(follower);
+                let followers = self.followers.entry(execution).or_default();
+                // Of an execution that waits for days nothing is told, so that who has gone away would stay here.
+                followers.retain(|follower| !follower.is_closed());
+                followers.push(follower);
                 self.core.handle(&self.unread.watch(self.journal.read()), now_ms(), Input::Follow(execution));
             }
             Message::Told(execution, op, event) => self.feed(execution, &FeedItem::Step(op, event)),

@@ -4,7 +4,7 @@ use crate::{
     entry::{Entry, read_entries},
     version::Version,
 };
-use akao_contract::{BlobRef, Tenant};
+use akao_contract::{BlobRef, ExecutionStatus, Tenant};
 use akao_flow::{Command, Event, Machine, Note, Reaction, fingerprint};
 use akao_journal::Frame;
 use akao_step::BlobStore;
@@ -60,6 +60,8 @@ pub struct Told {
     pub event: Event,
     /// What changed because of it.
     pub notes: Vec<Note>,
+    /// The execution's state after it.
+    pub status: ExecutionStatus,
 }
 
 /// Follows a history event by event: the replica of an execution that live views, replay and forks share.
@@ -115,7 +117,8 @@ impl Replica {
         }
         self.next_seq += 1;
         let notes = std::mem::take(&mut self.reaction.notes);
-        Ok(Told { seq, at: entry.at, event: entry.event.clone(), notes })
+        let status = self.machine.as_ref().map_or(ExecutionStatus::Running, Machine::status);
+        Ok(Told { seq, at: entry.at, event: entry.event.clone(), notes, status })
     }
 
     /// Applies every entry of a frame that comes next; entries that were applied before are passed over.

@@ -35,7 +35,7 @@ pub struct Version {
 }
 
 /// How deep workflows may start workflows by name.
-const BUNDLE_DEPTH_MAX: usize = 16;
+pub const BUNDLE_DEPTH_MAX: usize = 16;
 
 impl Version {
     /// A version from its stored body.
@@ -68,6 +68,21 @@ impl Version {
         let mut writes = Vec::new();
         collect(tenant, bundle, catalogue, 0, &mut versions, &mut writes)?;
         Ok((versions, writes))
+    }
+}
+
+impl Bundle {
+    /// The digest of the version that this bundle makes: of the definition, with the workflows that it starts.
+    pub fn digest(&self) -> Digest {
+        let children: BTreeMap<&String, Digest> =
+            self.children.iter().map(|(name, child)| (name, child.digest())).collect();
+        let lock = (!children.is_empty()).then(|| serde_json::json!(children));
+        content_hash(&self.definition, lock.as_ref())
+    }
+
+    /// How many levels of workflows it holds; 1 when it starts no others.
+    pub fn depth(&self) -> usize {
+        1 + self.children.values().map(Self::depth).max().unwrap_or(0)
     }
 }
 

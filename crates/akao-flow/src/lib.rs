@@ -21,6 +21,7 @@ mod problem_code;
 mod program;
 mod read;
 mod schema;
+mod started;
 mod validate;
 
 /// The input as the short form of `inputs:` gives it.
@@ -45,4 +46,5 @@ pub use problem_code::ProblemCode;
 pub use program::{BreakpointProblem, NodeIndex, Program, RetryPolicy};
 pub use read::{Location, Parsed, Positions, read};
 pub use schema::workflow_schema;
+pub use started::StartedWorkflow;
 pub use validate::{check, validate};

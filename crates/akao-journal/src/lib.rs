@@ -21,7 +21,7 @@ mod writer;
 pub use batch::{Batch, Write};
 pub use body::{BODY_BYTES_MAX, BodyError, decode_body, encode_body};
 pub use error::{CommitError, Damage, OpenError, ReadError};
-pub use reader::{DiskUse, Page, Prefix, Reader, VerifyReport};
+pub use reader::{DiskUse, Page, Prefix, Reader, Readers, VerifyReport};
 pub use row::{
     ExecutionChange, ExecutionFilter, ExecutionRow, Frame, OpenExecution, OperationRow, OperationState, Snapshot,
     StartKey, TaskFilter, TaskRow, TaskStatus,

@@ -4,10 +4,12 @@
 //! executions are in `reader/executions.rs`, tasks in `reader/tasks.rs`, the walk over everything in `reader/verify.rs`.
 
 mod executions;
+mod pool;
 mod tasks;
 mod verify;
 
 pub use executions::{Page, Prefix};
+pub use pool::Readers;
 pub use verify::{DiskUse, VerifyReport};
 
 use crate::{

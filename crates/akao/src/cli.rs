@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Graph(commands::graph::Args),
     /// Turn workflows of other programs into workflow files.
     Import(commands::import::Args),
+    /// Serve workflows and their executions to a team, over HTTP.
+    Serve(commands::serve::Args),
     /// List executions, look into them and steer them.
     #[command(subcommand)]
     Executions(commands::executions::Command),
@@ -188,6 +190,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::Diff(args) => commands::diff::run(args, context),
         Command::Graph(args) => commands::graph::run(args, context),
         Command::Import(args) => commands::import::run(args, context),
+        Command::Serve(args) => commands::serve::run(&args, context),
         Command::Executions(command) => commands::executions::run(command, context),
         Command::Tasks(command) => commands::tasks::run(command, context),
         Command::Install(args) => commands::packages::install::run(&args, context),

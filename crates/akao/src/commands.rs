@@ -23,6 +23,7 @@ pub(crate) mod repo;
 pub(crate) mod run;
 pub(crate) mod sandbox;
 pub(crate) mod schema;
+pub(crate) mod serve;
 pub(crate) mod tasks;
 pub(crate) mod validate;
 

@@ -21,6 +21,7 @@ pub(crate) fn documents() -> BTreeMap<String, String> {
     let manifest = akao_contract::manifest::manifest_schema();
     documents.insert("manifest-schema.json".to_owned(), format!("{manifest:#}\n"));
     documents.insert("workflow-schema.json".to_owned(), format!("{:#}\n", akao_flow::workflow_schema(&types)));
+    documents.insert("openapi.json".to_owned(), format!("{:#}\n", akao_api::openapi_document()));
     documents
 }
 

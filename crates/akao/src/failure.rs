@@ -10,7 +10,7 @@ use crate::{
     exit::Exit,
     load::{LoadError, input::InputError},
 };
-use akao_engine::CallError;
+use akao_engine::{CallError, FollowError};
 use akao_journal::{CommitError, OpenError, ReadError};
 use std::error::Error;
 
@@ -180,6 +180,27 @@ impl From<CallError> for Failure {
                 .hint("Keep a copy of the data directory, then follow docs/journal.md, \"Recovery\"."),
             CallError::Stopped { .. } => Self::new("stopped", Exit::Failure, message)
                 .hint("Check free space and the disk of the data directory, then start again."),
+        }
+    }
+}
+
+/// Kind and exit of an execution that cannot be followed.
+impl From<FollowError> for Failure {
+    fn from(error: FollowError) -> Self {
+        let message = error.to_string();
+        match error {
+            FollowError::Read(error) => error.into(),
+            FollowError::Call(error) => error.into(),
+            FollowError::NotFound(_) => Self::not_found(message),
+            FollowError::Version(problem) => {
+                Self::new("conflict", Exit::Internal, "the workflow of the execution cannot be used")
+                    .because(&std::io::Error::other(problem))
+                    .hint("Use the version of Akao that started it.")
+            }
+            FollowError::Damaged(_) => {
+                Self::new("damaged", Exit::Internal, message).hint("Check the data directory with `akao doctor`.")
+            }
+            FollowError::Endless => Self::storage(message),
         }
     }
 }

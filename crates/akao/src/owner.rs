@@ -216,6 +216,24 @@ pub(crate) async fn in_process(folder: &Path) -> Result<Attached, Failure> {
     }
 }
 
+/// Becomes the owner; one in the background that a command left behind makes room for it.
+///
+/// # Errors
+/// Another process stays the owner, or the data directory cannot be used.
+pub(crate) async fn only_owner(folder: &Path) -> Result<Own, Failure> {
+    let deadline = Instant::now() + OWNER_WAIT;
+    loop {
+        let locked = match Own::open(folder)? {
+            Ok(own) => return Ok(own),
+            Err(locked) => locked,
+        };
+        if !Client::new(folder).asks_for_room().await? || Instant::now() >= deadline {
+            return Err(locked.into());
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
 /// The client of the owner, which is started in the background when there is none.
 ///
 /// # Errors

@@ -58,6 +58,23 @@ const LAYERS: &[Layer] = &[
         name: "akao-engine",
         below: &["akao-contract", "akao-expression", "akao-flow", "akao-journal", "akao-step"],
     },
+    Layer { name: "akao-store", below: &["akao-contract"] },
+    Layer {
+        name: "akao-platform",
+        below: &["akao-contract", "akao-engine", "akao-flow", "akao-journal", "akao-step", "akao-store"],
+    },
+    Layer {
+        name: "akao-api",
+        below: &[
+            "akao-contract",
+            "akao-engine",
+            "akao-flow",
+            "akao-journal",
+            "akao-platform",
+            "akao-step",
+            "akao-store",
+        ],
+    },
     Layer {
         name: "akao-bench",
         below: &[
@@ -79,6 +96,7 @@ const LAYERS: &[Layer] = &[
         name: "akao",
         below: &[
             "akao-address",
+            "akao-api",
             "akao-builtin",
             "akao-contract",
             "akao-engine",
@@ -91,11 +109,13 @@ const LAYERS: &[Layer] = &[
             "akao-manifest",
             "akao-nodes",
             "akao-package",
+            "akao-platform",
             "akao-registry",
             "akao-repository",
             "akao-runtime",
             "akao-sandbox",
             "akao-step",
+            "akao-store",
             "akao-trace",
             "akao-yaml",
         ],

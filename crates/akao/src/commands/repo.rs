@@ -7,7 +7,6 @@ mod kill;
 mod mirror;
 mod refresh;
 mod serve;
-mod tls;
 
 use crate::{cli::Context, commands::packages::repositories, exit::Exit, failure::Failure};
 

@@ -1,14 +1,13 @@
 //! An execution as it goes on, as plain lines for files and pipes, and as JSON lines for programs.
 
 use super::{
-    steps::{Place, Step, Steps, timestamp},
+    steps::{Place, Step, Steps},
     tree,
 };
 use crate::output::{Output, Style, plain};
-use akao_contract::{Address, ExecutionId, LogLevel, LogLine};
+use akao_contract::{Address, LogLevel, LogLine};
 use akao_engine::Told;
 use akao_flow::Note;
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Runs of one node that are told line by line; later ones only when they fail.
@@ -86,21 +85,4 @@ pub(crate) fn log(steps: &Steps, address: &Address, line: &LogLine, output: &Out
     let word = if line.level == LogLevel::Error { "error: " } else { "warning: " };
     let word = if serious { output.err(style, word) } else { String::new() };
     wanted.then(|| format!("  {} {word}{}", output.err(Style::Dim, &address.to_string()), plain(&line.message)))
-}
-
-/// The notes of an event as JSON, each with the event's number and time and its own number within the event. An event
-/// without notes is one line too, so that the numbers have no gap.
-pub(crate) fn events(execution: ExecutionId, told: &Told) -> Vec<Value> {
-    let at = timestamp(told.at);
-    if told.notes.is_empty() {
-        return vec![json!({"execution": execution, "seq": told.seq, "at": at, "index": 0, "note": "none"})];
-    }
-    let line = |(index, note): (usize, &Note)| {
-        let mut line = json!({"execution": execution, "seq": told.seq, "at": at, "index": index});
-        if let (Value::Object(line), Ok(Value::Object(note))) = (&mut line, serde_json::to_value(note)) {
-            line.extend(note);
-        }
-        line
-    };
-    told.notes.iter().enumerate().map(line).collect()
 }

@@ -4,7 +4,7 @@
 use super::{FileProblem, Loaded, Sources, check_bytes, packages::Packages, read_bytes};
 use akao_contract::NodeType;
 use akao_engine::Bundle;
-use akao_flow::{Definition, NodeDef, Parsed, Position, Problem, ProblemCode, Severity};
+use akao_flow::{Parsed, Problem, ProblemCode, Severity, StartedWorkflow};
 use std::{
     collections::BTreeMap,
     path::{Component, Path, PathBuf},
@@ -39,13 +39,6 @@ pub(super) struct Loader<'a> {
 struct Checked {
     parsed: Parsed,
     nodes: Vec<Arc<NodeType>>,
-}
-
-/// A `SubWorkflow` node: what it names, and where that is written.
-struct Reference {
-    workflow: String,
-    path: String,
-    position: Position,
 }
 
 impl<'a> Loader<'a> {
@@ -102,7 +95,7 @@ impl<'a> Loader<'a> {
         self.workflows += 1;
         let mut children = BTreeMap::new();
         let mut whole = true;
-        for reference in references(parsed) {
+        for reference in parsed.started_workflows() {
             if children.contains_key(&reference.workflow) {
                 continue;
             }
@@ -121,7 +114,7 @@ impl<'a> Loader<'a> {
     }
 
     /// The bundle of what a node names; none when that file has problems of its own, which are told with it.
-    fn child(&mut self, folder: &Path, reference: &Reference) -> Result<Option<Bundle>, Refusal> {
+    fn child(&mut self, folder: &Path, reference: &StartedWorkflow) -> Result<Option<Bundle>, Refusal> {
         let file = resolve(folder, &reference.workflow)?;
         if self.stack.contains(&file) {
             let chain: Vec<String> = self.stack.iter().map(|file| format!("`{}`", file.display())).collect();
@@ -151,7 +144,7 @@ impl<'a> Loader<'a> {
         Ok(bundle)
     }
 
-    fn problem(&mut self, file: &str, at: Reference, code: ProblemCode, message: String, suggestion: String) {
+    fn problem(&mut self, file: &str, at: StartedWorkflow, code: ProblemCode, message: String, suggestion: String) {
         let problem = Problem {
             severity: code.severity(),
             code: code.as_str().to_owned(),
@@ -207,33 +200,6 @@ pub(super) fn resolve_within(folder: &Path, path: &str) -> Option<PathBuf> {
         }
     }
     Some(file)
-}
-
-/// The `SubWorkflow` nodes of every tree, in the order of the definition.
-fn references(parsed: &Parsed) -> Vec<Reference> {
-    let definition: &Definition = &parsed.definition;
-    let mut found = Vec::new();
-    collect(parsed, &definition.root, "root", &mut found);
-    for (name, tree) in &definition.trees {
-        let step =
-            if akao_contract::is_name(name) { format!(".{name}") } else { format!("[{}]", serde_json::json!(name)) };
-        collect(parsed, tree, &format!("trees{step}"), &mut found);
-    }
-    found
-}
-
-/// Recursion is bounded by the depth that the reader allows.
-fn collect(parsed: &Parsed, node: &NodeDef, path: &str, found: &mut Vec<Reference>) {
-    if node.node_type == "SubWorkflow"
-        && let Some(workflow) = node.props.get("workflow").and_then(serde_json::Value::as_str)
-    {
-        let path = format!("{path}.props.workflow");
-        let position = parsed.positions.find(&path).map_or(Position { line: 1, column: 1 }, |place| place.value);
-        found.push(Reference { workflow: workflow.to_owned(), path, position });
-    }
-    for (at, child) in node.children.iter().enumerate() {
-        collect(parsed, child, &format!("{path}.children[{at}]"), found);
-    }
 }
 
 #[cfg(test)]

@@ -66,6 +66,20 @@ impl Client {
         serde_json::from_value(answer.ok()?.ok()??.result?).ok()
     }
 
+    /// Asks the owner to end, as one in the background does when another process wants its place. False when it stays.
+    ///
+    /// # Errors
+    /// There is an owner that does not answer.
+    pub(super) async fn asks_for_room(&self) -> Result<bool, Failure> {
+        let Some(mut connection) = self.connect().await? else { return Ok(true) };
+        // An owner that breaks off is ending anyway.
+        if protocol::send(&mut connection.writer, &Message::question("stop", Value::Null)).await.is_err() {
+            return Ok(true);
+        }
+        let answer = protocol::receive(&mut connection.reader).await;
+        Ok(!matches!(answer, Ok(Some(Message { error: Some(_), .. }))))
+    }
+
     /// A connection that was greeted; none when there is no owner.
     async fn connect(&self) -> Result<Option<Connection>, Failure> {
         let stream: UnixStream = match socket::connect(&self.folder).await {

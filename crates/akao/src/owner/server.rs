@@ -16,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -45,6 +45,8 @@ struct Shared {
     nodes: Arc<ExternalNodes>,
     clients: AtomicUsize,
     stop: Notify,
+    /// Whether it ends when it is asked to; one that somebody started for its own sake does not.
+    yields: AtomicBool,
 }
 
 /// Counts a client while it is connected.
@@ -72,7 +74,13 @@ impl Server {
                 .because(&error)
                 .hint("The data directory must be on a local disk that allows sockets; name another with `--data-dir`.")
         })?;
-        let shared = Arc::new(Shared { engine, nodes, clients: AtomicUsize::new(0), stop: Notify::new() });
+        let shared = Arc::new(Shared {
+            engine,
+            nodes,
+            clients: AtomicUsize::new(0),
+            stop: Notify::new(),
+            yields: AtomicBool::new(false),
+        });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self { folder: folder.to_owned(), accepting, shared })
     }
@@ -84,6 +92,7 @@ impl Server {
 
     /// Waits until a client asks the owner to end.
     pub(crate) async fn stop_requested(&self) {
+        self.shared.yields.store(true, Ordering::SeqCst);
         self.shared.stop.notified().await;
     }
 
@@ -182,10 +191,15 @@ async fn answer(shared: &Shared, method: &str, params: Value) -> Result<Value, R
             let pools: Vec<PoolState> = shared.nodes.snapshot().iter().map(PoolState::of).collect();
             serde_json::to_value(pools).map_err(|error| bad_params(&error))
         }
-        "stop" => {
+        "stop" if shared.yields.load(Ordering::SeqCst) => {
             shared.stop.notify_one();
             Ok(Value::Null)
         }
+        "stop" => Err(RpcError {
+            code: protocol::REFUSED,
+            message: "this process does not end for others".into(),
+            data: None,
+        }),
         other => {
             let message = format!("there is no method `{other}`");
             Err(RpcError { code: protocol::NO_METHOD, message, data: None })

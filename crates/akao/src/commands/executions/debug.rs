@@ -3,8 +3,7 @@
 
 use super::{ask, done, locate, steer::OneArgs};
 use crate::{
-    catalogue::catalogue, cli::Context, commands::run, exit::Exit, failure::Failure, live::Follower, load, owner,
-    wiring,
+    catalogue::catalogue, cli::Context, commands::run, exit::Exit, failure::Failure, live, load, owner, wiring,
 };
 use akao_contract::{Address, ExecutionId};
 use akao_engine::{Executions, Reply, Request};
@@ -128,7 +127,7 @@ pub(super) fn values(args: &ValuesArgs, context: &Context) -> Result<Exit, Failu
 
 /// The values with which an execution ended.
 fn last_values(folder: &Path, execution: ExecutionId, at: Option<&Address>) -> Result<Value, Failure> {
-    let mut follower = Follower::new(folder, execution, &catalogue())?;
+    let mut follower = live::follower(folder, execution, &catalogue())?;
     follower.catch_up()?;
     let never = || Failure::not_found(format!("execution {execution} never began, so that it has no values"));
     follower.machine().map(|machine| machine.values_at(at)).ok_or_else(never)

@@ -7,7 +7,7 @@ use crate::{
     commands::run::Report,
     exit::Exit,
     failure::Failure,
-    live::{Follower, Steps, Update, lines, steps::timestamp, tree},
+    live::{self, Follower, Steps, Update, steps, steps::timestamp, tree},
     output::{self, Style, plain},
     owner, wiring,
 };
@@ -65,7 +65,7 @@ fn level(text: &str) -> Result<LogLevel, String> {
 
 /// The whole history as it stands now.
 pub(crate) fn history(folder: &Path, execution: ExecutionId) -> Result<(Vec<Told>, Steps), Failure> {
-    let mut follower = Follower::new(folder, execution, &catalogue())?;
+    let mut follower = live::follower(folder, execution, &catalogue())?;
     follower.catch_up()?;
     let told = follower.take_ready();
     let mut steps = Steps::default();
@@ -237,19 +237,19 @@ pub(super) fn events(args: &EventsArgs, context: &Context) -> Result<Exit, Failu
     if args.follow && context.output.json {
         return Err(Failure::usage("`--follow` prints lines, `--json` one document").hint("Leave out `--json`."));
     }
-    let mut follower = Follower::new(&folder, execution, &catalogue())?;
+    let mut follower = live::follower(&folder, execution, &catalogue())?;
     follower.catch_up()?;
     let print = |told: &Told| -> Result<(), Failure> {
         if told.seq < args.from {
             return Ok(());
         }
-        lines::events(execution, told).iter().try_for_each(|line| context.output.document(line))
+        steps::events(execution, told).iter().try_for_each(|line| context.output.document(line))
     };
     let mut steps = Steps::default();
     let ready = follower.take_ready();
     if context.output.json {
         let wanted = ready.iter().filter(|told| told.seq >= args.from);
-        let events: Vec<Value> = wanted.flat_map(|told| lines::events(execution, told)).collect();
+        let events: Vec<Value> = wanted.flat_map(|told| steps::events(execution, told)).collect();
         context.output.document(&json!({"execution": execution, "events": events}))?;
         return Ok(Exit::Success);
     }

@@ -1,6 +1,5 @@
 //! `akao repo serve`: a repository over HTTP or HTTPS, until somebody stops it.
 
-use super::tls::server_config;
 use crate::{
     cli::Context,
     exit::Exit,
@@ -8,6 +7,7 @@ use crate::{
     output::Output,
     publisher::{Keys, PasswordArgs, PublisherPlaces, serve_failure, signing_key},
     stop::Stops,
+    tls::server_config,
     wiring,
 };
 use akao_repository::{

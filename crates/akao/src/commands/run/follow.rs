@@ -6,7 +6,7 @@ use crate::{
     commands::executions::debugger::Debugger,
     exit::Exit,
     failure::Failure,
-    live::{Follower, Steps, Update, lines, lines::Lines, terminal},
+    live::{self, Steps, Update, lines, lines::Lines, steps, terminal},
     output::Output,
     stop::{Stop, Stops},
     wiring,
@@ -74,7 +74,7 @@ pub(crate) async fn follow(
     context: &Context,
 ) -> Result<Seen, Failure> {
     let output = &context.output;
-    let mut follower = Follower::new(folder, execution, catalogue)?;
+    let mut follower = live::follower(folder, execution, catalogue)?;
     let mut screen = Screen::new(view, execution, output);
     let mut stops = Stops::new()?;
     let mut tick = tokio::time::interval(terminal::REDRAW_EVERY);
@@ -177,7 +177,7 @@ impl<'a> Screen<'a> {
     fn tell(&mut self, told: &Told, folder: &Path) -> Result<(), Failure> {
         self.steps.take(told);
         if self.events {
-            let events = lines::events(self.execution, told);
+            let events = steps::events(self.execution, told);
             return events.iter().try_for_each(|line| self.output.document(line));
         }
         if self.output.json || self.output.quiet {

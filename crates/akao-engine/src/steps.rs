@@ -1,7 +1,9 @@
 //! The steps of an execution, put together from its notes.
 
-use akao_contract::{Address, LogLevel, LogLine, NodeStatus, OpId, StepError, StepUsage, manifest::PinnedNode};
-use akao_engine::Told;
+use crate::Told;
+use akao_contract::{
+    Address, ExecutionId, LogLevel, LogLine, NodeStatus, OpId, StepError, StepUsage, manifest::PinnedNode,
+};
 use akao_flow::{Event, Failure, Note};
 use akao_step::StepEvent;
 use serde_json::{Map, Value, json};
@@ -15,42 +17,51 @@ const LOG_LINES_MAX: usize = 1_000;
 
 /// One step as far as it has come.
 #[derive(Debug, Clone)]
-pub(crate) struct Step {
-    pub(crate) id: String,
+pub struct Step {
+    /// The node's id.
+    pub id: String,
     /// Its name for people.
-    pub(crate) name: Option<Arc<str>>,
+    pub name: Option<Arc<str>>,
     /// Whether it was started or has ended; one that is held has not come so far.
-    pub(crate) begun: bool,
-    pub(crate) node_type: Arc<str>,
-    pub(crate) status: NodeStatus,
+    pub begun: bool,
+    /// The node's type.
+    pub node_type: Arc<str>,
+    /// How it stands.
+    pub status: NodeStatus,
     /// Attempts of a leaf; the first one counts.
-    pub(crate) attempts: Option<u32>,
-    pub(crate) started_ms: i64,
-    pub(crate) ended_ms: Option<i64>,
-    pub(crate) failure: Option<Box<Failure>>,
-    pub(crate) props: Option<Arc<Map<String, Value>>>,
-    pub(crate) outputs: Map<String, Value>,
-    pub(crate) logs: Vec<LogLine>,
+    pub attempts: Option<u32>,
+    /// When it began, in Unix milliseconds.
+    pub started_ms: i64,
+    /// When it ended.
+    pub ended_ms: Option<i64>,
+    /// Why it failed, and where that began.
+    pub failure: Option<Box<Failure>>,
+    /// The rendered props; secrets are masked.
+    pub props: Option<Arc<Map<String, Value>>>,
+    /// What it gave.
+    pub outputs: Map<String, Value>,
+    /// The first lines that it wrote.
+    pub logs: Vec<LogLine>,
     /// What it used, where that was measured.
-    pub(crate) usage: Option<StepUsage>,
+    pub usage: Option<StepUsage>,
     /// What it waits for, while it does.
-    pub(crate) waiting: Option<String>,
+    pub waiting: Option<String>,
     /// Until when it waits, in Unix milliseconds.
-    pub(crate) waiting_until_ms: Option<i64>,
+    pub waiting_until_ms: Option<i64>,
     /// Why it is held, while it is.
-    pub(crate) held: Option<String>,
+    pub held: Option<String>,
     /// What it says of itself while it runs.
-    pub(crate) progress: Option<String>,
+    pub progress: Option<String>,
 }
 
 impl Step {
     /// What people call it: its name, else its id, else its type. An id that was not given is a place.
-    pub(crate) fn label(&self) -> &str {
+    pub fn label(&self) -> &str {
         self.name.as_deref().or(self.given_id()).unwrap_or_else(|| self.shown_type())
     }
 
     /// The label with what it does not say: the id beside a name, the type beside both.
-    pub(crate) fn description(&self) -> (&str, String) {
+    pub fn description(&self) -> (&str, String) {
         let label = self.label();
         let id = self.given_id().filter(|id| *id != label);
         let node_type = Some(self.shown_type()).filter(|node_type| *node_type != label);
@@ -67,12 +78,12 @@ impl Step {
     }
 
     /// How long it took, in milliseconds; none while it runs.
-    pub(crate) fn duration_ms(&self) -> Option<i64> {
+    pub fn duration_ms(&self) -> Option<i64> {
         self.ended_ms.map(|ended| ended.saturating_sub(self.started_ms).max(0))
     }
 
     /// The step as decided for `akao run --json`.
-    pub(crate) fn to_json(&self, address: &Address) -> Value {
+    pub fn to_json(&self, address: &Address) -> Value {
         json!({
             "address": address,
             "id": self.id,
@@ -88,19 +99,24 @@ impl Step {
 
 /// A node of the definition with the counts of its runs.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Place {
+pub struct Place {
     /// The address of the latest run.
-    pub(crate) last: Address,
-    pub(crate) running: u64,
-    pub(crate) success: u64,
-    pub(crate) failure: u64,
-    pub(crate) skipped: u64,
-    pub(crate) cancelled: u64,
+    pub last: Address,
+    /// Runs under way.
+    pub running: u64,
+    /// Runs that succeeded.
+    pub success: u64,
+    /// Runs that failed.
+    pub failure: u64,
+    /// Runs that were skipped.
+    pub skipped: u64,
+    /// Runs that were cancelled.
+    pub cancelled: u64,
 }
 
 impl Place {
     /// How often the node was started.
-    pub(crate) fn runs(&self) -> u64 {
+    pub fn runs(&self) -> u64 {
         self.running + self.success + self.failure + self.skipped + self.cancelled
     }
 
@@ -117,29 +133,34 @@ impl Place {
 
 /// Every step of an execution.
 #[derive(Debug, Default)]
-pub(crate) struct Steps {
+pub struct Steps {
     /// By address, parents before their children.
-    pub(crate) all: BTreeMap<Address, Step>,
+    pub all: BTreeMap<Address, Step>,
     /// By place in the definition.
-    pub(crate) places: BTreeMap<Address, Place>,
+    pub places: BTreeMap<Address, Place>,
     /// Steps that wait or are held.
-    pub(crate) attention: BTreeSet<Address>,
+    pub attention: BTreeSet<Address>,
     operations: BTreeMap<OpId, Address>,
 }
 
 impl Steps {
     /// The steps that have begun, for documents.
-    pub(crate) fn begun(&self) -> impl Iterator<Item = (&Address, &Step)> {
+    pub fn begun(&self) -> impl Iterator<Item = (&Address, &Step)> {
         self.all.iter().filter(|(_, step)| step.begun)
     }
 
+    /// The step that an operation belongs to.
+    pub fn address_of(&self, op: OpId) -> Option<&Address> {
+        self.operations.get(&op)
+    }
+
     /// Whether something is held.
-    pub(crate) fn holds(&self) -> bool {
+    pub fn holds(&self) -> bool {
         self.attention.iter().any(|address| self.all.get(address).is_some_and(|step| step.held.is_some()))
     }
 
     /// What is held, for documents.
-    pub(crate) fn held(&self) -> Vec<Value> {
+    pub fn held(&self) -> Vec<Value> {
         let held = self.attention.iter().filter_map(|address| {
             let step = self.all.get(address)?;
             Some(json!({"step": address, "id": step.id, "type": step.node_type, "reason": step.held.as_ref()?}))
@@ -148,7 +169,7 @@ impl Steps {
     }
 
     /// The steps of a node that were started: those at an address, or those of a node with this id. The newest is the last.
-    pub(crate) fn named(&self, name: &str) -> Vec<&Address> {
+    pub fn named(&self, name: &str) -> Vec<&Address> {
         let address: Option<Address> = name.parse().ok();
         let is_it = |(at, step): &(&Address, &Step)| match &address {
             Some(wanted) => *at == wanted,
@@ -160,14 +181,14 @@ impl Steps {
     }
 
     /// Takes in an event with what it led to.
-    pub(crate) fn take(&mut self, told: &Told) {
+    pub fn take(&mut self, told: &Told) {
         for note in &told.notes {
             self.take_note(told, note);
         }
     }
 
     /// Takes in what a running step says.
-    pub(crate) fn take_event(&mut self, op: OpId, event: &StepEvent) {
+    pub fn take_event(&mut self, op: OpId, event: &StepEvent) {
         let Some(step) = self.operations.get(&op).and_then(|address| self.all.get_mut(address)) else { return };
         match event {
             StepEvent::Progress { fraction, message } => {
@@ -269,7 +290,7 @@ fn unbegun(id: &str, node_type: &Arc<str>, at_ms: i64) -> Step {
 }
 
 /// A time as text: RFC 3339 in UTC, to the millisecond.
-pub(crate) fn timestamp(unix_ms: i64) -> String {
+pub fn timestamp(unix_ms: i64) -> String {
     match jiff::Timestamp::from_millisecond(unix_ms) {
         Ok(time) => format!("{time:.3}"),
         Err(_) => unix_ms.to_string(),
@@ -277,11 +298,28 @@ pub(crate) fn timestamp(unix_ms: i64) -> String {
 }
 
 /// The error of an execution as decided for `akao run --json`.
-pub(crate) fn failure_json(steps: &Steps, failure: &Failure) -> Value {
+pub fn failure_json(steps: &Steps, failure: &Failure) -> Value {
     let StepError { kind, message, retryable, detail } = &failure.error;
     let id = steps.all.get(&failure.step).map(|step| step.id.as_str());
     json!({
         "kind": kind, "message": message, "retryable": retryable, "detail": detail,
         "step": {"address": failure.step, "id": id},
     })
+}
+
+/// The notes of an event as JSON, each with the event's number and time and its own number within the event. An event
+/// without notes is one line too, so that the numbers have no gap.
+pub fn events(execution: ExecutionId, told: &Told) -> Vec<Value> {
+    let at = timestamp(told.at);
+    if told.notes.is_empty() {
+        return vec![json!({"execution": execution, "seq": told.seq, "at": at, "index": 0, "note": "none"})];
+    }
+    let line = |(index, note): (usize, &Note)| {
+        let mut line = json!({"execution": execution, "seq": told.seq, "at": at, "index": index});
+        if let (Value::Object(line), Ok(Value::Object(note))) = (&mut line, serde_json::to_value(note)) {
+            line.extend(note);
+        }
+        line
+    };
+    told.notes.iter().enumerate().map(line).collect()
 }

@@ -1,19 +1,41 @@
 //! Joins what the journal holds of an execution with what is added to it, without a gap.
 
-use crate::{failure::Failure, wiring};
+use crate::{CallError, Executions, Feed, FeedItem, Replica, Told, Version};
 use akao_contract::{ExecutionId, ExecutionStatus, OpId};
-use akao_engine::{Executions, Feed, FeedItem, Replica, Told, Version};
 use akao_flow::{Catalogue, Machine};
-use akao_journal::Reader;
-use akao_step::StepEvent;
-use std::{collections::VecDeque, path::Path, sync::Arc};
+use akao_journal::{ReadError, Readers};
+use akao_step::{BlobStore, StepEvent};
+use std::{collections::VecDeque, sync::Arc};
+
+/// Why an execution cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// There is no such execution.
+    #[error("there is no execution {0}")]
+    NotFound(ExecutionId),
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Its workflow names what this program does not have.
+    #[error("the workflow of the execution cannot be used: {0}")]
+    Version(String),
+    /// Its history is damaged.
+    #[error("{0}")]
+    Damaged(String),
+    /// Whoever holds it refuses, or cannot be reached.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// Whoever holds it ends again and again.
+    #[error("the execution cannot be followed: its owner ends again and again")]
+    Endless,
+}
 
 /// A feed that ends this often without anything new is not followed any more.
 const FEEDS_MAX: u32 = 5;
 
 /// Something that was added.
 #[derive(Debug)]
-pub(crate) enum Update {
+pub enum Update {
     /// An event that is durable, with what it led to.
     Told(Told),
     /// What a running step says.
@@ -21,8 +43,8 @@ pub(crate) enum Update {
 }
 
 /// Follows one execution.
-pub(crate) struct Follower {
-    reader: Reader,
+pub struct Follower {
+    readers: Arc<Readers>,
     execution: ExecutionId,
     replica: Replica,
     ready: VecDeque<Told>,
@@ -35,35 +57,39 @@ impl Follower {
     ///
     /// # Errors
     /// The execution or its workflow cannot be read.
-    pub(crate) fn new(folder: &Path, execution: ExecutionId, catalogue: &Catalogue) -> Result<Self, Failure> {
-        let reader = wiring::reader(folder)?;
-        let row = reader.execution(execution)?;
-        let row = row.ok_or_else(|| Failure::not_found(format!("there is no execution {execution}")))?;
-        let body = reader.definition(&row.tenant, row.definition)?;
-        let body = body.ok_or_else(|| damaged(format!("the definition {} is not in the journal", row.definition)))?;
-        let version = Version::load(row.definition, &body, catalogue).map_err(|problem| {
-            Failure::new("conflict", crate::exit::Exit::Internal, "the workflow of the execution cannot be used")
-                .because(&std::io::Error::other(problem))
-                .hint("Use the version of Akao that started it.")
-        })?;
-        let replica = Replica::new(Arc::new(version), row.tenant, wiring::blobs(folder));
-        Ok(Self { reader, execution, replica, ready: VecDeque::new(), feed: None, feeds_without_news: 0 })
+    pub fn new(
+        readers: Arc<Readers>,
+        blobs: Arc<dyn BlobStore>,
+        execution: ExecutionId,
+        catalogue: &Catalogue,
+    ) -> Result<Self, FollowError> {
+        let found = readers.with(|reader| {
+            let Some(row) = reader.execution(execution)? else { return Ok(None) };
+            let body = reader.definition(&row.tenant, row.definition)?;
+            Ok(Some((row, body)))
+        });
+        let (row, body) = found?.ok_or(FollowError::NotFound(execution))?;
+        let body = body
+            .ok_or_else(|| FollowError::Damaged(format!("the definition {} is not in the journal", row.definition)))?;
+        let version = Version::load(row.definition, &body, catalogue).map_err(FollowError::Version)?;
+        let replica = Replica::new(Arc::new(version), row.tenant, blobs);
+        Ok(Self { readers, execution, replica, ready: VecDeque::new(), feed: None, feeds_without_news: 0 })
     }
 
     /// The interpreter as far as the history was read; none before the first event.
-    pub(crate) fn machine(&self) -> Option<&Machine> {
+    pub fn machine(&self) -> Option<&Machine> {
         self.replica.machine()
     }
 
     /// Whether the execution has ended in what was read.
-    pub(crate) fn has_ended(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         self.machine().is_some_and(|machine| machine.status().is_final())
     }
 
     /// Whether it has ended without an event that says so: cancelled in the queue, quarantined or pruned. What the journal
     /// holds has been read then.
-    fn has_ended_unseen(&mut self) -> Result<bool, Failure> {
-        let status = self.reader.execution(self.execution)?.map(|row| row.status);
+    fn has_ended_unseen(&mut self) -> Result<bool, FollowError> {
+        let status = self.readers.with(|reader| reader.execution(self.execution))?.map(|row| row.status);
         if status == Some(ExecutionStatus::Quarantined) {
             // Its record cannot be trusted and perhaps not be read; the row says why.
             return Ok(self.ready.is_empty());
@@ -76,21 +102,21 @@ impl Follower {
     }
 
     /// Reads what the journal holds beyond what was read.
-    pub(crate) fn catch_up(&mut self) -> Result<(), Failure> {
-        for frame in self.reader.frames(self.execution, self.replica.next_seq())? {
-            let told = self.replica.apply_frame(&frame).map_err(|problem| damaged(problem.to_string()))?;
+    pub fn catch_up(&mut self) -> Result<(), FollowError> {
+        for frame in self.readers.with(|reader| reader.frames(self.execution, self.replica.next_seq()))? {
+            let told = self.replica.apply_frame(&frame).map_err(|problem| FollowError::Damaged(problem.to_string()))?;
             self.ready.extend(told);
         }
         Ok(())
     }
 
     /// Whether more was read than taken.
-    pub(crate) fn has_ready(&self) -> bool {
+    pub fn has_ready(&self) -> bool {
         !self.ready.is_empty()
     }
 
     /// What was read and not yet taken.
-    pub(crate) fn take_ready(&mut self) -> Vec<Told> {
+    pub fn take_ready(&mut self) -> Vec<Told> {
         self.ready.drain(..).collect()
     }
 
@@ -98,7 +124,7 @@ impl Follower {
     ///
     /// # Errors
     /// The journal cannot be read, or whoever holds the execution cannot be reached any more.
-    pub(crate) async fn next(&mut self, executions: &dyn Executions) -> Result<Option<Update>, Failure> {
+    pub async fn next(&mut self, executions: &dyn Executions) -> Result<Option<Update>, FollowError> {
         loop {
             if let Some(told) = self.ready.pop_front() {
                 self.feeds_without_news = 0;
@@ -113,7 +139,7 @@ impl Follower {
             let Some(feed) = &mut self.feed else {
                 self.feeds_without_news += 1;
                 if self.feeds_without_news > FEEDS_MAX {
-                    return Err(Failure::storage("the execution cannot be followed: its owner ends again and again"));
+                    return Err(FollowError::Endless);
                 }
                 self.feed = Some(executions.follow(self.execution).await?);
                 self.catch_up()?;
@@ -131,13 +157,9 @@ impl Follower {
                         self.catch_up()?;
                     }
                     let told = self.replica.apply_entries(first_seq, &entries);
-                    self.ready.extend(told.map_err(|problem| damaged(problem.to_string()))?);
+                    self.ready.extend(told.map_err(|problem| FollowError::Damaged(problem.to_string()))?);
                 }
             }
         }
     }
-}
-
-fn damaged(message: String) -> Failure {
-    Failure::new("damaged", crate::exit::Exit::Internal, message).hint("Check the data directory with `akao doctor`.")
 }

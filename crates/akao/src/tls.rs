@@ -12,7 +12,7 @@ use std::{error::Error, path::Path, sync::Arc};
 ///
 /// # Errors
 /// A file cannot be read or holds something else, or the key is not that of the certificate.
-pub(super) fn server_config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, Failure> {
+pub(crate) fn server_config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, Failure> {
     let unusable =
         |path: &Path, error: &dyn Error| Failure::usage(format!("cannot use {}", path.display())).because(error);
     let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);

@@ -1,0 +1,96 @@
+//! Answers: a status, a few headers and a body.
+
+use axum::{
+    body::Body,
+    http::{
+        HeaderMap, HeaderValue, Response, StatusCode,
+        header::{CONTENT_TYPE, ETAG, HeaderName, LOCATION, SET_COOKIE},
+    },
+};
+use serde_json::Value;
+
+/// An answer.
+pub(crate) struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Body,
+}
+
+impl Answer {
+    fn new(status: StatusCode, media: Option<&'static str>, body: Body) -> Self {
+        let mut headers = HeaderMap::with_capacity(12);
+        if let Some(media) = media {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+        }
+        Self { status, headers, body }
+    }
+
+    /// A document.
+    pub(crate) fn json(document: &Value) -> Self {
+        Self::new(StatusCode::OK, Some("application/json"), Body::from(document.to_string()))
+    }
+
+    /// A document about something that was made, with the place where it is.
+    pub(crate) fn made(document: &Value, location: Option<String>) -> Self {
+        let answer = Self { status: StatusCode::CREATED, ..Self::json(document) };
+        match location {
+            Some(location) => answer.header(LOCATION, &location),
+            None => answer,
+        }
+    }
+
+    /// Done, and nothing to say.
+    pub(crate) fn nothing() -> Self {
+        Self::new(StatusCode::NO_CONTENT, None, Body::empty())
+    }
+
+    /// The caller has it already.
+    pub(crate) fn unchanged() -> Self {
+        Self::new(StatusCode::NOT_MODIFIED, None, Body::empty())
+    }
+
+    /// A refusal.
+    pub(crate) fn problem(status: StatusCode, document: &Value) -> Self {
+        Self::new(status, Some("application/problem+json"), Body::from(document.to_string()))
+    }
+
+    /// Text of a media type.
+    pub(crate) fn text(media: &'static str, text: String) -> Self {
+        Self::new(StatusCode::OK, Some(media), Body::from(text))
+    }
+
+    /// A body that goes on.
+    pub(crate) fn stream(media: &'static str, body: Body) -> Self {
+        Self::new(StatusCode::OK, Some(media), body)
+    }
+
+    /// With a header. What cannot stand in one is left out; ours can.
+    pub(crate) fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// With the tag of what it shows.
+    pub(crate) fn tagged(self, tag: &str) -> Self {
+        self.header(ETAG, &format!("\"{tag}\""))
+    }
+
+    /// With a cookie.
+    pub(crate) fn cookie(self, cookie: &str) -> Self {
+        self.header(SET_COOKIE, cookie)
+    }
+
+    /// With another status.
+    pub(crate) fn status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    pub(crate) fn into_response(self) -> Response<Body> {
+        let mut response = Response::new(self.body);
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+}

@@ -1,0 +1,70 @@
+//! Bodies of requests: bounded in size and time, JSON alone, and nothing in it that the route does not know.
+
+use crate::route::{Route, Takes};
+use akao_platform::{Code, Error};
+use axum::{
+    body::Body,
+    http::{HeaderMap, header::CONTENT_TYPE},
+};
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+/// Longest body. The longest text of a workflow fits, with every letter escaped.
+const BODY_BYTES_MAX: usize = 5 << 20;
+
+/// How much of a body that is too long is read before the connection is closed.
+const THROWN_AWAY_BYTES_MAX: usize = 32 << 20;
+
+/// How long a body may take to arrive.
+const BODY_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Reads the body that a route takes.
+pub(crate) async fn read(route: &Route, headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
+    if matches!(route.takes, Takes::Nothing) {
+        return Ok(Bytes::new());
+    }
+    if !is_json(headers) {
+        return Err(Error::new(Code::UnsupportedMedia, "the body is to be JSON")
+            .hint("Send it with `Content-Type: application/json`."));
+    }
+    match tokio::time::timeout(BODY_TIME_MAX, collect(body)).await {
+        Ok(collected) => collected,
+        Err(_) => Err(Error::invalid("the body took too long to arrive")),
+    }
+}
+
+/// Reads a body to its end. What is too much is read a while and thrown away: whoever is still sending would not hear the answer.
+async fn collect(mut body: Body) -> Result<Bytes, Error> {
+    let (mut collected, mut length) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Error::invalid("the body broke off"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        length += data.len();
+        if length <= BODY_BYTES_MAX {
+            collected.extend_from_slice(&data);
+        } else if length > THROWN_AWAY_BYTES_MAX {
+            break;
+        }
+    }
+    match length > BODY_BYTES_MAX {
+        true => Err(Error::new(Code::TooLarge, format!("the body is longer than {} MiB", BODY_BYTES_MAX >> 20))),
+        false => Ok(collected.into()),
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let media = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    media.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// Reads JSON as what is wanted.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        // The message quotes at most a name or a short value.
+        let message = akao_contract::shortened(error.to_string(), 300);
+        Error::invalid(format!("the body cannot be read: {message}"))
+            .hint("The OpenAPI document at /api/v1/openapi.json says what this route takes.")
+    })
+}

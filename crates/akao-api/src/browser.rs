@@ -1,0 +1,124 @@
+//! What protects people with browsers: the cookie, the token against requests of other sites, the checks of where a request
+//! comes from, and the headers of every answer.
+
+use crate::App;
+use akao_platform::{Actor, Code, Error, Means, SignedIn};
+use axum::http::{
+    HeaderMap, HeaderValue, Method,
+    header::{
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, HeaderName, ORIGIN, REFERRER_POLICY,
+        STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    },
+};
+use subtle::ConstantTimeEq;
+
+/// The session's cookie. A name with `__Host-` is only taken over a secure connection, for this host alone and all its paths.
+const COOKIE_NAME: &str = "__Host-akao_session";
+
+/// What requests by a session repeat.
+pub(crate) const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
+
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+
+/// The cookie of a session that has begun.
+pub(crate) fn cookie(signed_in: &SignedIn, now_ms: i64) -> String {
+    let seconds = signed_in.expires_ms.saturating_sub(now_ms).max(0) / 1000;
+    let secret = signed_in.session.expose();
+    format!("{COOKIE_NAME}={secret}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax")
+}
+
+/// The cookie that takes the session's away.
+pub(crate) fn no_cookie() -> String {
+    format!("{COOKIE_NAME}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax")
+}
+
+/// The session's secret among the cookies of a request.
+pub(crate) fn session(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == COOKIE_NAME).map(|(_, value)| value)
+}
+
+/// Whether a method changes nothing.
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Refuses names of this server that it does not have: a page of somebody else whose name leads here could otherwise ask in
+/// the name of whoever looks at it.
+pub(crate) fn check_host(app: &App, headers: &HeaderMap) -> Result<(), Error> {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    match app.settings.is_own_host(host) {
+        true => Ok(()),
+        false => Err(Error::new(Code::CrossSite, "the request names another host than this server is known by")
+            .hint("Start the server with `--public-url` and the address by which it is reached.")),
+    }
+}
+
+/// Refuses changes that a page of another site asks for.
+pub(crate) fn check_origin(app: &App, method: &Method, headers: &HeaderMap) -> Result<(), Error> {
+    if is_safe(method) {
+        return Ok(());
+    }
+    let foreign = || Error::new(Code::CrossSite, "the request comes from a page of another site");
+    if headers.get(FETCH_SITE).is_some_and(|site| !matches!(site.as_bytes(), b"same-origin" | b"none")) {
+        return Err(foreign());
+    }
+    let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
+    let page = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+    // The host was checked; a page of this server has the same. Behind a proxy the host may be another than people see.
+    let asked = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let is_own = |page: &str| page.eq_ignore_ascii_case(asked) || app.settings.is_public(page);
+    match page.is_some_and(is_own) {
+        true => Ok(()),
+        false => Err(foreign()),
+    }
+}
+
+/// Refuses changes by a session that do not repeat what only its own pages know.
+pub(crate) fn check_csrf(actor: &Actor, method: &Method, headers: &HeaderMap) -> Result<(), Error> {
+    let Means::Session { csrf, .. } = &actor.means else { return Ok(()) };
+    let given = headers.get(CSRF_HEADER).map(HeaderValue::as_bytes).unwrap_or_default();
+    match is_safe(method) || bool::from(given.ct_eq(csrf.as_bytes())) {
+        true => Ok(()),
+        false => Err(Error::new(Code::CrossSite, "the request does not repeat the token of its session")
+            .hint("Send `X-CSRF-Token` with the value of `csrf` from the sign-in or from `/api/v1/me`.")),
+    }
+}
+
+/// The headers that every answer has. Over a secure connection browsers are told to come by no other for a year.
+pub(crate) fn protect(headers: &mut HeaderMap, secure: bool) {
+    if secure {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    let fixed = [
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (REFERRER_POLICY, "no-referrer"),
+        (RESOURCE_POLICY, "same-origin"),
+        (OPENER_POLICY, "same-origin"),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let nothing =
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(nothing);
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_session_is_found_among_other_cookies() {
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, HeaderValue::from_static("a=b; __Host-akao_sessions=no"));
+        headers.append(COOKIE, HeaderValue::from_static("x; __Host-akao_session=secret ; c=d"));
+        assert_eq!(session(&headers), Some("secret"));
+        assert_eq!(session(&HeaderMap::new()), None);
+    }
+}

@@ -1,0 +1,29 @@
+//! The server's face: HTTP in, the platform's answers out.
+//!
+//! Everything hangs on one table of [`Route`]s. A route says what it needs, takes and answers; the router, the checks before a
+//! handler runs, the metrics and the OpenAPI document are made from it. A route without its [`Access`] cannot be written down.
+//!
+//! Handlers are thin: they read the request, ask the platform in the actor's name, and turn the answer into a document.
+
+mod answer;
+mod app;
+mod body;
+mod browser;
+mod documents;
+mod guard;
+mod metrics;
+mod openapi;
+mod problem;
+mod query;
+mod route;
+mod routes;
+mod schemas;
+mod server;
+mod stream;
+
+pub use app::{App, Settings};
+pub use openapi::document as openapi_document;
+pub use problem::status_of;
+pub use route::{Access, Route};
+pub use routes::table;
+pub use server::{Bound, serve};

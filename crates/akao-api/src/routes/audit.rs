@@ -1,0 +1,40 @@
+//! What was done in a tenant.
+
+use super::tokens::PAGE;
+use crate::{
+    Access,
+    answer::Answer,
+    documents,
+    route::{Answering, Call, Gives, Route, Takes, route},
+};
+use akao_platform::Permission;
+use serde_json::{Value, json};
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        route!(GET "/api/v1/audit", Access::May(Permission::AuditRead), "list_audit",
+            "What was done in the tenant, newest first.",
+            Takes::Nothing, &[(200, Gives::Page("AuditLine"))], list, parameters: PAGE),
+        route!(POST "/api/v1/audit/verify", Access::May(Permission::AuditRead), "verify_audit",
+            "Holds the audit against its chain.",
+            Takes::Nothing, &[(200, Gives::Json("AuditVerified"))], verify),
+    ]
+}
+
+fn list(call: Call) -> Answering {
+    Box::pin(async move {
+        let page = call.query.page()?;
+        let found = call.blocking(move |platform, actor| platform.audit(actor, &page)).await?;
+        Ok(Answer::json(&documents::page(&found, Value::clone)))
+    })
+}
+
+fn verify(call: Call) -> Answering {
+    Box::pin(async move {
+        let found = call.blocking(|platform, actor| platform.verify_audit(actor)).await?;
+        Ok(Answer::json(&match found {
+            Ok(sound) => json!({"sound": true, "lines": sound.lines, "last": sound.last, "break": null}),
+            Err(found) => json!({"sound": false, "lines": null, "last": null, "break": found.to_string()}),
+        }))
+    })
+}

@@ -1,0 +1,105 @@
+//! The people of a tenant.
+
+use super::tokens::PAGE;
+use crate::{
+    Access,
+    answer::Answer,
+    browser, documents,
+    route::{Answering, Call, Gives, Route, Takes, route},
+};
+use akao_engine::steps::timestamp;
+use akao_platform::{Code, Invited, Joined, Permission};
+use akao_step::Secret;
+use serde::Deserialize;
+use serde_json::json;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        route!(GET "/api/v1/members", Access::May(Permission::MembersRead), "list_members", "The people of the tenant.",
+            Takes::Nothing, &[(200, Gives::Page("Member"))], list, parameters: PAGE),
+        route!(POST "/api/v1/members", Access::May(Permission::MembersWrite), "invite",
+            "Asks somebody to join; the code is shown once.",
+            Takes::Json("Invite"), &[(201, Gives::Json("Invitation"))], invite),
+        route!(POST "/api/v1/members/join", Access::Anyone, "join", "Joins a tenant by an invitation.",
+            Takes::Json("Join"), &[(201, Gives::Json("SignedIn"))], join,
+            refuses: &[Code::Forbidden, Code::Conflict, Code::TooMany]),
+        route!(PUT "/api/v1/members/{user}", Access::May(Permission::MembersWrite), "set_role", "Changes a role.",
+            Takes::Json("SetRole"), &[(200, Gives::Json("Member"))], set_role, refuses: &[Code::Conflict]),
+        route!(DELETE "/api/v1/members/{user}", Access::May(Permission::MembersWrite), "remove_member",
+            "Takes somebody out, with sessions and tokens.",
+            Takes::Nothing, &[(204, Gives::Nothing)], remove, refuses: &[Code::Conflict]),
+    ]
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InviteBody {
+    email: String,
+    role: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JoinBody {
+    code: String,
+    name: Option<String>,
+    password: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetRoleBody {
+    role: String,
+}
+
+fn list(call: Call) -> Answering {
+    Box::pin(async move {
+        let page = call.query.page()?;
+        let found = call.blocking(move |platform, actor| platform.members(actor, &page)).await?;
+        Ok(Answer::json(&documents::page(&found, documents::member)))
+    })
+}
+
+fn invite(call: Call) -> Answering {
+    Box::pin(async move {
+        let InviteBody { email, role } = call.json()?;
+        let invited = call.blocking(move |platform, actor| platform.invite(actor, &email, &role)).await?;
+        Ok(invitation(&invited))
+    })
+}
+
+/// An invitation with its code, which is shown now and never again.
+pub(super) fn invitation(invited: &Invited) -> Answer {
+    let document = json!({
+        "email": invited.email, "role": invited.role, "code": invited.code.expose(),
+        "expires_at": timestamp(invited.expires_ms),
+    });
+    Answer::made(&document, None)
+}
+
+fn join(call: Call) -> Answering {
+    Box::pin(async move {
+        let JoinBody { code, name, password } = call.json()?;
+        let joined = Joined { code: Secret::new(code), name, password: Secret::new(password) };
+        let signed_in = call.platform().blocking(move |platform| platform.join(&joined)).await?;
+        let cookie = browser::cookie(&signed_in, call.platform().now_ms());
+        Ok(Answer::made(&documents::signed_in(&signed_in), None).cookie(&cookie))
+    })
+}
+
+fn set_role(call: Call) -> Answering {
+    Box::pin(async move {
+        let SetRoleBody { role } = call.json()?;
+        let user = call.param("user").to_owned();
+        let member = call.blocking(move |platform, actor| platform.set_role(actor, &user, &role)).await?;
+        Ok(Answer::json(&documents::member(&member)))
+    })
+}
+
+fn remove(call: Call) -> Answering {
+    Box::pin(async move {
+        let user = call.param("user").to_owned();
+        call.blocking(move |platform, actor| platform.remove_member(actor, &user)).await?;
+        Ok(Answer::nothing())
+    })
+}

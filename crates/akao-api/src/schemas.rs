@@ -1,0 +1,328 @@
+//! The schemas of documents, as the OpenAPI document names them. `documents.rs` makes the documents; a test holds every
+//! answer that it gets against these.
+
+use akao_contract::{ExecutionStatus, NodeStatus};
+use akao_platform::{Code, Permission, Role};
+use serde_json::{Map, Value, json};
+
+/// An object with these properties and no others; those whose name ends with `?` may be absent.
+fn object(properties: &[(&str, Value)]) -> Value {
+    let bare = |name: &str| name.trim_end_matches('?').to_owned();
+    let needed: Vec<String> =
+        properties.iter().map(|(name, _)| *name).filter(|name| !name.ends_with('?')).map(bare).collect();
+    let properties: Map<String, Value> = properties.iter().map(|(name, schema)| (bare(name), schema.clone())).collect();
+    json!({"type": "object", "properties": properties, "required": needed, "additionalProperties": false})
+}
+
+fn text() -> Value {
+    json!({"type": "string"})
+}
+
+fn truth() -> Value {
+    json!({"type": "boolean"})
+}
+
+fn number() -> Value {
+    json!({"type": "integer"})
+}
+
+fn time() -> Value {
+    json!({"type": "string", "format": "date-time"})
+}
+
+fn digest() -> Value {
+    json!({"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"})
+}
+
+fn id() -> Value {
+    json!({"type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"})
+}
+
+fn tenant() -> Value {
+    json!({"type": "string", "pattern": "^[a-z0-9_-]{1,64}$"})
+}
+
+fn any() -> Value {
+    json!({})
+}
+
+fn list(items: Value) -> Value {
+    json!({"type": "array", "items": items})
+}
+
+fn words(words: impl IntoIterator<Item = &'static str>) -> Value {
+    json!({"type": "string", "enum": words.into_iter().collect::<Vec<_>>()})
+}
+
+/// The schema, or null.
+fn or_null(schema: &Value) -> Value {
+    json!({"anyOf": [schema, {"type": "null"}]})
+}
+
+pub(crate) fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+fn role() -> Value {
+    words(Role::ALL.map(Role::as_str))
+}
+
+fn permissions() -> Value {
+    list(words(Permission::ALL.iter().map(|permission| permission.as_str())))
+}
+
+fn execution_status() -> Value {
+    words(ExecutionStatus::ALL.map(ExecutionStatus::as_str))
+}
+
+/// Every schema by its name.
+pub(crate) fn all() -> Map<String, Value> {
+    let groups = [people(), workflows(), executions(), rest()];
+    groups.into_iter().flatten().map(|(name, schema)| (name.to_owned(), schema)).collect()
+}
+
+type Named = Vec<(&'static str, Value)>;
+
+fn actor(more: &[(&str, Value)]) -> Value {
+    let mut properties = vec![
+        ("user", id()),
+        ("email", text()),
+        ("name", text()),
+        ("tenant", tenant()),
+        ("role", role()),
+        ("permissions", permissions()),
+        ("operator", truth()),
+        ("by", words(["session", "token"])),
+        ("csrf", or_null(&text())),
+    ];
+    properties.extend(more.iter().cloned());
+    object(&properties)
+}
+
+fn people() -> Named {
+    let password = json!({"type": "string", "format": "password", "minLength": 12});
+    let token = [
+        ("id", id()),
+        ("user", id()),
+        ("name", text()),
+        ("permissions", list(text())),
+        ("created_at", time()),
+        ("expires_at", time()),
+        ("revoked_at", or_null(&time())),
+    ];
+    let made: Vec<(&str, Value)> = token.iter().cloned().chain([("secret", text())]).collect();
+    let membership = object(&[("tenant", tenant()), ("role", role())]);
+    vec![
+        (
+            "Setup",
+            object(&[
+                ("code", text()),
+                ("tenant", tenant()),
+                ("title?", text()),
+                ("email", text()),
+                ("name", text()),
+                ("password", password.clone()),
+            ]),
+        ),
+        ("SetupStatus", object(&[("needed", truth())])),
+        ("SignIn", object(&[("email", text()), ("password", text()), ("tenant?", tenant())])),
+        ("SignedIn", actor(&[("expires_at", time())])),
+        ("ChangePassword", object(&[("present", text()), ("new", password.clone())])),
+        ("Me", actor(&[("tenant_title", text()), ("memberships", list(membership))])),
+        (
+            "NewToken",
+            object(&[
+                ("name", text()),
+                ("permissions?", permissions()),
+                ("days?", json!({"type": "integer", "minimum": 1, "maximum": 366})),
+            ]),
+        ),
+        ("Token", object(&token)),
+        ("TokenMade", object(&made)),
+        ("Member", object(&[("user", id()), ("email", text()), ("name", text()), ("role", role()), ("since", time())])),
+        ("Invite", object(&[("email", text()), ("role", role())])),
+        ("Invitation", object(&[("email", text()), ("role", role()), ("code", text()), ("expires_at", time())])),
+        ("Join", object(&[("code", text()), ("name?", text()), ("password", password)])),
+        ("SetRole", object(&[("role", role())])),
+        ("NewTenant", object(&[("tenant", tenant()), ("title?", text()), ("owner", text())])),
+    ]
+}
+
+fn workflows() -> Named {
+    let version =
+        [("number", number()), ("version", text()), ("digest", digest()), ("created_by", id()), ("created_at", time())];
+    let with_source: Vec<(&str, Value)> = version.iter().cloned().chain([("source", text())]).collect();
+    let workflow = [
+        ("workflow", text()),
+        ("name", or_null(&text())),
+        ("created_at", time()),
+        ("changed_at", time()),
+        ("latest", reference("WorkflowVersion")),
+    ];
+    let problems = list(reference("WorkflowProblem"));
+    let saved: Vec<(&str, Value)> =
+        workflow.iter().cloned().chain([("added", truth()), ("warnings", problems.clone())]).collect();
+    let position = object(&[("line", number()), ("column", number())]);
+    vec![
+        (
+            "Source",
+            object(&[("source", json!({"type": "string", "description": "The text of a workflow, in YAML or JSON."}))]),
+        ),
+        ("WorkflowVersion", object(&version)),
+        ("VersionWithSource", object(&with_source)),
+        ("Workflow", object(&workflow)),
+        ("Saved", object(&saved)),
+        (
+            "WorkflowProblem",
+            object(&[
+                ("severity", words(["error", "warning"])),
+                ("code", text()),
+                ("message", text()),
+                ("position", position),
+                ("path", text()),
+                ("suggestion?", text()),
+            ]),
+        ),
+        ("Validation", object(&[("valid", truth()), ("problems", problems)])),
+        ("Difference", json!({"type": "object", "required": ["same", "summary"], "properties": {"same": truth()}})),
+    ]
+}
+
+fn error() -> Value {
+    json!({
+        "type": "object", "required": ["kind", "message"],
+        "properties": {"kind": text(), "message": text(), "retryable": truth(), "detail": any(), "step": any()},
+    })
+}
+
+fn executions() -> Named {
+    let execution = [
+        ("execution", id()),
+        ("workflow", text()),
+        ("version", text()),
+        ("digest", digest()),
+        ("status", execution_status()),
+        ("waiting", or_null(&text())),
+        ("started_at", time()),
+        ("ended_at", or_null(&time())),
+        ("duration_ms", or_null(&number())),
+        ("parent", or_null(&id())),
+        ("forked_from", or_null(&id())),
+        ("outputs", json!({"type": ["object", "null"]})),
+        ("error", or_null(&error())),
+    ];
+    let node_status = words(
+        [NodeStatus::Running, NodeStatus::Success, NodeStatus::Failure, NodeStatus::Skipped, NodeStatus::Cancelled]
+            .map(NodeStatus::as_str),
+    );
+    let step = [
+        ("address", text()),
+        ("id", text()),
+        ("type", text()),
+        ("name", or_null(&text())),
+        ("status", node_status),
+        ("attempts", or_null(&number())),
+        ("started_at", time()),
+        ("duration_ms", or_null(&number())),
+        ("error", or_null(&error())),
+        ("props", json!({"type": ["object", "null"]})),
+        ("outputs", json!({"type": "object"})),
+        ("logs", list(object(&[("level", text()), ("message", text())]))),
+        ("usage", any()),
+        ("waiting", or_null(&text())),
+        ("held", or_null(&text())),
+    ];
+    let breakpoint = object(&[("at", text()), ("condition?", text()), ("once?", truth())]);
+    let queued = object(&[
+        ("id", id()),
+        ("type", text()),
+        ("target", text()),
+        ("action", text()),
+        ("enqueued_at", time()),
+        ("position", number()),
+        ("key", or_null(&text())),
+    ]);
+    vec![
+        (
+            "Start",
+            object(&[
+                ("workflow", text()),
+                ("version?", text()),
+                ("input?", json!({"type": "object"})),
+                ("grants?", list(text())),
+                ("debug?", truth()),
+                ("breakpoints?", list(breakpoint)),
+            ]),
+        ),
+        (
+            "Started",
+            object(&[
+                ("execution", id()),
+                ("status", execution_status()),
+                ("repeated", truth()),
+                ("position", or_null(&number())),
+            ]),
+        ),
+        ("Execution", object(&execution)),
+        ("Step", object(&step)),
+        ("Cancel", object(&[("reason?", text()), ("force?", truth())])),
+        ("Signal", object(&[("name", text()), ("key?", text()), ("payload?", any())])),
+        ("Fork", object(&[("at", text()), ("edits?", list(object(&[("path", text()), ("value", any())])))])),
+        ("Forked", object(&[("execution", or_null(&id()))])),
+        ("Replayed", object(&[("events", number()), ("equal", truth())])),
+        ("Queue", object(&[("items", list(queued))])),
+    ]
+}
+
+fn rest() -> Named {
+    vec![
+        (
+            "Task",
+            object(&[
+                ("task", text()),
+                ("execution", id()),
+                ("title", text()),
+                ("assignee", or_null(&text())),
+                ("role", or_null(&text())),
+                ("due_at", or_null(&time())),
+                ("status", words(["open", "completed", "expired", "cancelled"])),
+                ("created_at", time()),
+                ("closed_at", or_null(&time())),
+                ("details", any()),
+                ("result", any()),
+            ]),
+        ),
+        ("Decision", object(&[("approved", truth()), ("data?", any()), ("comment?", text())])),
+        (
+            "AuditLine",
+            json!({
+                "type": "object", "required": ["seq"],
+                "properties": {"seq": number(), "prev": digest(), "at_ms": number(), "by": {"type": "object"}, "what": text(), "details": {"type": "object"}},
+            }),
+        ),
+        (
+            "AuditVerified",
+            object(&[
+                ("sound", truth()),
+                ("lines", or_null(&number())),
+                ("last", or_null(&digest())),
+                ("break", or_null(&text())),
+            ]),
+        ),
+        ("Health", object(&[("status", words(["alive", "ready"]))])),
+        ("OpenApi", json!({"type": "object", "required": ["openapi", "paths"]})),
+        (
+            "Problem",
+            object(&[
+                ("type", text()),
+                ("title", text()),
+                ("status", number()),
+                ("code", words(Code::ALL.map(Code::as_str))),
+                ("detail", text()),
+                ("suggestion?", text()),
+                ("problems?", list(json!({"type": "object"}))),
+                ("request_id", text()),
+            ]),
+        ),
+    ]
+}

@@ -1,0 +1,95 @@
+//! Events as a stream of text (server-sent events): one block for each, with its cursor as the id, and a sign of life in between.
+
+use crate::{App, guard, server::end};
+use akao_platform::{Credential, Error, EventStream, Permission, StreamEvent};
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::stream;
+use serde_json::json;
+use std::{
+    convert::Infallible,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// Between two signs of life. Whoever asked is looked up again each time, so that a token that was revoked hears no more.
+const ALIVE_EVERY: Duration = Duration::from_secs(10);
+
+/// An open stream.
+struct Open {
+    app: Arc<App>,
+    events: EventStream,
+    credential: Option<Credential>,
+    alive_at: Instant,
+    over: bool,
+}
+
+impl Open {
+    fn new(app: Arc<App>, events: EventStream, credential: Option<Credential>) -> Self {
+        app.metrics.streams.fetch_add(1, Ordering::Relaxed);
+        Self { app, events, credential, alive_at: Instant::now() + ALIVE_EVERY, over: false }
+    }
+
+    /// The next block; none at the end.
+    async fn next(&mut self) -> Option<Bytes> {
+        if self.over {
+            return None;
+        }
+        let mut ending = self.app.ending.subscribe();
+        tokio::select! {
+            event = self.events.next() => match event {
+                Ok(Some(event)) => Some(block(&event)),
+                Ok(None) => None,
+                Err(error) => {
+                    self.over = true;
+                    Some(broken(&error))
+                }
+            },
+            () = tokio::time::sleep_until(self.alive_at) => {
+                self.alive_at = Instant::now() + ALIVE_EVERY;
+                let admitted = is_admitted(Arc::clone(&self.app), self.credential.clone()).await;
+                admitted.then(|| Bytes::from_static(b": alive\n\n"))
+            }
+            // The client comes back with the last id that it saw, and finds the next process.
+            () = end(&mut ending) => None,
+        }
+    }
+}
+
+/// Whether whoever asked for a stream may still hear it.
+async fn is_admitted(app: Arc<App>, credential: Option<Credential>) -> bool {
+    match credential {
+        Some(credential) => {
+            guard::actor(&app, credential).await.is_ok_and(|actor| actor.may(Permission::ExecutionsRead))
+        }
+        None => false,
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.app.metrics.streams.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The body of a stream.
+pub(crate) fn body(app: Arc<App>, events: EventStream, credential: Option<Credential>) -> Body {
+    let open = Open::new(app, events, credential);
+    Body::from_stream(stream::unfold(open, |mut open| async move {
+        let block = open.next().await?;
+        Some((Ok::<_, Infallible>(block), open))
+    }))
+}
+
+/// An event as text. JSON on one line has no line feed in it.
+fn block(event: &StreamEvent) -> Bytes {
+    let id = event.cursor.map(|cursor| format!("id: {cursor}\n")).unwrap_or_default();
+    Bytes::from(format!("{id}event: {}\ndata: {}\n\n", event.name, event.data))
+}
+
+/// What is told when the stream cannot go on. It has no id: coming back takes up where it broke.
+fn broken(error: &Error) -> Bytes {
+    let data = json!({"code": error.code.as_str(), "message": error.message});
+    Bytes::from(format!("event: broken\ndata: {data}\n\n"))
+}

@@ -1,0 +1,253 @@
+//! Executions of a tenant: started from its workflows, listed, and looked at. An execution of another tenant looks like one
+//! that is not there.
+
+use crate::{Actor, Code, Error, Page, PageRequest, Permission, Platform};
+use akao_contract::{ExecutionId, ExecutionStatus};
+use akao_engine::{Bundle, CallError, Follower, GivenSecrets, QueueEntry, Reply, Request, StartRequest, steps::Steps};
+use akao_flow::Breakpoint;
+use akao_journal::{ExecutionFilter, ExecutionRow};
+use akao_store::WorkflowVersion;
+use serde_json::{Map, Value, json};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Longest `Idempotency-Key`, in bytes.
+const KEY_BYTES_MAX: usize = 255;
+
+/// What may be granted to steps on a server. There is no file of the host and no program of the host for a tenant.
+const GRANTABLE: [&str; 3] = ["network.http", "network.tcp", "secrets"];
+
+/// A start.
+#[derive(Debug, Clone, Default)]
+pub struct Start {
+    /// The workflow's id.
+    pub workflow: String,
+    /// The version; the latest one when absent.
+    pub version: Option<String>,
+    /// The input.
+    pub input: Value,
+    /// What the steps may do.
+    pub grants: Vec<String>,
+    /// Whether a debugger is there from the first step.
+    pub debug: bool,
+    /// Where to stop.
+    pub breakpoints: Vec<Breakpoint>,
+    /// The same key with the same request starts one execution, whatever happens in between.
+    pub key: Option<String>,
+}
+
+/// An execution was started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// Its id.
+    pub execution: ExecutionId,
+    /// Its state right after the start.
+    pub status: ExecutionStatus,
+    /// Whether an earlier start with the same key is answered again.
+    pub repeated: bool,
+    /// Place in the queue, from 1, when it is queued.
+    pub position: Option<u64>,
+}
+
+/// Which executions are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct ExecutionList {
+    /// In one of these states.
+    pub statuses: Vec<ExecutionStatus>,
+    /// Of this workflow.
+    pub workflow: Option<String>,
+    /// Found in the workflow's id, or at the start of the execution's.
+    pub text: Option<String>,
+    /// Started at or after, in Unix milliseconds.
+    pub since_ms: Option<i64>,
+    /// Started before.
+    pub until_ms: Option<i64>,
+    /// Started by this execution.
+    pub parent: Option<ExecutionId>,
+}
+
+impl Platform {
+    /// Starts an execution. When this is answered it survives the end of the process.
+    ///
+    /// # Errors
+    /// There is no such workflow, the input does not fit, or the key was used for another request.
+    pub async fn start(&self, actor: &Arc<Actor>, start: Start) -> Result<Started, Error> {
+        if start.key.as_ref().is_some_and(|key| key.is_empty() || key.len() > KEY_BYTES_MAX) {
+            return Err(Error::invalid(format!("`Idempotency-Key` has 1 to {KEY_BYTES_MAX} bytes")));
+        }
+        let start = Arc::new(start);
+        let version = start.version.clone();
+        let answer = self.start_version(actor, &start, version).await;
+        match (answer, &start.key) {
+            // The latest version may have changed since the first request: what was started then is meant.
+            (Err(refused), Some(key)) if refused.code == Code::KeyReused && start.version.is_none() => {
+                match self.version_of_key(actor, &start.workflow, key).await? {
+                    Some(version) => self.start_version(actor, &start, Some(version)).await,
+                    None => Err(refused),
+                }
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    async fn start_version(
+        &self,
+        actor: &Arc<Actor>,
+        start: &Arc<Start>,
+        version: Option<String>,
+    ) -> Result<Started, Error> {
+        let (who, wanted) = (Arc::clone(actor), Arc::clone(start));
+        let prepared = self.blocking(move |platform| {
+            let (_, bundle): (WorkflowVersion, Bundle) = platform.bundle(&who, &wanted.workflow, version.as_deref())?;
+            platform.prepare(&who, &wanted, bundle)
+        });
+        match self.parts().executions.call(prepared.await?).await {
+            Ok(Reply::Started { execution, status, repeated, position }) => {
+                Ok(Started { execution, status, repeated, position })
+            }
+            Err(CallError::Conflict { message }) if start.key.is_some() => {
+                Err(Error::new(Code::KeyReused, message).hint("Take a new key for a new request."))
+            }
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// The version that a key started, if it was of this workflow.
+    async fn version_of_key(&self, actor: &Arc<Actor>, workflow: &str, key: &str) -> Result<Option<String>, Error> {
+        let (tenant, workflow, key) = (actor.tenant.clone(), workflow.to_owned(), key.to_owned());
+        self.blocking(move |platform| {
+            let row = platform.journal(|reader| match reader.start_key(&tenant, &key)? {
+                Some(known) => reader.execution(known.execution),
+                None => Ok(None),
+            })?;
+            Ok(row.filter(|row| row.workflow == workflow).map(|row| row.version))
+        })
+        .await
+    }
+
+    fn prepare(&self, actor: &Actor, start: &Start, bundle: Bundle) -> Result<Request, Error> {
+        let input = akao_engine::input::accept(&bundle.definition, start.input.clone()).map_err(|problems| Error {
+            problems: problems.into_iter().map(|message| json!({"message": message})).collect(),
+            ..Error::new(Code::InvalidInput, "the input does not fit the workflow")
+        })?;
+        Ok(Request::Start(Box::new(StartRequest {
+            tenant: actor.tenant.clone(),
+            bundle,
+            input,
+            grants: self.grants(actor, &start.grants)?,
+            // There is no file of the host for a tenant.
+            volumes: BTreeMap::new(),
+            vars: Map::new(),
+            secrets: GivenSecrets::default(),
+            idempotency_key: start.key.clone(),
+            debug: start.debug,
+            breakpoints: start.breakpoints.clone(),
+        })))
+    }
+
+    fn grants(&self, actor: &Actor, texts: &[String]) -> Result<Vec<akao_contract::Permission>, Error> {
+        if !texts.is_empty() && !actor.may(Permission::ExecutionsGrant) {
+            let message = format!("granting something to steps needs the permission `{}`", Permission::ExecutionsGrant);
+            return Err(Error::new(Code::Forbidden, message));
+        }
+        let read = |text: &String| {
+            let permission: akao_contract::Permission =
+                text.parse().map_err(|error: akao_contract::PermissionError| Error::invalid(error.to_string()))?;
+            if !GRANTABLE.contains(&permission.name()) {
+                let message = format!("`{}` cannot be granted on a server", permission.name());
+                return Err(Error::invalid(message).hint(format!("What can be granted is {}.", GRANTABLE.join(", "))));
+            }
+            (self.parts().check_grant)(&permission).map_err(Error::invalid)?;
+            Ok(permission)
+        };
+        texts.iter().map(read).collect()
+    }
+
+    /// A page of the tenant's executions, newest first. Blocks.
+    ///
+    /// # Errors
+    /// The page cannot be meant, or the journal cannot be read.
+    pub fn executions(
+        &self,
+        actor: &Actor,
+        list: &ExecutionList,
+        page: &PageRequest,
+    ) -> Result<Page<ExecutionRow>, Error> {
+        let filter = ExecutionFilter {
+            tenant: Some(actor.tenant.clone()),
+            statuses: list.statuses.clone(),
+            workflow: list.workflow.clone(),
+            since_ms: list.since_ms,
+            until_ms: list.until_ms,
+            text: list.text.clone(),
+            parent: list.parent,
+        };
+        let cursor = page.after_number()?;
+        let found = self.journal(|reader| reader.list(&filter, cursor, page.limit))?;
+        let next = found.next.map(|next| crate::page::cursor(&next.to_string()));
+        Ok(Page { items: found.rows, next })
+    }
+
+    /// An execution of the tenant. Reads one row, which is quick enough to be done anywhere.
+    ///
+    /// # Errors
+    /// There is none with this id in the tenant.
+    pub fn execution(&self, actor: &Actor, id: &str) -> Result<ExecutionRow, Error> {
+        let missing = || Error::not_found(format_args!("execution `{}`", akao_contract::shortened(id.to_owned(), 40)));
+        let id: ExecutionId = id.parse().map_err(|_| missing())?;
+        let row = self.journal(|reader| reader.execution(id))?;
+        row.filter(|row| row.tenant == actor.tenant).ok_or_else(missing)
+    }
+
+    /// The steps of an execution, from its history. Blocks.
+    ///
+    /// # Errors
+    /// There is no such execution, or its history cannot be read.
+    pub fn steps(&self, actor: &Actor, id: &str) -> Result<Steps, Error> {
+        let mut follower = self.follower(self.execution(actor, id)?.id)?;
+        follower.catch_up()?;
+        let mut steps = Steps::default();
+        follower.take_ready().iter().for_each(|told| steps.take(told));
+        Ok(steps)
+    }
+
+    /// Replays an execution's history and holds every decision against the recorded one; says how many events there are.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// As [`Platform::steps`]; a decision differs.
+    pub fn replay(&self, actor: &Actor, id: &str) -> Result<usize, Error> {
+        let mut follower = self.follower(self.execution(actor, id)?.id)?;
+        follower.catch_up()?;
+        Ok(follower.take_ready().len())
+    }
+
+    /// What of the tenant waits for a place.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn queue(&self, actor: &Actor) -> Result<Vec<QueueEntry>, Error> {
+        match self.parts().executions.call(Request::Queue).await {
+            Ok(Reply::Queue { entries, .. }) => {
+                Ok(entries.into_iter().filter(|entry| entry.tenant == actor.tenant).collect())
+            }
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Follows an execution from its first event.
+    pub(crate) fn follower(&self, id: ExecutionId) -> Result<Follower, Error> {
+        let parts = self.parts();
+        Ok(Follower::new(Arc::clone(&parts.readers), Arc::clone(&parts.blobs), id, &parts.catalogue)?)
+    }
+}
+
+/// An answer that does not belong to what was asked.
+pub(crate) fn unexpected(answer: Result<Reply, CallError>) -> Error {
+    match answer {
+        Err(refused) => refused.into(),
+        Ok(reply) => {
+            tracing::error!("the engine gave an answer to something else: {reply:?}");
+            Error::new(Code::Internal, "the server met a defect; its operator finds more in the log")
+        }
+    }
+}

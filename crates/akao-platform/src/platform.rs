@@ -1,0 +1,107 @@
+//! The platform's parts, and the ways from it to platform data and to executions.
+
+use crate::{Clock, Error, authentication::Known, throttle::Throttle};
+use akao_engine::{Executions, Reply, Request};
+use akao_flow::Catalogue;
+use akao_journal::{ReadError, Reader, Readers};
+use akao_step::BlobStore;
+use akao_store::{Store, Work};
+use std::sync::Arc;
+
+/// What a platform is made of.
+pub struct Parts {
+    /// Platform data.
+    pub store: Store,
+    /// Executions.
+    pub executions: Arc<dyn Executions>,
+    /// The record of executions.
+    pub readers: Arc<Readers>,
+    /// Large values.
+    pub blobs: Arc<dyn BlobStore>,
+    /// The node types that every tenant may use.
+    pub catalogue: Arc<Catalogue>,
+    /// The time.
+    pub clock: Clock,
+    /// Whether a grant's scope can be meant; the reason when it cannot.
+    pub check_grant: fn(&akao_contract::Permission) -> Result<(), String>,
+}
+
+/// The platform. Cheap to clone.
+#[derive(Clone)]
+pub struct Platform {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) parts: Parts,
+    pub(crate) known: Known,
+    pub(crate) throttle: Throttle,
+}
+
+impl Platform {
+    /// A platform of these parts.
+    pub fn new(parts: Parts) -> Self {
+        Self { inner: Arc::new(Inner { parts, known: Known::default(), throttle: Throttle::default() }) }
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.inner.parts
+    }
+
+    /// The time, in Unix milliseconds.
+    pub fn now_ms(&self) -> i64 {
+        (self.inner.parts.clock)()
+    }
+
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Work<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        self.inner.parts.store.read(read)
+    }
+
+    /// Changes platform data. Whoever is known by a secret is looked up again afterwards.
+    pub(crate) fn write<T>(&self, write: impl FnOnce(&Work<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        let answer = self.inner.parts.store.write(write);
+        self.inner.known.forget();
+        answer
+    }
+
+    pub(crate) fn journal<T>(&self, read: impl FnOnce(&Reader) -> Result<T, ReadError>) -> Result<T, Error> {
+        Ok(self.inner.parts.readers.with(read)?)
+    }
+
+    /// Whether platform data and the engine answer.
+    ///
+    /// # Errors
+    /// One of them does not.
+    pub async fn is_ready(&self) -> Result<(), Error> {
+        let platform = self.clone();
+        let read = tokio::task::spawn_blocking(move || platform.read(|work| Ok(work.accounts().is_empty()?)));
+        read.await.map_err(|error| Error::internal(&error))??;
+        self.engine_health().await.map(drop)
+    }
+
+    /// How many executions the engine has in memory, and how many steps are under way.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn engine_health(&self) -> Result<(u64, u64), Error> {
+        match self.parts().executions.call(Request::Health).await {
+            Ok(Reply::Health { live, steps, .. }) => Ok((live, steps)),
+            other => Err(crate::executions::unexpected(other)),
+        }
+    }
+
+    /// Does what blocks on a thread where blocking is allowed.
+    ///
+    /// # Errors
+    /// Those of the work.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (platform, span) = (self.clone(), tracing::Span::current());
+        match tokio::task::spawn_blocking(move || span.in_scope(|| work(&platform))).await {
+            Ok(answer) => answer,
+            Err(broken) => Err(Error::internal(&broken)),
+        }
+    }
+}

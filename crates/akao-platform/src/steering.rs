@@ -1,0 +1,86 @@
+//! Executions under way: cancelled, paused, resumed, signalled, forked. Each is in the audit, with who did it.
+
+use crate::{Actor, Error, Platform, executions::unexpected};
+use akao_contract::ExecutionId;
+use akao_engine::{GivenSecrets, Reply, Request};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// What is to be done with an execution.
+#[derive(Debug, Clone)]
+pub enum Steer {
+    /// Ask it to end.
+    Cancel {
+        /// Why.
+        reason: Option<String>,
+        /// Whether `finally` children are halted too.
+        force: bool,
+    },
+    /// Start nothing new.
+    Pause,
+    /// Go on.
+    Resume,
+    /// Send a signal.
+    Signal {
+        /// Its name.
+        name: String,
+        /// Correlation key.
+        key: Option<String>,
+        /// What it carries.
+        payload: Value,
+        /// The same id is taken once.
+        id: Option<String>,
+    },
+    /// Start a new execution from the state before a step.
+    Fork {
+        /// Before which step: a node id or an address.
+        at: String,
+        /// Values to change there, in order.
+        edits: Vec<(String, Value)>,
+    },
+}
+
+impl Steer {
+    fn what(&self) -> &'static str {
+        match self {
+            Self::Cancel { .. } => "execution.cancelled",
+            Self::Pause => "execution.paused",
+            Self::Resume => "execution.resumed",
+            Self::Signal { .. } => "execution.signalled",
+            Self::Fork { .. } => "execution.forked",
+        }
+    }
+
+    fn request(self, execution: ExecutionId) -> Request {
+        match self {
+            Self::Cancel { reason, force } => Request::Cancel { execution, reason, force },
+            Self::Pause => Request::Pause { execution },
+            Self::Resume => Request::Resume { execution, secrets: GivenSecrets::default() },
+            Self::Signal { name, key, payload, id } => Request::Signal { execution, name, key, payload, signal_id: id },
+            Self::Fork { at, edits } => Request::Fork { execution, at, edits, secrets: GivenSecrets::default() },
+        }
+    }
+}
+
+impl Platform {
+    /// Steers an execution; the answer is a new execution's id where one was made.
+    ///
+    /// # Errors
+    /// There is no such execution in the tenant, or its state does not allow it.
+    pub async fn steer(&self, actor: &Arc<Actor>, id: &str, steer: Steer) -> Result<Option<ExecutionId>, Error> {
+        let execution = self.execution(actor, id)?.id;
+        let what = steer.what();
+        let made = match self.parts().executions.call(steer.request(execution)).await {
+            Ok(Reply::Done) => None,
+            Ok(Reply::Started { execution, .. }) => Some(execution),
+            other => return Err(unexpected(other)),
+        };
+        let actor = Arc::clone(actor);
+        self.blocking(move |platform| {
+            let details = json!({"execution": execution, "made": made});
+            platform.write(|work| actor.record(work, platform.now_ms(), what, details))
+        })
+        .await?;
+        Ok(made)
+    }
+}

@@ -1,0 +1,88 @@
+//! What waits for people, and their answers.
+
+use crate::{Actor, Error, Page, PageRequest, Platform, executions::unexpected};
+use akao_contract::{ExecutionId, OpId};
+use akao_engine::{Reply, Request};
+use akao_flow::Decision;
+use akao_journal::{TaskFilter, TaskRow, TaskStatus};
+use serde_json::json;
+use std::sync::Arc;
+
+/// Tasks that can be listed; who has more filters them.
+const TASKS_MAX: u32 = 1_000;
+
+/// Which tasks are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct TaskList {
+    /// In one of these states.
+    pub statuses: Vec<TaskStatus>,
+    /// For this person.
+    pub assignee: Option<String>,
+    /// For this role.
+    pub role: Option<String>,
+    /// Of this execution.
+    pub execution: Option<ExecutionId>,
+}
+
+impl Platform {
+    /// A page of the tenant's tasks, newest execution first. Blocks.
+    ///
+    /// # Errors
+    /// The page cannot be meant, or the journal cannot be read.
+    pub fn tasks(&self, actor: &Actor, list: &TaskList, page: &PageRequest) -> Result<Page<TaskRow>, Error> {
+        let filter = TaskFilter {
+            tenant: Some(actor.tenant.clone()),
+            statuses: list.statuses.clone(),
+            assignee: list.assignee.clone(),
+            role: list.role.clone(),
+            execution: list.execution,
+        };
+        let rows = self.journal(|reader| reader.tasks(&filter, TASKS_MAX))?;
+        let place = |row: &TaskRow| format!("{}:{:020}", row.execution, row.op.0);
+        // The list may change between two pages; what was seen is not shown again.
+        let is_seen = |row: &TaskRow| match page.after().and_then(|after| after.split_once(':')) {
+            None => false,
+            Some((execution, op)) => {
+                let seen = row.execution.to_string();
+                seen.as_str() > execution || (seen == execution && format!("{:020}", row.op.0).as_str() <= op)
+            }
+        };
+        let more = usize::try_from(page.one_more()).unwrap_or(usize::MAX);
+        let rest = rows.into_iter().skip_while(is_seen).take(more).collect();
+        Ok(page.page(rest, place))
+    }
+
+    /// A task of the tenant, named `EXECUTION:NUMBER`. Blocks.
+    ///
+    /// # Errors
+    /// There is no such task.
+    pub fn task(&self, actor: &Actor, name: &str) -> Result<TaskRow, Error> {
+        let missing = || Error::not_found(format_args!("task `{}`", akao_contract::shortened(name.to_owned(), 60)));
+        let (execution, op) = name.split_once(':').ok_or_else(missing)?;
+        let op = OpId(op.parse().map_err(|_| missing())?);
+        let execution = self.execution(actor, execution).map_err(|_| missing())?.id;
+        self.journal(|reader| reader.task(execution, op))?.ok_or_else(missing)
+    }
+
+    /// Answers a task, in the actor's name.
+    ///
+    /// # Errors
+    /// There is no such task, it is closed, or the answer does not fit its form.
+    pub async fn complete_task(&self, actor: &Arc<Actor>, name: &str, decision: Decision) -> Result<(), Error> {
+        let (who, named) = (Arc::clone(actor), name.to_owned());
+        let task = self.blocking(move |platform| platform.task(&who, &named)).await?;
+        let approved = decision.approved;
+        let decision = Decision { by: Some(actor.email.clone()), ..decision };
+        let request = Request::CompleteTask { execution: task.execution, op: task.op, decision };
+        match self.parts().executions.call(request).await {
+            Ok(Reply::Done) => {}
+            other => return Err(unexpected(other)),
+        }
+        let actor = Arc::clone(actor);
+        self.blocking(move |platform| {
+            let details = json!({"execution": task.execution, "task": task.op, "approved": approved});
+            platform.write(|work| actor.record(work, platform.now_ms(), "task.completed", details))
+        })
+        .await
+    }
+}

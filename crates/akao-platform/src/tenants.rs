@@ -1,0 +1,31 @@
+//! Further tenants: made by the operator of the server, each for an owner who is asked to join it.
+
+use crate::{
+    Actor, Error, Invited, Platform, Role,
+    accounts::{clean_email, clean_name},
+    members, setup,
+};
+use akao_store::TenantRow;
+use serde_json::json;
+
+impl Platform {
+    /// Makes a tenant and asks its owner to join. The operator does not belong to it. Blocks.
+    ///
+    /// # Errors
+    /// There is one of that name already.
+    pub fn make_tenant(&self, actor: &Actor, name: &str, title: Option<&str>, owner: &str) -> Result<Invited, Error> {
+        let now_ms = self.now_ms();
+        let tenant = setup::clean_tenant(name)?;
+        let title = clean_name("title", title.unwrap_or(tenant.as_str()))?;
+        let email = clean_email(owner)?;
+        self.write(|work| {
+            if work.of(&tenant).row()?.is_some() {
+                return Err(Error::new(crate::Code::Conflict, format!("there is a tenant `{tenant}` already")));
+            }
+            work.accounts().insert_tenant(&TenantRow { name: tenant.clone(), title, created_ms: now_ms })?;
+            let invited = members::invitation(work, &tenant, &email, Role::Owner, actor, now_ms)?;
+            actor.record(work, now_ms, "tenant.created", json!({"tenant": tenant, "owner": email}))?;
+            Ok(invited)
+        })
+    }
+}

@@ -1,0 +1,244 @@
+//! Workflows: saved as versions that never change, compared, and read again.
+
+use crate::{Actor, Checked, Code, Error, Page, PageRequest, Platform, bundle};
+use akao_engine::Bundle;
+use akao_flow::{Problem, Severity, diff::Difference};
+use akao_store::{NewVersion, Workflow, WorkflowVersion, Workflows};
+use serde_json::json;
+
+/// Longest text of a workflow, in bytes.
+const SOURCE_BYTES_MAX: usize = 2 << 20;
+
+/// Longest form of what is run, in bytes: a workflow holds those that it starts.
+const BUNDLE_BYTES_MAX: usize = 8 << 20;
+
+/// What somebody thinks that they change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// Nothing: the workflow is new.
+    New,
+    /// The version with this tag.
+    Tag(String),
+    /// It was not said.
+    Unsaid,
+}
+
+/// A version was saved.
+#[derive(Debug)]
+pub struct Saved {
+    /// The workflow as it is now.
+    pub workflow: Workflow,
+    /// Whether a version was added; otherwise the latest one says the same already.
+    pub added: bool,
+    /// What should be looked at.
+    pub warnings: Vec<Problem>,
+}
+
+/// The tag of a version: changes with it, and says nothing else.
+pub fn tag(version: &WorkflowVersion) -> String {
+    let digest = version.digest.rsplit(':').next().unwrap_or_default();
+    format!("{}-{}", version.number, digest.get(..16).unwrap_or(digest))
+}
+
+impl Platform {
+    /// Checks a text as a workflow of the tenant. Blocks.
+    ///
+    /// # Errors
+    /// The text is too long to be one.
+    pub fn check_workflow(&self, actor: &Actor, source: &str) -> Result<Checked, Error> {
+        bounded(source)?;
+        let catalogue = &self.parts().catalogue;
+        self.read(|work| Ok(bundle::check(source, catalogue, &work.of(&actor.tenant).workflows())?))
+    }
+
+    /// Saves a text as the next version of a workflow. Blocks.
+    ///
+    /// # Errors
+    /// It has errors, its version's name is taken by another content, or the workflow is another one than was expected.
+    pub fn save_workflow(&self, actor: &Actor, id: &str, source: &str, expected: &Expected) -> Result<Saved, Error> {
+        bounded(source)?;
+        let now_ms = self.now_ms();
+        self.write(|work| {
+            let workflows = work.of(&actor.tenant).workflows();
+            let checked = bundle::check(source, &self.parts().catalogue, &workflows)?;
+            let bundle = sound(id, &checked)?;
+            let digest = bundle.digest().to_string();
+            let latest = workflows.get(id)?;
+            if let Some(latest) = latest.as_ref().filter(|found| is_same(found, &digest, bundle)) {
+                return Ok(Saved { workflow: latest.clone(), added: false, warnings: checked.problems });
+            }
+            meets(latest.as_ref(), expected)?;
+            let version = WorkflowVersion {
+                number: latest.map_or(0, |latest| latest.latest.number) + 1,
+                version: bundle.definition.version.clone(),
+                digest,
+                created_by: actor.user.as_str().to_owned(),
+                created_ms: now_ms,
+            };
+            free(&workflows, id, &version)?;
+            let body = serde_json::to_string(bundle).map_err(|error| Error::internal(&error))?;
+            if body.len() > BUNDLE_BYTES_MAX {
+                return Err(Error::new(Code::TooLarge, "the workflow and those that it starts are longer than 8 MiB"));
+            }
+            let details = json!({"workflow": id, "version": version.version, "digest": version.digest});
+            workflows.add(&NewVersion {
+                workflow: id.to_owned(),
+                name: bundle.definition.name.clone(),
+                version,
+                source: source.to_owned(),
+                bundle: body,
+            })?;
+            actor.record(work, now_ms, "workflow.saved", details)?;
+            let workflow = workflows.get(id)?.ok_or_else(|| Error::not_found(format_args!("workflow `{id}`")))?;
+            Ok(Saved { workflow, added: true, warnings: checked.problems })
+        })
+    }
+
+    /// A page of the tenant's workflows. Blocks.
+    ///
+    /// # Errors
+    /// The page cannot be meant.
+    pub fn workflows(&self, actor: &Actor, page: &PageRequest) -> Result<Page<Workflow>, Error> {
+        let after = page.after().unwrap_or_default();
+        let found = self.read(|work| Ok(work.of(&actor.tenant).workflows().page(after, page.one_more())?))?;
+        Ok(page.page(found, |workflow| workflow.id.clone()))
+    }
+
+    /// One of them. Blocks.
+    ///
+    /// # Errors
+    /// There is no such workflow.
+    pub fn workflow(&self, actor: &Actor, id: &str) -> Result<Workflow, Error> {
+        let found = self.read(|work| Ok(work.of(&actor.tenant).workflows().get(id)?))?;
+        found.ok_or_else(|| Error::not_found(format_args!("workflow `{id}`")))
+    }
+
+    /// A page of a workflow's versions, newest first. Blocks.
+    ///
+    /// # Errors
+    /// There is no such workflow, or the page cannot be meant.
+    pub fn workflow_versions(
+        &self,
+        actor: &Actor,
+        id: &str,
+        page: &PageRequest,
+    ) -> Result<Page<WorkflowVersion>, Error> {
+        let before = page.after_number()?.unwrap_or(i64::MAX);
+        let found = self.read(|work| {
+            let workflows = work.of(&actor.tenant).workflows();
+            workflows.get(id)?.ok_or_else(|| Error::not_found(format_args!("workflow `{id}`")))?;
+            Ok(workflows.versions(id, before, page.one_more())?)
+        })?;
+        Ok(page.page(found, |version| version.number.to_string()))
+    }
+
+    /// A version with its text. Blocks.
+    ///
+    /// # Errors
+    /// There is no such version.
+    pub fn workflow_version(&self, actor: &Actor, id: &str, version: &str) -> Result<(WorkflowVersion, String), Error> {
+        self.read(|work| {
+            let workflows = work.of(&actor.tenant).workflows();
+            let missing = || Error::not_found(format_args!("version {version} of workflow `{id}`"));
+            let found = workflows.version(id, version)?.ok_or_else(missing)?;
+            let source = workflows.source(id, found.number)?.ok_or_else(missing)?;
+            Ok((found, source))
+        })
+    }
+
+    /// What differs in meaning between two versions. Blocks.
+    ///
+    /// # Errors
+    /// There is no such version.
+    pub fn workflow_difference(&self, actor: &Actor, id: &str, from: &str, to: &str) -> Result<Difference, Error> {
+        let (_, before) = self.bundle(actor, id, Some(from))?;
+        let (_, after) = self.bundle(actor, id, Some(to))?;
+        Ok(akao_flow::diff::diff(&before.definition, &after.definition))
+    }
+
+    /// What is run of a version, or of the latest one.
+    pub(crate) fn bundle(
+        &self,
+        actor: &Actor,
+        id: &str,
+        version: Option<&str>,
+    ) -> Result<(WorkflowVersion, Bundle), Error> {
+        let (found, body) = self.read(|work| {
+            let workflows = work.of(&actor.tenant).workflows();
+            let (found, missing) = match version {
+                Some(name) => (workflows.version(id, name)?, format!("version {name} of workflow `{id}`")),
+                None => (workflows.get(id)?.map(|workflow| workflow.latest), format!("workflow `{id}`")),
+            };
+            let found = found.ok_or_else(|| Error::not_found(&missing))?;
+            let body = workflows.bundle(id, found.number)?.ok_or_else(|| Error::not_found(&missing))?;
+            Ok((found, body))
+        })?;
+        let bundle = serde_json::from_str(&body).map_err(|error| Error::internal(&error))?;
+        Ok((found, bundle))
+    }
+}
+
+fn bounded(source: &str) -> Result<(), Error> {
+    match source.len() > SOURCE_BYTES_MAX {
+        true => Err(Error::new(Code::TooLarge, "the text of a workflow is longer than 2 MiB")),
+        false => Ok(()),
+    }
+}
+
+/// The bundle of a text without errors that is about this workflow.
+fn sound<'c>(id: &str, checked: &'c Checked) -> Result<&'c Bundle, Error> {
+    let Some(bundle) = &checked.bundle else {
+        let errors = checked.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+        let message = format!("the workflow has {errors} error{}", if errors == 1 { "" } else { "s" });
+        let problems = checked.problems.iter().map(|problem| json!(problem)).collect();
+        return Err(Error { problems, ..Error::new(Code::InvalidWorkflow, message) });
+    };
+    if bundle.definition.id != id {
+        let message = format!("the text is workflow `{}`, not `{id}`", bundle.definition.id);
+        return Err(Error::new(Code::InvalidWorkflow, message).hint("Save it under its own id, or change `id:`."));
+    }
+    let named: Result<semver::Version, _> = bundle.definition.version.parse();
+    if named.is_err() {
+        let message = format!("`{}` is not a semantic version", bundle.definition.version);
+        return Err(Error::new(Code::InvalidWorkflow, message).hint("Write for example `version: 1.0.0`."));
+    }
+    Ok(bundle)
+}
+
+fn is_same(workflow: &Workflow, digest: &str, bundle: &Bundle) -> bool {
+    workflow.latest.digest == digest && workflow.latest.version == bundle.definition.version
+}
+
+/// Whether what there is is what was expected.
+fn meets(latest: Option<&Workflow>, expected: &Expected) -> Result<(), Error> {
+    let read_again = "Read the workflow again and repeat the change on what it is now.";
+    match (latest, expected) {
+        (None, Expected::New | Expected::Unsaid) => Ok(()),
+        (Some(latest), Expected::Tag(expected)) if tag(&latest.latest) == *expected => Ok(()),
+        (Some(latest), Expected::Unsaid) => {
+            let message = format!("workflow `{}` exists, and the request does not say what it changes", latest.id);
+            Err(Error::new(Code::ConditionMissing, message)
+                .hint("Send `If-Match` with the `ETag` of the workflow that was read."))
+        }
+        (Some(latest), Expected::New) => {
+            Err(Error::new(Code::Changed, format!("workflow `{}` exists already", latest.id)).hint(read_again))
+        }
+        (Some(latest), Expected::Tag(_)) => {
+            let message =
+                format!("workflow `{}` was changed meanwhile, to version {}", latest.id, latest.latest.version);
+            Err(Error::new(Code::Changed, message).hint(read_again))
+        }
+        (None, Expected::Tag(_)) => Err(Error::new(Code::Changed, "there is no such workflow yet").hint(read_again)),
+    }
+}
+
+/// Whether a version's name is free.
+fn free(workflows: &Workflows<'_>, id: &str, version: &WorkflowVersion) -> Result<(), Error> {
+    match workflows.version(id, &version.version)? {
+        None => Ok(()),
+        Some(taken) => {
+            let message = format!("version {} of workflow `{id}` exists with another content", taken.version);
+            Err(Error::new(Code::VersionTaken, message).hint("A version never changes; raise `version:`."))
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! People, their sessions, and what is found by a secret before a tenant is known: sessions, tokens, invitations, the setup.
+//!
+//! Secrets are never here, only their hashes.
+
+use super::tokens::{TOKEN_COLUMNS, Token, token};
+use crate::{
+    Row, StoreError, TenantRow,
+    access::{Access, Value},
+};
+use akao_contract::Tenant;
+
+/// A person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Its id.
+    pub id: String,
+    /// The address by which it signs in, in lower case.
+    pub email: String,
+    /// Its name for people.
+    pub name: String,
+    /// The hash of its password, if it has one.
+    pub password: Option<String>,
+    /// Whether it looks after the server itself.
+    pub operator: bool,
+    /// Whether it may not do anything any more.
+    pub disabled: bool,
+    /// When it was made, in Unix milliseconds.
+    pub created_ms: i64,
+}
+
+/// A session, found by the hash of its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The hash of its secret.
+    pub hash: String,
+    /// Whose it is.
+    pub account: String,
+    /// In which tenant.
+    pub tenant: Tenant,
+    /// When it began, in Unix milliseconds.
+    pub created_ms: i64,
+    /// When it ends.
+    pub expires_ms: i64,
+}
+
+/// Somebody is asked to join a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// The hash of its code.
+    pub hash: String,
+    /// Which tenant.
+    pub tenant: Tenant,
+    /// Whose address, in lower case.
+    pub email: String,
+    /// With which role.
+    pub role: String,
+    /// By whom.
+    pub invited_by: String,
+    /// When it ends, in Unix milliseconds.
+    pub expires_ms: i64,
+}
+
+/// What somebody is in a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// The role.
+    pub role: String,
+}
+
+/// People and what is found by secrets.
+pub struct Accounts<'a> {
+    pub(crate) access: &'a dyn Access,
+}
+
+const USER_COLUMNS: &str = "id, email, name, password, operator, disabled, created_ms";
+
+impl Accounts<'_> {
+    fn one(&self, table: &'static str, sql: &str, values: &[Value]) -> Result<Option<Row>, StoreError> {
+        Ok(self.access.query(table, sql, values)?.into_iter().next())
+    }
+
+    /// Whether there is nobody yet.
+    ///
+    /// # Errors
+    /// The database failed; so for all below.
+    pub fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(self.one("account", "SELECT 1 FROM account LIMIT 1", &[])?.is_none())
+    }
+
+    /// Adds a person.
+    pub fn insert(&self, user: &User) -> Result<(), StoreError> {
+        let sql = format!("INSERT INTO account ({USER_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+        let password = user.password.as_ref();
+        let values: [Value; 7] = [
+            (&user.id).into(),
+            (&user.email).into(),
+            (&user.name).into(),
+            password.into(),
+            user.operator.into(),
+            user.disabled.into(),
+            user.created_ms.into(),
+        ];
+        self.access.execute(&sql, &values).map(drop)
+    }
+
+    /// The person with an id.
+    pub fn by_id(&self, id: &str) -> Result<Option<User>, StoreError> {
+        let sql = format!("SELECT {USER_COLUMNS} FROM account WHERE id = ?1");
+        self.one("account", &sql, &[id.into()])?.map(|row| user(&row)).transpose()
+    }
+
+    /// The person with an address, which is in lower case.
+    pub fn by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
+        let sql = format!("SELECT {USER_COLUMNS} FROM account WHERE email = ?1");
+        self.one("account", &sql, &[email.into()])?.map(|row| user(&row)).transpose()
+    }
+
+    /// Changes a password, and ends every session of the person.
+    pub fn set_password(&self, id: &str, password: &str) -> Result<(), StoreError> {
+        self.access.execute("UPDATE account SET password = ?2 WHERE id = ?1", &[id.into(), password.into()])?;
+        self.access.execute("DELETE FROM session WHERE account = ?1", &[id.into()]).map(drop)
+    }
+
+    /// What the person is, tenant by tenant.
+    pub fn memberships(&self, account: &str) -> Result<Vec<Membership>, StoreError> {
+        let sql = "SELECT tenant, role FROM member WHERE account = ?1 ORDER BY since_ms, tenant";
+        let rows = self.access.query("member", sql, &[account.into()])?;
+        rows.iter().map(|row| Ok(Membership { tenant: row.parsed(0)?, role: row.text(1)? })).collect()
+    }
+
+    /// Makes a tenant.
+    pub fn insert_tenant(&self, tenant: &TenantRow) -> Result<(), StoreError> {
+        let values: [Value; 3] = [tenant.name.as_str().into(), (&tenant.title).into(), tenant.created_ms.into()];
+        self.access.execute("INSERT INTO tenant (name, title, created_ms) VALUES (?1, ?2, ?3)", &values).map(drop)
+    }
+
+    /// Begins a session, and forgets those that have ended.
+    pub fn insert_session(&self, session: &Session) -> Result<(), StoreError> {
+        self.access.execute("DELETE FROM session WHERE expires_ms <= ?1", &[session.created_ms.into()])?;
+        let values: [Value; 5] = [
+            (&session.hash).into(),
+            (&session.account).into(),
+            session.tenant.as_str().into(),
+            session.created_ms.into(),
+            session.expires_ms.into(),
+        ];
+        let sql = "INSERT INTO session (hash, account, tenant, created_ms, expires_ms) VALUES (?1, ?2, ?3, ?4, ?5)";
+        self.access.execute(sql, &values).map(drop)
+    }
+
+    /// The session with a hash.
+    pub fn session(&self, hash: &str) -> Result<Option<Session>, StoreError> {
+        let sql = "SELECT hash, account, tenant, created_ms, expires_ms FROM session WHERE hash = ?1";
+        let row = self.one("session", sql, &[hash.into()])?;
+        row.map(|row| {
+            Ok(Session {
+                hash: row.text(0)?,
+                account: row.text(1)?,
+                tenant: row.parsed(2)?,
+                created_ms: row.integer(3)?,
+                expires_ms: row.integer(4)?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Ends a session.
+    pub fn delete_session(&self, hash: &str) -> Result<bool, StoreError> {
+        Ok(self.access.execute("DELETE FROM session WHERE hash = ?1", &[hash.into()])? > 0)
+    }
+
+    /// The token with a hash, and whose it is.
+    pub fn token(&self, hash: &str) -> Result<Option<(Tenant, Token)>, StoreError> {
+        let sql = format!("SELECT {TOKEN_COLUMNS}, tenant FROM token WHERE hash = ?1");
+        let row = self.one("token", &sql, &[hash.into()])?;
+        row.map(|row| Ok((row.parsed(8)?, token(&row)?))).transpose()
+    }
+
+    /// Names the code by which the server is set up; the one before it is worth nothing any more.
+    pub fn put_setup(&self, hash: &str, now_ms: i64) -> Result<(), StoreError> {
+        self.access.execute("DELETE FROM setup", &[])?;
+        let sql = "INSERT INTO setup (one, hash, created_ms) VALUES (1, ?1, ?2)";
+        self.access.execute(sql, &[hash.into(), now_ms.into()]).map(drop)
+    }
+
+    /// Whether a code is the one by which the server is set up.
+    pub fn has_setup(&self, hash: &str) -> Result<bool, StoreError> {
+        Ok(self.one("setup", "SELECT 1 FROM setup WHERE hash = ?1", &[hash.into()])?.is_some())
+    }
+
+    /// Takes the code by which the server is set up: only once.
+    pub fn take_setup(&self, hash: &str) -> Result<bool, StoreError> {
+        Ok(self.access.execute("DELETE FROM setup WHERE hash = ?1", &[hash.into()])? > 0)
+    }
+
+    /// Whether there is an invitation with this code.
+    pub fn has_invitation(&self, hash: &str) -> Result<bool, StoreError> {
+        Ok(self.one("invitation", "SELECT 1 FROM invitation WHERE hash = ?1", &[hash.into()])?.is_some())
+    }
+
+    /// Takes an invitation: only once.
+    pub fn take_invitation(&self, hash: &str) -> Result<Option<Invitation>, StoreError> {
+        let sql = "SELECT hash, tenant, email, role, invited_by, expires_ms FROM invitation WHERE hash = ?1";
+        let Some(row) = self.one("invitation", sql, &[hash.into()])? else { return Ok(None) };
+        self.access.execute("DELETE FROM invitation WHERE hash = ?1", &[hash.into()])?;
+        Ok(Some(Invitation {
+            hash: row.text(0)?,
+            tenant: row.parsed(1)?,
+            email: row.text(2)?,
+            role: row.text(3)?,
+            invited_by: row.text(4)?,
+            expires_ms: row.integer(5)?,
+        }))
+    }
+}
+
+fn user(row: &Row) -> Result<User, StoreError> {
+    Ok(User {
+        id: row.text(0)?,
+        email: row.text(1)?,
+        name: row.text(2)?,
+        password: row.text_if_any(3)?,
+        operator: row.truth(4)?,
+        disabled: row.truth(5)?,
+        created_ms: row.integer(6)?,
+    })
+}

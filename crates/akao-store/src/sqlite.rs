@@ -1,0 +1,161 @@
+//! Platform data in one SQLite file beside the journal.
+//!
+//! One connection writes, behind a lock; others read, each with its own view. A commit is synced before it is answered, as
+//! in the journal.
+
+use crate::{
+    StoreError,
+    access::{Access, Row, Value},
+    migrate,
+    scope::Work,
+};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, TransactionBehavior,
+    config::DbConfig,
+    types::{ToSqlOutput, Value as Stored, ValueRef},
+};
+use std::{
+    fs::OpenOptions,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+/// The file's name within the data directory.
+pub const PLATFORM_FILE: &str = "platform.db";
+
+/// How long a connection waits for another one of the same file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Reading connections kept while nobody uses them.
+const IDLE_MAX: usize = 4;
+
+/// Prepared statements kept by a connection.
+const STATEMENTS_MAX: usize = 64;
+
+/// Platform data.
+pub struct Store {
+    file: PathBuf,
+    writer: Mutex<Connection>,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Store {
+    /// Opens the platform data of a data directory, which exists; makes the file, or brings it to the newest schema.
+    ///
+    /// # Errors
+    /// The file cannot be used, or is of a later version.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let file = folder.join(PLATFORM_FILE);
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Open { file: file.clone(), source };
+        // SQLite would make the file readable by the group.
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        options.open(&file).map_err(|error| failed(error.into()))?;
+        let mut writer = open(&file, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| failed(error.into()))?;
+        make_durable(&writer).map_err(|error| failed(error.into()))?;
+        migrate::migrate(&mut writer, &file)?;
+        Ok(Self { file, writer: Mutex::new(writer), idle: Mutex::default() })
+    }
+
+    /// Reads in one view.
+    ///
+    /// # Errors
+    /// The database failed, or `read` did.
+    pub fn read<T, E: From<StoreError>>(&self, read: impl FnOnce(&Work<'_>) -> Result<T, E>) -> Result<T, E> {
+        let free = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match free {
+            Some(connection) => connection,
+            None => open(&self.file, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(database)?,
+        };
+        let view = connection.unchecked_transaction().map_err(database)?;
+        let answer = read(&Work::new(&Sqlite(&view)));
+        // Nothing was written, so ending the view cannot fail in a way that matters.
+        drop(view);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE_MAX {
+            idle.push(connection);
+        }
+        answer
+    }
+
+    /// Writes in one transaction: everything when `write` is `Ok`, and then durably; nothing otherwise.
+    ///
+    /// # Errors
+    /// The database failed, or `write` did.
+    pub fn write<T, E: From<StoreError>>(&self, write: impl FnOnce(&Work<'_>) -> Result<T, E>) -> Result<T, E> {
+        // A panic of another thread within a transaction has rolled it back.
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(database)?;
+        let answer = write(&Work::new(&Sqlite(&transaction)))?;
+        transaction.commit().map_err(database)?;
+        Ok(answer)
+    }
+}
+
+fn open(file: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(file, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+fn make_durable(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "FULL")
+}
+
+pub(crate) fn database(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::ConstraintViolation) => StoreError::Taken,
+        _ => StoreError::Database(error.into()),
+    }
+}
+
+/// A connection within a transaction.
+struct Sqlite<'a>(&'a Connection);
+
+impl Access for Sqlite<'_> {
+    fn query(&self, table: &'static str, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
+        let mut statement = self.0.prepare_cached(sql).map_err(database)?;
+        let columns = statement.column_count();
+        let mut rows = statement.query(rusqlite::params_from_iter(values)).map_err(database)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(database)? {
+            let values = (0..columns).map(|column| value(table, column, row.get_ref(column).map_err(database)?));
+            found.push(Row::new(table, values.collect::<Result<_, StoreError>>()?));
+        }
+        Ok(found)
+    }
+
+    fn execute(&self, sql: &str, values: &[Value]) -> Result<usize, StoreError> {
+        let mut statement = self.0.prepare_cached(sql).map_err(database)?;
+        statement.execute(rusqlite::params_from_iter(values)).map_err(database)
+    }
+}
+
+impl rusqlite::ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self {
+            Self::Null => ToSqlOutput::Owned(Stored::Null),
+            Self::Integer(number) => ToSqlOutput::Owned(Stored::Integer(*number)),
+            Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+        })
+    }
+}
+
+fn value(table: &'static str, column: usize, stored: ValueRef<'_>) -> Result<Value, StoreError> {
+    match stored {
+        ValueRef::Null => Ok(Value::Null),
+        ValueRef::Integer(number) => Ok(Value::Integer(number)),
+        ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Value::Text(text.to_owned())),
+            Err(_) => Err(StoreError::Damaged { table, column }),
+        },
+        ValueRef::Real(_) | ValueRef::Blob(_) => Err(StoreError::Damaged { table, column }),
+    }
+}

@@ -1,0 +1,160 @@
+//! HTTP itself: sites, hosts, bodies, methods, headers, health.
+
+use crate::server::{Person, Server};
+use serde_json::json;
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
+
+#[test]
+fn requests_of_other_sites_are_refused() {
+    let server = Server::new();
+    let owner = server.owner();
+    let make = |person: &Person<'_>| person.post("/api/v1/tokens", &[], &json!({"name": "x"}));
+    let origin = server.url.clone();
+    make(&owner.with("origin", &origin)).is(201);
+    make(&owner.with("origin", &origin).with("sec-fetch-site", "same-origin")).is(201);
+    make(&owner.with("origin", "https://evil.example")).refuses(403, "cross_site");
+    let same_port = server.url.rsplit(':').next().unwrap_or_default();
+    make(&owner.with("origin", &format!("http://10.0.0.5:{same_port}"))).refuses(403, "cross_site");
+    make(&owner.with("origin", "null")).refuses(403, "cross_site");
+    make(&owner.with("sec-fetch-site", "cross-site")).refuses(403, "cross_site");
+    make(&owner.with("sec-fetch-site", "same-site")).refuses(403, "cross_site");
+    make(&owner.without("x-csrf-token")).refuses(403, "cross_site");
+    make(&owner.with("x-csrf-token", "AAAA")).refuses(403, "cross_site");
+    let sign_in = json!({"email": "ada@example.com", "password": crate::server::PASSWORD});
+    let foreign = server.anybody().with("origin", "https://evil.example");
+    foreign.post("/api/v1/session", &[], &sign_in).refuses(403, "cross_site");
+    for host in ["evil.example", "evil.example:8420", "localhost.evil.example"] {
+        owner.with("host", host).get("/api/v1/me").refuses(403, "cross_site");
+    }
+    let preflight = raw(
+        &server,
+        "OPTIONS /api/v1/me HTTP/1.1\r\nHost: HOST\r\nOrigin: https://evil.example\r\nAccess-Control-Request-Method: GET\r\nConnection: close\r\n\r\n",
+    );
+    assert!(preflight.starts_with("HTTP/1.1 405 "), "{preflight}");
+    assert!(!preflight.to_lowercase().contains("access-control-allow"), "{preflight}");
+}
+
+/// The answer to bytes as they are.
+fn raw(server: &Server, request: &str) -> String {
+    let host = server.url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).expect("a connection");
+    stream.write_all(request.replace("HOST", host).as_bytes()).expect("a request");
+    let mut answer = String::new();
+    // A connection that is cut off has said what it had to say.
+    let _ = stream.read_to_string(&mut answer);
+    answer
+}
+
+#[test]
+fn bodies_and_methods_that_a_route_does_not_take_are_refused() {
+    let server = Server::new();
+    let owner = server.owner();
+    let token = owner.new_token(None);
+    let post = |media: &str, body: &str| {
+        let length = body.len();
+        raw(
+            &server,
+            &format!(
+                "POST /api/v1/validate HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer {token}\r\nContent-Type: {media}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            ),
+        )
+    };
+    assert!(post("text/plain", "{}").starts_with("HTTP/1.1 415 "));
+    assert!(post("application/json", "{").starts_with("HTTP/1.1 400 "));
+    assert!(post("application/json", r#"{"source": "a", "source": "b"}"#).starts_with("HTTP/1.1 400 "));
+    assert!(post("application/json; charset=utf-8", r#"{"source": "a: 1"}"#).starts_with("HTTP/1.1 200 "));
+    let deep = format!(r#"{{"source": {}"#, "[".repeat(100_000));
+    assert!(post("application/json", &deep).starts_with("HTTP/1.1 400 "));
+    let owner_post = |body: &serde_json::Value| owner.post("/api/v1/validate", &[], body);
+    owner_post(&json!({"source": "x".repeat(6 << 20)})).refuses(413, "too_large");
+    owner_post(&json!({"sauce": "x"})).refuses(400, "invalid_request");
+    let other = raw(&server, "PATCH /api/v1/me HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n");
+    assert!(other.starts_with("HTTP/1.1 405 ") && other.contains("method_not_allowed"), "{other}");
+    let missing = raw(&server, "GET /api/v2/me HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n");
+    assert!(missing.starts_with("HTTP/1.1 404 ") && missing.contains("application/problem+json"), "{missing}");
+    for path in ["/api/v1/executions/%ff", "/api/v1/executions/..%2f..%2fetc%2fpasswd", "/api/v1/workflows/a%00b"] {
+        let answer = raw(
+            &server,
+            &format!("GET {path} HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"),
+        );
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{path}: {answer}");
+    }
+    let huge = raw(&server, &format!("GET / HTTP/1.1\r\nHost: HOST\r\nX-Long: {}\r\n\r\n", "x".repeat(64 << 10)));
+    assert!(huge.is_empty() || huge.starts_with("HTTP/1.1 431 ") || huge.starts_with("HTTP/1.1 400 "), "{huge}");
+    owner.get("/api/v1/me").is(200);
+}
+
+#[test]
+fn every_answer_protects_browsers_and_has_a_number() {
+    let server = Server::new();
+    let owner = server.owner();
+    let answers = [
+        owner.get("/api/v1/me").is(200),
+        server.anybody().get("/healthz").is(200),
+        server.anybody().get("/api/v1/me").is(401),
+    ];
+    let mut numbers = std::collections::BTreeSet::new();
+    for answer in &answers {
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("x-frame-options"), "DENY");
+        assert_eq!(answer.header("cache-control"), "no-store");
+        assert!(answer.header("content-security-policy").starts_with("default-src 'none'"));
+        assert_eq!(answer.header("access-control-allow-origin"), "");
+        assert!(numbers.insert(answer.header("x-request-id").to_owned()), "each request has a number of its own");
+    }
+    assert_eq!(answers[2].body["request_id"], answers[2].header("x-request-id"));
+}
+
+#[test]
+fn machines_see_how_the_server_is() {
+    let server = Server::new();
+    let anybody = server.anybody();
+    assert_eq!(anybody.get("/healthz").is(200).body["status"], "alive");
+    assert_eq!(anybody.get("/readyz").is(200).body["status"], "ready");
+    let owner = server.owner();
+    owner.get("/api/v1/me").is(200);
+    let metrics = owner.get("/metrics").is(200);
+    let text = metrics.body.as_str().expect("text");
+    for line in ["akao_http_requests_total{operation=\"me\",status=\"2xx\"} 1", "akao_executions_live 0"] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+    assert!(!text.contains("acme") && !text.contains("example.com"), "{text}");
+}
+
+#[test]
+fn with_a_certificate_it_speaks_https_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).expect("a file");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("a file");
+    let server = Server::started(folder, |command| {
+        command.arg("--tls-cert").arg(&certificate).arg("--tls-key").arg(&key);
+    });
+    assert!(server.url.starts_with("https://127.0.0.1:"), "{}", server.url);
+    let address = server.url.trim_start_matches("https://").to_owned();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).expect("a root");
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = "localhost".try_into().expect("a name");
+    let connection = rustls::ClientConnection::new(std::sync::Arc::new(client), name).expect("a client");
+    let mut stream = rustls::StreamOwned::new(connection, TcpStream::connect(&address).expect("a connection"));
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("a request");
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("strict-transport-security: max-age="), "{answer}");
+    let mut plain = TcpStream::connect(&address).expect("a connection");
+    plain.write_all(request.as_bytes()).expect("a request");
+    let mut answer = Vec::new();
+    let _ = plain.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP/"), "plain HTTP is not answered");
+}
