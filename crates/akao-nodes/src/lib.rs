@@ -12,6 +12,7 @@ mod nodes;
 mod order;
 mod pin;
 mod process;
+mod tie;
 
 pub use audit::{Audit, AuditEntry, AuditError, AuditEvent, AuditLog, ChainBreak, Subject, Verified};
 pub use launch::{LaunchOptions, SandboxLaunch};
