@@ -102,6 +102,9 @@ pub(crate) enum Command {
     /// Repositories of packages: make one, keep it valid, serve and copy it.
     #[command(subcommand)]
     Repo(commands::repo::Command),
+    /// Environments: packages that scripts may import.
+    #[command(subcommand)]
+    Env(commands::env::Command),
     /// Look at the sandbox of external nodes: explain it, try it, trace a program.
     #[command(subcommand)]
     Sandbox(commands::sandbox::Command),
@@ -198,6 +201,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::Node(command) => commands::node::run(command, context),
         Command::Key(command) => commands::key::run(command, context),
         Command::Repo(command) => commands::repo::run(command, context),
+        Command::Env(command) => commands::env::run(command, context),
         Command::Sandbox(command) => commands::sandbox::run(command, context),
         Command::Audit(args) => commands::audit::run(args, context),
         Command::Doctor(args) => commands::doctor::run(args, context),
