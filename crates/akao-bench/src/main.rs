@@ -6,6 +6,7 @@ mod external;
 mod packages;
 mod repository;
 mod row;
+mod script;
 
 use clap::Parser;
 use mimalloc::MiMalloc;
@@ -47,6 +48,8 @@ enum Topic {
     Packages,
     /// Searching packages and choosing versions.
     Repository,
+    /// Inline scripts.
+    Script,
 }
 
 /// What a measurement is given.
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         (Topic::External, "external", &external::FIGURES[..]),
         (Topic::Packages, "packages", &packages::FIGURES[..]),
         (Topic::Repository, "repository", &repository::FIGURES[..]),
+        (Topic::Script, "script", &script::FIGURES[..]),
     ];
     let mut rows: Vec<Row> = Vec::new();
     for (_, topic, figures) in topics.into_iter().filter(|(topic, ..)| args.only.is_none_or(|only| only == *topic)) {

@@ -76,6 +76,7 @@ const LAYERS: &[Layer] = &[
             "akao-repository",
             "akao-runtime",
             "akao-sandbox",
+            "akao-script",
             "akao-step",
         ],
     },
