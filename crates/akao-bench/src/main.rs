@@ -7,6 +7,7 @@ mod packages;
 mod repository;
 mod row;
 mod server;
+mod script;
 
 use clap::Parser;
 use mimalloc::MiMalloc;
@@ -50,6 +51,8 @@ enum Topic {
     Repository,
     /// The program over HTTP.
     Server,
+    /// Inline scripts.
+    Script,
 }
 
 /// What a measurement is given.
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         (Topic::Packages, "packages", &packages::FIGURES[..]),
         (Topic::Repository, "repository", &repository::FIGURES[..]),
         (Topic::Server, "server", &server::FIGURES[..]),
+        (Topic::Script, "script", &script::FIGURES[..]),
     ];
     let mut rows: Vec<Row> = Vec::new();
     for (_, topic, figures) in topics.into_iter().filter(|(topic, ..)| args.only.is_none_or(|only| only == *topic)) {

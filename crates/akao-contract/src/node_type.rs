@@ -13,6 +13,8 @@ pub mod annotation {
     pub const READS: &str = "x-akao-reads";
     /// `true`: the prop's text is a blackboard key that the step writes.
     pub const WRITES: &str = "x-akao-writes";
+    /// `true`: a step that is given this prop is not given the blackboard, although its node type reads all of it.
+    pub const INSTEAD_OF_BLACKBOARD: &str = "x-akao-instead-of-blackboard";
     /// `"ms"`, `"s"` or `"unit"`: the prop is a duration; what a bare number means there.
     pub const DURATION: &str = "x-akao-duration";
     /// `true` beside the schema of all props: a step may be given many inputs, see [`ITEMS_KEY`](super::ITEMS_KEY).
@@ -66,7 +68,7 @@ pub enum Effects {
 pub enum Reads {
     /// Those that props with `x-akao-reads` name.
     Named,
-    /// Everything visible from the node.
+    /// Everything visible from the node, unless a prop with `x-akao-instead-of-blackboard` is given.
     All,
 }
 

@@ -249,7 +249,7 @@ impl<'a> Lowering<'a> {
         Ok(Leaf {
             props,
             read_props: annotated(annotation::READS).iter().map(|name| Arc::from(name.as_str())).collect(),
-            reads_all: node_type.reads == Reads::All,
+            reads_all: reads_all(definition, node_type),
             output,
             retry: definition.retry.as_ref().map(retry_policy).transpose()?,
             timeout_ms: definition.timeout.as_deref().map(duration).transpose()?,
@@ -259,7 +259,7 @@ impl<'a> Lowering<'a> {
 
     /// The blackboard keys that a node itself reads; none when they cannot be known.
     fn reads(&self, definition: &NodeDef, node_type: &NodeType) -> Option<BTreeSet<Arc<str>>> {
-        if node_type.reads == Reads::All {
+        if reads_all(definition, node_type) {
             return None;
         }
         let mut reads = BTreeSet::new();
@@ -325,6 +325,15 @@ impl<'a> Lowering<'a> {
             secret_names: self.secret_names,
         }))
     }
+}
+
+/// Whether a node is given all that is visible of the blackboard.
+fn reads_all(definition: &NodeDef, node_type: &NodeType) -> bool {
+    let properties = node_type.props.get("properties").and_then(Value::as_object);
+    let stands_instead = |(name, schema): (&String, &Value)| {
+        schema.get(annotation::INSTEAD_OF_BLACKBOARD) == Some(&Value::Bool(true)) && definition.props.contains_key(name)
+    };
+    node_type.reads == Reads::All && !properties.into_iter().flatten().any(stands_instead)
 }
 
 /// Control nodes start their children by number, so that a missing one would not be a failure but a defect.

@@ -6,8 +6,9 @@ use crate::{
     audit::{Audit, AuditEvent, Denial, Repeats, Subject},
     bytecode::Bytecode,
     checked::Checked,
-    order::{Interpreters, NetworkRules, Planned, plan, real},
+    order::{Interpreters, NetworkRules, Planned, TIE, plan, real},
     process::SandboxedProcess,
+    tie::tie,
 };
 use akao_address::{Resolver, SystemResolver};
 use akao_broker::{Act, Attached, AuditSink, Broker, Event, Limits, Policy, Sockets, Verdict};
@@ -127,16 +128,20 @@ impl Shared {
         }
     }
 
-    fn make(&self, planned: Planned, socket: OwnedFd, command: &str) -> Result<Made, LaunchError> {
+    fn make(&self, planned: Planned, socket: OwnedFd, words: &ProcessSpec) -> Result<Made, LaunchError> {
         let launcher = self.launcher()?;
         let tier = launcher.tier().tier.name();
-        match launcher.spawn(planned.sandbox, vec![(NODE_SOCKET, socket)]) {
+        let mut descriptors = vec![(NODE_SOCKET, socket)];
+        if words.wish.ties_children {
+            descriptors.push((TIE, tie(launcher.tier().tier)?));
+        }
+        match launcher.spawn(planned.sandbox, descriptors) {
             Ok(sandboxed) => Ok(Made { sandboxed, tier }),
             Err(error) => {
                 if matches!(error, SpawnError::SpawnerGone(_)) {
                     self.forget(&launcher);
                 }
-                Err(spawn_failed(&error, command))
+                Err(spawn_failed(&error, &words.command))
             }
         }
     }
@@ -230,7 +235,7 @@ async fn start(launch: Arc<Shared>, spec: &ProcessSpec) -> Result<Started, Launc
         let package = compiled.map_or(Ok(package), |folder| real(&folder).map(Source::Path))?;
         let mut planned = plan(&words, package, &work.options.interpreters, &work.network_rules(&words))?;
         let policy = planned.policy.take();
-        let made = work.make(planned, theirs.into(), &words.command)?;
+        let made = work.make(planned, theirs.into(), &words)?;
         if !is_compiled {
             work.compile(&words);
         }

@@ -13,6 +13,7 @@ mod nodes;
 mod order;
 mod pin;
 mod process;
+mod tie;
 
 pub use akao_runtime::{InstanceSnapshot, PoolSnapshot};
 pub use audit::{Audit, AuditEntry, AuditError, AuditEvent, AuditLog, ChainBreak, Subject, Verified};

@@ -12,7 +12,7 @@ use akao_contract::{
 use akao_package::{Store, StoreError};
 use akao_runtime::{
     Denials, DiskState, HostPorts, NodePackage, PackageError, PoolSnapshot, ProcessRunner, RuntimeSettings, Secrets,
-    StateOwner,
+    StateOwner, Wish,
 };
 use akao_step::{BlobStore, BoxFuture, RunnerTraits, StepIo, StepRunner};
 use std::{
@@ -123,6 +123,22 @@ impl ExternalNodes {
         packages.iter().for_each(|package| self.shared.runner.remove(package));
     }
 
+    /// Runs a step in a process that is as it is wished.
+    pub fn run_as(&self, invocation: Invocation, io: StepIo, wish: Wish) -> BoxFuture<'static, Outcome> {
+        if self.shared.known(&invocation.node_type).is_some() {
+            return self.shared.runner.run_as(invocation, io, &wish);
+        }
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move {
+            let (work, name) = (Arc::clone(&shared), Arc::clone(&invocation.node_type));
+            let broken = |_| Err(StepError::new(ErrorKind::Internal, "the host broke off"));
+            match tokio::task::spawn_blocking(move || work.ready(&name)).await.unwrap_or_else(broken) {
+                Ok(()) => shared.runner.run_as(invocation, io, &wish).await,
+                Err(error) => Outcome::failure(error),
+            }
+        })
+    }
+
     /// What runs.
     pub fn snapshot(&self) -> Vec<PoolSnapshot> {
         self.shared.runner.snapshot()
@@ -211,18 +227,7 @@ impl StepRunner for ExternalNodes {
     }
 
     fn run(&self, invocation: Invocation, io: StepIo) -> BoxFuture<'static, Outcome> {
-        if self.shared.known(&invocation.node_type).is_some() {
-            return self.shared.runner.run(invocation, io);
-        }
-        let shared = Arc::clone(&self.shared);
-        Box::pin(async move {
-            let (work, name) = (Arc::clone(&shared), Arc::clone(&invocation.node_type));
-            let broken = |_| Err(StepError::new(ErrorKind::Internal, "the host broke off"));
-            match tokio::task::spawn_blocking(move || work.ready(&name)).await.unwrap_or_else(broken) {
-                Ok(()) => shared.runner.run(invocation, io).await,
-                Err(error) => Outcome::failure(error),
-            }
-        })
+        self.run_as(invocation, io, Wish::default())
     }
 }
 

@@ -16,6 +16,9 @@ const PACKAGE_PLACE: &str = "/package";
 const VOLUMES_PLACE: &str = "/volumes";
 /// Where programs are looked for inside.
 const SEARCH_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+/// The descriptor of the rules by which a process ties down its children, and the variable that says so.
+pub(crate) const TIE: u32 = 4;
+const TIE_VARIABLE: &str = "AKAO_TIE_FD";
 /// The process manager ends processes by age; this is the belt beside it, 48 days.
 const LIFE_MS_MAX: u64 = 48 * 24 * 3_600_000;
 /// What the shell's SDK calls beside bash itself; it counts as what interprets a shell node.
@@ -152,7 +155,9 @@ fn command(spec: &ProcessSpec, interpreters: &Interpreters) -> Result<(PathBuf, 
 fn environment(spec: &ProcessSpec) -> Vec<(OsString, OsString)> {
     let usual = [("PATH", SEARCH_PATH), ("HOME", "/workspace"), ("TMPDIR", "/tmp"), ("LANG", "C.UTF-8")];
     let usual = usual.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let all: BTreeMap<String, String> = usual.into_iter().chain(spec.environment.iter().cloned()).collect();
+    let tie = spec.wish.ties_children.then(|| (TIE_VARIABLE.to_owned(), TIE.to_string()));
+    let own = spec.environment.iter().cloned().chain(tie);
+    let all: BTreeMap<String, String> = usual.into_iter().chain(own).collect();
     all.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
 }
 
@@ -174,6 +179,10 @@ fn binds(spec: &ProcessSpec, package: Source) -> Result<Vec<Bind>, LaunchError> 
         exec: true,
     };
     let mut binds = vec![package];
+    for (target, folder) in &spec.wish.folders {
+        let source = Source::Path(real(folder)?);
+        binds.push(Bind { source, target: target.clone(), read_only: true, exec: true });
+    }
     for volume in &spec.volumes {
         let root = real(&volume.folder)?;
         let place = Path::new(VOLUMES_PLACE).join(&volume.name);

@@ -10,7 +10,7 @@ use akao_contract::{
 };
 use akao_step::BoxFuture;
 use rustix::fd::OwnedFd;
-use std::{path::PathBuf, pin::Pin};
+use std::{collections::BTreeMap, path::PathBuf, pin::Pin};
 use tokio::{io::AsyncRead, net::UnixStream};
 
 /// A process to be: whose it is, what it runs, what it sees, what it may use. It does not change once it is made.
@@ -40,6 +40,19 @@ pub struct ProcessSpec {
     pub grants: Vec<Permission>,
     /// Folders of this machine that it sees.
     pub volumes: Vec<VolumeMount>,
+    /// What it was wished beside its manifest.
+    pub wish: Wish,
+}
+
+/// What whoever runs a step wishes for its process beside the manifest. Two steps that differ in it never share a process.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wish {
+    /// Memory in the place of the manifest's, in bytes. The operator's cap holds all the same.
+    pub memory_bytes: Option<u64>,
+    /// Folders of this machine by the absolute paths at which the process sees them, read-only.
+    pub folders: BTreeMap<PathBuf, PathBuf>,
+    /// Whether it is handed what it can tie its children down with, so that they cannot touch the process itself.
+    pub ties_children: bool,
 }
 
 /// A volume, or a place in one, that a process sees.

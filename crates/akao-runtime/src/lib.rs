@@ -32,7 +32,7 @@ pub use akao_rpc::ValidateAnswer;
 pub use circuit::{CircuitSettings, CircuitState};
 pub use host::{Denials, HostPorts, NoDenials};
 pub use launch::{
-    EndCause, Ended, Kill, Launch, LaunchError, Output, Process, ProcessSpec, Started, Usage, VolumeMount,
+    EndCause, Ended, Kill, Launch, LaunchError, Output, Process, ProcessSpec, Started, Usage, VolumeMount, Wish,
 };
 pub use lines::LineLimits;
 pub use outputs::OutputSchemaError;

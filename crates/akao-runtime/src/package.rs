@@ -1,7 +1,7 @@
 //! A package of nodes as it is run: manifest, folder, digest, and what of it an execution may use.
 
 use crate::{
-    launch::{ProcessSpec, VolumeMount},
+    launch::{ProcessSpec, VolumeMount, Wish},
     mask::Masks,
     outputs::{OutputSchema, OutputSchemaError},
 };
@@ -160,6 +160,7 @@ impl NodePackage {
         &self,
         context: &StepContext,
         secrets: &Arc<BTreeMap<String, Secret>>,
+        wish: &Wish,
         caps: &ResourceCaps,
     ) -> Result<Access, StepError> {
         let granted: Vec<Permission> = context.grants.iter().chain(&self.granted).cloned().collect();
@@ -174,7 +175,7 @@ impl NodePackage {
         grants.sort();
         grants.dedup();
         let volumes = self.volumes(context, &grants)?;
-        Ok(Access { grants, volumes, secrets: Lent(Arc::clone(secrets)) })
+        Ok(Access { grants, volumes, secrets: Lent(Arc::clone(secrets)), wish: wish.clone() })
     }
 
     fn not_granted(&self, asked: &Asked, missing: &[&Asked]) -> StepError {
@@ -224,6 +225,8 @@ impl NodePackage {
     pub(crate) fn spec(&self, tenant: &Tenant, access: &Access, caps: &ResourceCaps) -> ProcessSpec {
         let manifest = self.manifest();
         let (name, value) = DESCRIPTOR_VARIABLE;
+        let asked = manifest.resources;
+        let memory_bytes = access.wish.memory_bytes.unwrap_or(asked.memory_bytes);
         ProcessSpec {
             tenant: tenant.clone(),
             package: manifest.id.clone(),
@@ -234,9 +237,10 @@ impl NodePackage {
             command: manifest.runtime.command.clone(),
             args: manifest.runtime.args.clone(),
             environment: vec![(name.to_owned(), value.to_owned())],
-            resources: self.resources(caps),
+            resources: Resources { memory_bytes, ..asked }.capped_by(caps),
             grants: access.grants.clone(),
             volumes: access.volumes.clone(),
+            wish: access.wish.clone(),
         }
     }
 }
@@ -254,6 +258,7 @@ pub(crate) struct Access {
     pub(crate) grants: Vec<Permission>,
     pub(crate) volumes: Vec<VolumeMount>,
     pub(crate) secrets: Lent,
+    pub(crate) wish: Wish,
 }
 
 /// Secrets that executions were given. Their values take part, since a node keeps what it has read.

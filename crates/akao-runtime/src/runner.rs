@@ -4,7 +4,7 @@ use crate::{
     attempt::Attempt,
     failure,
     host::HostPorts,
-    launch::Launch,
+    launch::{Launch, Wish},
     package::{Access, Node, NodePackage, PackageError},
     pool::{Inner, Rooms, Services},
     settings::RuntimeSettings,
@@ -59,17 +59,18 @@ struct Words {
     grants: Arc<Vec<Permission>>,
     volumes: Arc<BTreeMap<String, String>>,
     secrets: Secrets,
+    wish: Wish,
 }
 
 /// The secrets that an execution was given, by name.
 pub type Secrets = Arc<BTreeMap<String, Secret>>;
 
 impl Words {
-    fn are_those_of(&self, context: &StepContext, secrets: &Secrets) -> bool {
+    fn are_those_of(&self, context: &StepContext, secrets: &Secrets, wish: &Wish) -> bool {
         let same_grants = Arc::ptr_eq(&self.grants, &context.grants) || self.grants == context.grants;
         let same_volumes = Arc::ptr_eq(&self.volumes, &context.volumes) || self.volumes == context.volumes;
         let same_secrets = Arc::ptr_eq(&self.secrets, secrets) || self.secrets == *secrets;
-        self.tenant == context.tenant && same_grants && same_volumes && same_secrets
+        self.tenant == context.tenant && same_grants && same_volumes && same_secrets && self.wish == *wish
     }
 }
 
@@ -84,9 +85,10 @@ impl Served {
         services: &Arc<Services>,
         context: &StepContext,
         secrets: &Secrets,
+        wish: &Wish,
     ) -> Result<Arc<Inner>, StepError> {
         let mut pools = self.lock();
-        if let Some((_, pool)) = pools.remembered.iter().find(|(words, _)| words.are_those_of(context, secrets)) {
+        if let Some((_, pool)) = pools.remembered.iter().find(|(words, _)| words.are_those_of(context, secrets, wish)) {
             return Ok(Arc::clone(pool));
         }
         let caps = &services.settings.caps;
@@ -94,7 +96,7 @@ impl Served {
             let owner = StateOwner { tenant: context.tenant.clone(), package: self.package.manifest().id.clone() };
             services.host.denials.denied(&owner, error);
         };
-        let access = self.package.access(context, secrets, caps).inspect_err(refused)?;
+        let access = self.package.access(context, secrets, wish, caps).inspect_err(refused)?;
         if pools.by_key.len() >= UNUSED_POOLS_MAX {
             pools.by_key.retain(|_, pool| pool.is_in_use());
             pools.remembered.clear();
@@ -113,6 +115,7 @@ impl Served {
             grants: Arc::clone(&context.grants),
             volumes: Arc::clone(&context.volumes),
             secrets: Arc::clone(secrets),
+            wish: wish.clone(),
         };
         pools.remembered.push((words, Arc::clone(&pool)));
         Ok(pool)
@@ -174,7 +177,7 @@ impl ProcessRunner {
     /// There is no such node type here, it may not run, or the runner was shut down.
     pub fn preload(&self, node_type: &str, context: &StepContext, secrets: &Secrets) -> Result<(), StepError> {
         let (served, _) = self.find(node_type).ok_or_else(|| unknown(node_type))?;
-        served.pool(&self.services, context, secrets)?.keep_warm()
+        served.pool(&self.services, context, secrets, &Wish::default())?.keep_warm()
     }
 
     /// Asks a node whether it could use these parameters in an execution like this one. Nothing is done.
@@ -189,8 +192,22 @@ impl ProcessRunner {
         parameters: &Map<String, Value>,
     ) -> Result<ValidateAnswer, StepError> {
         let (served, node) = self.find(node_type).ok_or_else(|| unknown(node_type))?;
-        let pool = served.pool(&self.services, context, secrets)?;
+        let pool = served.pool(&self.services, context, secrets, &Wish::default())?;
         crate::validate::validate(&pool, &node, parameters).await
+    }
+
+    /// Runs a step in a process that is as it is wished.
+    pub fn run_as(&self, invocation: Invocation, io: StepIo, wish: &Wish) -> BoxFuture<'static, Outcome> {
+        let Some((served, node)) = self.find(&invocation.node_type) else {
+            return Box::pin(std::future::ready(Outcome::failure(unknown(&invocation.node_type))));
+        };
+        match served.pool(&self.services, &invocation.context, &io.secrets, wish) {
+            Ok(pool) if self.services.is_shut.load(Ordering::Acquire) => {
+                Box::pin(std::future::ready(Outcome::failure(failure::closed(&pool.spec))))
+            }
+            Ok(pool) => Box::pin(Attempt { pool, node, invocation, io }.run()),
+            Err(error) => Box::pin(std::future::ready(Outcome::failure(error))),
+        }
     }
 
     /// The node types whose manifests say `preload: true`, one of each package.
@@ -246,15 +263,6 @@ impl StepRunner for ProcessRunner {
     }
 
     fn run(&self, invocation: Invocation, io: StepIo) -> BoxFuture<'static, Outcome> {
-        let Some((served, node)) = self.find(&invocation.node_type) else {
-            return Box::pin(std::future::ready(Outcome::failure(unknown(&invocation.node_type))));
-        };
-        match served.pool(&self.services, &invocation.context, &io.secrets) {
-            Ok(pool) if self.services.is_shut.load(Ordering::Acquire) => {
-                Box::pin(std::future::ready(Outcome::failure(failure::closed(&pool.spec))))
-            }
-            Ok(pool) => Box::pin(Attempt { pool, node, invocation, io }.run()),
-            Err(error) => Box::pin(std::future::ready(Outcome::failure(error))),
-        }
+        self.run_as(invocation, io, &Wish::default())
     }
 }

@@ -122,3 +122,20 @@ fn node_starts_and_counts_its_memory() {
         assert_eq!((run.stdout.as_str(), run.ended.cause), ("akao 1000\n", Cause::Exited(0)), "{run:?}");
     });
 }
+
+#[test]
+fn processes_may_come_and_go_without_end() {
+    with_and_without_root("processes_may_come_and_go_without_end", || {
+        // More than there are numbers of processes before the kernel begins again with those that are free.
+        let code = "
+import os
+for _ in range(1000):
+    pids = [os.fork() or os._exit(0) for _ in range(3)]
+    for pid in pids:
+        os.waitpid(pid, 0)
+print('all came')
+";
+        let Some(spec) = python(code) else { return };
+        assert_eq!(say(run(spec)), "all came");
+    });
+}

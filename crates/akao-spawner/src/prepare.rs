@@ -41,8 +41,9 @@ const KILLED_FIRST: &[u8] = b"800";
 /// Descriptors that process 1 keeps start here, so that passed ones can have any smaller number.
 pub(crate) const OWN_NUMBERS: i32 = 128;
 
-/// The file by which the number of processes of a namespace is bounded; its numbers start at this.
-pub(crate) const PID_MAX_LEAST: u32 = 301;
+/// Numbers of processes below this are given out once only: when all up to the bound have been used, the kernel begins again
+/// here, so that a bound at or below it would leave a namespace without numbers once so many processes have come and gone.
+pub(crate) const NUMBERS_USED_ONCE: u32 = 300;
 
 /// What waits for an order.
 pub(crate) struct Prepared {

@@ -9,7 +9,7 @@ use crate::{
     network,
     payload::{Payload, Program},
     places,
-    prepare::{self, OWN_NUMBERS, PID_MAX_LEAST, Prepared},
+    prepare::{self, NUMBERS_USED_ONCE, OWN_NUMBERS, Prepared},
     privileges,
     program::{find_programs, open_program},
     rules, seccomp, sys,
@@ -296,7 +296,7 @@ fn lock_root() -> Result<(), Errno> {
 /// Bounds the numbers of processes, where the kernel keeps that bound for each namespace.
 fn bound_numbers(file: Option<OwnedFd>, pids: u32) -> Result<(), Errno> {
     let Some(file) = file else { return Ok(()) };
-    let most = pids.saturating_add(2).max(PID_MAX_LEAST);
+    let most = NUMBERS_USED_ONCE.saturating_add(pids).saturating_add(2);
     match rustix::io::write(&file, most.to_string().as_bytes()) {
         // An older kernel has one bound for the whole host, which is not ours to change.
         Ok(_) | Err(Errno::PERM | Errno::ACCESS | Errno::INVAL) => Ok(()),

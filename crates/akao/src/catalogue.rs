@@ -1,4 +1,4 @@
-//! The node types of this program: control nodes and standard nodes. They are made once, because a declaration holds a
+//! The node types of this program: control nodes, standard nodes and interpreters of scripts. They are made once, because a declaration holds a
 //! whole schema and its documentation.
 
 use akao_contract::NodeType;
@@ -12,6 +12,13 @@ pub(crate) fn control_types() -> Vec<Arc<NodeType>> {
     TYPES.clone()
 }
 
+/// The interpreters of scripts.
+pub(crate) fn script_types() -> Vec<Arc<NodeType>> {
+    static TYPES: LazyLock<Vec<Arc<NodeType>>> =
+        LazyLock::new(|| akao_script::node_types().into_iter().map(Arc::new).collect());
+    TYPES.clone()
+}
+
 /// Every node type, sorted by name.
 pub(crate) fn node_types() -> Vec<NodeType> {
     shared_types().into_iter().map(Arc::unwrap_or_clone).collect()
@@ -20,6 +27,7 @@ pub(crate) fn node_types() -> Vec<NodeType> {
 fn shared_types() -> Vec<Arc<NodeType>> {
     let mut types = control_types();
     types.extend(akao_builtin::all().into_iter().map(|built_in| built_in.node_type));
+    types.extend(script_types());
     types.sort_by(|a, b| a.name.cmp(&b.name));
     types
 }

@@ -110,6 +110,9 @@ pub(crate) enum Command {
     /// The operator's own list of packages that must not run: made, signed, taken in.
     #[command(subcommand)]
     KillList(commands::kill_list::Command),
+    /// Environments: packages that scripts may import.
+    #[command(subcommand)]
+    Env(commands::env::Command),
     /// Look at the sandbox of external nodes: explain it, try it, trace a program.
     #[command(subcommand)]
     Sandbox(commands::sandbox::Command),
@@ -209,6 +212,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::Repo(command) => commands::repo::run(command, context),
         Command::Policy(command) => commands::policy::run(&command, context),
         Command::KillList(command) => commands::kill_list::run(&command, context),
+        Command::Env(command) => commands::env::run(command, context),
         Command::Sandbox(command) => commands::sandbox::run(command, context),
         Command::Audit(args) => commands::audit::run(args, context),
         Command::Doctor(args) => commands::doctor::run(args, context),

@@ -6,6 +6,7 @@ pub(crate) mod dev;
 pub(crate) mod diff;
 pub(crate) mod docs;
 pub(crate) mod doctor;
+pub(crate) mod env;
 pub(crate) mod executions;
 pub(crate) mod fmt;
 pub(crate) mod graph;

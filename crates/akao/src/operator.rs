@@ -10,6 +10,7 @@ use akao_contract::{
 use akao_nodes::LaunchOptions;
 use akao_runtime::RuntimeSettings;
 use akao_sandbox::Tier;
+use akao_script::ScriptOptions;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::{
     fmt::Display,
@@ -40,6 +41,8 @@ pub(crate) struct Operator {
     processes: Processes,
     #[serde(default)]
     network: Network,
+    #[serde(default)]
+    scripts: Scripts,
     /// What is started ahead.
     #[serde(default)]
     pub(crate) preload: Preload,
@@ -94,6 +97,16 @@ struct Network {
     networks: Vec<String>,
     /// Whether a connection must say the granted name in its TLS or HTTP greeting.
     strict_names: bool,
+}
+
+/// The most that a script may ask for; what is absent is as usual.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Scripts {
+    #[serde(deserialize_with = "duration")]
+    timeout: Option<u64>,
+    #[serde(deserialize_with = "bytes")]
+    memory: Option<u64>,
 }
 
 /// What is started when an execution begins, before its first step asks for it.
@@ -162,6 +175,16 @@ impl Operator {
             instances_max: instances.unwrap_or(usual.instances_max),
             concurrency_max: concurrency.unwrap_or(usual.concurrency_max),
             idle_max: idle.map_or(usual.idle_max, Duration::from_millis),
+            ..usual
+        }
+    }
+
+    /// What holds for scripts. The limit of all nodes holds for them as well.
+    pub(crate) fn scripts(&self, usual: ScriptOptions) -> ScriptOptions {
+        let memory = self.scripts.memory.unwrap_or(usual.memory_bytes_max);
+        ScriptOptions {
+            timeout_ms_max: self.scripts.timeout.unwrap_or(usual.timeout_ms_max),
+            memory_bytes_max: self.limits.memory.map_or(memory, |limit| limit.min(memory)),
             ..usual
         }
     }
@@ -285,6 +308,9 @@ mod tests {
             [network]
             networks = ["10.1.0.0/16"]
             strict_names = true
+            [scripts]
+            timeout = "20m"
+            memory = "4GB"
             [preload]
             nodes = ["com.example.a"]
             most_used = 4
@@ -306,6 +332,11 @@ mod tests {
         assert_eq!(launch.sandbox.minimum, Tier::T0);
         assert_eq!((launch.operator_networks, launch.server_name_required), (vec!["10.1.0.0/16".to_owned()], true));
         assert_eq!(launch.bytecode, Some("/x".into()));
+        let usual = ScriptOptions::new(akao_package::Store::new("/p".into()), "/s".into());
+        let scripts = operator.scripts(usual.clone());
+        assert_eq!((scripts.timeout_ms_max, scripts.memory_bytes_max), (1_200_000, 1_000_000_000), "the smaller wins");
+        let none = Operator::default().scripts(usual);
+        assert_eq!((none.timeout_ms_max, none.memory_bytes_max), (300_000, 2_000_000_000));
         assert_eq!((operator.preload.nodes[0].as_str(), operator.preload.most_used), ("com.example.a", 4));
     }
 

@@ -3,7 +3,12 @@
 //! The one place that knows which port stands behind which trait. Nothing here is made before it is needed, because most
 //! commands need little of it.
 
-use crate::{catalogue::control_types, cli::Context, failure::Failure, operator::Operator};
+use crate::{
+    catalogue::{control_types, script_types},
+    cli::Context,
+    failure::Failure,
+    operator::Operator,
+};
 use akao_builtin::BuiltInRunner;
 use akao_contract::{ExecutionId, Permission, Tenant, manifest::PinnedNode};
 use akao_engine::{Config, Engine, EngineThread, Parts};
@@ -11,10 +16,12 @@ use akao_flow::Catalogue;
 use akao_host::{CheckedEgress, DiskBlobs, EgressOptions, ProjectVolumes};
 use akao_install::{Installed, Places};
 use akao_journal::{Journal, OpenOptions, Prefix, Reader};
-use akao_nodes::{AuditLog, ExternalNodes, NodesOptions, PackageGrants, Pinned};
+use akao_nodes::{AuditLog, ExternalNodes, LaunchOptions, NoPackageGrants, NodesOptions, PackageGrants, Pinned};
 use akao_package::Store;
 use akao_registry::Registry;
+use akao_runtime::RuntimeSettings;
 use akao_sandbox::Tier;
+use akao_script::{ScriptOptions, Scripts};
 use akao_step::{BlobStore, Ports, StepRunner};
 use std::{
     os::unix::fs::DirBuilderExt,
@@ -191,8 +198,44 @@ pub(crate) fn external_nodes(folder: &Path, blobs: Arc<dyn BlobStore>) -> Result
     }))
 }
 
+/// External nodes that put packages together: for the operator, who is not bound by what is allowed to nodes, and with these
+/// networks open where a grant names a host in them.
+///
+/// # Errors
+/// The audit cannot be begun, or what the operator has decided cannot be read.
+pub(crate) fn maker_nodes(folder: &Path, networks: Vec<String>) -> Result<ExternalNodes, Failure> {
+    let audit = AuditLog::append(audit_file(folder))
+        .map_err(|error| Failure::internal("cannot start the threads of the program").because(&error))?;
+    let launch = Operator::read(folder)?.launch(None);
+    Ok(ExternalNodes::new(NodesOptions {
+        grants: Arc::new(NoPackageGrants),
+        packages: packages(folder),
+        state: folder.join(NODES_FOLDER).join("state"),
+        blobs: blobs(folder),
+        audit: Arc::new(audit),
+        runtime: RuntimeSettings { host: program(), ..RuntimeSettings::default() },
+        launch: LaunchOptions {
+            operator_networks: launch.operator_networks.iter().cloned().chain(networks).collect(),
+            ..launch
+        },
+    }))
+}
+
+/// What holds for the scripts of a data directory.
+///
+/// # Errors
+/// What the operator has decided cannot be read.
+pub(crate) fn scripts(folder: &Path) -> Result<ScriptOptions, Failure> {
+    let operator = Operator::read(folder)?;
+    Ok(operator.scripts(ScriptOptions::new(packages(folder), folder.join(NODES_FOLDER).join("scripts"))))
+}
+
 /// The node types with their runners over the ports of this machine.
-fn registry(blobs: Arc<dyn BlobStore>, external: Arc<dyn StepRunner>) -> Result<Registry, Failure> {
+fn registry(
+    blobs: Arc<dyn BlobStore>,
+    external: Arc<dyn StepRunner>,
+    scripts: Arc<dyn StepRunner>,
+) -> Result<Registry, Failure> {
     let ports = Ports {
         blobs,
         egress: Arc::new(CheckedEgress::new(EgressOptions::default())),
@@ -203,6 +246,7 @@ fn registry(blobs: Arc<dyn BlobStore>, external: Arc<dyn StepRunner>) -> Result<
     let taken = |error: akao_registry::NameTaken| Failure::internal("the node types collide").because(&error);
     registry.add(control_types(), None).map_err(taken)?;
     registry.add(akao_builtin::all().into_iter().map(|node| node.node_type), Some(&built_in)).map_err(taken)?;
+    registry.add(script_types(), Some(&scripts)).map_err(taken)?;
     registry.set_pinned(external);
     Ok(registry)
 }
@@ -224,7 +268,8 @@ pub(crate) struct Started {
 pub(crate) fn start_engine(journal: Journal, folder: &Path, runtime: Handle) -> Result<Started, Failure> {
     let blobs = blobs(folder);
     let nodes = Arc::new(external_nodes(folder, Arc::clone(&blobs))?);
-    let registry = registry(Arc::clone(&blobs), Arc::clone(&nodes) as Arc<dyn StepRunner>)?;
+    let scripts = Scripts::new(Arc::clone(&nodes), scripts(folder)?);
+    let registry = registry(Arc::clone(&blobs), Arc::clone(&nodes) as Arc<dyn StepRunner>, Arc::new(scripts))?;
     let catalogue = Arc::new(Catalogue::from(registry.types().to_vec()));
     let runner: Arc<dyn StepRunner> = Arc::new(registry);
     let parts = Parts { journal, runner, blobs, catalogue, runtime, config: Config::default(), entropy: entropy()? };

@@ -53,6 +53,10 @@ const LAYERS: &[Layer] = &[
             "akao-step",
         ],
     },
+    Layer {
+        name: "akao-script",
+        below: &["akao-contract", "akao-manifest", "akao-nodes", "akao-package", "akao-runtime", "akao-step"],
+    },
     Layer { name: "akao-import", below: &["akao-contract", "akao-flow", "akao-yaml"] },
     Layer {
         name: "akao-engine",
@@ -89,6 +93,7 @@ const LAYERS: &[Layer] = &[
             "akao-repository",
             "akao-runtime",
             "akao-sandbox",
+            "akao-script",
             "akao-step",
         ],
     },
@@ -114,6 +119,7 @@ const LAYERS: &[Layer] = &[
             "akao-repository",
             "akao-runtime",
             "akao-sandbox",
+            "akao-script",
             "akao-step",
             "akao-store",
             "akao-trace",

@@ -1,7 +1,7 @@
 //! An engine over a journal in a temporary folder, with the standard nodes and no way out.
 
 use akao_builtin::BuiltInRunner;
-use akao_contract::{BlobRef, Digest, ExecutionId, Permission, StepContext, Tenant};
+use akao_contract::{BlobRef, Digest, ExecutionId, NodeType, Permission, StepContext, Tenant};
 use akao_engine::{Bundle, Config, Engine, EngineThread, GivenSecrets, Parts, Reply, Request, StartRequest};
 use akao_flow::{Catalogue, Definition, control_types};
 use akao_journal::{Journal, OpenOptions};
@@ -78,9 +78,7 @@ pub(crate) fn open_with(
     config: Config,
     pinned: Option<Arc<dyn StepRunner>>,
 ) -> (Engine, EngineThread) {
-    let options = OpenOptions { created_by: "bench".into(), now_ms: 0 };
-    let ports = Ports { blobs: Arc::new(Nothing), egress: Arc::new(Nothing), volumes: Arc::new(Nothing) };
-    let built_in: Arc<dyn StepRunner> = Arc::new(BuiltInRunner::new(ports));
+    let built_in = built_in();
     let runner = match pinned {
         None => built_in,
         Some(pinned) => {
@@ -91,11 +89,44 @@ pub(crate) fn open_with(
             Arc::new(registry)
         }
     };
+    start_engine(folder, runtime, config, runner, catalogue())
+}
+
+/// The same with more node types and who runs them.
+pub(crate) fn open_scripts(
+    folder: &Path,
+    runtime: &tokio::runtime::Runtime,
+    config: Config,
+    (types, runner): (Vec<NodeType>, Arc<dyn StepRunner>),
+) -> (Engine, EngineThread) {
+    let mut registry = Registry::new();
+    registry
+        .add(akao_builtin::all().into_iter().map(|node| node.node_type), Some(&built_in()))
+        .expect("names are unique");
+    registry.add(types.clone(), Some(&runner)).expect("names are unique");
+    let all: Vec<Arc<NodeType>> = types.into_iter().map(Arc::new).collect();
+    let catalogue = Arc::new(catalogue().and(&all));
+    start_engine(folder, runtime, config, Arc::new(registry), catalogue)
+}
+
+fn built_in() -> Arc<dyn StepRunner> {
+    let ports = Ports { blobs: Arc::new(Nothing), egress: Arc::new(Nothing), volumes: Arc::new(Nothing) };
+    Arc::new(BuiltInRunner::new(ports))
+}
+
+fn start_engine(
+    folder: &Path,
+    runtime: &tokio::runtime::Runtime,
+    config: Config,
+    runner: Arc<dyn StepRunner>,
+    catalogue: Arc<Catalogue>,
+) -> (Engine, EngineThread) {
+    let options = OpenOptions { created_by: "bench".into(), now_ms: 0 };
     Engine::start(Parts {
         journal: Journal::open(folder, &options).expect("a journal"),
         runner,
         blobs: Arc::new(Nothing),
-        catalogue: catalogue(),
+        catalogue,
         runtime: runtime.handle().clone(),
         config,
         entropy: u128::from(std::process::id()),

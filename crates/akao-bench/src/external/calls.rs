@@ -40,7 +40,7 @@ impl Audit for Unheard {
 }
 
 /// The runner of external nodes over a data directory.
-pub(super) fn external_nodes(folder: &Path) -> Arc<ExternalNodes> {
+pub(crate) fn external_nodes(folder: &Path) -> Arc<ExternalNodes> {
     Arc::new(ExternalNodes::new(NodesOptions {
         grants: Arc::new(akao_nodes::NoPackageGrants),
         packages: Store::new(folder.join("packages")),
@@ -93,7 +93,8 @@ impl Callable {
     }
 }
 
-fn context(number: u64) -> StepContext {
+/// The context of a step that belongs to no execution.
+pub(crate) fn context(number: u64) -> StepContext {
     StepContext {
         tenant: Tenant::local(),
         execution: ExecutionId::from_parts(1_764_395_368_000, 7),

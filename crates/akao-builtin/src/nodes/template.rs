@@ -20,7 +20,13 @@ pub(super) fn built_in() -> BuiltIn {
             }}`. Secrets cannot be filled in.",
         )
         .required("template", json!({"type": "string", "description": "The text.", "x-akao-literal": true}))
-        .prop("values", json!({"type": "object", "description": "Values by name. Absent: the blackboard."}))
+        .prop(
+            "values",
+            json!({
+                "type": "object", "description": "Values by name. Absent: the blackboard.",
+                "x-akao-instead-of-blackboard": true,
+            }),
+        )
         .main_output("result", json!({"type": "string", "description": "The text with its values."}))
         .error(ErrorKind::Input, "an expression is not well formed, names something unknown, or does too much work")
         .reads_all()

@@ -6,8 +6,9 @@ use akao_flow::*;
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, sync::Arc};
 
-/// The leaves that tests use. What each does is said by its name; `Hang` runs until it is halted.
-const LEAVES: [&str; 7] = ["Ok", "Fail", "Set", "Add", "Check", "Hang", "Get"];
+/// The leaves that tests use. What each does is said by its name; `Hang` runs until it is halted, `See` is given all that is
+/// visible unless it has `instead`.
+const LEAVES: [&str; 8] = ["Ok", "Fail", "Set", "Add", "Check", "Hang", "Get", "See"];
 
 /// Control nodes and the leaves of tests.
 pub fn catalogue() -> Catalogue {
@@ -22,6 +23,7 @@ pub fn catalogue() -> Catalogue {
             description: "A leaf of the tests.".into(),
             props: json!({"type": "object", "properties": {
                 "key": {"type": "string", "x-akao-reads": true}, "value": {}, "by": {}, "kind": {}, "message": {},
+                "instead": {"x-akao-instead-of-blackboard": true},
                 "outputKey": {"type": "string", "x-akao-writes": true},
             }, "additionalProperties": false}),
             outputs: json!({"type": "object", "properties": {"result": {}}}),
@@ -29,7 +31,7 @@ pub fn catalogue() -> Catalogue {
             errors: vec![],
             effects: Effects::None,
             idempotent: true,
-            reads: Reads::Named,
+            reads: if name == "See" { Reads::All } else { Reads::Named },
             permissions: vec![],
             children_min: 0,
             children_max: Some(0),
@@ -73,6 +75,7 @@ pub fn answer(node_type: &str, step: &StepInput) -> Option<Outcome> {
         }
         "Check" if held.as_ref() == Some(&value) => Outcome::success(),
         "Check" => Outcome::failure(StepError::new(ErrorKind::User, format!("{key} is not {value}"))),
+        "See" => Outcome::success().output("result", json!(step.blackboard)),
         "Get" => Outcome::success().output("result", held.unwrap_or(Value::Null)),
         "Hang" => return None,
         other => panic!("tests know no leaf {other}"),

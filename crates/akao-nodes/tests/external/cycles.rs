@@ -71,6 +71,7 @@ fn spec(folder: &Path, grants: Vec<Permission>) -> ProcessSpec {
         resources: Resources::default(),
         grants,
         volumes: Vec::new(),
+        wish: akao_runtime::Wish::default(),
     }
 }
 

@@ -1,0 +1,156 @@
+"""The process of one run: waits, reads its request, runs the script, writes the answer, ends.
+
+It is forked before there is a request, and has by then tied itself down and gone through a run of its own once, so that
+what is left to do between request and answer is little.
+"""
+
+import gc
+import os
+import random
+import resource
+import socket
+import sys
+from json import dumps, loads
+
+import kernel
+import values
+import wire
+from output import Teller, Voice
+from script import Ended, Script
+
+# Most requests are shorter.
+LOOK_BYTES = 1 << 12
+MEMORY = (resource.RLIMIT_DATA, resource.RLIMIT_AS)
+# What it takes to tell that the memory is at its end.
+TELLING_BYTES = 16 << 20
+REHEARSAL = {
+    "script": "total = 0\nfor item in items:\n    total += item\nresult = {'total': total, 'text': f'{total:.2f}'}\n",
+    "inputs": {"items": [1, 2.5], "text": "text"},
+    "timeout_ms": 1,
+    "memory_bytes": 0,
+}
+
+
+class Descriptors:
+    """What a child writes to: what it tells, and the heading of its run, which is read only when the run is not short."""
+
+    def __init__(self, tell, heading):
+        self.tell, self.heading = tell, heading
+
+
+def become(server, go, own, others):
+    """The whole life of the process. Nothing comes back from here."""
+    status = 1
+    try:
+        for descriptor in others:
+            os.close(descriptor)
+        kernel.tie_down()
+        gc.enable()
+        rehearse(server)
+        seed()
+        if server.memory_bytes:
+            limit(server.memory_bytes, server.own_bytes)
+        if os.read(go, 1):
+            os.close(go)
+            serve(server, server.socket, own)
+        status = 0
+    except BaseException as error:
+        # A defect here; the server tells the end of the process.
+        os.write(2, f"the process of a run failed: {error!r}\n".encode())
+    finally:
+        os._exit(status)
+
+
+def seed():
+    """Two runs of one server do not have the same random numbers."""
+    random.seed()
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()
+
+
+def rehearse(server):
+    """Goes the way of a run once, so that its pages are there when they are needed."""
+    if server.broken:
+        return
+    ours, theirs = socket.socketpair()
+    read, write = os.pipe()
+    ours.sendall(dumps({"jsonrpc": "2.0", "id": "0", "params": {"parameters": REHEARSAL}}).encode() + b"\n")
+    serve(server, theirs, Descriptors(write, os.dup(write)), is_real=False)
+    ours.close()
+    os.close(read)
+    os.close(write)
+
+
+def serve(server, connection, own, is_real=True):
+    message = loads(request(connection))
+    run, parameters = message["id"], message["params"]["parameters"]
+    # What the server must know of a run that is not short; the request is out of the socket now.
+    os.write(own.heading, f"{parameters['timeout_ms']} {parameters['memory_bytes']}\n".encode())
+    os.close(own.heading)
+    connection.close()
+    if is_real and parameters["memory_bytes"] != server.memory_bytes:
+        limit(parameters["memory_bytes"], server.own_bytes)
+    teller = Teller(own.tell, run)
+    out, err = (Voice(teller, level) for level in ("info", "warn"))
+    sys.stdout, sys.stderr = out.text, err.text
+    pid = os.getpid()
+    if server.broken:
+        answer = wire.failure(run, "internal", server.broken, "script_environment")
+    else:
+        answer = outcome(run, parameters, teller, (out, err), server.message_bytes_max)
+    if os.getpid() == pid:
+        # What the script has forked has nothing to answer.
+        teller.write(answer)
+
+
+def request(connection):
+    """Exactly one message out of the socket that the server and its children share."""
+    pieces = []
+    while True:
+        seen = connection.recv(LOOK_BYTES, socket.MSG_PEEK)
+        end = seen.find(b"\n") + 1
+        pieces.append(connection.recv(end or len(seen)))
+        if not seen:
+            raise EOFError("the host closed in the middle of a request")
+        if end:
+            return b"".join(pieces)
+
+
+def limit(memory_bytes, own_bytes):
+    """A script that wants more memory meets a MemoryError, which has a line, before it meets its end."""
+    for kind, own in zip(MEMORY, own_bytes):
+        hard = resource.getrlimit(kind)[1]
+        most = memory_bytes + own
+        if hard == resource.RLIM_INFINITY or most + TELLING_BYTES < hard:
+            resource.setrlimit(kind, (most, most + TELLING_BYTES))
+
+
+def relax():
+    """Room to tell of a failure."""
+    for kind in MEMORY:
+        hard = resource.getrlimit(kind)[1]
+        resource.setrlimit(kind, (hard, hard))
+
+
+def outcome(run, parameters, teller, voices, message_bytes_max):
+    """The answer's line."""
+    try:
+        try:
+            value = Script(parameters["script"], relax).run(parameters["inputs"], teller.progress)
+        finally:
+            # What was printed comes before the answer.
+            for voice in voices:
+                voice.finish()
+        text = values.to_json(value, message_bytes_max)
+        return f'{{"jsonrpc":"2.0","id":{dumps(run)},"result":{{"success":true,"outputs":{{"result":{text}}}}}}}\n'.encode()
+    except Ended as ended:
+        detail = ended.detail
+        if ended.reason == "script_exit":
+            detail = {**detail, "stderr": "\n".join(voices[1].last)}
+        return wire.failure(run, ended.kind, ended.message, ended.reason, **detail)
+    except values.NotJson as error:
+        return wire.failure(run, "user", str(error), "script_result", path=error.path)
+    except MemoryError:
+        relax()
+        return wire.failure(run, "resource", "the script ran out of memory", "script_memory")

@@ -1,0 +1,180 @@
+"""A script: how its text becomes code, what it sees, what it gives back, and how its failure is told."""
+
+import ast
+import builtins
+import keyword
+import linecache
+import sys
+import types
+
+from output import Flood
+
+NAME = "<script>"
+# Names that mean something to a script; an input of such a name is found in `inputs` alone.
+RESERVED = {"inputs", "progress", "result"}
+MESSAGE_CHARACTERS_MAX = 2_000
+FRAMES_MAX = 10
+NOTHING = {}
+
+
+class Ended(Exception):
+    """A run that gave no result, as it is told."""
+
+    def __init__(self, kind, message, reason, **detail):
+        self.kind, self.message, self.reason, self.detail = kind, message, reason, detail
+
+
+class Script:
+    def __init__(self, text, on_memory=lambda: None):
+        self.text, self.body, self.on_memory = text, None, on_memory
+        try:
+            self.code = compile(text, NAME, "exec", dont_inherit=True)
+        except SyntaxError as error:
+            if "'return' outside function" not in str(error.msg):
+                raise wrong(error) from None
+            self.code, self.body = returning(text)
+        except (ValueError, RecursionError) as error:
+            raise Ended("input", f"the script cannot be read: {error}", "script_syntax") from None
+
+    def run(self, inputs, progress):
+        """Its result: what it returned, else its variable `result`, else an empty object."""
+        module = types.ModuleType("__main__")
+        sys.modules["__main__"] = module
+        names = module.__dict__
+        names["__builtins__"] = builtins
+        names.update((name, value) for name, value in inputs.items() if is_plain(name))
+        names["inputs"], names["progress"] = inputs, progress
+        linecache.cache[NAME] = len(self.text), None, self.text.splitlines(True), NAME
+        returned = None
+        try:
+            exec(self.code, names)
+            if self.body:
+                returned = names.pop(self.body)()
+        except SystemExit as end:
+            if end.code not in (None, 0):
+                raise exited(end.code) from None
+        except Flood:
+            raise Ended("resource", "the script printed more than 100 MB, which is more than a run may", "script_output") from None
+        except MemoryError as error:
+            self.on_memory()
+            raise failed(error, "resource", "script_memory", "the script ran out of memory") from None
+        except BaseException as error:
+            raise failed(error, "user", "script_exception", describe(error)) from None
+        return returned if returned is not None else names.get("result", NOTHING)
+
+
+def is_plain(name):
+    """Whether an input can be a variable."""
+    dunder = name.startswith("__") and name.endswith("__")
+    return name.isidentifier() and not keyword.iskeyword(name) and name not in RESERVED and not dunder
+
+
+def returning(text):
+    """A script that returns is the body of a function. Its names are those of the script all the same."""
+    tree = ast.parse(text, NAME)
+    body = [Plain().visit(statement) for statement in tree.body]
+    future = [line for line in body if isinstance(line, ast.ImportFrom) and line.module == "__future__"]
+    body = [line for line in body if line not in future]
+    name = "<body>"
+    arguments = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
+
+    def compiled(extra):
+        function = ast.FunctionDef(name=name, args=arguments, body=[*extra, *body], decorator_list=[], lineno=1, col_offset=0)
+        module = ast.fix_missing_locations(ast.Module(body=[*future, function], type_ignores=[]))
+        return compile(module, NAME, "exec", dont_inherit=True)
+
+    try:
+        inner = next(const for const in compiled([]).co_consts if isinstance(const, types.CodeType))
+        own = [name for name in (*inner.co_varnames, *inner.co_cellvars) if name.isidentifier()]
+        if inner.co_flags & 0x2A0:
+            raise Ended("input", "a script cannot `yield` or `await` outside a function", "script_syntax")
+        return compiled([ast.Global(names=own, lineno=1, col_offset=0)] if own else []), name
+    except SyntaxError as error:
+        raise wrong(error) from None
+
+
+class Plain(ast.NodeTransformer):
+    """An annotation of a variable of the script says nothing to Python, and would forbid the variable to be the script's."""
+
+    def visit_FunctionDef(self, node):
+        return node
+
+    visit_AsyncFunctionDef = visit_ClassDef = visit_Lambda = visit_FunctionDef
+
+    def visit_AnnAssign(self, node):
+        if node.value is None:
+            return ast.copy_location(ast.Pass(), node)
+        return ast.copy_location(ast.Assign(targets=[node.target], value=node.value), node)
+
+
+def wrong(error):
+    """A script that is not Python."""
+    place = f" (line {error.lineno})" if error.lineno else ""
+    return Ended("input", f"the script is not Python: {error.msg}{place}", "script_syntax", line=error.lineno)
+
+
+def exited(code):
+    if isinstance(code, int):
+        return Ended("user", f"the script exited with code {code & 0xff}", "script_exit", code=code & 0xFF)
+    return Ended("user", f"the script exited: {shown(code)}", "script_exit", code=1)
+
+
+def shown(value):
+    """The text of a value, whose making is the script's own and may fail."""
+    try:
+        text = str(value)
+    except BaseException as error:
+        text = f"<its text cannot be made: {type(error).__name__}>"
+    return text if len(text) <= MESSAGE_CHARACTERS_MAX else text[:MESSAGE_CHARACTERS_MAX] + "…"
+
+
+def describe(error):
+    text = shown(error)
+    name = type(error).__name__
+    return f"{name}: {text}" if text else name
+
+
+def failed(error, kind, reason, message):
+    """An exception as it is told: with the script's own lines, and none of what is above or below them."""
+    frames, inner = places(error)
+    line = frames[-1][0] if frames else None
+    detail = {"exception": type(error).__name__, "line": line, "traceback": trace(error, frames, inner)}
+    if isinstance(error, ModuleNotFoundError) and isinstance(error.name, str):
+        detail["module"] = error.name.partition(".")[0]
+    return Ended(kind, f"{message} (line {line})" if line else message, reason, **detail)
+
+
+def places(error):
+    """The lines of the script that the exception went through, and where below them it came from."""
+    frames, inner, at = [], None, error.__traceback__
+    while at is not None:
+        code = at.tb_frame.f_code
+        if code.co_filename == NAME:
+            frames.append((at.tb_lineno, code.co_name))
+            inner = None
+        elif frames:
+            inner = f"{at.tb_frame.f_globals.get('__name__', '?')}.{code.co_name}"
+        at = at.tb_next
+    return frames, inner
+
+
+def trace(error, frames, inner):
+    lines = []
+    skipped = len(frames) - 2 * FRAMES_MAX
+    for at, (line, name) in enumerate(frames):
+        if skipped > 0 and FRAMES_MAX <= at < FRAMES_MAX + skipped:
+            if at == FRAMES_MAX:
+                lines.append(f"… {skipped} more")
+            continue
+        where = "" if name in ("<module>", "<body>") else f", in {name}"
+        lines.append(f"line {line}{where}: {linecache.getline(NAME, line).strip()[:200]}")
+    if inner:
+        lines.append(f"in {inner}")
+    lines.append(describe(error))
+    cause = error.__cause__
+    for _ in range(3):
+        if cause is None:
+            break
+        lines.append(f"caused by {describe(cause)}")
+        cause = cause.__cause__
+    return "\n".join(lines)

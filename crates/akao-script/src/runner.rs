@@ -1,0 +1,186 @@
+//! [`StepRunner`] of the interpreters: a script becomes a step of the interpreter's own node.
+
+use crate::{
+    environment::{DEFAULT_ENVIRONMENT, Environment, Environments},
+    interpreter::{INTERPRETERS, Interpreter},
+    package,
+    request::ScriptRequest,
+    told::{self, Told},
+};
+use akao_contract::{Effects, ErrorKind, Invocation, Outcome, StepError};
+use akao_nodes::ExternalNodes;
+use akao_package::Store;
+use akao_runtime::Wish;
+use akao_step::{BoxFuture, RunnerTraits, StepIo, StepRunner};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// What an interpreter itself needs beside its script, in bytes: its own memory, and the folders that a script may fill.
+pub(crate) const OWN_BYTES: u64 = 64_000_000;
+
+/// Where an interpreter sees its environment.
+const ENVIRONMENT_PLACE: &str = "/environment";
+
+/// A run whose interpreter was ended from outside is run again, up to so many times.
+const RUNS_MAX: u32 = 3;
+
+/// Where everything is, and what an operator allows.
+#[derive(Debug, Clone)]
+pub struct ScriptOptions {
+    /// The packages' store.
+    pub packages: Store,
+    /// The folder of what belongs to scripts alone.
+    pub folder: PathBuf,
+    /// The environments.
+    pub environments: Environments,
+    /// The longest that a script may run, in milliseconds.
+    pub timeout_ms_max: u64,
+    /// The most memory that a script may have, in bytes.
+    pub memory_bytes_max: u64,
+}
+
+impl ScriptOptions {
+    /// The caps where an operator sets none: 5 minutes, 2 GB.
+    pub const TIMEOUT_MS_MAX: u64 = 300_000;
+    /// See [`Self::TIMEOUT_MS_MAX`].
+    pub const MEMORY_BYTES_MAX: u64 = 2_000_000_000;
+
+    /// The usual caps.
+    pub fn new(packages: Store, folder: PathBuf) -> Self {
+        Self {
+            packages,
+            environments: Environments::new(folder.join("environments")),
+            folder,
+            timeout_ms_max: Self::TIMEOUT_MS_MAX,
+            memory_bytes_max: Self::MEMORY_BYTES_MAX,
+        }
+    }
+}
+
+/// Runs scripts.
+pub struct Scripts(Arc<Shared>);
+
+struct Shared {
+    nodes: Arc<ExternalNodes>,
+    options: ScriptOptions,
+    /// The nodes of interpreters whose packages have been kept.
+    kept: Mutex<BTreeMap<&'static str, Arc<str>>>,
+}
+
+impl Scripts {
+    /// Starts and keeps nothing yet.
+    pub fn new(nodes: Arc<ExternalNodes>, options: ScriptOptions) -> Self {
+        Self(Arc::new(Shared { nodes, options, kept: Mutex::default() }))
+    }
+}
+
+impl Shared {
+    /// The name under which the interpreter's node is run; its package is kept with the first script.
+    async fn node(self: &Arc<Self>, interpreter: &'static Interpreter) -> Result<Arc<str>, StepError> {
+        if let Some(kept) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(interpreter.package) {
+            return Ok(Arc::clone(kept));
+        }
+        let work = Arc::clone(self);
+        let broken = |_| Err(StepError::new(ErrorKind::Internal, "the host broke off"));
+        let keep = move || {
+            let ScriptOptions { packages, folder, .. } = &work.options;
+            package::keep(interpreter.language, interpreter.files, packages, folder)
+        };
+        let pinned = tokio::task::spawn_blocking(keep).await.unwrap_or_else(broken)?;
+        let name = Arc::<str>::from(pinned.to_string());
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(interpreter.package, Arc::clone(&name));
+        Ok(name)
+    }
+
+    /// The environment of a step: the one that it names, else the default one where there is one.
+    fn environment(&self, interpreter: &Interpreter, name: Option<&str>) -> Result<Option<Environment>, StepError> {
+        let wanted = name.unwrap_or(DEFAULT_ENVIRONMENT);
+        let found = self.options.environments.find(wanted).map_err(|error| {
+            StepError::new(ErrorKind::Internal, format!("the environment `{wanted}` cannot be read: {error}"))
+                .with_suggestion(format!("Remove it with `akao env remove {wanted}` and make it again."))
+        })?;
+        match (found, name) {
+            (Some(found), _) if found.language == interpreter.language => Ok(Some(found)),
+            (_, None) => Ok(None),
+            (Some(found), Some(name)) => {
+                let message =
+                    format!("the environment `{name}` is one of {}, not of {}", found.language, interpreter.language);
+                Err(StepError::new(ErrorKind::Input, message)
+                    .with_suggestion("`akao env list` shows the environments."))
+            }
+            (None, Some(name)) => {
+                let option = interpreter.environments.map_or("", |maker| maker.option);
+                let suggestion = format!(
+                    "Make it with `akao env create {name} {option} --packages …`; `akao env list` shows those that are there."
+                );
+                Err(StepError::new(ErrorKind::NotFound, format!("there is no environment `{name}`"))
+                    .with_suggestion(suggestion))
+            }
+        }
+    }
+
+    async fn run(self: Arc<Self>, mut invocation: Invocation, io: StepIo) -> Outcome {
+        let Some(interpreter) = Interpreter::of(&invocation.node_type) else {
+            return Outcome::failure(unknown(&invocation.node_type));
+        };
+        let request = match ScriptRequest::read(&mut invocation, &self.options) {
+            Ok(request) => request,
+            Err(error) => return Outcome::failure(error),
+        };
+        let node_type = match self.node(interpreter).await {
+            Ok(node_type) => node_type,
+            Err(error) => return Outcome::failure(error),
+        };
+        let environment = match self.environment(interpreter, request.environment.as_deref()) {
+            Ok(environment) => environment,
+            Err(error) => return Outcome::failure(error),
+        };
+        // What is loaded of an environment is counted more than once while it is loaded.
+        let loaded_bytes = environment.as_ref().map_or(0, |environment| environment.loaded_bytes.saturating_mul(2));
+        let content = environment.map(|found| (ENVIRONMENT_PLACE.into(), self.options.environments.content(&found)));
+        let wish = Wish {
+            memory_bytes: Some(request.memory_bytes + OWN_BYTES + loaded_bytes),
+            folders: content.into_iter().collect(),
+            ties_children: true,
+        };
+        let mut runs = 0;
+        loop {
+            runs += 1;
+            let own = Invocation {
+                context: invocation.context.clone(),
+                node_type: Arc::clone(&node_type),
+                props: request.parameters(),
+                blackboard: BTreeMap::new(),
+            };
+            let outcome = self.nodes.run_as(own, io.clone(), wish.clone()).await;
+            if runs < RUNS_MAX && told::was_ended_from_outside(&outcome) {
+                continue;
+            }
+            return Told { interpreter, request: &request, environments: &self.options.environments }.outcome(outcome);
+        }
+    }
+}
+
+fn unknown(node_type: &str) -> StepError {
+    StepError::new(ErrorKind::NotFound, format!("there is no interpreter `{node_type}`"))
+        .with_suggestion("List the node types with `akao list-nodes`.")
+}
+
+impl StepRunner for Scripts {
+    fn traits(&self, node_type: &str) -> Option<RunnerTraits> {
+        let _ = INTERPRETERS.iter().find(|interpreter| interpreter.node_type == node_type)?;
+        Some(RunnerTraits { effects: Effects::None, idempotent: true, inline: false, only_waits: true })
+    }
+
+    fn run_inline(&self, invocation: &Invocation) -> Outcome {
+        let message = format!("the node `{}` runs in a process of its own", invocation.node_type);
+        Outcome::failure(StepError::new(ErrorKind::Internal, message))
+    }
+
+    fn run(&self, invocation: Invocation, io: StepIo) -> BoxFuture<'static, Outcome> {
+        Box::pin(Arc::clone(&self.0).run(invocation, io))
+    }
+}

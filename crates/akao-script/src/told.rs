@@ -1,0 +1,150 @@
+//! Failures in the words of whoever wrote the script: of scripts, `timeout` and `memory`, and not of nodes and manifests.
+//!
+//! | what came back | what is told |
+//! |---|---|
+//! | `script_…`, by the interpreter | the same, with what to do |
+//! | a limit of the sandbox | which of the script's limits that is |
+//! | a process that broke off or spoke out of turn | what the script did to its interpreter |
+//! | a request that is too long or too deep | that `inputs` can name less |
+
+use crate::{environment::Environments, interpreter::Interpreter, request::ScriptRequest, runner::OWN_BYTES};
+use akao_contract::{
+    ErrorKind, Outcome, OutcomeStatus, StepError, format_duration_ms,
+    manifest::{Limit, format_bytes},
+};
+
+/// A run as it is told.
+pub(crate) struct Told<'a> {
+    pub(crate) interpreter: &'a Interpreter,
+    pub(crate) request: &'a ScriptRequest,
+    pub(crate) environments: &'a Environments,
+}
+
+/// Whether a run has no outcome of its own because its interpreter was ended by somebody else.
+pub(crate) fn was_ended_from_outside(outcome: &Outcome) -> bool {
+    outcome
+        .error
+        .as_ref()
+        .is_some_and(|error| matches!(reason(error), "crashed" | "crashed_at_start" | "neighbour" | "not_sent"))
+}
+
+fn reason(error: &StepError) -> &str {
+    error.detail.get("reason").and_then(serde_json::Value::as_str).unwrap_or_default()
+}
+
+impl Told<'_> {
+    /// The outcome of a run.
+    pub(crate) fn outcome(&self, mut outcome: Outcome) -> Outcome {
+        if outcome.status != OutcomeStatus::Success
+            && let Some(error) = outcome.error.take()
+        {
+            let is_full = outcome.usage.is_some_and(|usage| self.is_full(usage.memory_peak_bytes));
+            outcome.error = Some(self.error(error, is_full));
+        }
+        outcome
+    }
+
+    /// Whether a sandbox has had about all the memory that it may.
+    fn is_full(&self, bytes: u64) -> bool {
+        bytes.saturating_mul(10) >= (self.request.memory_bytes + OWN_BYTES).saturating_mul(9)
+    }
+
+    fn error(&self, error: StepError, is_full: bool) -> StepError {
+        let limit = error.detail.get("limit").and_then(serde_json::Value::as_str).map(str::to_owned);
+        match (reason(&error).to_owned().as_str(), limit.as_deref()) {
+            ("script_timeout", _) => self.timeout(error),
+            ("script_memory", _) => self.memory(error),
+            ("script_syntax", _) => {
+                let suggestion =
+                    format!("Correct the script; it is {}, and its first line is line 1.", self.interpreter.language);
+                error.with_suggestion(suggestion)
+            }
+            ("script_exception", _) if error.detail["module"].is_string() => self.module(error),
+            ("script_environment", _) => error.with_suggestion(
+                "Make the environment again with `akao env create`; the machine may have another version now.",
+            ),
+            ("script_result", _) => error.with_suggestion("See in docs/scripting.md what a result may be."),
+            ("script_output", _) => error.with_suggestion("Print less, or give what is large back as the result."),
+            // The kernel ends the largest process of a sandbox that is full, and says no more than that.
+            ("script_signal", _) if is_full && error.detail["signal"] == "SIGKILL" => self.memory(error),
+            ("script_exit" | "script_signal", _) => {
+                error.with_suggestion("Let the script set `result` and come to its end; raise an exception to fail.")
+            }
+            ("limit", Some("memory")) => self.memory(error),
+            ("limit", Some(limit)) => self.limit(error, limit),
+            ("crashed" | "neighbour", _) => {
+                self.broken(error, "the script's interpreter was ended while the script ran")
+            }
+            ("request_too_long" | "request_too_deep" | "too_many_values" | "request_nul" | "integer_too_large", _)
+                if error.kind != ErrorKind::Protocol =>
+            {
+                let message = format!("the script cannot be given its inputs: {}", error.message);
+                StepError { message, ..error }.with_suggestion(
+                    "Name what the script needs with `inputs`; without it the whole blackboard is given.",
+                )
+            }
+            _ if error.kind == ErrorKind::Protocol => {
+                self.broken(error, "the script wrote into the channel of its interpreter")
+            }
+            _ => error,
+        }
+    }
+
+    /// A module that is not there: which environment has it, or how one is made that does.
+    fn module(&self, error: StepError) -> StepError {
+        let module = error.detail["module"].as_str().unwrap_or_default().to_owned();
+        // What cannot be read has no answer; the step's own failure is what counts.
+        let all = self.environments.list().unwrap_or_default();
+        let language = self.interpreter.language;
+        let has = |has: &&crate::Environment| has.language == language && has.modules.contains(&module);
+        let option = self.interpreter.environments.map_or("", |maker| maker.option);
+        let suggestion = match all.iter().find(has) {
+            Some(found) => format!("The environment `{0}` has it: set `environment: {0}`.", found.name),
+            None => format!("Make an environment that has it: `akao env create NAME {option} --packages {module}`."),
+        };
+        error.with_suggestion(suggestion)
+    }
+
+    fn timeout(&self, error: StepError) -> StepError {
+        let held = format_duration_ms(self.request.timeout_ms);
+        let suggestion = match self.request.timeout_is_capped {
+            true => format!("The operator allows {held}, less than the step's `timeout`; ask the operator for more."),
+            false => "Raise `timeout`, or give the script less to do at once.".to_owned(),
+        };
+        let message = format!("the script did not end within {held}");
+        StepError { message, retryable: true, ..error }.with_detail("limit", "timeout").with_suggestion(suggestion)
+    }
+
+    fn memory(&self, error: StepError) -> StepError {
+        let held = format_bytes(self.request.memory_bytes);
+        let suggestion = match self.request.memory_is_capped {
+            true => format!("The operator allows {held}, less than the step's `memory`; ask the operator for more."),
+            false => "Raise `memory`, or let the script hold less at once.".to_owned(),
+        };
+        let line = error.detail.get("line").and_then(serde_json::Value::as_u64);
+        let place = line.map(|line| format!(" (line {line})")).unwrap_or_default();
+        let message = format!("the script reached its limit of memory, {held}{place}");
+        StepError { kind: ErrorKind::Resource, message, retryable: false, ..error }
+            .with_detail("reason", "script_memory")
+            .with_detail("limit", Limit::Memory.as_str())
+            .with_detail("value", held)
+            .with_suggestion(suggestion)
+    }
+
+    fn limit(&self, error: StepError, limit: &str) -> StepError {
+        let value = error.detail.get("value").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let what = if limit == "pids" { "processes and threads" } else { limit };
+        let message = format!("the script reached its limit of {what}, {value}");
+        StepError { message, retryable: false, ..error }.with_suggestion(
+            "Let the script use less; what needs more is a node of its own (docs/node-development.md).",
+        )
+    }
+
+    /// What no script does by accident.
+    fn broken(&self, error: StepError, what: &str) -> StepError {
+        StepError::new(ErrorKind::User, what)
+            .with_detail("reason", "script_broke_interpreter")
+            .with_detail("cause", error.message)
+            .with_suggestion("Let the script end by itself, and leave descriptors alone that it has not opened.")
+    }
+}

@@ -1,0 +1,168 @@
+//! `akao env create`: packages put together in a sandbox that reaches what the operator's package client reaches.
+
+use super::client;
+use crate::{cli::Context, exit::Exit, failure::Failure, output::plain, wiring};
+use akao_contract::{LogLevel, Permission, StepError, manifest::format_bytes};
+use akao_script::{Environment, EnvironmentError, EnvironmentOrder, Environments, Interpreter, ScriptOptions};
+use akao_step::{CancellationToken, StepEvent, StepEvents, StepIo};
+use serde_json::json;
+use std::{path::Path, sync::Arc};
+use tokio::sync::mpsc;
+
+/// The Python of the machine, as scripts have it.
+const PYTHON: &str = "/usr/bin/python3";
+
+/// What is told of the making and not yet shown.
+const EVENTS_MAX: usize = 256;
+
+/// Most packages of one environment.
+const PACKAGES_MAX: usize = 200;
+
+/// Arguments of `akao env create`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// What the environment is called; `default` is had by every step that names none.
+    name: String,
+    /// For scripts in Python.
+    #[arg(long, required = true)]
+    python: bool,
+    /// The packages, with versions where it matters, such as `numpy,pandas==2.2.3`.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', required = true)]
+    packages: Vec<String>,
+    /// Something more that the package client must reach, as HOST:PORT; may be given again.
+    #[arg(long = "allow-host", value_name = "HOST:PORT")]
+    hosts: Vec<String>,
+}
+
+/// Makes the environment.
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    if !Environments::is_name(&args.name) {
+        let message = format!("`{}` cannot be the name of an environment", plain(&args.name));
+        return Err(
+            Failure::usage(message).hint("A name has small letters, digits, `-` and `_`, and begins with a letter.")
+        );
+    }
+    let packages: Vec<String> = args.packages.iter().map(|name| name.trim().to_owned()).collect();
+    if let Some(wrong) = packages.iter().find(|name| !is_requirement(name)) {
+        let message = format!("`{}` is not a package with a version", plain(wrong));
+        return Err(Failure::usage(message)
+            .hint("Write names of an index such as `numpy` or `numpy==2.3.5`, with commas between them."));
+    }
+    if packages.len() > PACKAGES_MAX {
+        return Err(Failure::usage(format!("{} packages are more than the {PACKAGES_MAX} allowed", packages.len())));
+    }
+    let folder = wiring::data_dir(context)?;
+    wiring::make_data_dir(&folder)?;
+    let runtime = wiring::runtime()?;
+    let made = runtime.block_on(create(args, packages, &folder, context));
+    runtime.shutdown_background();
+    let made = made?;
+    if context.output.json {
+        context.output.document(&json!(made))?;
+    } else {
+        context.output.note(&format!(
+            "The environment `{}` has {} packages, {} in all. Its scripts can import {}.",
+            made.name,
+            made.packages.len(),
+            format_bytes(made.bytes),
+            made.asked.join(", "),
+        ));
+    }
+    Ok(Exit::Success)
+}
+
+/// A name with a condition on its version. What could be an option or a place is none.
+fn is_requirement(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.[]=<>!~*+".contains(c);
+    text.len() <= 200 && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(is_plain)
+}
+
+async fn create(args: &Args, packages: Vec<String>, folder: &Path, context: &Context) -> Result<Environment, Failure> {
+    let Some(interpreter) = Interpreter::of("PythonInterpreter").filter(|_| args.python) else {
+        return Err(Failure::usage("the environment has no language").hint("Say `--python`."));
+    };
+    let mut client = client::configured(Path::new(PYTHON))?;
+    client.hosts.extend(args.hosts.iter().cloned());
+    let grants: Result<Vec<Permission>, _> =
+        client.hosts.iter().map(|host| format!("network.http={host}").parse::<Permission>()).collect();
+    let grants = grants.map_err(|error| {
+        Failure::usage("a host cannot be reached")
+            .because(&error)
+            .hint("Write HOST:PORT, such as `mirror.example.com:443`.")
+    })?;
+    let nodes = wiring::maker_nodes(folder, client.networks())?;
+    let ScriptOptions { packages: store, environments, .. } = wiring::scripts(folder)?;
+    let order = EnvironmentOrder {
+        name: args.name.clone(),
+        interpreter,
+        packages,
+        options: client.options,
+        grants,
+        folders: client.folders,
+    };
+    let (sender, mut events) = mpsc::channel(EVENTS_MAX);
+    let cancel = CancellationToken::new();
+    let io = StepIo { cancel: cancel.clone(), events: StepEvents::new(sender), secrets: Arc::default() };
+    let work = environments.create(&nodes, &store, &order, io);
+    tokio::pin!(work);
+    let made = loop {
+        tokio::select! {
+            made = &mut work => break made,
+            Some(event) = events.recv() => show(&event, context),
+            _ = tokio::signal::ctrl_c() => cancel.cancel(),
+        }
+    };
+    nodes.shutdown().await;
+    made.map_err(failed)
+}
+
+fn show(event: &StepEvent, context: &Context) {
+    match event {
+        StepEvent::Progress { message, .. } => context.output.note(&plain(message)),
+        StepEvent::Log(line) if line.level >= LogLevel::Warn || context.output.verbose > 0 => {
+            context.output.note(&plain(&line.message));
+        }
+        StepEvent::Log(_) => {}
+    }
+}
+
+fn failed(error: EnvironmentError) -> Failure {
+    match error {
+        EnvironmentError::Packages(error) => {
+            let hint = hint_of(&error);
+            Failure::new("environment", Exit::Failure, error.message).hint(hint)
+        }
+        EnvironmentError::Language(_) => Failure::usage(error.to_string()),
+        EnvironmentError::Io(ref cause) => Failure::storage("the environment cannot be kept").because(cause),
+    }
+}
+
+fn hint_of(error: &StepError) -> String {
+    match error.detail["reason"].as_str() {
+        Some("no_wheel") => {
+            "Only wheels are taken: name another version, or build a wheel and put it where pip finds it.".to_owned()
+        }
+        Some("pip") => {
+            "See `pip config list` for where packages come from; `akao audit --denied` tells what could not be reached."
+                .to_owned()
+        }
+        _ => error.suggestion().unwrap_or("Nothing was changed.").to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_is_a_name_and_never_an_option_or_a_place() {
+        for good in ["numpy", "numpy==2.3.5", "uvicorn[standard]>=0.30", "a.b_c-d~=1.0"] {
+            assert!(is_requirement(good), "{good}");
+        }
+        for bad in
+            ["", "-r", "--index-url=http://x", "./wheel.whl", "https://x/y.whl", "name @ file:///etc", "a b", "a;b"]
+        {
+            assert!(!is_requirement(bad), "{bad}");
+        }
+    }
+}

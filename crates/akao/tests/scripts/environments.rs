@@ -1,0 +1,134 @@
+//! Environments: packages from wheels, put together in a sandbox, had by the scripts that name them and by no others.
+
+use crate::{
+    bench::{Case, run_all},
+    desk::{Desk, users},
+};
+use serde_json::json;
+use std::process::Command;
+
+/// Writes a wheel with one module: nothing of a registry is needed.
+const WHEEL: &str = r#"
+import base64, hashlib, sys, zipfile
+folder, name, version, code = sys.argv[1:]
+info = f"{name}-{version}.dist-info"
+files = {
+    f"{name}/__init__.py": code,
+    f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+    f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+}
+record = "".join(
+    f"{path},sha256={base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip('=')},{len(text)}\n"
+    for path, text in files.items()
+)
+files[f"{info}/RECORD"] = record + f"{info}/RECORD,,\n"
+with zipfile.ZipFile(f"{folder}/{name}-{version}-py3-none-any.whl", "w") as wheel:
+    for path, text in files.items():
+        wheel.writestr(path, text)
+"#;
+
+fn wheel(desk: &Desk, name: &str, version: &str, code: &str) {
+    let folder = desk.path("wheels");
+    let made =
+        Command::new("/usr/bin/python3").args(["-I", "-c", WHEEL]).arg(&folder).args([name, version, code]).status();
+    assert!(made.expect("Python runs").success());
+    desk.own(&folder.join(format!("{name}-{version}-py3-none-any.whl")));
+}
+
+/// A desk whose pip takes wheels from a folder and asks no index.
+fn desk_with_wheels(user: u32) -> Desk {
+    let desk = Desk::new(user);
+    desk.write("wheels/README", "wheels\n");
+    let wheels = desk.path("wheels");
+    desk.write(".config/pip/pip.conf", &format!("[global]\nno-index = true\nfind-links = {}\n", wheels.display()));
+    wheel(&desk, "greeting", "1.0", "import os\nGREETING = 'hello'\nLOADED_BY = os.getpid()\n");
+    wheel(&desk, "greeting", "2.0", "GREETING = 'welcome'\n");
+    wheel(&desk, "broken", "1.0", "raise RuntimeError('not today')\n");
+    wheel(
+        &desk,
+        "threads",
+        "1.0",
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(99,), daemon=True).start()\n",
+    );
+    desk
+}
+
+#[test]
+fn scripts_import_what_their_environment_has() {
+    for user in users() {
+        let desk = desk_with_wheels(user);
+        let made = desk.akao(&["env", "create", "words", "--python", "--packages", "greeting==1.0", "--json"]);
+        assert_eq!(made.code, 0, "{made:?}");
+        let made = made.json();
+        assert_eq!(
+            (&made["packages"][0]["name"], &made["packages"][0]["version"]),
+            (&json!("greeting"), &json!("1.0"))
+        );
+        assert_eq!(made["packages"][0]["sha256"].as_str().map(str::len), Some(64), "{made}");
+        let listed = desk.akao(&["env", "list"]);
+        assert!(listed.out.contains("words") && listed.out.contains("greeting==1.0"), "{listed:?}");
+        let locked = desk.akao(&["env", "list", "words"]);
+        assert!(locked.out.starts_with("greeting==1.0 --hash=sha256:"), "{locked:?}");
+        let words = |script: &str| Case::new(script).with("environment", json!("words"));
+        let cases = [
+            words("import greeting\nresult = greeting.GREETING"),
+            // It was loaded before the run was forked, and is read-only.
+            words("import greeting, os\nresult = greeting.LOADED_BY == os.getppid()"),
+            words("open('/environment/site/greeting/__init__.py', 'a')"),
+            words("import os\nresult = sorted(os.listdir('/environment'))"),
+            Case::new("import greeting"),
+            Case::new("import absent"),
+            Case::new("result = 1").with("environment", json!("none")),
+        ];
+        let ran = run_all(&desk, &cases);
+        assert_eq!((&ran[0].result, &ran[1].result), (&json!("hello"), &json!(true)), "{ran:?}");
+        assert!(
+            ran[2].error["message"].as_str().is_some_and(|text| text.contains("Read-only file system")),
+            "{:?}",
+            ran[2]
+        );
+        assert_eq!(ran[3].result, json!(["environment.json", "site"]));
+        let suggestion = |at: usize| ran[at].error["detail"]["suggestion"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(suggestion(4), "The environment `words` has it: set `environment: words`.");
+        assert_eq!(
+            suggestion(5),
+            "Make an environment that has it: `akao env create NAME --python --packages absent`."
+        );
+        assert_eq!(ran[6].error["message"], "there is no environment `none`");
+        // Made again, it has other content; the one that is called `default` is had by all that name none.
+        assert_eq!(desk.akao(&["env", "create", "default", "--python", "--packages", "greeting"]).code, 0);
+        let ran = run_all(&desk, &[Case::new("import greeting\nresult = greeting.GREETING"), cases[0].clone()]);
+        assert_eq!((&ran[0].result, &ran[1].result), (&json!("welcome"), &json!("hello")), "{ran:?}");
+        assert_eq!(desk.akao(&["env", "remove", "words"]).code, 0);
+        assert_eq!(desk.akao(&["env", "remove", "words"]).code, 1);
+        let left = std::fs::read_dir(desk.path("data/nodes/scripts/environments/sha256")).expect("contents").count();
+        assert_eq!(left, 1, "what no environment has is gone");
+    }
+}
+
+#[test]
+fn what_cannot_be_an_environment_is_told_and_leaves_nothing() {
+    let desk = desk_with_wheels(*users().last().expect("a user"));
+    let cases = [
+        (
+            &["e", "--python", "--packages", "nowhere"][..],
+            1,
+            "there is no wheel of nowhere for this machine's Python 3.",
+        ),
+        (&["e", "--python", "--packages", "broken"], 1, "the packages cannot be loaded: RuntimeError: not today"),
+        (&["e", "--python", "--packages", "threads"], 1, "the packages start threads when they are loaded"),
+        (&["e", "--python", "--packages", "--index-url=http://x"], 2, ""),
+        (&["e", "--python", "--packages", "./wheels/x.whl"], 2, "`./wheels/x.whl` is not a package with a version"),
+        (&["E", "--python", "--packages", "greeting"], 2, "`E` cannot be the name of an environment"),
+        (&["e", "--packages", "greeting"], 2, "--python"),
+    ];
+    for (arguments, code, told) in cases {
+        let said = desk.akao(&[&["env", "create"], arguments].concat());
+        assert!(said.code == code && said.err.contains(told), "{arguments:?}: {said:?}");
+    }
+    assert_eq!(desk.akao(&["env", "list", "--json"]).json(), json!({"environments": []}));
+    let folder = desk.path("data/nodes/scripts/environments");
+    let left: Vec<_> =
+        std::fs::read_dir(&folder).expect("the folder").map(|entry| entry.expect("an entry").file_name()).collect();
+    assert_eq!(left, ["sha256"], "{left:?}");
+}

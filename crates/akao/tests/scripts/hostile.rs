@@ -1,0 +1,230 @@
+//! Scripts that mean harm: each is ended with a name within its limits, and the one after it runs as ever.
+
+use crate::{
+    bench::{Case, run_in_turn},
+    desk::{Desk, users},
+};
+use serde_json::json;
+
+/// How a hostile script may end: the kinds, and a part of the message. No kind means that it comes to nothing.
+struct Hostile {
+    what: &'static str,
+    script: &'static str,
+    kinds: &'static [&'static str],
+    message: &'static str,
+}
+
+const HOSTILE: &[Hostile] = &[
+    Hostile {
+        what: "a fork bomb",
+        script: "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass",
+        kinds: &["timeout", "resource"],
+        message: "the script ",
+    },
+    Hostile {
+        what: "threads without end",
+        script: "import threading, time\nwhile True:\n    threading.Thread(target=time.sleep, args=(99,)).start()",
+        kinds: &["user", "resource"],
+        message: "",
+    },
+    Hostile {
+        what: "a spin in native code",
+        script: "9 ** (9 ** 9)",
+        kinds: &["timeout", "resource"],
+        message: "the script ",
+    },
+    Hostile {
+        what: "allocation without end",
+        script: "x = []\nwhile True:\n    x.append(bytearray(10_000_000))",
+        kinds: &["resource"],
+        message: "the script reached its limit of memory, 64MB (line 3)",
+    },
+    Hostile {
+        what: "allocation without end in many processes",
+        script: "import os\nfor _ in range(20):\n    os.fork()\n    x = bytearray(30_000_000)\n    x[::4096] = b'x' * len(x[::4096])\nwhile True: pass",
+        kinds: &["resource", "timeout"],
+        message: "the script ",
+    },
+    Hostile {
+        what: "files without end",
+        script: "import os\nn = 0\nwhile True:\n    open(f'/tmp/{n}', 'wb').write(b'x' * 1_000_000)\n    n += 1",
+        kinds: &["user", "resource"],
+        message: "",
+    },
+    Hostile {
+        what: "all descriptors closed",
+        script: "import os\nos.closerange(0, 256)\nresult = 1",
+        kinds: &["user"],
+        message: "the script's process exited with code 1 and no result",
+    },
+    Hostile {
+        what: "its parent killed",
+        script: "import os\nos.kill(os.getppid(), 9)",
+        kinds: &["user"],
+        message: "PermissionError: [Errno 1] Operation not permitted (line 2)",
+    },
+    Hostile {
+        what: "its parent stopped",
+        script: "import os, signal\nos.kill(os.getppid(), signal.SIGSTOP)",
+        kinds: &["user"],
+        message: "PermissionError",
+    },
+    Hostile {
+        what: "its parent's memory written",
+        script: "import os\nopen(f'/proc/{os.getppid()}/mem', 'r+b')",
+        kinds: &["user"],
+        message: "PermissionError",
+    },
+    Hostile {
+        what: "its parent traced",
+        script: "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n\
+                 if libc.ptrace(16, os.getppid(), 0, 0) != 0:\n    raise OSError(ctypes.get_errno(), 'no tracing')",
+        kinds: &["user"],
+        message: "PermissionError: [Errno 1] no tracing",
+    },
+    Hostile {
+        what: "the first process killed",
+        script: "import os\nos.kill(1, 9)",
+        kinds: &["user"],
+        message: "PermissionError",
+    },
+    Hostile {
+        what: "a gigabyte of print",
+        script: "line = 'x' * 999\nfor _ in range(1_000_000):\n    print(line)",
+        kinds: &["resource"],
+        message: "the script printed more than 100 MB, which is more than a run may",
+    },
+    Hostile {
+        what: "a gigabyte without a line's end",
+        script: "import sys\nwhile True:\n    sys.stdout.write('x' * 1_000_000)",
+        kinds: &["resource"],
+        message: "the script printed more than 100 MB, which is more than a run may",
+    },
+    Hostile {
+        what: "a gigabyte past the interpreter",
+        script: "import os\nline = b'x' * 99_999 + b'\\n'\nfor _ in range(10_000):\n    os.write(1, line)",
+        kinds: &["timeout", ""],
+        message: "",
+    },
+    Hostile {
+        what: "notifications without end",
+        script: "while True:\n    progress(0.5, 'x' * 2000)",
+        kinds: &["timeout", "resource"],
+        message: "the script ",
+    },
+    Hostile {
+        what: "an answer that is none",
+        script: "import os\nfor name in os.listdir('/proc/self/fd'):\n    try:\n        if os.readlink('/proc/self/fd/' + name).startswith('pipe:') and int(name) > 2:\n            \
+                 os.write(int(name), b'{\"jsonrpc\":\"2.0\",\"id\":\"999\",\"result\":{}}\\n')\n    except OSError:\n        pass\nwhile True: pass",
+        kinds: &["user"],
+        message: "the script wrote into the channel of its interpreter",
+    },
+    Hostile {
+        what: "rubbish for an answer",
+        script: "import os\nfor name in os.listdir('/proc/self/fd'):\n    try:\n        if os.readlink('/proc/self/fd/' + name).startswith('pipe:') and int(name) > 2:\n            \
+                 os.write(int(name), b'\\xff\\0rubbish\\n')\n    except OSError:\n        pass\nwhile True: pass",
+        kinds: &["user"],
+        message: "the script wrote into the channel of its interpreter",
+    },
+    Hostile {
+        what: "the socket of the next request",
+        script: "import os\nreached = []\nfor pid in ('self', os.getppid()):\n    for name in range(100):\n        try:\n            \
+                 place = f'/proc/{pid}/fd/{name}'\n            if os.readlink(place).startswith('socket:'):\n                \
+                 os.open(place, os.O_RDWR)\n                reached.append(place)\n        except OSError:\n            pass\n\
+                 assert not reached, reached\nraise SystemExit('nothing to be had')",
+        kinds: &["user"],
+        message: "the script exited: nothing to be had",
+    },
+    Hostile {
+        what: "another program",
+        script: "import subprocess\nsubprocess.run(['/usr/bin/env'])",
+        kinds: &["user"],
+        message: "PermissionError: [Errno 13] Permission denied: '/usr/bin/env'",
+    },
+    Hostile {
+        what: "the network",
+        script: "import socket\nsocket.create_connection(('127.0.0.1', 22), 1)",
+        kinds: &["user"],
+        message: "PermissionError: [Errno 1] Operation not permitted",
+    },
+    Hostile {
+        what: "files of the host",
+        script: "import os\nseen = [path for path in ('/root', '/home', '/etc/shadow', '/var', '/sys', '/proc/sys') if os.path.exists(path)]\n\
+                 assert not seen, seen\nopen('/usr/mine', 'w')",
+        kinds: &["user"],
+        message: "OSError: [Errno 30] Read-only file system: '/usr/mine'",
+    },
+    Hostile {
+        what: "shared memory of System V",
+        script: "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nif libc.shmget(1, 4096, 0o1600) < 0:\n    raise OSError(ctypes.get_errno(), 'no shared memory')",
+        kinds: &["user"],
+        message: "PermissionError: [Errno 1] no shared memory",
+    },
+    Hostile {
+        what: "Python's own depths",
+        script: "for kind in ().__class__.__bases__[0].__subclasses__():\n    if kind.__name__ == 'Popen':\n        kind(['/bin/ls'])\n\
+                 import os\nos.system('ls > /tmp/listed')\nassert not os.path.exists('/tmp/listed') or not os.path.getsize('/tmp/listed')\nraise SystemExit('nothing to be had')",
+        kinds: &["user"],
+        message: "",
+    },
+    Hostile {
+        what: "a text that raises when it is made",
+        script: "class Odd(Exception):\n    def __str__(self):\n        raise ValueError\nraise Odd",
+        kinds: &["user"],
+        message: "Odd: <its text cannot be made: ValueError> (line 4)",
+    },
+    Hostile {
+        what: "a recursion without end",
+        script: "def f():\n    f()\nf()",
+        kinds: &["user"],
+        message: "RecursionError",
+    },
+    Hostile {
+        what: "a recursion that Python does not see",
+        script: "import sys\nsys.setrecursionlimit(10 ** 9)\nf = lambda n: [g(n) for g in [f]]\nf(0)",
+        kinds: &["user", "resource", "timeout"],
+        message: "",
+    },
+    Hostile {
+        what: "a deep tree of folders",
+        script: "import os\nos.chdir('/tmp')\nfor _ in range(3_000):\n    os.mkdir('d')\n    os.chdir('d')\nraise SystemExit('deep')",
+        kinds: &["user"],
+        message: "the script exited: deep",
+    },
+    Hostile {
+        what: "its own priority and its parent's",
+        script: "import os\nos.setpriority(os.PRIO_PROCESS, os.getppid(), 19)\nraise SystemExit('lower')",
+        kinds: &["user"],
+        message: "the script exited: lower",
+    },
+    Hostile {
+        what: "a child that answers, too",
+        script: "import os\nos.fork()\nresult = 1\nraise SystemExit('twice')",
+        kinds: &["user"],
+        message: "the script exited: twice",
+    },
+];
+
+/// What must hold after each of them.
+const AFTER: &str = "import os\nassert os.getpriority(os.PRIO_PROCESS, 0) == 0\nassert not os.listdir('/tmp') and not os.listdir('/workspace')\n\
+                     open('/tmp/x', 'w').write('x' * 1_000_000)\nresult = 'as ever'";
+
+#[test]
+fn each_is_ended_by_name_and_the_next_runs_as_ever() {
+    for user in users() {
+        let bounded = |script: &str| Case::new(script).with("timeout", json!("2s")).with("memory", json!("64MB"));
+        let cases: Vec<Case> = HOSTILE.iter().flat_map(|hostile| [bounded(hostile.script), bounded(AFTER)]).collect();
+        let ran = run_in_turn(&Desk::new(user), &cases);
+        for (hostile, ran) in HOSTILE.iter().zip(ran.chunks(2)) {
+            let (kind, message) = (&ran[0].error["kind"], ran[0].error["message"].as_str().unwrap_or_default());
+            let kind = kind.as_str().unwrap_or_default();
+            assert!(
+                hostile.kinds.contains(&kind) && message.contains(hostile.message),
+                "{}: {:?}",
+                hostile.what,
+                ran[0]
+            );
+            assert_eq!(ran[1].result, "as ever", "after {}: {:?}", hostile.what, ran[1]);
+        }
+    }
+}
