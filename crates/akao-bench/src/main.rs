@@ -6,8 +6,8 @@ mod external;
 mod packages;
 mod repository;
 mod row;
-mod server;
 mod script;
+mod server;
 
 use clap::Parser;
 use mimalloc::MiMalloc;
