@@ -10,7 +10,7 @@ use std::{
     path::{Component, Path, PathBuf},
     sync::{
         atomic::{AtomicBool, Ordering},
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, Weak,
     },
     time::{Duration, Instant},
 };
@@ -47,6 +47,7 @@ struct Progress {
 /// One call: who called, and the ways to report and to ask.
 pub struct Context {
     shared: Arc<Shared>,
+    itself: Weak<Self>,
     pub(crate) id: String,
     node: usize,
     fields: Map<String, Value>,
@@ -64,9 +65,18 @@ macro_rules! fields {
 }
 
 impl Context {
-    pub(crate) fn new(shared: Arc<Shared>, id: String, node: usize, fields: Map<String, Value>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, id: String, node: usize, fields: Map<String, Value>) -> Arc<Self> {
         let (cancelled, progress) = (AtomicBool::new(false), Mutex::new(Progress::default()));
-        Self { shared, id, node, fields, cancelled, progress }
+        Arc::new_cyclic(|itself| Self { shared, itself: itself.clone(), id, node, fields, cancelled, progress })
+    }
+
+    /// The same context for callbacks and threads, which cannot borrow it.
+    ///
+    /// # Panics
+    ///
+    /// Never: whoever holds a context holds the one that is counted.
+    pub fn handle(&self) -> Arc<Self> {
+        self.itself.upgrade().expect("a context is made within an Arc")
     }
 
     fields!(workflow_id step trace);
@@ -125,6 +135,11 @@ impl Context {
         } else {
             Ok(())
         }
+    }
+
+    /// How many bytes a message may have, so about as many the outputs.
+    pub fn message_bytes_max(&self) -> usize {
+        self.shared.bytes_max()
     }
 
     /// The folder of this node's files, which the host sees too.

@@ -3,7 +3,7 @@
 use crate::{
     node::Node,
     state::Shared,
-    wire::{Lines, Writer},
+    wire::{Lines, Writer, MESSAGE_BYTES_MAX},
 };
 use std::{
     env, fs,
@@ -27,12 +27,19 @@ pub struct Package {
     pub id: String,
     /// Its version.
     pub version: String,
+    pub(crate) message_bytes_max: usize,
 }
 
 impl Package {
     /// A package of that name.
     pub fn new(id: impl Into<String>, version: impl Into<String>) -> Self {
-        Self { id: id.into(), version: version.into() }
+        Self { id: id.into(), version: version.into(), message_bytes_max: MESSAGE_BYTES_MAX }
+    }
+
+    /// Lets messages be longer than 1 MiB, where the host agrees; hosts go up to 16 MiB.
+    #[must_use]
+    pub fn messages_up_to(self, bytes: usize) -> Self {
+        Self { message_bytes_max: bytes.max(MESSAGE_BYTES_MAX), ..self }
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{json, Map, Value};
 use std::{
     any::Any,
     panic::{catch_unwind, AssertUnwindSafe},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{atomic::Ordering, Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -161,6 +161,8 @@ impl Shared {
                 self.tenant.get_or_init(|| tenant.to_owned());
             }
         }
+        // Before another thread reads, and would hold the lines while it waits.
+        let bytes_max = if is_first { self.agree_on_length(params) } else { None };
         if is_first && concurrency > 1 {
             state.concurrency = concurrency;
             drop(state);
@@ -171,7 +173,22 @@ impl Shared {
         info["sdk"] = json!(SDK);
         // A context may say the execution within its key.
         info["limits"] = json!({"context": ["key"]});
+        if let Some(bytes_max) = bytes_max {
+            info["limits"]["message_bytes_max"] = json!(bytes_max);
+        }
         Ok(info)
+    }
+
+    /// Agrees on messages longer than the usual, if the package wants them and the host takes them.
+    fn agree_on_length(&self, params: &Params) -> Option<usize> {
+        let offered = params.get("limits")?.get("message_bytes_max")?.as_u64()?;
+        let bytes_max = self.package.message_bytes_max.min(usize::try_from(offered).ok()?);
+        if bytes_max <= MESSAGE_BYTES_MAX {
+            return None;
+        }
+        self.message_bytes_max.store(bytes_max, Ordering::Release);
+        self.allow(bytes_max);
+        Some(bytes_max)
     }
 
     fn validate(&self, mut params: Params) -> Result<Value, Fault> {
@@ -361,8 +378,9 @@ impl Shared {
         let line = format!(
             r#"{{"jsonrpc":"2.0","id":{id},"result":{{"success":true,"outputs":{outputs},"metadata":{{"execution_time":{took:.3}}}}}}}"#
         );
-        if line.len() > MESSAGE_BYTES_MAX {
-            let size = format!("the answer of {} bytes is over the bound of {MESSAGE_BYTES_MAX}", line.len());
+        let bytes_max = self.bytes_max();
+        if line.len() > bytes_max {
+            let size = format!("the answer of {} bytes is over the bound of {bytes_max}", line.len());
             let message = format!("{size}, write it to a file of the workspace and give its blob");
             return Err(Failure::new(Kind::Resource, message));
         }
@@ -378,7 +396,7 @@ impl Shared {
             )
         };
         let mut text = line(failure.to_json());
-        if text.len() > MESSAGE_BYTES_MAX {
+        if text.len() > self.bytes_max() {
             let short = Failure::new(failure.kind, "a failure that fits into no message");
             text = line(Failure { retryable: failure.retryable, ..short }.to_json());
         }
@@ -415,4 +433,65 @@ fn milliseconds(started: Instant) -> f64 {
 fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "the work panicked".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        context::Context,
+        failure::Failure,
+        node::Node,
+        serve::Package,
+        state::Shared,
+        wire::{Lines, Writer},
+    };
+    use serde_json::{json, Value};
+    use std::{
+        io::{BufRead, BufReader, Write},
+        os::unix::net::UnixStream,
+        thread,
+    };
+
+    crate::inputs! {
+        struct Echo {
+            text: String,
+        }
+    }
+
+    /// What a package that wants `wanted` says at the handshake with a host that offers `offered`, and whether a text of
+    /// `length` comes back then.
+    fn passes(wanted: usize, offered: usize, length: usize) -> (Value, bool) {
+        let (mut ours, theirs) = UnixStream::pair().expect("a pair");
+        let echo = |_: &Context, inputs: Echo| -> Result<Value, Failure> { Ok(json!({"text": inputs.text})) };
+        let package = Package::new("com.example", "1.0.0").messages_up_to(wanted);
+        let streams = (Lines::new(theirs.try_clone().expect("a handle")), Writer::new(theirs));
+        let nodes = vec![Node::new("com.example.echo", echo)];
+        let shared = Shared::new(streams.0, streams.1, package, nodes, "/tmp".into(), false);
+        thread::spawn(move || shared.serve());
+        let mut reader = BufReader::new(ours.try_clone().expect("a handle"));
+        let mut ask = |id: &str, method: &str, params: Value| -> Value {
+            let request = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+            // A node that refuses a line has closed before all of it is written.
+            let _ = ours.write_all(format!("{request}\n").as_bytes());
+            let mut line = String::new();
+            reader.read_line(&mut line).map_or(Value::Null, |_| serde_json::from_str(&line).unwrap_or_default())
+        };
+        // With threads of their own for calls where the host is generous.
+        let limits = json!({"message_bytes_max": offered, "concurrency": offered >> 20});
+        let info = ask("i", "node.info", json!({"protocol": [1], "limits": limits}));
+        let parameters = json!({"text": "x".repeat(length)});
+        let answer = ask("e", "node.execute", json!({"context": {}, "parameters": parameters}));
+        let text = answer["result"]["outputs"]["text"].as_str().map(str::len);
+        (info["result"]["limits"]["message_bytes_max"].clone(), text == Some(length))
+    }
+
+    #[test]
+    fn messages_are_as_long_as_both_sides_want() {
+        const MIB: usize = 1 << 20;
+        assert_eq!(passes(0, 16 * MIB, MIB / 2), (Value::Null, true));
+        assert_eq!(passes(0, 16 * MIB, 2 * MIB), (Value::Null, false));
+        assert_eq!(passes(16 * MIB, MIB, 2 * MIB), (Value::Null, false));
+        assert_eq!(passes(4 * MIB, 16 * MIB, 2 * MIB), (json!(4 * MIB), true));
+        assert_eq!(passes(16 * MIB, 3 * MIB, 2 * MIB), (json!(3 * MIB), true));
+    }
 }

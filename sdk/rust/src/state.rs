@@ -11,7 +11,10 @@ use serde_json::{json, Map, Value};
 use std::{
     collections::{BTreeMap, VecDeque},
     path::PathBuf,
-    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError},
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError,
+    },
     thread::{self, ThreadId},
     time::{Duration, Instant},
 };
@@ -22,7 +25,7 @@ const DRAIN_POLL: Duration = Duration::from_millis(1);
 /// One call.
 pub(crate) struct Job {
     pub(crate) node: usize,
-    pub(crate) context: Context,
+    pub(crate) context: Arc<Context>,
     /// Taken when the work begins.
     pub(crate) parameters: Mutex<Option<Map<String, Value>>>,
 }
@@ -89,6 +92,8 @@ pub(crate) struct Shared {
     pub(crate) workspace: PathBuf,
     /// Named by the handshake, for as long as the process lives.
     pub(crate) tenant: OnceLock<String>,
+    /// How long messages may be, as the handshake agreed.
+    pub(crate) message_bytes_max: AtomicUsize,
     /// Whether the process may be ended with the conversation; a test's may not.
     pub(crate) may_leave: bool,
     pub(crate) lines: Mutex<Lines>,
@@ -137,6 +142,7 @@ impl Shared {
             nodes,
             workspace,
             tenant: OnceLock::new(),
+            message_bytes_max: AtomicUsize::new(MESSAGE_BYTES_MAX),
             may_leave,
             lines: Mutex::new(lines),
             writer: Mutex::new(writer),
@@ -236,9 +242,15 @@ impl Shared {
         }
     }
 
+    /// How long a message may be.
+    pub(crate) fn bytes_max(&self) -> usize {
+        self.message_bytes_max.load(Ordering::Acquire)
+    }
+
     fn send(&self, line: &str) -> Result<(), Failure> {
-        if line.len() > MESSAGE_BYTES_MAX {
-            let message = format!("a message of {} bytes is over the bound of {MESSAGE_BYTES_MAX}", line.len());
+        let bytes_max = self.bytes_max();
+        if line.len() > bytes_max {
+            let message = format!("a message of {} bytes is over the bound of {bytes_max}", line.len());
             return Err(Failure::new(Kind::Resource, message));
         }
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -291,6 +303,11 @@ impl Shared {
     /// Reads one line; only the thread that reads calls this.
     pub(crate) fn read(&self) -> Line {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).next()
+    }
+
+    /// Lets lines of the host be as long as was agreed.
+    pub(crate) fn allow(&self, bytes_max: usize) {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).allow(bytes_max);
     }
 
     /// Whether the next line is here already.

@@ -9,7 +9,7 @@ use std::{
     os::unix::net::UnixStream,
 };
 
-/// A longer message is refused on both sides.
+/// A longer message is refused on both sides, unless they agree on more.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 1_048_576;
 /// Deeper documents are refused on both sides.
 const DEPTH_MAX: usize = 64;
@@ -37,11 +37,17 @@ pub(crate) struct Lines {
     buffer: Vec<u8>,
     from: usize,
     to: usize,
+    bytes_max: usize,
 }
 
 impl Lines {
     pub(crate) fn new(source: UnixStream) -> Self {
-        Self { source, buffer: Vec::new(), from: 0, to: 0 }
+        Self { source, buffer: Vec::new(), from: 0, to: 0, bytes_max: MESSAGE_BYTES_MAX }
+    }
+
+    /// Lets lines be as long as was agreed.
+    pub(crate) fn allow(&mut self, bytes_max: usize) {
+        self.bytes_max = bytes_max;
     }
 
     /// Whether the next line is here already.
@@ -55,8 +61,8 @@ impl Lines {
         loop {
             let end = self.buffer[searched..self.to].iter().position(|byte| *byte == b'\n');
             let end = end.map(|offset| searched + offset);
-            if end.unwrap_or(self.to) - self.from > MESSAGE_BYTES_MAX {
-                let message = format!("a message is longer than {MESSAGE_BYTES_MAX} bytes");
+            if end.unwrap_or(self.to) - self.from > self.bytes_max {
+                let message = format!("a message is longer than {} bytes", self.bytes_max);
                 return Line::TooLong(Fault::new(Fault::INVALID_REQUEST, message));
             }
             if let Some(end) = end {

@@ -37,6 +37,7 @@ const LAYERS: &[Layer] = &[
     Layer { name: "akao-broker", below: &["akao-address"] },
     Layer { name: "akao-runtime", below: &["akao-contract", "akao-manifest", "akao-rpc", "akao-step"] },
     Layer { name: "akao-trace", below: &[] },
+    Layer { name: "akao-javascript", below: &[] },
     Layer { name: "akao-spawner", below: &[] },
     Layer { name: "akao-probe", below: &[] },
     Layer { name: "akao-sandbox", below: &["akao-spawner"] },

@@ -1,0 +1,150 @@
+//! What a script finds: its inputs, and the helpers beside what the language has.
+//!
+//! Helpers are written in JavaScript, and one is read when the script first asks for it: most scripts ask for none, and
+//! reading them all would take longer than the rest of the run.
+
+use crate::{guard::Guard, random::Random, text, timers::Timers};
+use akao_node::{Level, Map, Value as Json};
+use rquickjs::{
+    Ctx, Exception, Function, Object, Result, String as JsString, TypedArray, Value,
+    context::EvalOptions,
+    object::{Accessor, Property},
+};
+use std::rc::Rc;
+
+/// Longer log lines and messages are cut.
+const LINE_BYTES_MAX: usize = 8_000;
+/// As many random bytes as browsers give at a time.
+const RANDOM_BYTES_MAX: usize = 65_536;
+
+/// A file of helpers: a function that takes what the host lends, and gives an object with the names.
+struct Helper {
+    file: &'static str,
+    source: &'static str,
+    names: &'static [&'static str],
+}
+
+macro_rules! helper {
+    ($file:literal: $($name:literal),*) => {
+        Helper {
+            file: concat!("akao:", $file),
+            source: include_str!(concat!("helpers/", $file, ".js")),
+            names: &[$($name),*],
+        }
+    };
+}
+
+static HELPERS: [Helper; 7] = [
+    helper!("console": "console"),
+    helper!("progress": "progress"),
+    helper!("timers": "setTimeout", "clearTimeout", "setInterval", "clearInterval"),
+    helper!("clone": "structuredClone"),
+    helper!("url": "URL", "URLSearchParams"),
+    helper!("encoding": "TextEncoder", "TextDecoder"),
+    helper!("other": "crypto", "fetch"),
+];
+
+/// What helpers are lent.
+struct Lent<'js> {
+    guard: Rc<Guard>,
+    timers: Rc<Timers<'js>>,
+}
+
+/// Puts everything in place.
+pub(crate) fn install<'js>(
+    ctx: &Ctx<'js>,
+    inputs: &Map<String, Json>,
+    guard: &Rc<Guard>,
+    timers: &Rc<Timers<'js>>,
+) -> Result<()> {
+    let globals = ctx.globals();
+    let lent = Rc::new(Lent { guard: Rc::clone(guard), timers: Rc::clone(timers) });
+    for helper in &HELPERS {
+        for name in helper.names {
+            let lent = Rc::clone(&lent);
+            let get = move |ctx: Ctx<'js>| helper.install(&ctx, &lent)?.get::<_, Value<'js>>(*name);
+            globals.prop(*name, Accessor::from(get).configurable())?;
+        }
+    }
+    let random = Random::default();
+    let draw = move |ctx: Ctx<'js>| random.next().map_err(|error| Exception::throw_internal(&ctx, &error.to_string()));
+    globals.get::<_, Object<'js>>("Math")?.prop("random", own(Function::new(ctx.clone(), draw)?))?;
+    globals.prop("result", own(Value::new_undefined(ctx.clone())))?;
+    install_inputs(ctx, &globals, inputs)
+}
+
+/// The inputs as `inputs` and, where the name is free, as variables. They come as JSON: no name and no value is ever read as code.
+fn install_inputs<'js>(ctx: &Ctx<'js>, globals: &Object<'js>, inputs: &Map<String, Json>) -> Result<()> {
+    let written = serde_json::to_string(inputs).map_err(|error| Exception::throw_internal(ctx, &error.to_string()))?;
+    let values = ctx.json_parse(written)?.into_object().ok_or(rquickjs::Error::Unknown)?;
+    globals.prop("inputs", own(values.clone()))?;
+    for name in inputs.keys() {
+        // What the language or a helper already means by a name, it goes on meaning.
+        if !globals.contains_key(name.as_str())? {
+            let value: Value<'js> = values.get(name.as_str())?;
+            globals.prop(name.as_str(), own(value))?;
+        }
+    }
+    Ok(())
+}
+
+/// A property that the script may change.
+fn own<T>(value: T) -> Property<T> {
+    Property::from(value).writable().configurable()
+}
+
+impl Helper {
+    /// Reads the helper and puts its names in the place of what asked for it; gives all of them.
+    fn install<'js>(&self, ctx: &Ctx<'js>, lent: &Rc<Lent<'js>>) -> Result<Object<'js>> {
+        let mut options = EvalOptions::default();
+        options.filename = Some(self.file.to_owned());
+        let make: Function<'js> = ctx.eval_with_options(self.source, options)?;
+        let made: Object<'js> = make.call((lent_functions(ctx, lent)?,))?;
+        let globals = ctx.globals();
+        for name in self.names {
+            globals.prop(*name, own(made.get::<_, Value<'js>>(*name)?))?;
+        }
+        Ok(made)
+    }
+}
+
+/// The few functions through which helpers reach out.
+fn lent_functions<'js>(ctx: &Ctx<'js>, lent: &Rc<Lent<'js>>) -> Result<Object<'js>> {
+    let functions = Object::new(ctx.clone())?;
+    let guard = Rc::clone(&lent.guard);
+    let log = move |ctx: Ctx<'js>, level: String, line: JsString<'js>| {
+        let line = text::clipped(text::of(&ctx, &line)?, LINE_BYTES_MAX);
+        guard.log(level_of(&level), &line);
+        Result::Ok(())
+    };
+    functions.set("log", Function::new(ctx.clone(), log)?)?;
+    let guard = Rc::clone(&lent.guard);
+    let progress = move |ctx: Ctx<'js>, fraction: Option<f64>, message: JsString<'js>| {
+        guard.host.progress(fraction, &text::clipped(text::of(&ctx, &message)?, LINE_BYTES_MAX));
+        Result::Ok(())
+    };
+    functions.set("progress", Function::new(ctx.clone(), progress)?)?;
+    let timers = Rc::clone(&lent.timers);
+    functions.set("setFire", Function::new(ctx.clone(), move |fire: Function<'js>| timers.set_fire(fire))?)?;
+    let timers = Rc::clone(&lent.timers);
+    functions.set("addTimer", Function::new(ctx.clone(), move |delay: f64| timers.add(delay))?)?;
+    let timers = Rc::clone(&lent.timers);
+    functions.set("removeTimer", Function::new(ctx.clone(), move |id: u32| timers.remove(id))?)?;
+    functions.set("randomBytes", Function::new(ctx.clone(), random_bytes)?)?;
+    Ok(functions)
+}
+
+fn level_of(name: &str) -> Level {
+    match name {
+        "debug" => Level::Debug,
+        "warn" => Level::Warn,
+        "error" => Level::Error,
+        _ => Level::Info,
+    }
+}
+
+fn random_bytes<'js>(ctx: Ctx<'js>, count: usize) -> Result<TypedArray<'js, u8>> {
+    let mut bytes = vec![0; count.min(RANDOM_BYTES_MAX)];
+    getrandom::fill(&mut bytes).map_err(|error| Exception::throw_internal(&ctx, &error.to_string()))?;
+    TypedArray::new(ctx, bytes)
+}
