@@ -30,6 +30,8 @@ pub struct Interpreter {
     pub script: &'static str,
     /// A workflow that shows it, and what that ends with, as JSON.
     pub example: (&'static str, &'static str),
+    /// Whether each run is a child of the interpreter's process, which is then handed what it ties children down with.
+    pub forks: bool,
     /// The package; its manifest is among the files.
     pub files: &'static [PackageFile],
     /// The package that makes environments; none where scripts have no packages.
@@ -53,7 +55,30 @@ macro_rules! files {
 }
 
 /// Every interpreter.
-pub const INTERPRETERS: &[Interpreter] = &[Interpreter {
+pub const INTERPRETERS: &[Interpreter] = &[PYTHON, JAVASCRIPT];
+
+const JAVASCRIPT: Interpreter = Interpreter {
+    node_type: "JavaScriptInterpreter",
+    language: "JavaScript",
+    output_key: "javascriptResult",
+    package: "dev.akao.javascript",
+    summary: "Runs inline JavaScript in a sandbox, each run in a fresh QuickJS.",
+    description: include_str!("examples/javascript.md"),
+    script: "The script. It sees its inputs as variables and returns, or sets `result`.",
+    example: (include_str!("examples/javascript.yaml"), include_str!("examples/javascript.json")),
+    forks: false,
+    files: &[
+        PackageFile { path: "_.yaml", content: include_bytes!("../javascript/_.yaml"), is_program: false },
+        PackageFile {
+            path: "akao-javascript",
+            content: include_bytes!(env!("AKAO_JAVASCRIPT_FILE")),
+            is_program: true,
+        },
+    ],
+    environments: None,
+};
+
+const PYTHON: Interpreter = Interpreter {
     node_type: "PythonInterpreter",
     language: "Python",
     output_key: "pythonResult",
@@ -62,6 +87,7 @@ pub const INTERPRETERS: &[Interpreter] = &[Interpreter {
     description: include_str!("examples/python.md"),
     script: "The script. It sees its inputs as variables and sets `result`, or returns.",
     example: (include_str!("examples/python.yaml"), include_str!("examples/python.json")),
+    forks: true,
     files: files!("python":
         "_.yaml",
         "child.py",
@@ -76,7 +102,7 @@ pub const INTERPRETERS: &[Interpreter] = &[Interpreter {
         "wire.py",
     ),
     environments: Some(EnvironmentMaker { option: "--python", files: files!("python-packages": "_.yaml", "main.py") }),
-}];
+};
 
 impl Interpreter {
     /// The interpreter of a node type.

@@ -144,7 +144,7 @@ impl Shared {
         let wish = Wish {
             memory_bytes: Some(request.memory_bytes + OWN_BYTES + loaded_bytes),
             folders: content.into_iter().collect(),
-            ties_children: true,
+            ties_children: interpreter.forks,
         };
         let mut runs = 0;
         loop {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
     pub(crate) script: String,
+    node_type: &'static str,
     props: Map<String, Value>,
 }
 
@@ -19,8 +20,13 @@ pub(crate) struct Ran {
 }
 
 impl Case {
+    /// A script in Python.
     pub(crate) fn new(script: &str) -> Self {
-        Self { script: script.to_owned(), props: Map::new() }
+        Self::of("PythonInterpreter", script)
+    }
+
+    pub(crate) fn of(node_type: &'static str, script: &str) -> Self {
+        Self { script: script.to_owned(), node_type, props: Map::new() }
     }
 
     pub(crate) fn with(mut self, prop: &str, value: Value) -> Self {
@@ -36,7 +42,7 @@ impl Case {
         if let Some(inputs) = props.get_mut("inputs") {
             *inputs = escaped(std::mem::take(inputs));
         }
-        json!({"type": "PythonInterpreter", "id": format!("s{at}"), "props": props, "on_failure": "continue"})
+        json!({"type": self.node_type, "id": format!("s{at}"), "props": props, "on_failure": "continue"})
     }
 }
 

@@ -5,6 +5,7 @@ mod bench;
 mod desk;
 mod environments;
 mod hostile;
+mod javascript;
 mod results;
 mod state;
 

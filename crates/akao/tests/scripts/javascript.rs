@@ -1,0 +1,90 @@
+//! The same for JavaScript: its worker serves many runs, each in a fresh QuickJS, and is replaced when it had to be ended.
+
+use crate::{
+    bench::{Case, Ran, run_all, run_in_turn},
+    desk::{Desk, users},
+};
+use serde_json::{Value, json};
+
+fn script(text: &str) -> Case {
+    Case::of("JavaScriptInterpreter", text)
+}
+
+fn told(ran: &Ran) -> (&str, &str) {
+    (ran.error["kind"].as_str().unwrap_or_default(), ran.error["detail"]["reason"].as_str().unwrap_or_default())
+}
+
+#[test]
+fn the_example_of_the_node_ends_as_it_says() {
+    for user in users() {
+        let desk = Desk::new(user);
+        let shown = desk.akao(&["node-info", "JavaScriptInterpreter", "--json"]).json();
+        let example = &shown["examples"][0];
+        desk.write("w.yaml", example["workflow"].as_str().expect("a workflow"));
+        let run = desk.akao(&["run", "w.yaml", "--json"]);
+        assert_eq!((run.code, &run.json()["outputs"]), (0, &example["outputs"]), "{run:?}");
+    }
+}
+
+#[test]
+fn scripts_give_results_and_fail_with_their_own_lines() {
+    let given = json!({"a": 2, "text": "it's {{ a }} and ${b}", "with space": 1, "result": 5});
+    let cases = [
+        (script("return a + 1").with("inputs", given.clone()), json!(3)),
+        (script("result = await Promise.resolve(text)").with("inputs", given.clone()), json!("it's {{ a }} and ${b}")),
+        (script("return `${inputs['with space']}-${inputs.result}`").with("inputs", given), json!("1-5")),
+        (script("const unused = 1"), json!({})),
+        (script("return 'x'.repeat(3_000_000).length"), json!(3_000_000)),
+    ];
+    for user in users() {
+        let desk = Desk::new(user);
+        let ran = run_all(&desk, &cases.iter().map(|(case, _)| case.clone()).collect::<Vec<_>>());
+        for ((case, expected), ran) in cases.iter().zip(&ran) {
+            assert_eq!(ran.result, *expected, "{}: {ran:?}", case.script);
+        }
+        let ran = run_all(&desk, &[script("const x = 1;\nthrow new TypeError('no')")]);
+        assert_eq!(told(&ran[0]), ("user", "script_exception"), "{ran:?}");
+        assert_eq!(ran[0].error["message"], "TypeError: no (line 2, column 11)");
+    }
+}
+
+#[test]
+fn hostile_scripts_end_with_a_name_and_the_next_one_runs() {
+    let hostile = [
+        ("for (;;) {}", "timeout", "script_timeout"),
+        // A single operation that QuickJS does not interrupt: the worker is ended from outside, and replaced.
+        ("Array.prototype.indexOf.call({ length: 2 ** 52 }, 1)", "timeout", ""),
+        ("const all = []; for (;;) all.push(new Array(1000).fill(1))", "resource", "script_memory"),
+        ("(function deep() { deep() })()", "resource", "script_stack"),
+        ("const line = 'x'.repeat(8000); for (;;) console.log(line)", "resource", "script_output"),
+        ("return { get a() { throw new Error('no') } }", "user", "script_exception"),
+        ("return 'x'.repeat(30_000_000)", "user", "script_result"),
+        ("/(a+)+$/.test('a'.repeat(40) + 'b')", "timeout", "script_timeout"),
+        ("await fetch('http://169.254.169.254/')", "user", "script_exception"),
+        ("await import('/etc/passwd')", "user", "script_exception"),
+    ];
+    let with = |text: &str, kind: &str| {
+        let timeout = if kind == "timeout" { "1s" } else { "20s" };
+        script(text).with("timeout", json!(timeout)).with("memory", json!("64MB"))
+    };
+    let pairs = hostile.iter().flat_map(|(text, kind, _)| [with(text, kind), script("return 'well'")]);
+    let ran = run_in_turn(&Desk::new(users()[0]), &pairs.collect::<Vec<_>>());
+    for ((text, kind, reason), pair) in hostile.iter().zip(ran.chunks(2)) {
+        assert_eq!(told(&pair[0]).0, *kind, "{text}: {:?}", pair[0]);
+        assert!(reason.is_empty() || told(&pair[0]).1 == *reason, "{text}: {:?}", pair[0]);
+        assert_eq!(pair[1].result, json!("well"), "after {text}: {:?}", pair[1]);
+    }
+}
+
+#[test]
+fn a_run_finds_nothing_of_the_one_before() {
+    let plant = "const found = ['planted', 'kept'].filter((name) => name in globalThis);
+        if ({}.planted) found.push('prototype');
+        globalThis.kept = 1; Object.prototype.planted = 1; JSON.stringify = () => 'forged'; Array.prototype.filter = () => ['forged'];
+        return { found, random: Math.random(), uuid: crypto.randomUUID() }";
+    let ran = run_in_turn(&Desk::new(users()[0]), &vec![script(plant); 6]);
+    let drawn =
+        |name: &str| ran.iter().map(|ran| ran.result[name].to_string()).collect::<std::collections::BTreeSet<_>>();
+    assert!(ran.iter().all(|ran| ran.result["found"] == Value::Array(Vec::new())), "{ran:?}");
+    assert_eq!((drawn("random").len(), drawn("uuid").len()), (6, 6), "{ran:?}");
+}
