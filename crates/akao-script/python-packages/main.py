@@ -1,7 +1,7 @@
 """Puts the packages of an environment together, as one call of a node.
 
-Wheels only: nothing of a package is run to install it. What is put together is then loaded once, in a process of its own, to
-find out what an interpreter can load ahead and what that takes. All of it happens in the sandbox of this node.
+Wheels only: nothing of a package is run to install it, and nothing of it can be run here. Whether it can be loaded is found
+out by the interpreter that will.
 """
 
 import compileall
@@ -66,10 +66,8 @@ def build(parameters, tell):
     lock = install(parameters["packages"], parameters["options"])
     tell("compiling")
     compile_all()
-    tell("loading it once")
     wanted = {canonical(re.split(r"[^A-Za-z0-9._-]", name, maxsplit=1)[0]) for name in parameters["packages"]}
     modules, own = modules_of(wanted)
-    loaded = load_once(own)
     environment = {
         "environment": 1,
         "language": "python",
@@ -77,7 +75,6 @@ def build(parameters, tell):
         "packages": lock,
         "modules": modules,
         "preload": own,
-        "loaded_bytes": loaded,
     }
     with open(f"{FOLDER}/environment.json", "w", encoding="utf-8") as file:
         json.dump(environment, file, indent=1, sort_keys=True)
@@ -144,38 +141,6 @@ def modules_of(wanted):
         if canonical(found.metadata["Name"]) in wanted:
             own |= {name for name in names if not name.startswith("_")}
     return sorted(every), sorted(own)
-
-
-def load_once(names):
-    """Loads modules in a process of its own; the memory that it takes, in bytes. They must start no threads."""
-    reader, writer = os.pipe()
-    if os.fork() == 0:
-        try:
-            os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
-            sys.path.insert(0, SITE)
-            before = resident()
-            for name in names:
-                __import__(name)
-            threads = len(os.listdir("/proc/self/task"))
-            told = {"bytes": max(resident() - before, 0), "threads": threads}
-        except BaseException as error:
-            told = {"error": f"{type(error).__name__}: {error}"}
-        os.write(writer, json.dumps(told).encode())
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as file:
-        told = json.loads(file.read() or b'{"error": "it ended while it was loaded"}')
-    os.wait()
-    if "error" in told:
-        raise Refused("user", f"the packages cannot be loaded: {told['error']}", "not_loaded")
-    if told["threads"] > 1:
-        raise Refused("user", "the packages start threads when they are loaded, which a run could not have", "threads")
-    return told["bytes"]
-
-
-def resident():
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def remove(folder):

@@ -46,4 +46,4 @@ def load():
         return f"the environment cannot be loaded: {type(error).__name__}: {error}"
     # A fork takes only the thread that asks for it; what the others hold would never be let go of.
     threads = len(os.listdir("/proc/self/task"))
-    return f"the environment starts {threads - 1} threads when it is loaded" if threads > 1 else None
+    return "the environment starts threads when it is loaded, which a run could not have" if threads > 1 else None

@@ -22,7 +22,7 @@ use std::{
 pub(crate) const OWN_BYTES: u64 = 64_000_000;
 
 /// Where an interpreter sees its environment.
-const ENVIRONMENT_PLACE: &str = "/environment";
+pub(crate) const ENVIRONMENT_PLACE: &str = "/environment";
 
 /// A run whose interpreter was ended from outside is run again, up to so many times.
 const RUNS_MAX: u32 = 3;

@@ -1,7 +1,7 @@
 //! Making an environment: a node of Akao's own puts its packages together in a sandbox, then the content is sealed and named.
 
 use super::{CONTENTS, Environment, EnvironmentPackage, Environments, FORMAT};
-use crate::{interpreter::Interpreter, package};
+use crate::{interpreter::Interpreter, node_type::RESULT, package, runner::ENVIRONMENT_PLACE};
 use akao_contract::{
     Address, ErrorKind, ExecutionId, Invocation, NodeId, OpId, Outcome, OutcomeStatus, Permission, StepContext,
     StepError, Tenant,
@@ -11,7 +11,7 @@ use akao_nodes::ExternalNodes;
 use akao_package::Store;
 use akao_runtime::Wish;
 use akao_step::StepIo;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use std::{
     collections::BTreeMap,
@@ -67,8 +67,15 @@ struct Made {
     version: String,
     packages: Vec<EnvironmentPackage>,
     modules: Vec<String>,
-    loaded_bytes: u64,
 }
+
+/// Loads the packages as the runs of scripts will have them, and tells the memory that a run then shares.
+const MEASURE: &str =
+    "import os\nresult = int(open('/proc/self/statm').read().split()[1]) * os.sysconf('SC_PAGE_SIZE')";
+
+/// What loading may take: milliseconds, and bytes.
+const LOADING_MS_MAX: u64 = 120_000;
+const LOADING_BYTES_MAX: u64 = 2_000_000_000;
 
 impl Environments {
     /// Makes an environment, or makes it again. `io` is told how far it is.
@@ -103,19 +110,55 @@ impl Environments {
             blackboard: BTreeMap::new(),
         };
         let wish = Wish { folders: order.folders.clone(), ..Wish::default() };
-        let outcome = nodes.run_as(invocation, io, wish).await;
-        let made = answered(outcome).map_err(EnvironmentError::Packages)?;
-        self.keep(order, made, staged)
+        let outcome = nodes.run_as(invocation, io.clone(), wish).await;
+        let made: Made = answered(outcome, "environment").map_err(EnvironmentError::Packages)?;
+        let list = list_folder(staged.path(), &LIMITS, &mut |_, _| true).map_err(io::Error::other)?;
+        seal(staged.path(), &list)?;
+        let loaded = self.load_once(nodes, packages, order, staged.path(), io).await;
+        match loaded {
+            Ok(loaded_bytes) => self.keep(order, made, loaded_bytes, &list, staged),
+            Err(error) => {
+                unseal(staged.path())?;
+                Err(EnvironmentError::Packages(error))
+            }
+        }
+    }
+
+    /// Has the interpreter load the packages; the memory that it takes, in bytes.
+    async fn load_once(
+        &self,
+        nodes: &ExternalNodes,
+        packages: &Store,
+        order: &EnvironmentOrder,
+        folder: &Path,
+        io: StepIo,
+    ) -> Result<u64, StepError> {
+        let node = package::keep(order.interpreter.language, order.interpreter.files, packages, &self.folder)?;
+        let props = json!({
+            "script": MEASURE, "inputs": {}, "timeout_ms": LOADING_MS_MAX, "memory_bytes": LOADING_BYTES_MAX,
+        });
+        let invocation = Invocation {
+            context: StepContext { grants: Arc::default(), volumes: Arc::default(), ..context(order, folder) },
+            node_type: node.to_string().into(),
+            props: props.as_object().cloned().unwrap_or_default(),
+            blackboard: BTreeMap::new(),
+        };
+        let wish = Wish {
+            memory_bytes: Some(2 * LOADING_BYTES_MAX),
+            folders: BTreeMap::from([(ENVIRONMENT_PLACE.into(), folder.to_owned())]),
+            ties_children: true,
+        };
+        answered(nodes.run_as(invocation, io, wish).await, RESULT)
     }
 
     fn keep(
         &self,
         order: &EnvironmentOrder,
         made: Made,
+        loaded_bytes: u64,
+        list: &FolderList,
         staged: tempfile::TempDir,
     ) -> Result<Environment, EnvironmentError> {
-        let list = list_folder(staged.path(), &LIMITS, &mut |_, _| true).map_err(io::Error::other)?;
-        seal(staged.path(), &list)?;
         let digest = list.digest();
         let environment = Environment {
             environment: FORMAT,
@@ -124,7 +167,7 @@ impl Environments {
             version: made.version,
             content: digest.digest,
             bytes: digest.bytes,
-            loaded_bytes: made.loaded_bytes,
+            loaded_bytes,
             asked: order.packages.clone(),
             packages: made.packages,
             modules: made.modules,
@@ -174,12 +217,13 @@ fn context(order: &EnvironmentOrder, folder: &Path) -> StepContext {
     }
 }
 
-fn answered(outcome: Outcome) -> Result<Made, StepError> {
+/// One of the outputs of a step that has ended well.
+fn answered<T: DeserializeOwned>(outcome: Outcome, output: &str) -> Result<T, StepError> {
     if outcome.status != OutcomeStatus::Success {
         let broken_off = || StepError::new(ErrorKind::Cancelled, "the environment was not made: it was halted");
         return Err(outcome.error.unwrap_or_else(broken_off));
     }
-    let made = outcome.outputs.get("environment").cloned().unwrap_or(Value::Null);
+    let made = outcome.outputs.get(output).cloned().unwrap_or(Value::Null);
     serde_json::from_value(made).map_err(|error| {
         StepError::new(ErrorKind::Protocol, format!("the environment was told in a form that is not its own: {error}"))
     })
