@@ -181,7 +181,8 @@ fn the_example_folders_keep_their_promise() {
         }
         assert_eq!(akao_flow::format_workflow(&text, &catalogue).as_ref(), Ok(&text), "{}", folder.display());
         let promise = std::fs::read_to_string(folder.join("expect.json")).expect("what it promises");
-        if promise.contains("\"arguments\"") {
+        // A script runs in a sandbox, which only the program puts together.
+        if promise.contains("\"arguments\"") || text.contains("Interpreter\n") {
             continue;
         }
         if let Err(problem) = run_folder(&bench, &folder, &text, &catalogue) {

@@ -96,7 +96,7 @@ fn an_owner_that_runs_sees_what_is_installed_granted_and_disabled() {
     assert_eq!(run().json()["outputs"]["text"], "Good day, Ada", "what begins now takes the new version");
     said(&desk, &["executions", "signal", later, "go"]);
     let show = || desk.akao(&["executions", "show", later, "--json"]);
-    let ended = until("the end of the execution", show, |said| said.out.contains("\"success\""));
+    let ended = until("the end of the execution", show, |said| said.json()["status"] == "success");
     assert!(ended.out.contains("Hello Ada"), "it goes on with the version that it began with: {ended:?}");
 
     said(&desk, &["disable", "com.example.greet", "--reason", "not now"]);

@@ -233,9 +233,7 @@ impl Shared {
         let shared = Arc::clone(self);
         thread::spawn(move || {
             thread::sleep(Duration::from_secs_f64(grace / 1000.0));
-            let ids: Vec<String> = shared.state().jobs.keys().cloned().collect();
-            // Those that have not begun are answered at once.
-            ids.iter().for_each(|id| shared.cancel(id));
+            shared.cancel_all();
             thread::sleep(LAST);
             shared.stopped();
         });
@@ -266,6 +264,17 @@ impl Shared {
             }
             _ => {}
         }
+    }
+
+    /// Cancels every call. Those that have not begun come first, all at once: what runs makes room for them when it ends.
+    fn cancel_all(self: &Arc<Self>) {
+        let mut state = self.state();
+        let queued = std::mem::take(&mut state.queue);
+        let ids: Vec<String> = state.jobs.keys().cloned().collect();
+        drop(state);
+        queued.iter().for_each(|job| self.answer_failure(job, &Failure::cancelled(), Instant::now()));
+        self.flush();
+        ids.iter().for_each(|id| self.cancel(id));
     }
 
     fn cancel(self: &Arc<Self>, id: &str) {
