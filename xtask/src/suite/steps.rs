@@ -256,7 +256,7 @@ fn other_architecture(workspace: &Workspace, _: bool) -> Chore {
 }
 
 fn tests(workspace: &Workspace, nightly: bool) -> Chore {
-    let tests = workspace.cargo().args(["test", "--workspace"]);
+    let tests = workspace.cargo().args(["test", "--workspace", "--no-fail-fast"]);
     let tests = if nightly { tests.env("PROPTEST_CASES", PROPERTY_CASES_NIGHTLY) } else { tests };
     Ok(tests.run()?)
 }

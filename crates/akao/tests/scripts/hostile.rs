@@ -73,7 +73,8 @@ const HOSTILE: &[Hostile] = &[
         what: "its parent's memory written",
         script: "import os\nopen(f'/proc/{os.getppid()}/mem', 'r+b')",
         kinds: &["user"],
-        message: "PermissionError",
+        // Where it may see its parent it may not open it; where it may not, there is none.
+        message: "/mem'",
     },
     Hostile {
         what: "its parent traced",
