@@ -51,13 +51,16 @@ const OWN_HEADERS: [HeaderName; 8] = [
 pub struct EgressOptions {
     /// Whether HTTP to public addresses on ports 80 and 443 needs no grant.
     pub public_web: bool,
+    /// Whether nothing but public addresses is reached, whatever is granted: for those who grant something and do not
+    /// look after this machine.
+    pub public_only: bool,
     /// PEM files with certificate authorities that are trusted besides those of the web.
     pub ca_files: Vec<PathBuf>,
 }
 
 impl Default for EgressOptions {
     fn default() -> Self {
-        Self { public_web: true, ca_files: Vec::new() }
+        Self { public_web: true, public_only: false, ca_files: Vec::new() }
     }
 }
 
@@ -92,7 +95,7 @@ impl CheckedEgress {
         };
         let (mut checked, mut denied) = (Vec::new(), None);
         for address in addresses {
-            match grant::judge(purpose, grants, self.options.public_web, target, address) {
+            match grant::judge(purpose, grants, &self.options, target, address) {
                 Ok(()) => checked.push(SocketAddr::new(address, target.port)),
                 Err(reason) => drop(denied.get_or_insert((address, reason))),
             }

@@ -18,6 +18,7 @@ mod problems;
 mod publisher;
 mod replace;
 mod stop;
+mod tenants;
 mod tls;
 mod used;
 mod wiring;

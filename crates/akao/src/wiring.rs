@@ -8,8 +8,8 @@ use crate::{
     cli::Context,
     failure::Failure,
     operator::Operator,
+    tenants::ByTenant,
 };
-use akao_builtin::BuiltInRunner;
 use akao_contract::{ExecutionId, Permission, Tenant, manifest::PinnedNode};
 use akao_engine::{Config, Engine, EngineThread, Parts};
 use akao_flow::Catalogue;
@@ -241,7 +241,7 @@ fn registry(
         egress: Arc::new(CheckedEgress::new(EgressOptions::default())),
         volumes: Arc::new(ProjectVolumes::new()),
     };
-    let built_in: Arc<dyn StepRunner> = Arc::new(BuiltInRunner::new(ports));
+    let built_in: Arc<dyn StepRunner> = Arc::new(ByTenant::new(ports));
     let mut registry = Registry::new();
     let taken = |error: akao_registry::NameTaken| Failure::internal("the node types collide").because(&error);
     registry.add(control_types(), None).map_err(taken)?;

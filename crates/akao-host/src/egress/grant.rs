@@ -3,7 +3,7 @@
 //! HOST is a name, `*.suffix`, an address or a network such as `10.0.0.0/8`; an IPv6 address with a port stands in
 //! brackets. PORT is a number or `*`; without it `network.http` opens 80 and 443, and `network.tcp` opens nothing.
 
-use super::target::Target;
+use super::{EgressOptions, target::Target};
 use akao_address::{AddressClass, Host, HostPattern, WEB_PORTS, classify, parse_port, split_port};
 use akao_contract::Permission;
 use std::net::IpAddr;
@@ -70,14 +70,15 @@ pub fn check_grant(permission: &Permission) -> Result<(), GrantError> {
 pub(super) fn judge(
     purpose: Purpose,
     grants: &[Permission],
-    public_web: bool,
+    options: &EgressOptions,
     target: &Target,
     address: IpAddr,
 ) -> Result<(), String> {
     let class = classify(address);
+    let (public_web, is_open) = (options.public_web, class == AddressClass::Public || !options.public_only);
     let scopes = grants.iter().filter(|grant| grant.name() == purpose.permission()).filter_map(Permission::scope);
     let mut parsed = scopes.filter_map(|scope| parse(scope).ok());
-    if parsed.any(|grant| grant.opens(purpose, target, address, class)) {
+    if is_open && parsed.any(|grant| grant.opens(purpose, target, address, class)) {
         return Ok(());
     }
     let web = WEB_PORTS.contains(&target.port);

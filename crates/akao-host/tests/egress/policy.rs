@@ -259,6 +259,24 @@ async fn the_public_web_can_be_closed() {
     assert_eq!(error.to_string(), message);
 }
 
+#[tokio::test]
+async fn nothing_but_the_public_can_be_open_whatever_is_granted() {
+    let options = EgressOptions { public_only: true, ..EgressOptions::default() };
+    let names = Names::of(&[("public.example", &["93.184.216.34"]), ("inside.example", &["10.0.0.5"])]);
+    let egress = CheckedEgress::with_resolver(options, Arc::new(names));
+    for (grant, host, open) in [
+        (&["network.tcp=public.example:1"], "public.example", true),
+        (&["network.tcp=inside.example:1"], "inside.example", false),
+        (&["network.tcp=*.example:1"], "inside.example", false),
+        (&["network.tcp=127.0.0.1:1"], "127.0.0.1", false),
+        (&["network.tcp=169.254.169.254:1"], "169.254.169.254", false),
+        (&["network.tcp=[::1]:1"], "::1", false),
+        (&["network.tcp=10.0.0.0/8:1"], "10.0.0.5", false),
+    ] {
+        assert_eq!(passes(&egress, grant, host, 1).await, open, "{grant:?} {host}");
+    }
+}
+
 #[test]
 fn mistakes_in_grants_are_told() {
     for (grant, good) in [

@@ -51,7 +51,7 @@ async fn tell(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infal
 
 async fn get(port: u16, ca_files: Vec<PathBuf>, host: &str) -> Result<HttpAnswer, EgressError> {
     let names = Names::of(&[("secure.example", &["127.0.0.1"]), ("other.example", &["127.0.0.1"])]);
-    let egress = CheckedEgress::with_resolver(EgressOptions { ca_files, public_web: true }, Arc::new(names));
+    let egress = CheckedEgress::with_resolver(EgressOptions { ca_files, ..EgressOptions::default() }, Arc::new(names));
     let call = HttpCall {
         method: "GET".into(),
         url: format!("https://{host}:{port}/"),
