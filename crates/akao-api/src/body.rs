@@ -1,6 +1,6 @@
 //! Bodies of requests: bounded in size and time, JSON alone, and nothing in it that the route does not know.
 
-use crate::route::{Route, Takes};
+use crate::route::{Access, Route, Takes};
 use akao_platform::{Code, Error};
 use axum::{
     body::Body,
@@ -13,6 +13,9 @@ use std::time::Duration;
 
 /// Longest body. The longest text of a workflow fits, with every letter escaped.
 const BODY_BYTES_MAX: usize = 5 << 20;
+
+/// Longest body of somebody who is not signed in.
+const STRANGERS_BYTES_MAX: usize = 16 << 10;
 
 /// How much of a body that is too long is read before the connection is closed.
 const THROWN_AWAY_BYTES_MAX: usize = 32 << 20;
@@ -29,27 +32,31 @@ pub(crate) async fn read(route: &Route, headers: &HeaderMap, body: Body) -> Resu
         return Err(Error::new(Code::UnsupportedMedia, "the body is to be JSON")
             .hint("Send it with `Content-Type: application/json`."));
     }
-    match tokio::time::timeout(BODY_TIME_MAX, collect(body)).await {
+    match tokio::time::timeout(BODY_TIME_MAX, collect(body, bytes_max(route))).await {
         Ok(collected) => collected,
         Err(_) => Err(Error::invalid("the body took too long to arrive")),
     }
 }
 
+fn bytes_max(route: &Route) -> usize {
+    if route.access == Access::Anyone { STRANGERS_BYTES_MAX } else { BODY_BYTES_MAX }
+}
+
 /// Reads a body to its end. What is too much is read a while and thrown away: whoever is still sending would not hear the answer.
-async fn collect(mut body: Body) -> Result<Bytes, Error> {
+async fn collect(mut body: Body, bytes_max: usize) -> Result<Bytes, Error> {
     let (mut collected, mut length) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Error::invalid("the body broke off"))?;
         let Ok(data) = frame.into_data() else { continue };
         length += data.len();
-        if length <= BODY_BYTES_MAX {
+        if length <= bytes_max {
             collected.extend_from_slice(&data);
         } else if length > THROWN_AWAY_BYTES_MAX {
             break;
         }
     }
-    match length > BODY_BYTES_MAX {
-        true => Err(Error::new(Code::TooLarge, format!("the body is longer than {} MiB", BODY_BYTES_MAX >> 20))),
+    match length > bytes_max {
+        true => Err(Error::new(Code::TooLarge, format!("the body is longer than {} KiB", bytes_max >> 10))),
         false => Ok(collected.into()),
     }
 }

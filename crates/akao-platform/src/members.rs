@@ -83,9 +83,14 @@ impl Platform {
         self.write(|work| {
             let invitation = work.accounts().take_invitation(&code)?;
             let invitation = invitation.filter(|found| now_ms < found.expires_ms).ok_or_else(bad)?;
+            // Whoever invites an address has a code for it, and may not use it to guess that account's password.
+            let throttle = &self.inner.throttle;
+            let name = secret::hash(&invitation.email);
+            throttle.check(&name, now_ms)?;
             let account = match work.accounts().by_email(&invitation.email)? {
                 Some(user) if user.disabled => return Err(bad()),
                 Some(user) if !password::fits(&joined.password, user.password.as_deref())? => {
+                    throttle.failed(name, now_ms);
                     let message = "there is an account with this address, and its password is another one";
                     return Err(Error::new(Code::Forbidden, message).hint("Give the password of that account."));
                 }

@@ -1,8 +1,9 @@
 //! Executions under way: cancelled, paused, resumed, signalled, forked. Each is in the audit, with who did it.
 
-use crate::{Actor, Error, Platform, executions::unexpected};
+use crate::{Actor, Code, Error, Permission, Platform, executions::unexpected};
 use akao_contract::ExecutionId;
-use akao_engine::{GivenSecrets, Reply, Request};
+use akao_engine::{Attributes, GivenSecrets, Reply, Request};
+use akao_journal::ExecutionRow;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -62,13 +63,34 @@ impl Steer {
     }
 }
 
+/// A fork is a start, and its steps may do what those of its origin were granted.
+fn may_fork(actor: &Actor, origin: &ExecutionRow) -> Result<(), Error> {
+    let lacks = |permission: Permission| {
+        Error::new(Code::Forbidden, format!("this fork needs the permission `{permission}` as well"))
+    };
+    if !actor.may(Permission::ExecutionsStart) {
+        return Err(lacks(Permission::ExecutionsStart));
+    }
+    // What cannot be read may grant anything.
+    let attributes = serde_json::from_slice::<Attributes>(&origin.attributes);
+    match attributes.is_ok_and(|attributes| attributes.grants.is_empty()) || actor.may(Permission::ExecutionsGrant) {
+        true => Ok(()),
+        false => Err(lacks(Permission::ExecutionsGrant)
+            .hint("Its origin was granted something; ask somebody who may grant, or start it anew without.")),
+    }
+}
+
 impl Platform {
     /// Steers an execution; the answer is a new execution's id where one was made.
     ///
     /// # Errors
     /// There is no such execution in the tenant, or its state does not allow it.
     pub async fn steer(&self, actor: &Arc<Actor>, id: &str, steer: Steer) -> Result<Option<ExecutionId>, Error> {
-        let execution = self.execution(actor, id)?.id;
+        let row = self.execution(actor, id)?;
+        if matches!(steer, Steer::Fork { .. }) {
+            may_fork(actor, &row)?;
+        }
+        let execution = row.id;
         let what = steer.what();
         let made = match self.parts().executions.call(steer.request(execution)).await {
             Ok(Reply::Done) => None,

@@ -12,7 +12,7 @@ const FAILURES_MAX: u32 = 10;
 /// How long failures are remembered.
 const REMEMBERED_MS: i64 = 5 * 60 * 1000;
 
-/// Names that are remembered; beyond that the oldest are forgotten.
+/// Names that are remembered; beyond that those are forgotten that are not refused.
 const NAMES_MAX: usize = 10_000;
 
 /// Failures by name. Names are hashed addresses, so that a list of them is not kept in memory.
@@ -47,7 +47,8 @@ impl Throttle {
         if failures.len() >= NAMES_MAX {
             failures.retain(|_, found| fresh(found));
             if failures.len() >= NAMES_MAX {
-                failures.clear();
+                // Names that are refused stay so: others in great number must not set them free.
+                failures.retain(|_, found| found.count >= FAILURES_MAX);
             }
         }
         let found = failures.entry(name).or_insert(Failures { count: 0, since_ms: now_ms });
