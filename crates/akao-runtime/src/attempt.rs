@@ -44,9 +44,12 @@ pub(crate) struct Attempt {
     pub(crate) node: Arc<Node>,
     pub(crate) invocation: Invocation,
     pub(crate) io: StepIo,
+    /// How long the call may take once a process has it.
+    pub(crate) call_ms: Option<u64>,
 }
 
 /// When an attempt must have ended, and whether it is the manifest that says so.
+#[derive(Clone, Copy)]
 struct Deadline {
     at: Instant,
     limit: Option<Limit>,
@@ -85,7 +88,7 @@ impl Attempt {
                 Err(LeaseError::TimedOut) => return Outcome::failure(self.scene().waited_too_long()),
                 Err(LeaseError::Failed(error)) => return Outcome::failure(error),
             };
-            if let Some(outcome) = self.call(lease, &deadline, key.as_deref()).await {
+            if let Some(outcome) = self.call(lease, &self.deadline_of_call(deadline), key.as_deref()).await {
                 return outcome;
             }
         }
@@ -133,6 +136,15 @@ impl Attempt {
         match own {
             Some(own) if own < limit => Deadline { at: own, limit: None },
             _ => Deadline { at: limit, limit: Some(Limit::Timeout) },
+        }
+    }
+
+    /// The same, or the time that the call itself may take, which begins now.
+    fn deadline_of_call(&self, deadline: Deadline) -> Deadline {
+        let own = self.call_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
+        match own {
+            Some(own) if own < deadline.at => Deadline { at: own, limit: Some(Limit::Timeout) },
+            _ => deadline,
         }
     }
 

@@ -53,6 +53,15 @@ pub struct Wish {
     pub folders: BTreeMap<PathBuf, PathBuf>,
     /// Whether it is handed what it can tie its children down with, so that they cannot touch the process itself.
     pub ties_children: bool,
+    /// How long one call may take once a process has it, in milliseconds. Which process that is does not depend on it.
+    pub call_ms: Option<u64>,
+}
+
+impl Wish {
+    /// What of it is a process's own.
+    pub(crate) fn of_process(&self) -> Self {
+        Self { call_ms: None, ..self.clone() }
+    }
 }
 
 /// A volume, or a place in one, that a process sees.

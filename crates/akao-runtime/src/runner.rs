@@ -201,11 +201,12 @@ impl ProcessRunner {
         let Some((served, node)) = self.find(&invocation.node_type) else {
             return Box::pin(std::future::ready(Outcome::failure(unknown(&invocation.node_type))));
         };
-        match served.pool(&self.services, &invocation.context, &io.secrets, wish) {
+        let call_ms = wish.call_ms;
+        match served.pool(&self.services, &invocation.context, &io.secrets, &wish.of_process()) {
             Ok(pool) if self.services.is_shut.load(Ordering::Acquire) => {
                 Box::pin(std::future::ready(Outcome::failure(failure::closed(&pool.spec))))
             }
-            Ok(pool) => Box::pin(Attempt { pool, node, invocation, io }.run()),
+            Ok(pool) => Box::pin(Attempt { pool, node, invocation, io, call_ms }.run()),
             Err(error) => Box::pin(std::future::ready(Outcome::failure(error))),
         }
     }

@@ -9,6 +9,8 @@ def clear(folder, mode):
     no path is longer than two names and nothing is done by recursion, however deep it goes."""
     if stat.S_IMODE(os.stat(folder).st_mode) != mode:
         os.chmod(folder, mode)
+    for name in attributes(folder):
+        os.removexattr(folder, name)
     entries = list(os.scandir(folder))
     number = 0
     while entries:
@@ -31,3 +33,13 @@ def clear(folder, mode):
                     os.unlink(inner.path)
             os.rmdir(entry.path)
         entries = list(os.scandir(folder))
+    # The times of the folder would tell the next run of this one, and could be set to tell it something.
+    os.utime(folder, (0, 0))
+
+
+def attributes(folder):
+    try:
+        return [name for name in os.listxattr(folder) if name.startswith("user.")]
+    except OSError:
+        # The file system has none.
+        return []

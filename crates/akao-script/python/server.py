@@ -190,6 +190,10 @@ class Run:
         spare, poll = self.spare, self.spare.poll
         while not self.ended:
             ready = dict(poll.poll(self.rest_ms()))
+            if self.until is not None and time.monotonic() >= self.until:
+                # Also while it goes on writing.
+                self.end(wire.timed_out(self.id, self.timeout_ms))
+                break
             if spare.told in ready:
                 self.read()
                 if ready[spare.told] & select.POLLHUP and not ready[spare.told] & select.POLLIN:

@@ -21,6 +21,9 @@ use std::{
 /// What an interpreter itself needs beside its script, in bytes: its own memory, and the folders that a script may fill.
 pub(crate) const OWN_BYTES: u64 = 64_000_000;
 
+/// How much longer than its `timeout` a run may take before its interpreter is ended from outside, in milliseconds.
+const OUTSIDE_MS: u64 = 1_000;
+
 /// Where an interpreter sees its environment.
 pub(crate) const ENVIRONMENT_PLACE: &str = "/environment";
 
@@ -145,6 +148,8 @@ impl Shared {
             memory_bytes: Some(request.memory_bytes + OWN_BYTES + loaded_bytes),
             folders: content.into_iter().collect(),
             ties_children: interpreter.forks,
+            // An interpreter ends its runs itself; one that cannot is ended.
+            call_ms: Some(request.timeout_ms.saturating_add(OUTSIDE_MS)),
         };
         let mut runs = 0;
         loop {
@@ -156,7 +161,7 @@ impl Shared {
                 blackboard: BTreeMap::new(),
             };
             let outcome = self.nodes.run_as(own, io.clone(), wish.clone()).await;
-            if runs < RUNS_MAX && told::was_ended_from_outside(&outcome) {
+            if runs < RUNS_MAX && !io.cancel.is_cancelled() && told::was_ended_from_outside(&outcome) {
                 continue;
             }
             return Told { interpreter, request: &request, environments: &self.options.environments }.outcome(outcome);

@@ -52,7 +52,7 @@ impl Told<'_> {
     fn error(&self, error: StepError, is_full: bool) -> StepError {
         let limit = error.detail.get("limit").and_then(serde_json::Value::as_str).map(str::to_owned);
         match (reason(&error).to_owned().as_str(), limit.as_deref()) {
-            ("script_timeout", _) => self.timeout(error),
+            ("script_timeout", _) | ("limit" | "deadline", Some("timeout")) => self.timeout(error),
             ("script_memory", _) => self.memory(error),
             ("script_syntax", _) => {
                 let suggestion =

@@ -147,6 +147,7 @@ impl Environments {
             memory_bytes: Some(2 * LOADING_BYTES_MAX),
             folders: BTreeMap::from([(ENVIRONMENT_PLACE.into(), folder.to_owned())]),
             ties_children: true,
+            call_ms: Some(2 * LOADING_MS_MAX),
         };
         answered(nodes.run_as(invocation, io, wish).await, RESULT)
     }

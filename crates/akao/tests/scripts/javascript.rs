@@ -52,8 +52,14 @@ fn scripts_give_results_and_fail_with_their_own_lines() {
 fn hostile_scripts_end_with_a_name_and_the_next_one_runs() {
     let hostile = [
         ("for (;;) {}", "timeout", "script_timeout"),
-        // A single operation that QuickJS does not interrupt: the worker is ended from outside, and replaced.
-        ("Array.prototype.indexOf.call({ length: 2 ** 52 }, 1)", "timeout", ""),
+        ("Array.prototype.indexOf.call({ length: 2 ** 52 }, 1)", "timeout", "script_timeout"),
+        // A single operation that QuickJS does not interrupt, of minutes: the worker is ended from outside, and replaced.
+        (
+            "return Object.keys(new Proxy({}, { ownKeys: () => Array.from({ length: 6e5 }, (_, i) => `k${i}`), \
+             getOwnPropertyDescriptor: () => ({ value: 1, enumerable: true, configurable: true }) })).length",
+            "timeout",
+            "",
+        ),
         ("const all = []; for (;;) all.push(new Array(1000).fill(1))", "resource", "script_memory"),
         ("(function deep() { deep() })()", "resource", "script_stack"),
         ("const line = 'x'.repeat(8000); for (;;) console.log(line)", "resource", "script_output"),

@@ -17,6 +17,8 @@ found += [name for name in sys.modules if name == 'planted']
 found += [name for name in os.environ if name == 'PLANTED']
 for folder in ('/workspace', '/tmp', '/dev/shm', os.getcwd()):
     found += [os.path.join(folder, name) for name in os.listdir(folder)]
+for folder in ('/workspace', '/tmp', '/dev/shm'):
+    found += [folder + ' ' + name for name in os.listxattr(folder) if name.startswith('user.')]
 for number in os.listdir('/proc'):
     if number.isdigit() and int(number) not in (1, os.getppid(), os.getpid()):
         found.append('process ' + number)
@@ -34,6 +36,10 @@ for folder in ('/workspace', '/tmp', '/dev/shm'):
     os.chmod(folder + '/a/b', 0)
     os.symlink('/etc', folder + '/link')
     os.mkfifo(folder + '/pipe')
+    try:
+        os.setxattr(folder, 'user.planted', b'1')
+    except OSError:
+        pass
     os.chmod(folder, 0o500)
 os.umask(0o777)
 # A daemon that has left its parents and holds what it can.
