@@ -102,7 +102,13 @@ impl HeadFile {
     pub(super) fn open(audit: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        options.open(head_path(audit)).map(Self)
+        let path = head_path(audit);
+        let is_new = !path.exists();
+        let file = options.open(&path)?;
+        if is_new && let Some(folder) = path.parent() {
+            File::open(folder)?.sync_all()?;
+        }
+        Ok(Self(file))
     }
 
     /// Who it says is the last. A file that cannot be understood says nothing; then the audit itself is asked.
@@ -119,7 +125,9 @@ impl HeadFile {
         self.0.seek(SeekFrom::Start(0))?;
         self.0.write_all(format!("{text}\n").as_bytes())?;
         let length = self.0.stream_position()?;
-        self.0.set_len(length)
+        self.0.set_len(length)?;
+        // A head that a power cut takes back would look as if somebody had taken it away.
+        self.0.sync_data()
     }
 }
 
@@ -193,8 +201,14 @@ pub(super) fn verify(path: &Path) -> Result<Result<Verified, ChainBreak>, AuditE
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         other => other.map(Some).map_err(|source| AuditError::Io { path: path.to_owned(), source }),
     };
+    // Whoever writes holds the lock while the two files do not fit each other.
+    let held = match File::open(path) {
+        Ok(file) => file.lock_shared().is_ok().then_some(file),
+        Err(_) => None,
+    };
     let head = read(&head_path(path))?.and_then(|bytes| parse(&String::from_utf8_lossy(&bytes)));
     let bytes = read(path)?.unwrap_or_default();
+    drop(held);
     Ok(Chain::follow(&bytes).and_then(|(chain, verified)| against(&bytes, &chain, head).map(|()| verified)))
 }
 

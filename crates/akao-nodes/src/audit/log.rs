@@ -194,10 +194,14 @@ fn append(file: &mut File, path: &Path, mut entry: AuditEntry) -> io::Result<()>
         let mut line = serde_json::to_vec(&entry)?;
         let last = chain.put(seq, &line);
         line.push(b'\n');
-        file.write_all(&line)?;
+        let before = file.metadata()?.len();
         // After a power loss the file beside must not name a line that is not there.
-        file.sync_data()?;
-        head.write(&last)
+        let written = file.write_all(&line).and_then(|()| file.sync_data()).and_then(|()| head.write(&last));
+        if written.is_err() {
+            // The entry counts as lost; a line that nothing names would be taken for somebody else's.
+            file.set_len(before)?;
+        }
+        written
     })();
     let unlocked = file.unlock();
     done.and(unlocked)
