@@ -214,7 +214,6 @@ fn check_unchanged(
     repositories: &OpenRepositories,
     now: Timestamp,
 ) -> Result<(), ApplyError> {
-    let kills = kill::all_kills(settings.kill_list.as_ref(), repositories);
     for package in &plan.packages {
         let is_same = match (&installed.record(&package.id)?, &package.seen) {
             (Some(record), Some(seen)) => record.is_like(seen),
@@ -225,6 +224,7 @@ fn check_unchanged(
             return Err(ApplyError::Changed { what: format!("what is installed of {}", package.id) });
         }
         let base = package.installed.as_ref().zip(package.seen.as_ref());
+        let kills = kill::kills_of(&package.id, settings.kill_list.as_ref(), repositories);
         let case = Case {
             settings,
             candidate: &package.candidate,

@@ -191,6 +191,15 @@ impl Installed {
         Ok(Some(if may_run { version.grants.clone() } else { Vec::new() }))
     }
 
+    /// Why the content that a node is pinned to must not run any more, because a kill list names it.
+    ///
+    /// # Errors
+    /// The record cannot be used.
+    pub fn blocked(&self, node: &PackageId, content: &Digest) -> Result<Option<String>, RecordError> {
+        let record = self.package_of(node)?;
+        Ok(record.and_then(|record| record.content(content).and_then(|version| version.blocked.clone())))
+    }
+
     /// The ids of all packages, disabled ones too, sorted. No record is read.
     ///
     /// # Errors

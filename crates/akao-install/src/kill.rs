@@ -5,6 +5,7 @@ use crate::{
     opened::OpenRepositories,
     settings::{self, kill_list_path},
 };
+use akao_contract::manifest::PackageId;
 use akao_package::{
     PublicKey, Signature,
     trust::{KillEntry, KillError, KillList, KillTarget},
@@ -59,11 +60,12 @@ pub fn take_kill_list(places: &Places, text: &str, signature: &Signature) -> Res
     Ok(list)
 }
 
-/// All lists as one: the operator's, and those of the repositories, each for the ids that are bound to it.
-pub(crate) fn all_kills(own: Option<&KillList>, repositories: &OpenRepositories) -> KillList {
+/// What all lists say of one package: the operator's, and those of the repositories, each for the ids that are bound to it.
+/// A repository names a digest together with an id, and means that package alone.
+pub(crate) fn kills_of(id: &PackageId, own: Option<&KillList>, repositories: &OpenRepositories) -> KillList {
     let issued = own.map_or(Timestamp::UNIX_EPOCH, |list| list.issued);
     let mut entries: Vec<KillEntry> = own.map(|list| list.entries.clone()).unwrap_or_default();
-    for kill in repositories.kills() {
+    for kill in repositories.kills().filter(|kill| kill.id == *id) {
         let target = match kill.digest {
             Some(digest) => KillTarget::Digest(digest),
             None => KillTarget::Versions { id: kill.id.clone(), versions: kill.versions.clone() },
@@ -85,13 +87,13 @@ pub fn enforce_kill_list(
     repositories: &OpenRepositories,
     now: Timestamp,
 ) -> Result<Vec<Event>, FileError> {
-    let kills = all_kills(own, repositories);
     let installed = Installed::of(places);
     let guard = installed.lock()?;
     let mut events = Vec::new();
     for (id, record) in installed.all()? {
         // A record that cannot be used gives nothing that could run.
         let Ok(mut record) = record else { continue };
+        let kills = kills_of(&id, own, repositories);
         let mut changed = false;
         for version in &mut record.versions {
             let digests = [version.content, version.archive];

@@ -14,7 +14,7 @@ use crate::{
     Candidate, Git, Installed, InstalledSource, OpenRepositories, Places, Plan, Settings, Source, installed::above,
 };
 use akao_contract::manifest::{MANIFEST_FORMAT, PackageId, ResourceCaps};
-use akao_package::{ArchiveLimits, PublicKey, trust::KillList};
+use akao_package::{ArchiveLimits, PublicKey};
 use akao_repository::{Chosen, Locked, Policy as Choice, Request, ResolveError, Skipped, resolve};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -185,14 +185,9 @@ impl Planner<'_> {
                 return Err(PlanError::Twice { id, version });
             }
         }
-        let kills = self.kills();
-        let weighed = gathered.into_iter().map(|one| self.weigh(one, &kills, automatic, None));
+        let weighed = gathered.into_iter().map(|one| self.weigh(one, automatic, None));
         let mut packages = weighed.collect::<Result<Vec<_>, _>>()?;
         needs::order(&mut packages);
         Ok(Plan { packages, kept: Vec::new(), automatic })
-    }
-
-    fn kills(&self) -> KillList {
-        crate::kill::all_kills(self.settings.kill_list.as_ref(), self.repositories)
     }
 }

@@ -98,7 +98,7 @@ pub fn enable(
     if record.disabled.is_none() {
         return Ok(Vec::new());
     }
-    check_kills(&record, &record.active, &kills(places, repositories)?)?;
+    check_kills(&record, &record.active, &kills(places, &record.id, repositories)?)?;
     guard.enable(&record)?;
     Ok(vec![Event::new(now, id, What::Enabled)])
 }
@@ -118,7 +118,7 @@ pub fn rollback(
     let mut record = record(&installed, id)?;
     let previous = record.previous.clone().and_then(|version| record.version(&version).cloned());
     let previous = previous.ok_or_else(|| SwitchError::NoPrevious(id.clone()))?;
-    check_kills(&record, &previous.version, &kills(places, repositories)?)?;
+    check_kills(&record, &previous.version, &kills(places, &record.id, repositories)?)?;
     if let Some(differs) = places.store().verify_one(&previous.content).into_iter().next() {
         let (version, how) = (previous.version, format!("is {:?}", differs.kind).to_lowercase());
         return Err(SwitchError::Damaged { id: id.clone(), version, path: differs.path, how });
@@ -134,9 +134,9 @@ fn record(installed: &Installed, id: &PackageId) -> Result<Record, SwitchError> 
     installed.record(id)?.ok_or_else(|| SwitchError::NotInstalled(id.clone()))
 }
 
-fn kills(places: &Places, repositories: &OpenRepositories) -> Result<KillList, SwitchError> {
+fn kills(places: &Places, id: &PackageId, repositories: &OpenRepositories) -> Result<KillList, SwitchError> {
     let settings = settings::Settings::read(places)?;
-    Ok(kill::all_kills(settings.kill_list.as_ref(), repositories))
+    Ok(kill::kills_of(id, settings.kill_list.as_ref(), repositories))
 }
 
 /// A version that a list names now, or named when it was last looked at.

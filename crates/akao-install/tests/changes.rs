@@ -205,6 +205,8 @@ async fn what_a_list_names_stops_until_it_is_replaced() {
     let events = enforce_kill_list(&ground.places, Some(&list), &repositories, start()).unwrap();
     assert_eq!(words(&events), ["blocked", "disabled"]);
     assert!(enforce_kill_list(&ground.places, Some(&list), &repositories, start()).unwrap().is_empty());
+    let content = ground.installed().record(&enrich).unwrap().unwrap().versions[0].content;
+    assert_eq!(ground.installed().blocked(&enrich, &content).unwrap().as_deref(), Some("it leaks"));
     let error = enable(&ground.places, &enrich, &repositories, start()).unwrap_err();
     assert!(matches!(&error, SwitchError::Killed { reason, .. } if reason == "it leaks"), "{error}");
     publisher.publish(&package("com.example.enrich", "1.1.0").with(ASKS), start());

@@ -46,7 +46,15 @@ pub struct NodesOptions {
 pub trait PackageGrants: Send + Sync {
     /// The grants of the package of this content. May block; asked once for each content.
     fn of(&self, node: &PinnedNode) -> Vec<Permission>;
+
+    /// Why this content must not run any more, also for executions that began with it. May block; asked as the grants are.
+    fn blocked(&self, _: &PinnedNode) -> Option<String> {
+        None
+    }
 }
+
+/// How often a package is loaded that changes while it is.
+const LOADS_MAX: usize = 8;
 
 /// Nothing was granted for good.
 pub struct NoPackageGrants;
@@ -125,7 +133,10 @@ impl ExternalNodes {
 
     /// Runs a step in a process that is as it is wished.
     pub fn run_as(&self, invocation: Invocation, io: StepIo, wish: Wish) -> BoxFuture<'static, Outcome> {
-        if self.shared.known(&invocation.node_type).is_some() {
+        // It may have been forgotten since it became known.
+        if self.shared.known(&invocation.node_type).is_some()
+            && self.shared.runner.traits(&invocation.node_type).is_some()
+        {
             return self.shared.runner.run_as(invocation, io, &wish);
         }
         let shared = Arc::clone(&self.shared);
@@ -173,27 +184,52 @@ impl Shared {
     }
 
     /// Has the package of `name` ready to run: held against its digest, once. Blocks.
+    /// Has a node's package loaded, with what is granted to it now.
     fn ready(&self, name: &Arc<str>) -> Result<(), StepError> {
-        if self.known(name).is_some() {
-            return Ok(());
+        for _ in 0..LOADS_MAX {
+            if self.known(name).is_some() || self.load(name)? {
+                return Ok(());
+            }
         }
+        let message = format!("the installation of `{}` changes without end", PinnedNode::shown(name));
+        let mut error = StepError::new(ErrorKind::Internal, message);
+        error.retryable = true;
+        Err(error)
+    }
+
+    /// Loads a package; false when something was forgotten meanwhile, so that what was read of it may be old.
+    fn load(&self, name: &Arc<str>) -> Result<bool, StepError> {
         let pinned: PinnedNode = name.parse().map_err(|error| unknown(name, &error))?;
         let forgets = self.forgets.load(Ordering::SeqCst);
+        if let Some(reason) = self.grants.blocked(&pinned) {
+            return Err(killed(&pinned, &reason));
+        }
         let stored = self.packages.get(&pinned.digest).map_err(|error| unavailable(&pinned, &error))?;
         let package = Pinned { folder: stored.folder, digest: stored.digest }.to_package();
         let package = NodePackage { granted: self.grants.of(&pinned), ..package };
+        let id = package.parsed.manifest.id.clone();
         self.runner.add(package).map_err(|error| cannot_run(&pinned, &error))?;
         let traits = self.runner.traits(name).ok_or_else(|| {
             let message = format!("the package of `{}` does not declare it", PinnedNode::shown(name));
             StepError::new(ErrorKind::NotFound, message)
         })?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        // What was read while something was forgotten may be what was meant; the next step reads it again.
-        if self.forgets.load(Ordering::SeqCst) == forgets {
+        let is_current = self.forgets.load(Ordering::SeqCst) == forgets;
+        if is_current {
             known.insert(Arc::clone(name), traits);
+        } else {
+            // Whoever forgot it may have found nothing to unload yet.
+            self.runner.remove(&id);
         }
-        Ok(())
+        Ok(is_current)
     }
+}
+
+fn killed(pinned: &PinnedNode, reason: &str) -> StepError {
+    let message = format!("`{}@{}` must not run any more: {reason}", pinned.node, pinned.version);
+    StepError::new(ErrorKind::Permission, message)
+        .with_detail("reason", "killed")
+        .with_suggestion("Start the workflow anew with another version; `akao node-info` shows which there are.")
 }
 
 fn unknown(name: &str, error: &akao_contract::manifest::PinnedNodeError) -> StepError {

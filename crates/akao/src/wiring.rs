@@ -177,6 +177,11 @@ impl PackageGrants for InstalledGrants {
         // A record that cannot be used grants nothing; the step says what it lacks.
         self.0.grants(&node.node, &node.digest).ok().flatten().unwrap_or_default()
     }
+
+    fn blocked(&self, node: &PinnedNode) -> Option<String> {
+        // A record that cannot be used says nothing here; installing and verifying tell of it.
+        self.0.blocked(&node.node, &node.digest).ok().flatten()
+    }
 }
 
 /// The external nodes of a data directory. Nothing is started before the first step of one.

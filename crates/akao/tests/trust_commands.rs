@@ -109,6 +109,33 @@ fn an_operators_kill_list_is_made_signed_taken_in_and_lifted() {
 }
 
 #[test]
+fn what_was_killed_does_not_begin_in_executions_that_are_under_way() {
+    let desk = desk();
+    done(&desk, &["key", "new", "guard"]);
+    said(&desk, &["policy", "set", "--kill-list-key", "guard"]);
+    said(&desk, &["install", "./greet", "--yes"]);
+    let waits = "{ type: WaitForSignal, id: go, props: { signalName: go } }";
+    let root =
+        format!("root: {{ type: Sequence, children: [{waits}, {}] }}", &WORKFLOW[WORKFLOW.find("{ type").unwrap()..]);
+    desk.write("later.yaml", &format!("akao: 1\nid: later\nversion: 1.0.0\n{root}"));
+    let later = done(&desk, &["run", "later.yaml", "--detach"])["execution"].as_str().expect("an id").to_owned();
+    said(&desk, &["kill-list", "add", "list.json", "com.example.greet", "--reason", "it tells names"]);
+    said(&desk, &["kill-list", "take", "list.json"]);
+    said(&desk, &["executions", "signal", &later, "go"]);
+    let begun = std::time::Instant::now();
+    let ended = loop {
+        let shown = done(&desk, &["executions", "show", &later]);
+        if shown["status"] != "running" && shown["status"] != "waiting" {
+            break shown;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{shown}");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!(ended["status"], "failure", "{ended}");
+    assert!(ended.to_string().contains("must not run any more: it tells names"), "{ended}");
+}
+
+#[test]
 fn a_publishers_key_is_replaced_by_its_own_word_and_a_pin_is_forgotten() {
     let desk = desk();
     for name in ["old", "new"] {

@@ -13,7 +13,6 @@ impl Planner<'_> {
     /// # Errors
     /// A source gives another id, version, content, archive or publisher than the lock names, or nothing.
     pub async fn locked(&self, lock: &Lock, base: &Path) -> Result<Plan, PlanError> {
-        let kills = self.kills();
         let mut plan = Plan::default();
         for locked in lock.packages() {
             if let Some(kept) = self.installed_as(locked)? {
@@ -23,7 +22,7 @@ impl Planner<'_> {
             let candidate = Box::pin(self.fetch_locked(locked, base)).await?;
             check(locked, &candidate)?;
             let gathered = Gathered::asked_for(candidate);
-            let package = self.weigh(gathered, &kills, false, Some(locked.content))?;
+            let package = self.weigh(gathered, false, Some(locked.content))?;
             check_publisher(locked, &package)?;
             plan.packages.push(package);
         }

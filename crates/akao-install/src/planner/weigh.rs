@@ -1,7 +1,9 @@
 //! One package held against policy, trust and what is installed of it.
 
 use super::{Gathered, PlanError, Planner};
-use crate::{Candidate, Installed, InstalledSource, InstalledVersion, PlannedPackage, Record, Settings};
+use crate::{
+    Candidate, Installed, InstalledSource, InstalledVersion, PlannedPackage, Record, Settings, kill::kills_of,
+};
 use akao_contract::{Digest, Permission, manifest::Manifest};
 use akao_manifest::{explain, read_folder};
 use akao_package::{
@@ -16,7 +18,6 @@ impl Planner<'_> {
     pub(super) fn weigh(
         &self,
         gathered: Gathered,
-        kills: &KillList,
         automatic: bool,
         known: Option<Digest>,
     ) -> Result<PlannedPackage, PlanError> {
@@ -28,6 +29,7 @@ impl Planner<'_> {
         let content = candidate.archive.content().digest;
         let there = record.as_ref().and_then(|record| record.version(&version));
         let vouched = self.vouches(&candidate);
+        let kills = kills_of(&manifest.id, self.settings.kill_list.as_ref(), self.repositories);
         let kept_grants = base.map(|base| still_asked(&manifest, &base.grants)).unwrap_or_default();
         let case = Case {
             settings: self.settings,
@@ -35,7 +37,7 @@ impl Planner<'_> {
             vouched,
             base,
             known_content: known.or(there.map(|there| there.content)),
-            kills,
+            kills: &kills,
             now: self.now,
             automatic,
         };

@@ -120,8 +120,8 @@ fn take(args: &TakeArgs, context: &Context) -> Result<Exit, Failure> {
     let (text, signature) = read_list(&args.file)?;
     let list = take_kill_list(&places, &text, &signature).map_err(|error| not_taken(&error))?;
     let document = json!({"what": "kill_list", "number": list.number, "entries": list.entries.len()});
-    acts::tell(places.root(), [Act::on_settings("", document)])?;
-    // From here on it holds: what is installed is held against it at once.
+    let told = acts::tell(places.root(), [Act::on_settings("", document)]);
+    // From here on it holds: what is installed is held against it at once, whether or not the audit could be written.
     let desk = Desk::open(context)?;
     let runtime = wiring::runtime()?;
     let enforced = runtime.block_on(async {
@@ -130,6 +130,7 @@ fn take(args: &TakeArgs, context: &Context) -> Result<Exit, Failure> {
     });
     runtime.shutdown_background();
     enforced?;
+    told?;
     tell(&list, &context.output)?;
     Ok(Exit::Success)
 }

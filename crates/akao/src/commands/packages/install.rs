@@ -138,8 +138,9 @@ pub(super) fn carry_out(
             return Err(refused(&error, error.suggestion()));
         }
     };
-    desk.audit(&events)?;
+    let told = desk.audit(&events);
     desk.enforce(repositories, context)?;
+    told?;
     if output.json {
         let mut document = show::to_json(plan);
         document["events"] = json!(events);
