@@ -1,7 +1,7 @@
 //! Events as a stream of text (server-sent events): one block for each, with its cursor as the id, and a sign of life in between.
 
 use crate::{App, guard, server::end};
-use akao_platform::{Credential, Error, EventStream, Permission, StreamEvent};
+use akao_platform::{Code, Credential, Error, EventStream, Permission, StreamEvent};
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
@@ -15,6 +15,9 @@ use tokio::time::Instant;
 
 /// Between two signs of life. Whoever asked is looked up again each time, so that a token that was revoked hears no more.
 const ALIVE_EVERY: Duration = Duration::from_secs(10);
+
+/// Streams at once. Each holds an execution's history and a connection, of which others need some too.
+const STREAMS_MAX: usize = 2_000;
 
 /// An open stream.
 struct Open {
@@ -70,6 +73,17 @@ async fn is_admitted(app: Arc<App>, credential: Option<Credential>) -> bool {
 impl Drop for Open {
     fn drop(&mut self) {
         self.app.metrics.streams.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether one more stream can be held.
+pub(crate) fn has_room(app: &App) -> Result<(), Error> {
+    match usize::try_from(app.metrics.streams.load(Ordering::Relaxed)).is_ok_and(|open| open < STREAMS_MAX) {
+        true => Ok(()),
+        false => Err(Error {
+            retry_after_s: Some(10),
+            ..Error::new(Code::Unavailable, "the server holds as many streams as it can").hint("Come back later.")
+        }),
     }
 }
 

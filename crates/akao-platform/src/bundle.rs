@@ -1,6 +1,7 @@
 //! From the text of a workflow to what is run: the definition, checked against the node types that a tenant may use, with the
 //! tenant's workflows that it starts. Those are pinned: what runs is what was there when the version was made.
 
+use crate::workflows::BUNDLE_BYTES_MAX;
 use akao_engine::{BUNDLE_DEPTH_MAX, Bundle};
 use akao_flow::{Catalogue, Draft, Parsed, Problem, ProblemCode, Refusal, Severity, StartedWorkflow, canonicalise};
 use akao_store::{StoreError, Workflows};
@@ -51,12 +52,12 @@ fn children(
     workflows: &Workflows<'_>,
     problems: &mut Vec<Problem>,
 ) -> Result<BTreeMap<String, Bundle>, StoreError> {
-    let mut children = BTreeMap::new();
+    let (mut children, mut bytes_left) = (BTreeMap::new(), BUNDLE_BYTES_MAX);
     for started in parsed.started_workflows() {
         if children.contains_key(&started.workflow) {
             continue;
         }
-        match child(&parsed.definition.id, &started.workflow, workflows)? {
+        match child(&parsed.definition.id, &started.workflow, workflows, &mut bytes_left)? {
             Ok(bundle) => {
                 children.insert(started.workflow, bundle);
             }
@@ -66,14 +67,26 @@ fn children(
     Ok(children)
 }
 
-/// What `WORKFLOW` or `WORKFLOW@VERSION` stands for.
-fn child(own: &str, named: &str, workflows: &Workflows<'_>) -> Result<Result<Bundle, Unfit>, StoreError> {
+/// What `WORKFLOW` or `WORKFLOW@VERSION` stands for. It is read while all that were read before leave room for it.
+fn child(
+    own: &str,
+    named: &str,
+    workflows: &Workflows<'_>,
+    bytes_left: &mut usize,
+) -> Result<Result<Bundle, Unfit>, StoreError> {
     let (id, version) = match named.split_once('@') {
         Some((id, version)) => (id, Some(version)),
         None => (named, None),
     };
     if id == own {
         return Ok(Err((format!("`{own}` starts itself"), "Repeat with a loop inside one workflow.")));
+    }
+    let too_long = || {
+        let message = format!("with `{named}` the workflows that are started are longer than 8 MiB");
+        Ok(Err((message, "Start fewer or shorter ones.")))
+    };
+    if *bytes_left == 0 {
+        return too_long();
     }
     let found = match version {
         Some(version) => workflows.version(id, version)?,
@@ -86,6 +99,14 @@ fn child(own: &str, named: &str, workflows: &Workflows<'_>) -> Result<Result<Bun
     let Some(body) = body else {
         return Ok(Err((format!("there is no workflow `{named}`"), "Save the workflow that is started first.")));
     };
+    match bytes_left.checked_sub(body.len()) {
+        Some(left) => *bytes_left = left,
+        None => {
+            // Those that follow are not read either.
+            *bytes_left = 0;
+            return too_long();
+        }
+    }
     Ok(match serde_json::from_str::<Bundle>(&body) {
         Ok(bundle) if bundle.depth() < BUNDLE_DEPTH_MAX => Ok(bundle),
         Ok(_) => Err((format!("`{named}` is one level of workflows too many"), "Put parts of it under `trees:`.")),

@@ -10,7 +10,7 @@ use serde_json::json;
 const SOURCE_BYTES_MAX: usize = 2 << 20;
 
 /// Longest form of what is run, in bytes: a workflow holds those that it starts.
-const BUNDLE_BYTES_MAX: usize = 8 << 20;
+pub(crate) const BUNDLE_BYTES_MAX: usize = 8 << 20;
 
 /// What somebody thinks that they change.
 #[derive(Debug, Clone, PartialEq, Eq)]

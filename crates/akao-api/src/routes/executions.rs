@@ -192,6 +192,7 @@ fn events(call: Call) -> Answering {
         let after: Option<Cursor> = call.header(&LAST_EVENT_ID)?.map(str::parse).transpose()?;
         let (id, live) = (call.param("execution").to_owned(), call.query.truth("live")?);
         let credential = guard::credential(&call.headers)?;
+        stream::has_room(&call.app)?;
         let work = move |platform: &akao_platform::Platform, actor: &akao_platform::Actor| {
             let mut events = platform.events(actor, &id, after, live)?;
             let over = after.is_some() && events.is_over()?;

@@ -56,16 +56,24 @@ impl Members<'_> {
 
     /// Changes a role; false when there is no such member.
     pub fn set_role(&self, account: &str, role: &str) -> Result<bool, StoreError> {
+        self.withdraw_invitations(account)?;
         let sql = "UPDATE member SET role = ?3 WHERE tenant = ?1 AND account = ?2";
         Ok(self.0.execute(sql, [account.into(), role.into()])? > 0)
     }
 
     /// Takes a person out, with the sessions and tokens that it has here; false when there is no such member.
     pub fn remove(&self, account: &str, now_ms: i64) -> Result<bool, StoreError> {
+        self.withdraw_invitations(account)?;
         self.0.execute("DELETE FROM session WHERE tenant = ?1 AND account = ?2", [account.into()])?;
         let revoke = "UPDATE token SET revoked_ms = ?3 WHERE tenant = ?1 AND account = ?2 AND revoked_ms IS NULL";
         self.0.execute(revoke, [account.into(), now_ms.into()])?;
         Ok(self.0.execute("DELETE FROM member WHERE tenant = ?1 AND account = ?2", [account.into()])? > 0)
+    }
+
+    /// Takes back what somebody has invited to: with another role, or none, it was not theirs to give.
+    fn withdraw_invitations(&self, account: &str) -> Result<(), StoreError> {
+        let sql = "DELETE FROM invitation WHERE tenant = ?1 AND invited_by = ?2";
+        self.0.execute(sql, [account.into()]).map(drop)
     }
 
     /// Asks somebody to join; an older invitation of the same address is worth nothing any more.

@@ -107,6 +107,40 @@ fn an_execution_is_paused_signalled_forked_and_cancelled() {
 }
 
 #[test]
+fn a_fork_needs_what_its_origin_was_given_and_a_tenant_does_not_reach_this_machine() {
+    let server = Server::new();
+    let owner = server.owner();
+    owner.save("waits", WAITS).is(201);
+    let body = json!({"workflow": "waits", "grants": ["network.http=example.com"]});
+    let granted = owner.post("/api/v1/executions", &[], &body).is(201).body;
+    let granted = granted["execution"].as_str().expect("an id");
+    owner.wait(granted, &["waiting"]);
+    let editor = server.member(&owner, "editor");
+    let fork = |person: &Person<'_>, id: &str| person.post(&format!("{ID}/fork"), &[id], &json!({"at": "gate"}));
+    fork(&editor, granted).refuses(403, "forbidden");
+    fork(&owner, granted).is(201);
+    let plain = editor.start("waits", &json!({}));
+    editor.wait(&plain, &["waiting"]);
+    fork(&editor, &plain).is(201);
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let asks = format!(
+        "akao: 1\nid: asks-here\nversion: 1.0.0\nroot: {{ type: HttpRequest, props: {{ url: \"http://127.0.0.1:{port}/\" }} }}\n"
+    );
+    owner.save("asks-here", &asks).is(201);
+    for grants in [json!([format!("network.http=127.0.0.1:{port}")]), json!([])] {
+        let body = json!({"workflow": "asks-here", "grants": grants});
+        let started = owner.post("/api/v1/executions", &[], &body).is(201).body;
+        let ended = owner.wait(started["execution"].as_str().expect("an id"), &["success", "failure"]);
+        assert_eq!(ended["status"], "failure", "{ended:#}");
+        assert_eq!(ended["error"]["kind"], "permission", "{ended:#}");
+    }
+    listener.set_nonblocking(true).expect("a socket");
+    assert!(listener.accept().is_err(), "somebody came");
+}
+
+#[test]
 fn a_person_answers_a_task_in_its_own_name() {
     let server = Server::new();
     let owner = server.owner();

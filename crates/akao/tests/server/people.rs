@@ -165,3 +165,16 @@ fn no_secret_is_kept() {
     }
     assert!(looked_at >= 2, "platform data and the journal are there");
 }
+
+#[test]
+fn who_is_demoted_has_invited_nobody() {
+    let server = Server::new();
+    let owner = server.owner();
+    let admin = server.member(&owner, "admin");
+    let invited = admin.post("/api/v1/members", &[], &json!({"email": "second@example.com", "role": "admin"})).is(201);
+    let me = admin.get("/api/v1/me").is(200).body;
+    let user = me["user"].as_str().expect("an id");
+    owner.ask("PUT", "/api/v1/members/{user}", &[user], "", Some(&json!({"role": "viewer"}))).is(200);
+    let body = json!({"code": invited.body["code"], "name": "Second", "password": "a few words nobody guesses"});
+    server.anybody().post("/api/v1/members/join", &[], &body).refuses(403, "forbidden");
+}
