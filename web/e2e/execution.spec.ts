@@ -1,0 +1,154 @@
+import { expect, HELLO, test, WAITS } from "./console";
+
+test.beforeAll(async ({ ready: { server, owner } }) => {
+  await server.save(owner, "hello", HELLO);
+  await server.save(owner, "waits", WAITS);
+});
+
+test("what happens is seen at once, also after the connection was cut", async ({ console, page }) => {
+  const { server, owner } = console;
+  const id = await server.run(owner, "waits");
+  await console.signIn(`/executions/${id}`);
+  const states = page.getByRole("banner").or(page.locator("header")).first();
+  await expect(states.getByText("Waiting", { exact: true })).toBeVisible();
+  await page.getByRole("button", { name: "Outline" }).click();
+  const gate = page.getByRole("treeitem", { name: /^gate WaitForSignal/ });
+  await expect(gate).toContainText("Waiting");
+
+  server.line.cut();
+  await expect(page.getByText("Connection lost, comes back")).toBeVisible();
+  server.line.mend();
+  await expect(page.getByText("Connection lost, comes back")).toBeHidden();
+  const sent = Date.now();
+  await server.ask(owner, "POST", `/executions/${id}/signal`, { name: "go" });
+  await expect(gate).toContainText("Succeeded");
+  expect(Date.now() - sent, "from the signal to the screen, in milliseconds").toBeLessThan(3_000);
+  await expect(states.getByText("Succeeded", { exact: true })).toBeVisible();
+  await page.getByRole("button", { name: "Timeline" }).click();
+  const rows = page.getByRole("listbox", { name: /Steps/ }).getByRole("option");
+  await expect(rows, "no step is doubled by the second connection").toHaveCount(4);
+  await page.getByRole("button", { name: "Logs" }).click();
+  await expect(page.getByText("behind the gate")).toHaveCount(1);
+  await page.getByLabel("Search logs").fill("before");
+  await expect(page.getByText("behind the gate")).toHaveCount(0);
+});
+
+test("an execution is paused, gone on with, signalled and cancelled", async ({ console, page }) => {
+  const { server, owner } = console;
+  const id = await server.run(owner, "waits");
+  await console.signIn(`/executions/${id}`);
+  await page.getByRole("button", { name: "Pause" }).click();
+  await expect(page.getByRole("button", { name: "Resume" })).toBeVisible();
+  await server.wait(owner, id, "paused");
+  await page.getByRole("button", { name: "Resume" }).click();
+  await expect(page.getByRole("button", { name: "Pause" })).toBeVisible();
+  await page.getByRole("button", { name: "Signal" }).click();
+  await expect(page.getByLabel("Name"), "the name that is waited for").toHaveValue("go");
+  await page.getByLabel("What it carries").fill("{");
+  await page.getByRole("button", { name: "Send" }).click();
+  await expect(page.getByText("This is not JSON.")).toBeVisible();
+  await page.getByRole("button", { name: "Close", exact: true }).first().click();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByLabel("Reason").fill("not needed any more");
+  await page.getByRole("button", { name: "Cancel it" }).click();
+  await server.wait(owner, id, "cancelled");
+  await expect(page.getByRole("button", { name: "Run again" })).toBeVisible();
+  await console.open("/audit");
+  await expect(page.getByText("execution.cancelled").first()).toBeVisible();
+  await page.getByRole("button", { name: "Verify the chain" }).click();
+  await expect(page.getByText(/The chain of \d+ lines is whole/)).toBeVisible();
+});
+
+test("an execution is stopped, changed and stepped through, and looked at as it was", async ({ console, page }) => {
+  const { server, owner } = console;
+  const id = await server.run(owner, "hello", { breakpoints: [{ at: "say" }] });
+  await server.wait(owner, id, "paused");
+  await console.signIn(`/executions/${id}?view=values`);
+  await expect(page.getByText("Hello, world!").first()).toBeVisible();
+  await page.getByLabel("Change the value").fill("bb.greeting");
+  await page.getByLabel("to", { exact: true }).fill('"Good day!"');
+  await page.getByRole("button", { name: "Change", exact: true }).click();
+  await expect(page.getByText("Good day!").first()).toBeVisible();
+  await page.getByRole("button", { name: "Continue" }).click();
+  const row = await server.wait(owner, id, "success");
+  expect(row["outputs"]).toEqual({ greeting: "Good day!" });
+  await page.getByRole("button", { name: "Outline" }).click();
+  const say = page.getByRole("treeitem", { name: /say/ });
+  await expect(say).toContainText("Succeeded");
+  await page.getByLabel("History").fill("1");
+  await expect(say, "before it had begun").toContainText("Not started");
+  await page.getByRole("button", { name: "Back to now" }).click();
+  await expect(say).toContainText("Succeeded");
+});
+
+test("a breakpoint stops when its condition holds, and only then", async ({ console, page }) => {
+  const { server, owner } = console;
+  const loop =
+    'akao: 1\nid: loop\nversion: 1.0.0\nroot:\n  type: Sequence\n  children:\n    - { id: gate, type: WaitForSignal, props: { signalName: go } }\n    - type: ForEach\n      props: { items: [1, 2, 3, 4, 5] }\n      children:\n        - { id: each, type: LogMessage, props: { message: "at ${item}" } }\n';
+  await server.save(owner, "loop", loop);
+  const id = await server.run(owner, "loop");
+  await server.wait(owner, id, "waiting");
+  await console.signIn(`/executions/${id}?view=outline&step=/1/0`);
+  await page.getByRole("button", { name: "Break when…" }).click();
+  await page.getByLabel("Condition").fill("item >");
+  await page.getByRole("button", { name: "Set it" }).click();
+  await expect(page.getByRole("alert"), "a condition that cannot be read").toBeVisible();
+  await page.getByLabel("Condition").fill("item > 3");
+  await page.getByRole("button", { name: "Set it" }).click();
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+  await server.ask(owner, "POST", `/executions/${id}/signal`, { name: "go" });
+  await server.wait(owner, id, "paused");
+  await page.getByRole("button", { name: "Values" }).click();
+  await page.getByRole("button", { name: "Close the step" }).click();
+  await expect(page.getByText("when item > 3")).toBeVisible();
+  await page.getByRole("button", { name: "Logs" }).click();
+  await expect(page.getByText("at 3")).toBeVisible();
+  await expect(page.getByText("at 4")).toHaveCount(0);
+  await page.getByRole("button", { name: "Clear breakpoint" }).click();
+  await expect(page.getByText("when item > 3")).toHaveCount(0);
+  await page.getByRole("button", { name: "Continue" }).click();
+  await server.wait(owner, id, "success");
+});
+
+test("an execution is forked from a step with another value, and compared with its origin", async ({
+  console,
+  page,
+}) => {
+  const { server, owner } = console;
+  const id = await server.run(owner, "hello", { input: { name: "Ada" } });
+  await server.wait(owner, id, "success");
+  await console.signIn(`/executions/${id}?view=outline`);
+  await page.getByRole("treeitem", { name: /greet/ }).first().click();
+  await page
+    .getByRole("treeitem", { name: /greet/ })
+    .nth(1)
+    .or(page.getByRole("treeitem", { name: /SetVariable/ }))
+    .first()
+    .click();
+  const panel = page.getByRole("region", { name: /Step greet/ });
+  await expect(panel.getByText("Hello, Ada!").first()).toBeVisible();
+  await panel.getByRole("button", { name: "Fork from here" }).click();
+  await page.getByRole("button", { name: "Change a value" }).click();
+  await page.getByLabel("Value", { exact: true }).fill("input.name");
+  await page.getByLabel("is", { exact: true }).fill('"Grace"');
+  await page.getByRole("button", { name: "Start the fork" }).click();
+  await expect(page.getByText("Forked from")).toBeVisible();
+  await expect(page.getByText("Hello, Grace!").first()).toBeVisible();
+  await page.getByRole("link", { name: "Compare with its origin" }).click();
+  await expect(page.getByRole("row", { name: /greet/ }).first()).toContainText(/What it (was given|gave)/);
+});
+
+test("a failure is told with its cause, its step and what can be done", async ({ console, page }) => {
+  const { server, owner } = console;
+  await server.save(
+    owner,
+    "fails",
+    "akao: 1\nid: fails\nversion: 1.0.0\nroot: { type: Sequence, children: [{ type: FailureNode, id: no, props: { message: it was to be } }] }\n",
+  );
+  const id = await server.run(owner, "fails");
+  await server.wait(owner, id, "failure");
+  await console.signIn(`/executions/${id}`);
+  await expect(page.getByText("It was to be.")).toBeVisible();
+  await page.getByRole("button", { name: /^step \// }).click();
+  await expect(page.getByRole("region", { name: /Step no/ })).toBeVisible();
+});

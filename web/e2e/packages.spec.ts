@@ -1,0 +1,95 @@
+import { expect, test } from "./console";
+import { Repository } from "./server";
+
+test.use({ installs: true });
+
+test("an installed package is found with its version, its health and its nodes", async ({ console, page }) => {
+  test.setTimeout(60_000);
+  await console.signIn("/packages");
+  const row = page.getByRole("row", { name: /com\.example\.enrich/ });
+  await expect(row).toContainText("1.0.0");
+  await expect(row).toContainText("installed");
+  await expect(row).toContainText("idle");
+  await console.isAccessible();
+  await page.getByRole("button", { name: "Look at com.example.enrich" }).click();
+  const dialog = page.getByRole("dialog", { name: "com.example.enrich" });
+  await expect(dialog.getByRole("row", { name: /com\.example\.enrich/ })).toBeVisible();
+  await console.isAccessible();
+  await dialog.getByRole("button", { name: "Done" }).click();
+  await page.getByLabel("Search packages and nodes").fill("no such thing");
+  await expect(page.getByText("No package has that in it")).toBeVisible();
+  await console.open("/environments");
+  await expect(page.getByText("There is no environment")).toBeVisible();
+  await console.isAccessible();
+});
+
+test("the operator installs, updates, disables and enables a package, and the audit knows", async ({
+  console,
+  page,
+}) => {
+  test.setTimeout(120_000);
+  const repository = await Repository.make(console.server.folder);
+  await repository.publish("1.0.0", ["api.example.com:443"]);
+  await console.signIn("/packages");
+
+  await page.getByRole("button", { name: "Install a package" }).click();
+  const find = page.getByRole("dialog", { name: "Install a package" });
+  await find.getByLabel("What it does, or its id").fill("lookup");
+  await page.keyboard.press("Enter");
+  await expect(find.getByRole("row", { name: /com\.example\.lookup/ })).toContainText("1.0.0");
+  await console.isAccessible();
+  await find.getByRole("button", { name: "Install com.example.lookup" }).click();
+
+  const install = page.getByRole("dialog", { name: "Install com.example.lookup" });
+  await expect(install.getByText("network.http=api.example.com:443").first()).toBeVisible();
+  await expect(install.getByText(/holds, by the key/)).toBeVisible();
+  await expect(install.getByText(/it is new/)).toBeVisible();
+  await console.isAccessible();
+  await install.getByRole("checkbox", { name: /api\.example\.com/ }).press("Space");
+  await install.getByRole("button", { name: "Agree and install" }).press("Enter");
+  const row = page.getByRole("row", { name: /com\.example\.lookup/ });
+  await expect(row).toContainText("1.0.0");
+
+  // What an update may do more stands out, and is not granted by itself.
+  await repository.publish("1.1.0", ["api.example.com:443", "files.example.com:443"]);
+  await page.getByRole("button", { name: "Look for updates" }).click();
+  const update = page.getByRole("dialog", { name: "Update packages" });
+  const changes = update.getByRole("list", { name: "What changes in com.example.lookup" });
+  await expect(changes.getByRole("listitem").filter({ hasText: "files.example.com:443" })).toContainText("may do more");
+  await expect(update.getByRole("checkbox", { name: /files\.example\.com/ })).not.toBeChecked();
+  await console.isAccessible();
+  await update.getByRole("button", { name: "Agree and update" }).click();
+  await expect(row).toContainText("1.1.0");
+
+  await row.getByRole("button", { name: "Disable com.example.lookup" }).click();
+  const disable = page.getByRole("dialog", { name: "Disable com.example.lookup" });
+  await disable.getByLabel("Why").fill("it is slow");
+  await console.isAccessible();
+  await disable.getByRole("button", { name: "Disable it" }).click();
+  await expect(row).toContainText("disabled");
+  await row.getByRole("button", { name: "Enable com.example.lookup" }).click();
+  await expect(row).toContainText("installed");
+
+  // The editor and the catalogue know its node.
+  await console.open("/node-types?type=com.example.lookup");
+  await expect(page.getByRole("heading", { name: "com.example.lookup" })).toBeVisible();
+
+  await console.open("/packages");
+  await row.getByRole("button", { name: "Uninstall com.example.lookup" }).click();
+  await page.getByRole("button", { name: "Uninstall it" }).click();
+  await expect(row).toBeHidden();
+  await console.open("/audit");
+  for (const what of ["installed", "updated", "disabled", "enabled", "uninstalled"]) {
+    await expect(page.getByText(`package.${what}`).first()).toBeVisible();
+  }
+  repository.remove();
+});
+
+test("whoever does not look after the server sees packages and changes none", async ({ console, page }) => {
+  await console.server.member(console.owner, "admin");
+  await console.signIn("/packages", "admin@example.com");
+  const row = page.getByRole("row", { name: /com\.example\.enrich/ });
+  await expect(row.getByRole("button")).toHaveCount(1);
+  await expect(page.getByRole("button", { name: "Install a package" })).toBeHidden();
+  await expect(page.getByRole("button", { name: "Look for updates" })).toBeHidden();
+});

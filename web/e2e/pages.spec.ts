@@ -1,0 +1,139 @@
+import { ASKS, automate, expect, HELLO, test, WAITS } from "./console";
+
+/** Every page, with what must stand on it before it is looked at. */
+async function addresses(ready: { server: import("./server").Server; owner: import("./server").Asker }) {
+  const { server, owner } = ready;
+  await server.save(owner, "hello", HELLO).catch(() => {});
+  await server.save(owner, "waits", WAITS).catch(() => {});
+  await server.save(owner, "release", ASKS).catch(() => {});
+  const done = await server.run(owner, "hello");
+  const other = await server.run(owner, "hello", { input: { name: "Ada" } });
+  const waits = await server.run(owner, "waits");
+  const asks = await server.run(owner, "release");
+  await server.wait(owner, done, "success");
+  await server.wait(owner, waits, "waiting");
+  await server.wait(owner, asks, "waiting");
+  await server.ask(owner, "POST", "/tokens", { name: "a program" });
+  await server.ask(owner, "PUT", "/secrets/mail_password", { value: "not shown" });
+  await automate(server, owner);
+  const { items } = await server.ask<{ items: Array<{ task: string }> }>(owner, "GET", "/tasks?status=open");
+  const task = items[0]?.task ?? "";
+  return [
+    ["/", "Latest"],
+    ["/executions", "hello"],
+    [`/executions/${waits}`, "Needs attention"],
+    [`/executions/${waits}?view=outline&step=/1`, "Waits for"],
+    [`/executions/${done}?view=timeline`, "steps"],
+    [`/executions/${done}?view=logs`, "lines"],
+    [`/executions/${done}?view=values`, "Blackboard"],
+    [`/compare?left=${done}&right=${other}`, "What differs"],
+    ["/workflows", "hello"],
+    ["/workflows/hello", "Drawing"],
+    ["/workflows/hello?tab=versions", "sha256:"],
+    ["/workflows/hello/edit", "No problems"],
+    ["/node-types?type=HttpRequest", "How it fails"],
+    ["/tasks", "Release 2.0"],
+    [`/tasks/${encodeURIComponent(task)}`, "Approve"],
+    ["/members", "ada@example.com"],
+    ["/teams", "There is no team"],
+    ["/roles", "executions.steer"],
+    ["/quotas", "Executions at once"],
+    ["/tenants", "Acme"],
+    ["/packages", "No package is installed"],
+    ["/environments", "There is no environment"],
+    ["/custom-nodes", "Review"],
+    ["/schedules", "nightly greeting"],
+    ["/hooks", "orders of the shop"],
+    ["/webhooks", "failures to the chat"],
+    ["/tokens", "a program"],
+    ["/secrets", "mail_password"],
+    ["/audit", "workflow.saved"],
+    ["/account", "Change the password"],
+  ] as const;
+}
+
+for (const colours of ["light", "dark"] as const) {
+  // The colours are held against each other in both; the usual suite has time for one.
+  const when = colours === "dark" ? " @nightly" : "";
+  test(`axe finds nothing on any page, ${colours}${when}`, async ({ console, page, ready }) => {
+    test.setTimeout(240_000);
+    await page.emulateMedia({ colorScheme: colours, reducedMotion: "reduce" });
+    await console.signIn();
+    for (const [path, words] of await addresses(ready)) {
+      await console.open(path);
+      await expect(page.getByText(words).first(), path).toBeVisible();
+      await console.isAccessible();
+    }
+  });
+}
+
+test("no page is wider than a telephone, and axe finds nothing there @nightly", async ({ console, page, ready }) => {
+  test.setTimeout(240_000);
+  await page.setViewportSize({ width: 390, height: 844 });
+  await console.signIn();
+  for (const [path, words] of await addresses(ready)) {
+    await console.open(path);
+    await expect(page.getByText(words).first(), path).toBeVisible();
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    expect.soft(wide, path).toBeLessThanOrEqual(390);
+    await console.isAccessible();
+  }
+  await page.getByRole("button", { name: "Menu" }).click();
+  await page.getByRole("dialog", { name: "Menu" }).getByRole("link", { name: "Workflows" }).click();
+  await expect(page.getByRole("heading", { name: "Workflows" })).toBeVisible();
+});
+
+test("a page that cannot reach the server says so, and comes back by itself", async ({ console, page }) => {
+  await console.signIn("/roles");
+  // Pages are loaded ahead, when there is time.
+  await page.waitForFunction(() =>
+    performance.getEntriesByType("resource").some(({ name }) => /assets\/Compare/.test(name)),
+  );
+  console.server.line.cut();
+  await page.getByRole("link", { name: "Executions" }).click();
+  await expect(page.getByRole("heading", { name: "The server cannot be reached" })).toBeVisible();
+  console.server.line.mend();
+  await page.getByRole("button", { name: "Try again" }).click();
+  await expect(page.getByLabel("Workflow or execution")).toBeVisible();
+  await expect(page.getByRole("heading", { name: "The server cannot be reached" })).toBeHidden();
+});
+
+test("axe finds nothing in the dialogs, and each leads back to where it was opened", async ({
+  console,
+  page,
+  ready,
+}) => {
+  test.setTimeout(180_000);
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  await console.signIn();
+  const found = await addresses(ready);
+  const waits = found.find(([, words]) => words === "Needs attention")?.[0] ?? "";
+  for (const [path, button] of [
+    ["/workflows", "Run hello"],
+    ["/members", "Invite"],
+    ["/tokens", "Make a token"],
+    ["/secrets", "New secret"],
+    ["/members", "Add a program"],
+    ["/roles", "New role"],
+    ["/teams", "New team"],
+    ["/tenants", "New tenant"],
+    ["/tenants", "Give a new password"],
+    ["/schedules", "New schedule"],
+    ["/hooks", "New hook"],
+    ["/webhooks", "New webhook"],
+    ["/custom-nodes", "Upload a node"],
+    [waits, "Signal"],
+    [waits, "Cancel"],
+    [`${waits}?view=outline&step=/1`, "Fork from here"],
+    [`${waits}?view=outline&step=/1`, "Break when…"],
+  ] as const) {
+    await console.open(path);
+    const opener = page.getByRole("button", { name: button, exact: true });
+    await opener.click();
+    await expect(page.getByRole("dialog"), button).toBeVisible();
+    await console.isAccessible();
+    await page.keyboard.press("Escape");
+    await expect(page.getByRole("dialog"), button).toHaveCount(0);
+    await expect(opener, button).toBeFocused();
+  }
+});

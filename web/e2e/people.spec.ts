@@ -1,0 +1,78 @@
+import { ASKS, expect, prepare, test } from "./console";
+
+test("a task is answered by its form, and the decision stands in the audit", async ({ console, page }) => {
+  const { server, owner } = console;
+  await server.save(owner, "release", ASKS);
+  const id = await server.run(owner, "release");
+  await server.wait(owner, id, "waiting");
+  await console.signIn("/tasks");
+  await page.getByRole("link", { name: "Release 2.0 to production" }).click();
+  await page.getByRole("button", { name: "Approve" }).click();
+  await expect(page.getByText("This must be filled in.")).toBeVisible();
+  await page.getByLabel("Window").selectOption("tonight");
+  await page.getByLabel("Servers").fill("0");
+  await page.getByRole("button", { name: "Approve" }).click();
+  await expect(page.getByText("At least 1.")).toBeVisible();
+  await page.getByLabel("Servers").fill("4");
+  await page.getByLabel("Comment").fill("All tests passed.");
+  await page.getByRole("button", { name: "Approve" }).click();
+  await expect(page.getByRole("heading", { name: "Tasks" })).toBeVisible();
+  await server.wait(owner, id, "success");
+  await console.open("/audit");
+  await expect(page.getByRole("row", { name: /task\.completed/ }).first()).toContainText("ada@example.com");
+});
+
+test("a member is invited, joins, gets another role and leaves; a token is made and revoked", async ({
+  console,
+  page,
+  browser,
+}) => {
+  await console.signIn("/members");
+  await page.getByRole("button", { name: "Invite" }).click();
+  await page.getByLabel("Email address").fill("grace@example.com");
+  await page.getByLabel("Role", { exact: true }).selectOption("editor");
+  await page.getByRole("button", { name: "Invite", exact: true }).last().click();
+  const link = await page.getByText(/\/join#/).textContent();
+  const other = await (await browser.newContext()).newPage();
+  await prepare(other, console.server.url);
+  await other.goto(link ?? "");
+  await other.getByLabel("Your name").fill("Grace Hopper");
+  await other.getByLabel("Password").fill("another few words nobody guesses");
+  await other.getByRole("button", { name: "Join" }).click();
+  await expect(other.getByRole("heading", { name: "Dashboard" })).toBeVisible();
+  await other.close();
+  await page.getByRole("button", { name: "Done" }).click();
+  await page.reload();
+  await page.getByLabel("Role of Grace Hopper").selectOption("viewer");
+  await expect(page.getByText("The role was changed.")).toBeVisible();
+  await page.getByRole("button", { name: "Take out Grace Hopper" }).click();
+  await page.getByRole("button", { name: "Take out", exact: true }).last().click();
+  await expect(page.getByRole("row", { name: /Grace Hopper/ })).toHaveCount(0);
+
+  await console.open("/tokens");
+  await page.getByRole("button", { name: "Make a token" }).click();
+  await page.getByLabel("Name").fill("nightly import");
+  await page.getByRole("button", { name: "Make it" }).click();
+  await expect(page.getByText(/^akao_token_/)).toBeVisible();
+  await page.getByRole("button", { name: "Done" }).click();
+  await page.getByRole("button", { name: "Revoke nightly import" }).click();
+  await expect(page.getByRole("row", { name: /nightly import/ })).toContainText("Revoked");
+});
+
+test("a secret is given a value that nobody is shown, and taken away", async ({ console, page }) => {
+  await console.signIn("/secrets");
+  await page.getByRole("button", { name: "New secret" }).click();
+  await page.getByLabel("Name").fill("chat_key");
+  await page.getByLabel("Value", { exact: true }).fill("a value that is not shown");
+  await page.getByRole("button", { name: "Give it" }).click();
+  const row = page.getByRole("row", { name: /chat_key/ });
+  await expect(row).toBeVisible();
+  await expect(page.getByText("a value that is not shown")).toHaveCount(0);
+  await page.getByRole("button", { name: "Give another value for chat_key" }).click();
+  await page.getByLabel("Value", { exact: true }).fill("another one");
+  await page.getByRole("button", { name: "Give it" }).click();
+  await expect(row).toContainText("2");
+  await page.getByRole("button", { name: "Remove chat_key" }).click();
+  await page.getByRole("button", { name: "Remove", exact: true }).last().click();
+  await expect(row).toHaveCount(0);
+});

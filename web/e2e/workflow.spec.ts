@@ -1,0 +1,73 @@
+import { expect, HELLO, test } from "./console";
+
+/** Replaces the text of the editor, as somebody who pastes; what is typed would be completed. */
+async function write(page: import("@playwright/test").Page, text: string): Promise<void> {
+  const editor = page.getByRole("textbox", { name: /^Text of/ });
+  await editor.focus();
+  await page.keyboard.press("ControlOrMeta+a");
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.evaluate((text) => navigator.clipboard.writeText(text), text);
+  await page.keyboard.press("ControlOrMeta+v");
+}
+
+test("a workflow is written with help, published, run and seen in the audit", async ({ console, page }) => {
+  await console.signIn("/new-workflow");
+  await expect(page.getByText("No problems")).toBeVisible();
+  const text = HELLO.replace("id: hello", "id: written");
+  await write(page, text.replace("LogMessage", "LogMesage"));
+  await expect(page.getByText(/there is no node type `LogMesage`|LogMesage/).first()).toBeVisible();
+  await expect(page.getByText("Did you mean `LogMessage`?")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Publish" })).toBeDisabled();
+  await write(page, text);
+  await expect(page.getByText("No problems")).toBeVisible();
+  await page.getByRole("button", { name: "Publish" }).click();
+  await expect(page.getByRole("heading", { name: "Edit written" })).toBeVisible();
+  await page.getByRole("button", { name: "Run" }).click();
+  await page.getByLabel("name").fill("Grace");
+  await page.getByRole("button", { name: "Run", exact: true }).last().click();
+  await expect(page.getByText("Hello, Grace!").first()).toBeVisible();
+  await console.open("/audit");
+  await expect(page.getByRole("row", { name: /workflow\.saved.*written/ })).toBeVisible();
+});
+
+test("what somebody else published meanwhile is not overwritten", async ({ console, page }) => {
+  const { server, owner } = console;
+  await server.save(owner, "shared", HELLO.replace("id: hello", "id: shared"));
+  await console.signIn("/workflows/shared/edit");
+  await expect(page.getByText("No problems")).toBeVisible();
+  const theirs = HELLO.replace("id: hello", "id: shared").replace("1.0.0", "1.1.0").replace("Hello,", "Hi,");
+  const known = await fetch(`${server.url}/api/v1/workflows/shared`, { headers: { cookie: owner.cookie } });
+  await server.ask(
+    owner,
+    "POST",
+    "/workflows/shared/versions",
+    { source: theirs },
+    { "if-match": known.headers.get("etag") ?? "" },
+  );
+  await write(page, HELLO.replace("id: hello", "id: shared").replace("1.0.0", "1.2.0").replace("Hello,", "Good day,"));
+  await expect(page.getByText("No problems")).toBeVisible();
+  await page.getByRole("button", { name: "Publish" }).click();
+  await expect(page.getByText("Somebody published version 1.1.0 meanwhile.")).toBeVisible();
+  const both = page.getByRole("region", { name: "From their text to yours" });
+  await expect(both).toContainText("Hi,");
+  await expect(both).toContainText("Good day,");
+  await page.getByRole("button", { name: "Publish mine over theirs" }).click();
+  await expect(page.getByText("Version 1.2.0 was saved.")).toBeVisible();
+  await console.open("/workflows/shared?tab=difference&from=1.0.0&to=1.2.0");
+  await expect(page.getByRole("region", { name: "Lines from 1.0.0 to 1.2.0" })).toContainText("Good day,");
+});
+
+test("whoever may only look is offered nothing else", async ({ console, page }) => {
+  const { server, owner } = console;
+  await server.save(owner, "looked-at", HELLO.replace("id: hello", "id: looked-at"));
+  await server.member(owner, "viewer");
+  await console.signIn("/workflows/looked-at", "viewer@example.com");
+  await expect(page.getByRole("heading", { name: "looked-at" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Run" })).toHaveCount(0);
+  await expect(page.getByRole("link", { name: "Edit" })).toHaveCount(0);
+  await expect(page.getByRole("link", { name: "Audit" })).toHaveCount(0);
+  await console.open("/members");
+  await expect(page.getByRole("heading", { name: "You may not see this" })).toBeVisible();
+  await console.open("/workflows/looked-at/edit");
+  await expect(page.getByRole("heading", { name: "You may not change workflows" })).toBeVisible();
+});

@@ -1,0 +1,454 @@
+/** A workflow's text beside its drawing, checked while one types; saved as a version when it is the latest that one has read. */
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { useNavigate, useParams } from "@tanstack/react-router";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
+import { ask, askTagged, Refusal } from "../api/client";
+import { queries } from "../api/queries";
+import { announce } from "../app/announcer";
+import { useMay } from "../app/session";
+import { Drawing } from "../drawing/Drawing";
+import { Outline } from "../drawing/Outline";
+import { RunDialog } from "../execution/RunDialog";
+import { catalogue } from "../execution/usePlan";
+import type { Definition, Problem } from "../model/definition";
+import { plan } from "../model/drawing";
+import { raised, versionOf } from "../model/version";
+import { Badge, Button, Segments } from "../ui/controls";
+import { Diff } from "../ui/Diff";
+import { Icon } from "../ui/icons";
+import { Empty, Loading, layout, Notice, Page, Refused, Wrong } from "../ui/layout";
+import { askFlow, type Checked } from "../workers/flow";
+import css from "./workflow.module.css";
+
+const CodeEditor = lazy(() => import("../editor/CodeEditor"));
+
+/** Wait after a letter before the text is checked, in milliseconds. */
+const TYPED_MS = 150;
+
+const TEMPLATE = `akao: 1
+id: my-workflow
+version: 1.0.0
+name: My workflow
+inputs:
+  name: { type: string, default: world }
+outputs:
+  greeting: "\${greeting}"
+root:
+  type: Sequence
+  children:
+    - id: greet
+      type: SetVariable
+      props: { key: greeting, value: "Hello, \${input.name}!" }
+    - type: LogMessage
+      props: { message: "\${greeting}" }
+`;
+
+export function NewWorkflow() {
+  const writes = useMay("workflows.write");
+  if (!writes) return <NotAllowed />;
+  return <Editor workflow={undefined} source={TEMPLATE} tag={undefined} latest={undefined} />;
+}
+
+export function Edit() {
+  const { workflow } = useParams({ from: "/shell/workflows/$workflow/edit" });
+  const writes = useMay("workflows.write");
+  const found = useQuery({
+    queryKey: ["workflow", workflow, "edit"],
+    queryFn: () => read(workflow),
+    // What is edited is what was read when the page was opened; a newer one is met when it is saved.
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
+  });
+  if (!writes) return <NotAllowed />;
+  if (found.isPending) return <Loading />;
+  if (!found.data) return <Wrong error={found.error} again={() => void found.refetch()} />;
+  return <Editor key={workflow} workflow={workflow} {...found.data} />;
+}
+
+function NotAllowed() {
+  return (
+    <Empty icon="lock" title="You may not change workflows">
+      This needs the permission <code>workflows.write</code>. Ask an admin of the tenant for a role that has it.
+    </Empty>
+  );
+}
+
+interface Read {
+  source: string;
+  tag: string | undefined;
+  latest: string | undefined;
+}
+
+/** The latest version with its text, and the tag by which it is known that nobody was quicker. */
+async function read(workflow: string): Promise<Read> {
+  const { answer, tag } = await askTagged("GET /api/v1/workflows/{workflow}", { path: { workflow } });
+  const version = await ask("GET /api/v1/workflows/{workflow}/versions/{version}", {
+    path: { workflow, version: answer.latest.version },
+  });
+  return { source: version.source, tag: tag ?? undefined, latest: answer.latest.version };
+}
+
+/** Checks a text a moment after the last letter; what was sound last stays for the drawing. */
+function useChecked(text: string, ready: boolean) {
+  const [checked, setChecked] = useState<Checked>();
+  const [sound, setSound] = useState<{ definition: Definition; lines: Record<string, number> }>();
+  const [broken, setBroken] = useState<string>();
+  useEffect(() => {
+    if (!ready) return;
+    let current = true;
+    const timer = setTimeout(() => {
+      askFlow("check", { source: text })
+        .then((found) => {
+          if (!current) return;
+          setBroken(undefined);
+          setChecked(found);
+          if (found.definition) setSound({ definition: found.definition, lines: found.lines ?? {} });
+        })
+        .catch((error: Error) => current && setBroken(error.message));
+    }, TYPED_MS);
+    return () => {
+      current = false;
+      clearTimeout(timer);
+    };
+  }, [text, ready]);
+  return { checked, sound, broken };
+}
+
+/** Where this tab keeps a text that was not saved. */
+function draftOf(workflow: string | undefined): string {
+  return `akao-draft:${workflow ?? ""}`;
+}
+
+/** A text that was not saved stays in this tab until it is. */
+function useDraft(workflow: string | undefined, source: string) {
+  const name = draftOf(workflow);
+  const [kept] = useState(() => sessionStorage.getItem(name));
+  const [text, setText] = useState(kept ?? source);
+  useEffect(() => {
+    if (text === source) sessionStorage.removeItem(name);
+    else sessionStorage.setItem(name, text);
+  }, [text, source, name]);
+  return { text, setText, restored: kept !== null && kept !== source };
+}
+
+/** What is edited, what of it is saved, and what somebody else saved meanwhile. */
+function useEditing(workflow: string | undefined, first: Read) {
+  const navigate = useNavigate();
+  const [base, setBase] = useState<Read>(first);
+  const { text, setText, restored } = useDraft(workflow, base.source);
+  const types = useQuery(catalogue);
+  const { checked, sound, broken } = useChecked(text, types.data !== undefined);
+  const [conflict, setConflict] = useState<Read>();
+  const id = workflow ?? sound?.definition.id;
+  const save = useMutation({
+    mutationFn: (tag: string | undefined) =>
+      askTagged("POST /api/v1/workflows/{workflow}/versions", {
+        path: { workflow: id ?? "" },
+        headers: tag === undefined ? { "if-none-match": "*" } : { "if-match": tag },
+        body: { source: text },
+      }),
+    onSuccess: ({ answer, tag }) => {
+      sessionStorage.removeItem(draftOf(workflow));
+      setConflict(undefined);
+      setBase({ source: text, tag: tag ?? undefined, latest: answer.latest.version });
+      queries.removeQueries({ queryKey: ["workflow", answer.workflow] });
+      void queries.invalidateQueries({ queryKey: ["workflows"] });
+      announce(
+        answer.added
+          ? `Version ${answer.latest.version} was saved.`
+          : "Nothing changed: the latest version means the same.",
+      );
+      if (workflow === undefined) {
+        void navigate({ to: "/workflows/$workflow/edit", params: { workflow: answer.workflow }, replace: true });
+      }
+    },
+    onError: async (error) => {
+      if (isTaken(error) && id !== undefined) setConflict(await read(id));
+    },
+  });
+  const problems = useMemo<readonly Problem[]>(() => checked?.problems ?? [], [checked]);
+  const errors = problems.filter((problem) => problem.severity === "error").length;
+  const changed = text !== base.source;
+  const canSave = id !== undefined && errors === 0 && changed && !save.isPending;
+  const settle = (theirs: Read) => {
+    setBase(theirs);
+    setConflict(undefined);
+    save.reset();
+  };
+  const editing = { base, setBase, text, setText, restored, conflict, settle, id, save, canSave, changed };
+  return { ...editing, types, sound, broken: broken ?? types.error?.message, problems, errors };
+}
+
+type Editing = ReturnType<typeof useEditing>;
+
+/** Whether somebody else was quicker. */
+function isTaken(error: unknown): boolean {
+  return error instanceof Refusal && error.status === 412;
+}
+
+function Editor({ workflow, ...first }: Read & { workflow: string | undefined }) {
+  const editing = useEditing(workflow, first);
+  const { base, text, setText, save, canSave, changed, problems, sound, id } = editing;
+  const [goTo, setGoTo] = useState<{ line: number }>();
+  // The editor keeps the function that it was given first.
+  const publish = useRef(() => {});
+  publish.current = () => canSave && save.mutate(base.tag);
+  useUnsaved(changed);
+  return (
+    <Page
+      full
+      title={workflow ? `Edit ${workflow}` : "New workflow"}
+      crumbs={[
+        { label: "Workflows", to: "/workflows" },
+        ...(workflow ? [{ label: workflow, to: `/workflows/${workflow}` }] : []),
+      ]}
+      status={<Saved latest={base.latest} changed={changed} />}
+      actions={<EditActions workflow={workflow} editing={editing} onPublish={() => publish.current()} />}
+    >
+      {editing.restored && (
+        <Notice icon="edit">
+          This is what you wrote before and did not save.{" "}
+          <Button small onClick={() => setText(base.source)}>
+            Take the saved text instead
+          </Button>
+        </Notice>
+      )}
+      <Refused error={isTaken(save.error) ? undefined : save.error} />
+      <Conflict editing={editing} />
+      <div className={css.editor}>
+        <div className={css.pane}>
+          <Suspense fallback={<Loading label="Loading the editor" />}>
+            <CodeEditor
+              value={text}
+              problems={problems}
+              nodeTypes={editing.types.data ?? []}
+              label={workflow ? `Text of ${workflow}` : "Text of the new workflow"}
+              goTo={goTo}
+              onChange={setText}
+              onSave={() => publish.current()}
+            />
+          </Suspense>
+          <Problems problems={problems} broken={editing.broken} onGo={(line) => setGoTo({ line })} />
+        </div>
+        <Preview
+          definition={sound?.definition}
+          stale={editing.errors > 0}
+          label={id ?? "the workflow"}
+          onLine={(place, source) => {
+            const line = sound?.lines[source] ?? sound?.lines[place];
+            if (line !== undefined) setGoTo({ line });
+          }}
+        />
+      </div>
+    </Page>
+  );
+}
+
+function Saved({ latest, changed }: { latest: string | undefined; changed: boolean }) {
+  if (changed) {
+    return (
+      <Badge tone="waiting" icon="edit">
+        Not saved
+      </Badge>
+    );
+  }
+  return (
+    latest && (
+      <Badge tone="success" icon="check">
+        {latest}
+      </Badge>
+    )
+  );
+}
+
+function EditActions({
+  workflow,
+  editing: { base, text, setText, errors, changed, canSave, save },
+  onPublish,
+}: {
+  workflow: string | undefined;
+  editing: Editing;
+  onPublish: () => void;
+}) {
+  const [running, setRunning] = useState<string>();
+  const taken = base.latest !== undefined && changed && versionOf(text) === base.latest;
+  return (
+    <>
+      <Button onClick={() => void format(text, setText)} disabled={errors > 0}>
+        Lay out
+      </Button>
+      {taken && (
+        <Button icon="plus" onClick={() => setText(raised(text))}>
+          Raise the version
+        </Button>
+      )}
+      {workflow && !changed && base.latest && (
+        <Button icon="play" onClick={() => setRunning(base.latest)}>
+          Run
+        </Button>
+      )}
+      <Button look="primary" icon="check" busy={save.isPending} disabled={!canSave} onClick={onPublish}>
+        Publish
+      </Button>
+      {running && workflow && <RunDialog workflow={workflow} version={running} onClose={() => setRunning(undefined)} />}
+    </>
+  );
+}
+
+/** Asks before the tab is closed with something that was not saved. */
+function useUnsaved(changed: boolean) {
+  useEffect(() => {
+    if (!changed) return;
+    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
+    window.addEventListener("beforeunload", ask);
+    return () => window.removeEventListener("beforeunload", ask);
+  }, [changed]);
+}
+
+async function format(text: string, setText: (text: string) => void): Promise<void> {
+  try {
+    const laid = await askFlow("format", { source: text });
+    if (laid.text !== undefined) setText(laid.text);
+  } catch (error) {
+    announce(String(error), true);
+  }
+}
+
+function Problems({
+  problems,
+  broken,
+  onGo,
+}: {
+  problems: readonly Problem[];
+  broken: string | undefined;
+  onGo: (line: number) => void;
+}) {
+  const errors = problems.filter((problem) => problem.severity === "error").length;
+  return (
+    <section className={css.problems} aria-label="Problems">
+      <div className={css.problemsHead} role="status">
+        {broken ? (
+          <>
+            <Icon name="warning" size={14} /> The text cannot be checked here: {broken}. It is checked when it is saved.
+          </>
+        ) : problems.length === 0 ? (
+          <>
+            <Icon name="check" size={14} style={{ color: "var(--success)" }} /> No problems
+          </>
+        ) : (
+          `${errors} ${errors === 1 ? "error" : "errors"}, ${problems.length - errors} warnings`
+        )}
+      </div>
+      {problems.map((problem) => (
+        <button
+          key={`${problem.position.line}:${problem.position.column}:${problem.code}:${problem.message}`}
+          type="button"
+          className={css.problem}
+          onClick={() => onGo(problem.position.line)}
+        >
+          <Icon
+            name={problem.severity === "error" ? "cross" : "warning"}
+            size={13}
+            style={{ color: problem.severity === "error" ? "var(--failure)" : "var(--waiting)" }}
+          />
+          <span className={layout.dim}>
+            <span className="visually-hidden">{problem.severity} at line </span>
+            {problem.position.line}:{problem.position.column}
+          </span>
+          <span>
+            {problem.message}
+            {problem.suggestion && <span className={layout.dim}> {problem.suggestion}</span>}
+          </span>
+        </button>
+      ))}
+    </section>
+  );
+}
+
+function Preview({
+  definition,
+  stale,
+  label,
+  onLine,
+}: {
+  definition: Definition | undefined;
+  stale: boolean;
+  label: string;
+  onLine: (place: string, source: string) => void;
+}) {
+  const drawn = useMemo(() => (definition ? plan(definition) : undefined), [definition]);
+  const [selected, setSelected] = useState<string>();
+  const [view, setView] = useState<"drawing" | "outline">("drawing");
+  if (!drawn) {
+    return (
+      <div className={css.pane}>
+        <Empty icon="tree" title="The drawing">
+          It stands here as soon as the text has no errors.
+        </Empty>
+      </div>
+    );
+  }
+  const overlay = { places: undefined, selected, breakpoints: new Set<string>() };
+  const select = (place: string) => {
+    setSelected(place);
+    if (view === "outline") return;
+    const card = drawn.cards.get(place);
+    if (card) onLine(place, card.source);
+  };
+  return (
+    <div className={css.drawing}>
+      <div className={layout.row}>
+        <Segments
+          label="View"
+          value={view}
+          onChange={setView}
+          options={[
+            { id: "drawing", label: "Drawing", icon: "tree" },
+            { id: "outline", label: "Outline", icon: "list" },
+          ]}
+        />
+        {stale && <Badge tone="waiting">Of the last text without errors</Badge>}
+      </div>
+      {view === "outline" ? (
+        <Outline plan={drawn} overlay={overlay} label={`Outline of ${label}`} onSelect={select} />
+      ) : (
+        <Drawing plan={drawn} overlay={overlay} label={`Drawing of ${label}`} onSelect={select} />
+      )}
+    </div>
+  );
+}
+
+/** Both texts, when somebody else published meanwhile. */
+function Conflict({ editing: { conflict, text, setText, setBase, settle, save } }: { editing: Editing }) {
+  if (!conflict) return null;
+  return (
+    <div className={layout.stack} style={{ gap: 8 }}>
+      <Notice tone="waiting" icon="warning">
+        <strong>Somebody published version {conflict.latest} meanwhile.</strong> Nothing was overwritten. Below is what
+        separates their text from yours.
+      </Notice>
+      <Diff before={conflict.source} after={text} label="From their text to yours" />
+      <div className={layout.row}>
+        <Button onClick={() => settle(conflict)}>Go on editing on top of theirs</Button>
+        <Button
+          onClick={() => {
+            setText(conflict.source);
+            settle(conflict);
+          }}
+        >
+          Take theirs, drop mine
+        </Button>
+        <Button
+          look="danger"
+          busy={save.isPending}
+          onClick={() => {
+            setBase(conflict);
+            save.mutate(conflict.tag);
+          }}
+        >
+          Publish mine over theirs
+        </Button>
+      </div>
+    </div>
+  );
+}

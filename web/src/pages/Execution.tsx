@@ -1,0 +1,385 @@
+/** One execution: drawn live, told in words, by time, by lines and by values; stepped through, and looked at as it was. */
+import { useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { type ReactNode, useMemo, useState } from "react";
+import { execution as executionQuery } from "../api/queries";
+import type { Execution as Row } from "../api/schema";
+import { useMay } from "../app/session";
+import { Drawing, type Overlay } from "../drawing/Drawing";
+import { Outline } from "../drawing/Outline";
+import { Actions, ForkDialog } from "../execution/Actions";
+import { BreakpointButton, Breakpoints, ConditionDialog, Stepping, useValues, ValuesView } from "../execution/Debugger";
+import css from "../execution/execution.module.css";
+import { Logs } from "../execution/Logs";
+import { Failure, StepPanel } from "../execution/StepPanel";
+import { Timeline } from "../execution/Timeline";
+import { usePlan } from "../execution/usePlan";
+import { useRun } from "../execution/useRun";
+import { placeOf } from "../model/definition";
+import { FINAL, type Run } from "../model/run";
+import { moment } from "../model/time";
+import { Badge, Button, CopyButton, Segments, Status } from "../ui/controls";
+import { Json } from "../ui/Json";
+import { Facts, Loading, layout, Notice, Page, Wrong } from "../ui/layout";
+import { Took, When } from "../ui/time";
+
+const VIEWS = [
+  { id: "drawing", label: "Drawing", icon: "tree" },
+  { id: "outline", label: "Outline", icon: "list" },
+  { id: "timeline", label: "Timeline", icon: "timeline" },
+  { id: "logs", label: "Logs", icon: "logs" },
+  { id: "values", label: "Values", icon: "value" },
+] as const;
+
+type View = (typeof VIEWS)[number]["id"];
+
+export function Execution() {
+  const { execution } = useParams({ from: "/shell/executions/$execution" });
+  const row = useQuery(executionQuery(execution));
+  if (row.isPending) return <Loading />;
+  if (!row.data) return <Wrong error={row.error} again={() => void row.refetch()} />;
+  return <Opened key={execution} row={row.data} />;
+}
+
+/** Where one is on this page; all of it stands in the address. */
+function usePlace() {
+  const search = useSearch({ from: "/shell/executions/$execution" });
+  const navigate = useNavigate({ from: "/executions/$execution" });
+  const go = (change: { step?: string | undefined; view?: string; at?: number | undefined }) =>
+    void navigate({
+      search: (before) =>
+        Object.fromEntries(Object.entries({ ...before, ...change }).filter(([, value]) => value !== undefined)),
+      replace: true,
+    });
+  const view: View = VIEWS.find((one) => one.id === search.view)?.id ?? "drawing";
+  return { selected: search.step, at: search.at, view, go };
+}
+
+type Place = ReturnType<typeof usePlace>;
+
+/** The execution as it stands, or as it stood at the moment that the slider points to. */
+function useOpened(row: Row, { selected, at }: Place) {
+  const { run, version, connection } = useRun(row.execution);
+  const drawn = usePlan(row.workflow, row.version);
+  const status = run.status ?? row.status;
+  const past = at !== undefined && at < run.changes.length ? at : undefined;
+  const event = past === undefined ? undefined : (run.changes[Math.max(0, past - 1)]?.seq ?? 0);
+  // The history is replayed for it, so that it is read when the execution has come to another state, and not with each step.
+  const live = useValues(row.execution, undefined, stand(run, status), status !== "queued");
+  const breakpoints = useMemo(() => new Set(live.data?.breakpoints.map((one) => one.at) ?? []), [live.data]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the version says that the run has changed.
+  const overlay: Overlay = useMemo(
+    () => ({
+      places: past === undefined ? run.places : run.placesAt(past),
+      selected: selected === undefined ? undefined : placeOf(selected),
+      breakpoints,
+    }),
+    [run, version, past, selected, breakpoints],
+  );
+  const card = selected === undefined ? undefined : drawn.data?.plan.cards.get(placeOf(selected));
+  const address =
+    selected !== undefined && run.steps.has(selected) ? selected : card && run.places.get(card.place)?.last;
+  const over = FINAL.has(status) || status === "quarantined";
+  return { run, version, connection, drawn, status, over, past, event, live, overlay, card, address };
+}
+
+type Stand = ReturnType<typeof useOpened>;
+
+function Opened({ row }: { row: Row }) {
+  const place = usePlace();
+  const opened = useOpened(row, place);
+  const steers = useMay("executions.steer");
+  const { run, status, past, live, over, card, address } = opened;
+  return (
+    <Page
+      full
+      title={row.workflow}
+      heading={row.workflow}
+      crumbs={[{ label: "Executions", to: "/executions" }]}
+      status={<State row={row} opened={opened} />}
+      about={<About row={row} />}
+      actions={
+        <>
+          {row.forked_from && (
+            <Link to="/compare" search={{ left: row.forked_from, right: row.execution }}>
+              Compare with its origin
+            </Link>
+          )}
+          <Actions row={{ ...row, status: status as Row["status"] }} input={live.data?.values["input"] as undefined} />
+        </>
+      }
+    >
+      <div className={css.split}>
+        <div className={css.view}>
+          <div className={css.bar}>
+            <Segments label="View" value={place.view} options={VIEWS} onChange={(view) => place.go({ view })} />
+            {status === "paused" && steers && <Stepping execution={row.execution} />}
+          </div>
+          <Shown row={row} place={place} opened={opened} />
+          <Travel run={run} past={past} onTravel={(at) => place.go({ at })} />
+        </div>
+        {place.selected === undefined ? (
+          <Overview row={row} run={run} status={status} onStep={(step) => place.go({ step })}>
+            <Breakpoints execution={row.execution} all={over ? [] : (live.data?.breakpoints ?? [])} may={steers} />
+          </Overview>
+        ) : (
+          <StepPanel
+            execution={row.execution}
+            run={run}
+            address={address}
+            card={card}
+            onSelect={(step) => place.go({ step })}
+            onClose={() => place.go({ step: undefined })}
+            actions={<StepActions execution={row.execution} opened={opened} />}
+          />
+        )}
+      </div>
+    </Page>
+  );
+}
+
+function State({ row, opened: { status, over, connection } }: { row: Row; opened: Stand }) {
+  return (
+    <>
+      <Status status={status} />
+      {row.waiting && !over && <span className={layout.dim}>{row.waiting}</span>}
+      {(connection === "lost" || connection === "refused") && (
+        <Badge tone="waiting" icon="offline">
+          Connection lost, comes back
+        </Badge>
+      )}
+    </>
+  );
+}
+
+function About({ row }: { row: Row }) {
+  return (
+    <span className={layout.row}>
+      <span>
+        Version{" "}
+        <Link to="/workflows/$workflow" params={{ workflow: row.workflow }} search={{}}>
+          {row.version}
+        </Link>
+      </span>
+      <span>·</span>
+      <span>
+        started <When at={row.started_at} />
+      </span>
+      <span>·</span>
+      <span>
+        took <Took ms={row.duration_ms} since={row.started_at} />
+      </span>
+      <span>·</span>
+      <code>{row.execution}</code>
+      <CopyButton text={row.execution} label="Copy the id" />
+    </span>
+  );
+}
+
+/** The view that was chosen. */
+function Shown({ row, place, opened }: { row: Row; place: Place; opened: Stand }) {
+  const steers = useMay("executions.steer");
+  const { run, version, drawn, status, past, event, overlay } = opened;
+  const { selected, view, go } = place;
+  if (view === "timeline") {
+    return <Timeline run={run} version={version} selected={selected} onSelect={(step) => go({ step })} />;
+  }
+  if (view === "logs") return <Logs run={run} version={version} onSelect={(step) => go({ step })} />;
+  if (view === "values") {
+    const editable = steers && status === "paused" && past === undefined;
+    return <ValuesView execution={row.execution} event={event} version={version} editable={editable} />;
+  }
+  if (drawn.error) {
+    return (
+      <Notice tone="waiting" icon="warning">
+        The drawing cannot be made: {drawn.error.message}. The timeline, the logs and the values are there.
+      </Notice>
+    );
+  }
+  if (!drawn.data) return <Loading />;
+  const select = (place: string) => go({ step: overlay.places?.get(place)?.last ?? place });
+  const label = `${row.workflow}, ${status}`;
+  return view === "outline" ? (
+    <Outline plan={drawn.data.plan} overlay={overlay} label={`Outline of ${label}`} onSelect={select} />
+  ) : (
+    <Drawing plan={drawn.data.plan} overlay={overlay} label={`Drawing of ${label}`} onSelect={select} />
+  );
+}
+
+/** What can be done at the step that is chosen: stopping there, going on from there in a fork. */
+function StepActions({ execution, opened }: { execution: string; opened: Stand }) {
+  const [forking, setForking] = useState(false);
+  const [breaking, setBreaking] = useState(false);
+  const steers = useMay("executions.steer");
+  const starts = useMay("executions.start");
+  const { card, address, over, overlay } = opened;
+  if (!steers) return null;
+  const node = card ? (card.id ?? card.place) : undefined;
+  const atPlace = card !== undefined && overlay.breakpoints.has(card.place);
+  return (
+    <>
+      {!over && card && node && (
+        <>
+          <BreakpointButton
+            execution={execution}
+            at={atPlace ? card.place : node}
+            set={atPlace || overlay.breakpoints.has(node)}
+          />
+          <Button small look="quiet" onClick={() => setBreaking(true)}>
+            Break when…
+          </Button>
+        </>
+      )}
+      {starts && address && (
+        <Button small icon="fork" onClick={() => setForking(true)}>
+          Fork from here
+        </Button>
+      )}
+      {breaking && node && (
+        <ConditionDialog execution={execution} node={node} address={address} onClose={() => setBreaking(false)} />
+      )}
+      {forking && address && (
+        <ForkDialog
+          execution={execution}
+          at={address}
+          name={card?.title ?? address}
+          onClose={() => setForking(false)}
+        />
+      )}
+    </>
+  );
+}
+
+/** What an execution is held by, with its state. */
+function stand(run: Run, status: string): string {
+  const held = status === "paused" ? run.changes.findLast((change) => change.status === "held") : undefined;
+  return `${status} ${held?.address ?? ""} ${held?.seq ?? ""}`;
+}
+
+/** The slider over the history. */
+function Travel({
+  run,
+  past,
+  onTravel,
+}: {
+  run: Run;
+  past: number | undefined;
+  onTravel: (at: number | undefined) => void;
+}) {
+  const count = run.changes.length;
+  if (count === 0) return null;
+  const at = past ?? count;
+  const change = run.changes[at - 1];
+  const words = past === undefined ? "Now" : `${at} of ${count}`;
+  return (
+    <div className={css.travel}>
+      <label htmlFor="history">History</label>
+      <Button
+        look="quiet"
+        small
+        icon="chevron"
+        style={{ rotate: "180deg" }}
+        aria-label="One change back"
+        disabled={at <= 0}
+        onClick={() => onTravel(at - 1)}
+      />
+      <input
+        id="history"
+        type="range"
+        min={0}
+        max={count}
+        value={at}
+        aria-valuetext={change ? `${words}: ${change.address} ${change.status}` : words}
+        onChange={(event) => {
+          const to = Number(event.target.value);
+          onTravel(to >= count ? undefined : to);
+        }}
+      />
+      <Button
+        look="quiet"
+        small
+        icon="chevron"
+        aria-label="One change on"
+        disabled={past === undefined}
+        onClick={() => onTravel(at + 1 >= count ? undefined : at + 1)}
+      />
+      <output htmlFor="history" title={change ? moment(new Date(change.at).toISOString()) : ""}>
+        {words}
+      </output>
+      {past !== undefined && (
+        <Button small onClick={() => onTravel(undefined)}>
+          Back to now
+        </Button>
+      )}
+    </div>
+  );
+}
+
+function Overview({
+  row,
+  run,
+  status,
+  onStep,
+  children,
+}: {
+  row: Row;
+  run: Run;
+  status: string;
+  onStep: (step: string) => void;
+  children: ReactNode;
+}) {
+  const failed = run.order.filter((step) => step.status === "failure").length;
+  const active = run.order.filter((step) => step.status === "waiting" || step.status === "held");
+  return (
+    <section className={css.inspector} aria-label="This execution">
+      <div className={css.inspectorHead}>
+        <h2>This execution</h2>
+      </div>
+      <div className={css.inspectorBody}>
+        {row.error && <Failure error={row.error} onStep={onStep} />}
+        {active.length > 0 && !FINAL.has(status) && (
+          <section className={css.section}>
+            <h3>Needs attention</h3>
+            {active.slice(0, 10).map((step) => (
+              <div key={step.address} className={layout.row}>
+                <Status status={step.status} />
+                <Button look="quiet" small onClick={() => onStep(step.address)}>
+                  {step.id.includes("/") ? step.type : step.id}
+                </Button>
+                <span className={css.dim}>{step.note}</span>
+              </div>
+            ))}
+          </section>
+        )}
+        <Facts
+          items={[
+            ["Steps", `${run.order.length}${failed > 0 ? `, ${failed} failed` : ""}`],
+            ["Started", moment(row.started_at)],
+            row.ended_at !== null && ["Ended", moment(row.ended_at)],
+            row.parent !== null && [
+              "Started by",
+              <Link key="parent" to="/executions/$execution" params={{ execution: row.parent }} search={{}}>
+                {row.parent}
+              </Link>,
+            ],
+            row.forked_from !== null && [
+              "Forked from",
+              <Link key="origin" to="/executions/$execution" params={{ execution: row.forked_from }} search={{}}>
+                {row.forked_from}
+              </Link>,
+            ],
+            ["Content", <code key="digest">{row.digest.slice(0, 19)}…</code>],
+          ]}
+        />
+        {row.outputs && Object.keys(row.outputs).length > 0 && (
+          <section className={css.section}>
+            <h3>Outputs</h3>
+            <Json value={row.outputs} label="Outputs" />
+          </section>
+        )}
+        {children}
+        <p className={css.dim}>Choose a step to see what it was given and what it gave.</p>
+      </div>
+    </section>
+  );
+}
