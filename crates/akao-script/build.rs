@@ -1,22 +1,38 @@
-//! Builds the program that runs inline JavaScript, which the library carries.
+//! Builds the programs that the library carries: the one that runs JavaScript, and the one that compiles TypeScript for it.
 //!
-//! It is linked with everything it needs, so that it runs in a sandbox which shows nothing but it: on Debian the C library's
+//! Each is linked with everything it needs, so that it runs in a sandbox which shows nothing but it: on Debian the C library's
 //! archive stands beside its headers, without which nothing could be linked at all, while the headers of another C library would
-//! be one more thing to install. A cargo of its own builds it, in a folder of its own, always optimised.
+//! be one more thing to install. A cargo of its own builds each, in a folder beside the build's own, always optimised.
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
-const PACKAGE: &str = "akao-javascript";
-/// The sources that it is built of, from the workspace's folder.
-const SOURCES: [&str; 6] = [
+/// A program to be carried.
+struct Program {
+    package: &'static str,
+    features: &'static [&'static str],
+    /// The variable that names the file.
+    variable: &'static str,
+    /// How much its code is worked on: what a compiler does here takes no time to speak of, building it does.
+    optimised: &'static str,
+}
+
+const PROGRAMS: [Program; 2] = [
+    Program { package: "akao-javascript", features: &[], variable: "AKAO_JAVASCRIPT_FILE", optimised: "3" },
+    Program { package: "akao-typescript", features: &["compiler"], variable: "AKAO_TYPESCRIPT_FILE", optimised: "1" },
+];
+
+/// The sources that they are built of, from the workspace's folder.
+const SOURCES: [&str; 8] = [
     "Cargo.toml",
     "Cargo.lock",
     "crates/akao-javascript/Cargo.toml",
     "crates/akao-javascript/src",
+    "crates/akao-typescript/Cargo.toml",
+    "crates/akao-typescript/src",
     "sdk/rust/Cargo.toml",
     "sdk/rust/src",
 ];
@@ -37,30 +53,33 @@ fn main() {
         println!("cargo::rerun-if-changed={}", workspace.join(source).display());
     }
     println!("cargo::rerun-if-changed=build.rs");
-    let (target, folder) = (variable("TARGET"), PathBuf::from(variable("OUT_DIR")).join("javascript"));
+    let (target, own) = (variable("TARGET"), PathBuf::from(variable("OUT_DIR")));
+    // Lints, builds and tests each run this script for a folder of its own; what takes minutes is built once for all of them.
+    let shared = own.ancestors().nth(3).unwrap_or(&own).join("carried");
+    for program in &PROGRAMS {
+        let built = build(program, &workspace, &target, &shared.join(program.package));
+        let file = own.join(program.package);
+        fs::copy(&built, &file).unwrap_or_else(|error| panic!("{} cannot be copied: {error}", built.display()));
+        println!("cargo::rustc-env={}={}", program.variable, file.display());
+    }
+}
+
+fn build(program: &Program, workspace: &Path, target: &str, folder: &Path) -> PathBuf {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
     // The target is named although it is the usual one: so the flags are not those of build scripts.
-    cargo.args([
-        "build",
-        "--release",
-        "--locked",
-        "--quiet",
-        "--package",
-        PACKAGE,
-        "--bin",
-        PACKAGE,
-        "--target",
-        &target,
-    ]);
-    for setting in ["strip=\"symbols\"", "debug=false", "lto=\"off\"", "codegen-units=2"] {
+    cargo.args(["build", "--release", "--locked", "--quiet", "--target", target]);
+    cargo.args(["--package", program.package, "--bin", program.package]);
+    cargo.args(program.features.iter().flat_map(|feature| ["--features", feature]));
+    let optimised = format!("opt-level={}", program.optimised);
+    for setting in ["strip=\"symbols\"", "debug=false", "lto=\"off\"", "codegen-units=4", &optimised] {
         cargo.arg("--config").arg(format!("profile.release.{setting}"));
     }
-    cargo.arg("--manifest-path").arg(workspace.join("Cargo.toml")).arg("--target-dir").arg(&folder);
+    cargo.arg("--manifest-path").arg(workspace.join("Cargo.toml")).arg("--target-dir").arg(folder);
     for name in NOT_INHERITED {
         cargo.env_remove(name);
     }
     cargo.env("RUSTFLAGS", "-C target-feature=+crt-static");
     let status = cargo.status();
-    assert!(status.is_ok_and(|status| status.success()), "{PACKAGE} did not build for {target}");
-    println!("cargo::rustc-env=AKAO_JAVASCRIPT_FILE={}", folder.join(target).join("release").join(PACKAGE).display());
+    assert!(status.is_ok_and(|status| status.success()), "{} did not build for {target}", program.package);
+    folder.join(target).join("release").join(program.package)
 }

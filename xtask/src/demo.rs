@@ -1,7 +1,7 @@
-//! `cargo xtask demo`: what Akao does, shown on this repository, in two acts.
+//! `cargo xtask demo`: what Akao does, shown on this repository, in three acts.
 //!
 //! The first act surveys the source tree by `examples/tour/workflow.yaml` and answers its question from a second process.
-//! The second act kills such a survey in the middle and types the same command again. What is said here is checked: a
+//! The second act kills such a survey in the middle and types the same command again. The third serves a team. What is said here is checked: a
 //! claim that does not hold makes the demo fail. The workflow is the program's business alone; this only watches it.
 
 mod claims;
@@ -9,9 +9,10 @@ mod count;
 mod crash;
 mod program;
 mod survey;
+mod team;
 mod words;
 
-use crate::{Chore, setup, workspace::Workspace};
+use crate::{Chore, setup, web, workspace::Workspace};
 use claims::Claims;
 use program::{Program, Progress};
 use std::{
@@ -30,9 +31,12 @@ pub(crate) struct Args {
     /// Keep what earlier demos left in the data directory and in the reports; otherwise both are made anew.
     #[arg(long)]
     keep: bool,
-    /// Ask nothing. The demo never asks; this is for scripts that want to be sure.
+    /// Do not leave the server running at the end, also on a terminal.
     #[arg(short, long)]
     yes: bool,
+    /// Show the console instead: a server on an execution that is under way, until Ctrl-C.
+    #[arg(long)]
+    console: bool,
 }
 
 /// What went wrong beside a claim that does not hold.
@@ -86,6 +90,8 @@ pub(crate) enum Error {
 struct Stage {
     /// The workspace, which is also what is surveyed.
     root: PathBuf,
+    /// What the demo leaves.
+    folder: PathBuf,
     /// The folder of the workflow, where the reports come to stand.
     tour: PathBuf,
 }
@@ -104,28 +110,32 @@ impl Stage {
 
 /// Installs, builds and plays.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Chore {
+    if args.console {
+        return web::run(workspace, &web::Args { demo: true, ..web::Args::default() });
+    }
     let words = Words::new();
     words.heading("What is needed");
     setup::ensure_build(workspace)?;
     words.line("Everything that the build needs is there.");
     words.heading("The program");
     let started = Instant::now();
+    web::build(workspace)?;
     workspace.cargo().args(["build", "--package", "akao"]).run()?;
     words.line(&format!("Built in {:.1} s.", started.elapsed().as_secs_f64()));
-    play(workspace, args, Progress::Shown)
+    play(workspace, args, Progress::Shown, !args.yes)
 }
 
 /// Plays for the verdict only: the program must have been built, and its progress is left out of logs.
 pub(crate) fn check(workspace: &Workspace) -> Chore {
-    play(workspace, &Args::default(), Progress::Drawn)
+    play(workspace, &Args::default(), Progress::Drawn, false)
 }
 
-/// Plays both acts.
-fn play(workspace: &Workspace, args: &Args, progress: Progress) -> Chore {
+/// Plays all acts.
+fn play(workspace: &Workspace, args: &Args, progress: Progress, stays: bool) -> Chore {
     let words = Words::new();
     let metadata = workspace.metadata()?;
     let folder = metadata.target_directory.join("demo");
-    let stage = Stage { root: workspace.root.clone(), tour: folder.join("tour") };
+    let stage = Stage { root: workspace.root.clone(), tour: folder.join("tour"), folder: folder.clone() };
     if !args.keep {
         remove(&folder)?;
     }
@@ -137,14 +147,17 @@ fn play(workspace: &Workspace, args: &Args, progress: Progress) -> Chore {
     let members = metadata.members().count();
     let survey = survey::play(&program, &stage, progress, members, &mut claims)?;
     crash::play(&program, &survey, &mut claims)?;
+    let team = team::play(&program, &stage, &mut claims)?;
     epilogue(&program, &stage, &survey, words);
-    claims.end()
+    claims.end()?;
+    if stays { team.stay(words) } else { Ok(()) }
 }
 
 fn epilogue(program: &Program, stage: &Stage, survey: &survey::Survey, words: Words) {
     words.heading("What to try next");
     words.command(&program.line(&["executions", "show", &survey.execution]));
     words.command(&program.line(&["executions", "replay", &survey.execution]));
+    words.command(&program.line(&["serve"]));
     words.command(&format!("{} new hello", stage.shown(program.path())));
     words.line("More: docs/getting-started.md, and examples/tour/workflow.yaml for what you have just seen.");
 }

@@ -4,13 +4,9 @@
 //! no unsafe code of its own. What was learnt is kept in `fuzz/corpus`; an input that fails is left in `fuzz/artifacts`, and
 //! `cargo fuzz` prints the command that repeats it.
 
-use crate::{Chore, command, workspace::Workspace};
-use std::path::PathBuf;
+use crate::{Chore, cargo_tool::CargoTool, workspace::Workspace};
 
-/// The version that is installed when there is none.
-const CARGO_FUZZ_VERSION: &str = "0.13.2";
-/// Where it is installed.
-const CARGO_FUZZ_FOLDER: &str = ".tools/cargo-fuzz";
+const TOOL: CargoTool = CargoTool { program: "cargo-fuzz", version: "0.13.2" };
 /// Memory that one input may take.
 const MEMORY_MIB_MAX: u32 = 2048;
 /// Time that one input may take.
@@ -78,8 +74,8 @@ const TARGETS: &[Target] = &[
 /// Runs the targets that are named, or all.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Chore {
     let chosen = chosen(&args.targets)?;
-    ensure_installed(workspace)?;
-    cargo_fuzz(workspace).args(["build", "--sanitizer", "none"]).run()?;
+    TOOL.ensure(workspace)?;
+    TOOL.command(workspace).args(["build", "--sanitizer", "none"]).run()?;
     for target in chosen {
         println!("\nfuzz target {}, {} s", target.name, args.seconds);
         run_target(workspace, target, args.seconds)?;
@@ -102,27 +98,6 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Target>, Error> {
     if names.is_empty() { Ok(TARGETS.iter().collect()) } else { names.iter().map(known).collect() }
 }
 
-fn installed(workspace: &Workspace) -> PathBuf {
-    workspace.root.join(CARGO_FUZZ_FOLDER).join("bin/cargo-fuzz")
-}
-
-/// Compiling `cargo fuzz` takes a minute, so only the chore that needs it installs it.
-fn ensure_installed(workspace: &Workspace) -> Chore {
-    if command::is_installed("cargo-fuzz") || installed(workspace).is_file() {
-        return Ok(());
-    }
-    println!("cargo-fuzz is missing; it is installed in {CARGO_FUZZ_FOLDER}");
-    let version = format!("cargo-fuzz@{CARGO_FUZZ_VERSION}");
-    let arguments = ["install", "--locked", "--root", CARGO_FUZZ_FOLDER, &version];
-    Ok(workspace.cargo().args(arguments).run()?)
-}
-
-fn cargo_fuzz(workspace: &Workspace) -> command::Command {
-    let own = installed(workspace);
-    let program = if own.is_file() { own } else { PathBuf::from("cargo-fuzz") };
-    workspace.command(program)
-}
-
 fn run_target(workspace: &Workspace, target: &Target, seconds: u32) -> Chore {
     let corpus = format!("fuzz/corpus/{}", target.name);
     let make = std::fs::create_dir_all(workspace.root.join(&corpus));
@@ -138,7 +113,7 @@ fn run_target(workspace: &Workspace, target: &Target, seconds: u32) -> Chore {
         options.extend(["-len_control=0".to_owned(), "-max_len=1024".to_owned()]);
     }
     options.extend(target.dictionary.map(|name| format!("-dict=fuzz/dictionaries/{name}.dict")));
-    let fuzzer = cargo_fuzz(workspace).args(["run", "--sanitizer", "none", target.name, &corpus]);
+    let fuzzer = TOOL.command(workspace).args(["run", "--sanitizer", "none", target.name, &corpus]);
     Ok(fuzzer.args(target.seeds).args(["--"]).args(&options).run()?)
 }
 

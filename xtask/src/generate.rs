@@ -1,6 +1,7 @@
-//! The reference documents: the program itself writes them, because it knows its node types and options.
+//! The reference documents: the program itself writes them, because it knows its node types and options. The types of the
+//! console are made from one of them.
 
-use crate::{Chore, workspace::Workspace};
+use crate::{Chore, command, workspace::Workspace};
 
 /// Options of `cargo xtask generate`.
 #[derive(clap::Args)]
@@ -23,5 +24,10 @@ pub(crate) fn check(workspace: &Workspace) -> Chore {
 
 fn write(workspace: &Workspace, options: &[&str]) -> Chore {
     let program = workspace.metadata()?.program("akao");
-    Ok(workspace.command(&program).args(["docs", "generate", "docs"]).args(options).run()?)
+    workspace.command(&program).args(["docs", "generate", "docs"]).args(options).run()?;
+    // The console's types follow from the document of the interface.
+    if command::is_installed("node") {
+        workspace.command("node").args(["web/tools/api-types.mjs"]).args(options).run()?;
+    }
+    Ok(())
 }

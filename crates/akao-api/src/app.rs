@@ -3,21 +3,24 @@
 use crate::{
     Route,
     answer::Answer,
-    body, browser, guard,
-    metrics::Metrics,
+    body, browser, console, guard,
+    live::Hub,
+    metrics::{Figures, Metrics},
     problem,
     query::Query,
-    route::{Call, Place},
+    route::{Call, Place, Takes},
     routes,
+    traces::{RequestSpan, Told, Traces},
 };
 use akao_platform::{Code, Error, Platform};
 use axum::{
     Router,
     body::Body,
     extract::{RawPathParams, Request, rejection::RawPathParamsRejection},
-    http::{HeaderName, HeaderValue, Method, Response, request::Parts},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Response, request::Parts},
     routing::{MethodFilter, MethodRouter, on},
 };
+use bytes::Bytes;
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -45,6 +48,16 @@ pub struct Settings {
     pub hosts: Vec<String>,
     /// Certificate and key, for HTTPS.
     pub tls: Option<Arc<rustls::ServerConfig>>,
+}
+
+/// Operations that machines ask every few seconds: no trace is begun for them.
+const UNTRACED: [&str; 3] = ["health", "readiness", "metrics"];
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// The place in a trace that a request names.
+fn traceparent(headers: &HeaderMap) -> Option<String> {
+    headers.get(TRACEPARENT).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
 impl Settings {
@@ -77,19 +90,41 @@ pub struct App {
     pub(crate) metrics: Metrics,
     /// True from the moment on at which the server ends.
     pub(crate) ending: watch::Sender<bool>,
+    pub(crate) hub: Hub,
+    /// What others count.
+    pub(crate) figures: Figures,
+    traces: Told,
     under_way: AtomicUsize,
 }
 
 impl App {
     /// An application over a platform.
     pub fn new(platform: Platform, settings: Settings) -> Arc<Self> {
+        Self::observed(platform, settings, Figures::default(), None)
+    }
+
+    /// An application whose page of figures has some of others too, and whose requests are told as parts of traces.
+    pub fn observed(
+        platform: Platform,
+        settings: Settings,
+        figures: Figures,
+        traces: Option<Arc<dyn Traces>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             platform,
             settings,
             metrics: Metrics::new(routes::table().len()),
             ending: watch::Sender::new(false),
+            hub: Hub::default(),
+            figures,
+            traces: Told(traces),
             under_way: AtomicUsize::new(0),
         })
+    }
+
+    /// Requests under way.
+    pub(crate) fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::Relaxed)
     }
 
     /// The router of the table of routes.
@@ -108,14 +143,17 @@ impl App {
         for (path, methods) in paths {
             let app = Arc::clone(self);
             let other = move |request: Request| async move {
-                app.refuse(&request.into_parts().0, Error::new(Code::MethodNotAllowed, "this path has no such method"))
+                let (parts, body) = request.into_parts();
+                body::forget(body).await;
+                app.refuse(&parts, Error::new(Code::MethodNotAllowed, "this path has no such method"))
             };
             router = router.route(path, methods.fallback(other));
         }
         let app = Arc::clone(self);
         router.fallback(move |request: Request| async move {
-            let missing = Error::not_found("such path").hint("What there is stands in /api/v1/openapi.json.");
-            app.refuse(&request.into_parts().0, missing)
+            let (parts, body) = request.into_parts();
+            body::forget(body).await;
+            app.unrouted(&parts)
         })
     }
 
@@ -129,6 +167,9 @@ impl App {
         let (began, id) = (Instant::now(), request_id());
         let under_way = UnderWay::begin(&self);
         let app = Arc::clone(&self);
+        let parent = traceparent(request.headers());
+        let mut trace = None;
+        let method = route.method.as_str();
         let answered = match under_way.count > REQUESTS_MAX {
             true => Err(Error {
                 retry_after_s: Some(1),
@@ -136,7 +177,7 @@ impl App {
             }),
             false => {
                 let span = tracing::info_span!("request", correlationId = %id, operation = route.operation);
-                app.handle(route, path, request).instrument(span).await
+                app.handle(route, path, request, &mut trace).instrument(span).await
             }
         };
         let answer = answered.unwrap_or_else(|error| problem::answer(&error, &id));
@@ -144,6 +185,19 @@ impl App {
         let took = began.elapsed();
         tracing::debug!(correlationId = %id, status = response.status().as_u16(), us = took.as_micros(), "{}", route.operation);
         self.metrics.request(index, response.status(), took);
+        if let Some(traces) = self.traces_of(route) {
+            // Who was not let in has none yet.
+            let trace = trace.unwrap_or_else(|| traces.open(parent.as_deref(), false));
+            traces.close(&RequestSpan {
+                traceparent: &trace,
+                parent: parent.as_deref(),
+                method,
+                path: route.path,
+                status: response.status().as_u16(),
+                took,
+                correlation_id: &id,
+            });
+        }
         response
     }
 
@@ -152,15 +206,57 @@ impl App {
         route: &'static Route,
         path: Result<RawPathParams, RawPathParamsRejection>,
         request: Request,
+        trace: &mut Option<String>,
     ) -> Result<Answer, Error> {
-        let (Parts { method, uri, headers, .. }, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
+        match self.call(route, path, parts, trace).await {
+            Ok(mut call) => {
+                call.body = body::read(route, &call.headers, body).await?;
+                (route.handler)(call).await
+            }
+            Err(refused) => {
+                body::forget(body).await;
+                Err(refused)
+            }
+        }
+    }
+
+    /// What is asked for, by somebody who may, before its body is read.
+    async fn call(
+        self: Arc<Self>,
+        route: &'static Route,
+        path: Result<RawPathParams, RawPathParamsRejection>,
+        parts: Parts,
+        trace: &mut Option<String>,
+    ) -> Result<Call, Error> {
+        let Parts { method, uri, headers, mut extensions, .. } = parts;
+        let upgrade = extensions.remove();
         let actor = guard::admit(&self, route, &method, &headers).await?;
+        let parent = traceparent(&headers);
+        *trace = self.traces_of(route).map(|traces| traces.open(parent.as_deref(), actor.is_some()));
+        let trace = trace.clone().or(parent);
         let path = path.map_err(|_| Error::not_found("such path"))?;
         let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let known = route.parameters.iter().filter(|parameter| parameter.place == Place::Query);
-        let query = Query::read(uri.query(), known.map(|parameter| parameter.name))?;
-        let body = body::read(route, &headers, body).await?;
-        (route.handler)(Call { app: self, actor, path, query, headers, body }).await
+        let query = match route.takes {
+            Takes::Message(_) => Query::any(uri.query()),
+            _ => Query::read(uri.query(), known.map(|parameter| parameter.name))?,
+        };
+        Ok(Call { app: self, actor, path, query, headers, body: Bytes::new(), trace, upgrade })
+    }
+
+    /// Where a request of this route is told as part of a trace, if anywhere.
+    fn traces_of(&self, route: &Route) -> Option<&Arc<dyn Traces>> {
+        self.traces.0.as_ref().filter(|_| !UNTRACED.contains(&route.operation))
+    }
+
+    /// Answers what is in no route: the console, or that there is no such thing.
+    fn unrouted(&self, request: &Parts) -> Response<Body> {
+        let known = browser::check_host(self, &request.headers).is_ok();
+        if let Some(answer) = console::answer(&request.method, request.uri.path(), &request.headers).filter(|_| known) {
+            return self.finished(answer, &request_id());
+        }
+        self.refuse(request, Error::not_found("such path").hint("What there is stands in /api/v1/openapi.json."))
     }
 
     /// Refuses what no route is asked for.

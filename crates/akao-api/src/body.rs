@@ -3,7 +3,7 @@
 use crate::route::{Access, Route, Takes};
 use akao_platform::{Code, Error};
 use axum::{
-    body::Body,
+    body::{Body, HttpBody as _},
     http::{HeaderMap, header::CONTENT_TYPE},
 };
 use bytes::Bytes;
@@ -23,12 +23,17 @@ const THROWN_AWAY_BYTES_MAX: usize = 32 << 20;
 /// How long a body may take to arrive.
 const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 
+/// How long a short body that nobody wants may take.
+const UNWANTED_TIME_MAX: Duration = Duration::from_secs(1);
+
 /// Reads the body that a route takes.
 pub(crate) async fn read(route: &Route, headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
     if matches!(route.takes, Takes::Nothing) {
+        forget(body).await;
         return Ok(Bytes::new());
     }
-    if !is_json(headers) {
+    if !matches!(route.takes, Takes::Message(_)) && !is_json(headers) {
+        forget(body).await;
         return Err(Error::new(Code::UnsupportedMedia, "the body is to be JSON")
             .hint("Send it with `Content-Type: application/json`."));
     }
@@ -38,8 +43,22 @@ pub(crate) async fn read(route: &Route, headers: &HeaderMap, body: Body) -> Resu
     }
 }
 
+/// Reads a short body that nobody wants: a connection on which a request was not read to its end cannot be used again, and
+/// whoever sends the next one on it would hear nothing.
+pub(crate) async fn forget(body: Body) {
+    // The length of a body in chunks is not known before its end.
+    let may_be_short = body.size_hint().upper().is_none_or(|bytes| bytes <= STRANGERS_BYTES_MAX as u64);
+    if may_be_short {
+        let _ = tokio::time::timeout(UNWANTED_TIME_MAX, collect(body, STRANGERS_BYTES_MAX)).await;
+    }
+}
+
 fn bytes_max(route: &Route) -> usize {
-    if route.access == Access::Anyone { STRANGERS_BYTES_MAX } else { BODY_BYTES_MAX }
+    match route.takes {
+        Takes::Message(bytes) => bytes,
+        _ if route.access == Access::Anyone => STRANGERS_BYTES_MAX,
+        _ => BODY_BYTES_MAX,
+    }
 }
 
 /// Reads a body to its end. What is too much is read a while and thrown away: whoever is still sending would not hear the answer.

@@ -2,7 +2,7 @@
 //! comes from, and the headers of every answer.
 
 use crate::App;
-use akao_platform::{Actor, Code, Error, Means, SignedIn};
+use akao_platform::{Actor, Begun, Code, Error, Means, SignedIn};
 use axum::http::{
     HeaderMap, HeaderValue, Method,
     header::{
@@ -14,6 +14,9 @@ use subtle::ConstantTimeEq;
 
 /// The session's cookie. A name with `__Host-` is only taken over a secure connection, for this host alone and all its paths.
 const COOKIE_NAME: &str = "__Host-akao_session";
+
+/// The cookie of a sign-in at a provider.
+const FLOW_COOKIE_NAME: &str = "__Host-akao_flow";
 
 /// What requests by a session repeat.
 pub(crate) const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
@@ -34,11 +37,27 @@ pub(crate) fn no_cookie() -> String {
     format!("{COOKIE_NAME}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax")
 }
 
+/// The cookie of a sign-in that was begun at a provider: what only the browser that began it has.
+pub(crate) fn flow_cookie(begun: &Begun) -> String {
+    let (secret, seconds) = (begun.browser.expose(), begun.seconds);
+    // The browser comes back from another site, by a link.
+    format!("{FLOW_COOKIE_NAME}={secret}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax")
+}
+
 /// The session's secret among the cookies of a request.
 pub(crate) fn session(headers: &HeaderMap) -> Option<&str> {
+    named(headers, COOKIE_NAME)
+}
+
+/// What only the browser has that began a sign-in.
+pub(crate) fn flow(headers: &HeaderMap) -> Option<&str> {
+    named(headers, FLOW_COOKIE_NAME)
+}
+
+fn named<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE_NAME).map(|(_, value)| value)
+    pairs.find(|(found, _)| *found == name).map(|(_, value)| value)
 }
 
 /// Whether a method changes nothing.
@@ -59,9 +78,14 @@ pub(crate) fn check_host(app: &App, headers: &HeaderMap) -> Result<(), Error> {
 
 /// Refuses changes that a page of another site asks for.
 pub(crate) fn check_origin(app: &App, method: &Method, headers: &HeaderMap) -> Result<(), Error> {
-    if is_safe(method) {
-        return Ok(());
+    match is_safe(method) || (headers.get(ORIGIN).is_none() && headers.get(FETCH_SITE).is_none()) {
+        true => Ok(()),
+        false => check_page(app, headers),
     }
+}
+
+/// Refuses requests that do not come from a page of this server, where a browser says so.
+pub(crate) fn check_page(app: &App, headers: &HeaderMap) -> Result<(), Error> {
     let foreign = || Error::new(Code::CrossSite, "the request comes from a page of another site");
     if headers.get(FETCH_SITE).is_some_and(|site| !matches!(site.as_bytes(), b"same-origin" | b"none")) {
         return Err(foreign());
@@ -81,11 +105,23 @@ pub(crate) fn check_origin(app: &App, method: &Method, headers: &HeaderMap) -> R
 pub(crate) fn check_csrf(actor: &Actor, method: &Method, headers: &HeaderMap) -> Result<(), Error> {
     let Means::Session { csrf, .. } = &actor.means else { return Ok(()) };
     let given = headers.get(CSRF_HEADER).map(HeaderValue::as_bytes).unwrap_or_default();
-    match is_safe(method) || bool::from(given.ct_eq(csrf.as_bytes())) {
+    match is_safe(method) || repeats(csrf, given) {
         true => Ok(()),
         false => Err(Error::new(Code::CrossSite, "the request does not repeat the token of its session")
             .hint("Send `X-CSRF-Token` with the value of `csrf` from the sign-in or from `/api/v1/me`.")),
     }
+}
+
+/// Whether what was given is what a session of the actor repeats; who has no session repeats nothing.
+pub(crate) fn repeats_csrf(actor: &Actor, given: &[u8]) -> bool {
+    match &actor.means {
+        Means::Session { csrf, .. } => repeats(csrf, given),
+        _ => true,
+    }
+}
+
+fn repeats(csrf: &str, given: &[u8]) -> bool {
+    bool::from(given.ct_eq(csrf.as_bytes()))
 }
 
 /// The headers that every answer has. Over a secure connection browsers are told to come by no other for a year.

@@ -5,13 +5,22 @@ use akao_contract::{Address, ExecutionStatus};
 use akao_engine::steps::{Step, failure_json, timestamp};
 use akao_flow::{Finish, Problem};
 use akao_journal::{ExecutionRow, TaskRow};
-use akao_platform::{Actor, Means, Page, SignedIn, Whoami};
-use akao_store::{Member, Token, Workflow, WorkflowVersion};
-use serde_json::{Value, json};
+use akao_platform::{
+    Actor, CustomNodeWithBody, Identity, Limits, Means, NamedRole, Page, Quota, SignedIn, Team, Used, Whoami, address,
+};
+use akao_step::Secret;
+use akao_store::{CustomNode, CustomNodeUse, Member, SecretRow, TenantRow, Token, Workflow, WorkflowVersion};
+use serde_json::{Map, Value, json};
 
 /// A page of documents.
 pub(crate) fn page<T>(page: &Page<T>, document: impl FnMut(&T) -> Value) -> Value {
     json!({"items": page.items.iter().map(document).collect::<Vec<_>>(), "next": page.next})
+}
+
+/// A document with the secret that is shown this once.
+pub(crate) fn with_secret(mut document: Value, secret: &Secret) -> Value {
+    document["secret"] = json!(secret.expose());
+    document
 }
 
 /// Who asks.
@@ -19,9 +28,12 @@ pub(crate) fn actor(actor: &Actor) -> Value {
     let (by, csrf) = match &actor.means {
         Means::Session { csrf, .. } => ("session", Some(csrf)),
         Means::Token(_) => ("token", None),
+        Means::Schedule(_) => ("schedule", None),
+        Means::Hook(_) => ("hook", None),
+        Means::Webhook(_) => ("webhook", None),
     };
     json!({
-        "user": actor.user, "email": actor.email, "name": actor.name, "tenant": actor.tenant, "role": actor.role,
+        "user": actor.user, "kind": actor.kind.as_str(), "email": address(actor.kind, &actor.email), "name": actor.name, "tenant": actor.tenant, "role": actor.role,
         "permissions": actor.permissions, "operator": actor.operator, "by": by, "csrf": csrf,
     })
 }
@@ -30,6 +42,7 @@ pub(crate) fn actor(actor: &Actor) -> Value {
 pub(crate) fn me(who: &Actor, whoami: &Whoami) -> Value {
     let mut document = actor(who);
     document["tenant_title"] = json!(whoami.tenant_title);
+    document["second_factor"] = json!(whoami.has_second_factor);
     let membership = |found: &akao_store::Membership| json!({"tenant": found.tenant, "role": found.role});
     document["memberships"] = whoami.memberships.iter().map(membership).collect();
     document
@@ -52,12 +65,66 @@ pub(crate) fn token(token: &Token) -> Value {
     })
 }
 
+/// A secret, without its value.
+pub(crate) fn secret(secret: &SecretRow) -> Value {
+    json!({
+        "name": secret.name, "version": secret.version, "created_at": timestamp(secret.created_ms),
+        "updated_at": timestamp(secret.updated_ms), "updated_by": secret.updated_by,
+    })
+}
+
 /// A person of a tenant.
 pub(crate) fn member(member: &Member) -> Value {
     json!({
-        "user": member.account, "email": member.email, "name": member.name, "role": member.role,
-        "since": timestamp(member.since_ms),
+        "user": member.account, "kind": member.kind.as_str(), "email": address(member.kind, &member.email),
+        "name": member.name, "role": member.role, "since": timestamp(member.since_ms),
     })
+}
+
+/// A role.
+pub(crate) fn role(role: &NamedRole) -> Value {
+    json!({
+        "role": role.name, "title": role.title, "permissions": role.permissions, "built_in": role.revision.is_none(),
+    })
+}
+
+/// A team with its members.
+pub(crate) fn team(team: &Team) -> Value {
+    json!({
+        "team": team.row.name, "title": team.row.title, "role": team.row.role, "members": team.members,
+        "created_at": timestamp(team.row.created_ms), "changed_at": timestamp(team.row.changed_ms),
+    })
+}
+
+/// An identity at a provider.
+pub(crate) fn identity(identity: &Identity) -> Value {
+    json!({
+        "id": identity.id, "provider": identity.provider, "issuer": identity.issuer, "subject": identity.subject,
+        "linked_at": timestamp(identity.created_ms),
+    })
+}
+
+/// A tenant, for the operator.
+pub(crate) fn tenant(tenant: &TenantRow) -> Value {
+    json!({"tenant": tenant.name, "title": tenant.title, "created_at": timestamp(tenant.created_ms)})
+}
+
+/// What a tenant may use.
+pub(crate) fn limits(limits: &Limits) -> Value {
+    let of = |quota: &Quota| (quota.as_str().to_owned(), json!(limits.of(*quota)));
+    json!({
+        "tier": limits.tier, "limits": Quota::ALL.iter().map(of).collect::<Map<_, _>>(),
+        "overridden": limits.overrides.keys().collect::<Vec<_>>(),
+    })
+}
+
+/// What a tenant may use, and what it uses.
+pub(crate) fn quotas(allowed: &Limits, used: &Used) -> Value {
+    let mut document = limits(allowed);
+    let of = |(quota, value): (&Quota, &Option<u64>)| (quota.as_str().to_owned(), json!(value));
+    document["used"] = Value::Object(used.of.iter().map(of).collect());
+    document["queued"] = json!(used.queued);
+    document
 }
 
 /// A version of a workflow.
@@ -73,6 +140,58 @@ pub(crate) fn workflow(workflow: &Workflow) -> Value {
     json!({
         "workflow": workflow.id, "name": workflow.name, "created_at": timestamp(workflow.created_ms),
         "changed_at": timestamp(workflow.changed_ms), "latest": version(&workflow.latest),
+    })
+}
+
+/// JSON that stands in a column as text.
+fn stored(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+/// A version of a custom node, as lists have it.
+pub(crate) fn custom_node(node: &CustomNode) -> Value {
+    json!({
+        "id": node.id, "name": node.name, "version": node.version, "description": node.description,
+        "status": node.status, "bundle": node.bundle, "permissions": stored(&node.permissions),
+        "scan": stored(&node.scan), "message": node.message, "successor": node.successor,
+        "created_by": node.created_by, "created_at": timestamp(node.created_ms), "changed_by": node.changed_by,
+        "changed_at": timestamp(node.changed_ms),
+    })
+}
+
+/// One with its schema and what was uploaded.
+pub(crate) fn custom_node_with_source(found: &CustomNodeWithBody) -> Value {
+    let mut document = custom_node(&found.node);
+    document["schema"] = schema_of(found);
+    document["source"] = json!(found.body.source);
+    document
+}
+
+/// The same as older clients know it, without what is not in lists.
+pub(crate) fn plain_custom_node(node: &CustomNode) -> Value {
+    json!({
+        "id": node.id, "name": node.name, "version": node.version, "description": node.description,
+        "status": node.status, "bundleHash": node.bundle, "createdBy": node.created_by,
+        "createdAt": timestamp(node.created_ms), "updatedAt": timestamp(node.changed_ms),
+    })
+}
+
+/// One with its schema.
+pub(crate) fn plain_custom_node_with_schema(found: &CustomNodeWithBody) -> Value {
+    let mut document = plain_custom_node(&found.node);
+    document["schema"] = schema_of(found);
+    document
+}
+
+fn schema_of(found: &CustomNodeWithBody) -> Value {
+    found.body.schema.as_deref().map_or(Value::Null, stored)
+}
+
+/// Where a custom node is used.
+pub(crate) fn custom_node_use(used: &CustomNodeUse) -> Value {
+    json!({
+        "workflow": used.workflow, "workflow_version": used.workflow_version, "latest": used.latest,
+        "name": used.name, "version": used.version,
     })
 }
 
@@ -99,7 +218,7 @@ pub(crate) fn execution(row: &ExecutionRow) -> Value {
         "started_at": timestamp(row.started_ms), "ended_at": row.ended_ms.map(timestamp),
         "duration_ms": row.ended_ms.map(|ended| ended.saturating_sub(row.started_ms).max(0)),
         "parent": row.parent.map(|(parent, _)| parent), "forked_from": row.forked_from.map(|(origin, _)| origin),
-        "outputs": finish.map(|finish| finish.outputs), "error": error,
+        "outputs": finish.map(|finish| finish.outputs), "error": error, "last_event": row.last_seq,
     })
 }
 

@@ -1,19 +1,19 @@
 //! What the server counts, in the text format of Prometheus: for each route how often, how it ended and how long it took; and
 //! how the process is. No name of a tenant or person is in it.
 
-use crate::routes;
+use crate::{Durations, Exposition, routes};
 use axum::http::StatusCode;
 use std::{
-    fmt::Write as _,
-    sync::atomic::{AtomicU64, Ordering},
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
-/// Upper bounds of the classes of durations, in microseconds; the last class has none.
-const BOUNDS_US: [u64; 10] = [500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 500_000, 2_500_000];
-
 /// Classes of statuses: 1xx to 5xx.
-const CLASSES: usize = 5;
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// Counters of the server.
 pub(crate) struct Metrics {
@@ -25,9 +25,27 @@ pub(crate) struct Metrics {
 
 #[derive(Default)]
 struct RouteMetrics {
-    by_class: [AtomicU64; CLASSES],
-    by_duration: [AtomicU64; BOUNDS_US.len() + 1],
-    total_us: AtomicU64,
+    by_class: [AtomicU64; CLASSES.len()],
+    durations: Durations,
+}
+
+/// What others count, for the same page.
+#[derive(Clone, Default)]
+pub struct Figures(Vec<Arc<dyn Fn(&mut Exposition) + Send + Sync>>);
+
+impl Figures {
+    /// With those that `write` writes.
+    #[must_use]
+    pub fn and(mut self, write: impl Fn(&mut Exposition) + Send + Sync + 'static) -> Self {
+        self.0.push(Arc::new(write));
+        self
+    }
+}
+
+impl fmt::Debug for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Figures({})", self.0.len())
+    }
 }
 
 /// What the engine says of itself, for the same page.
@@ -35,6 +53,9 @@ struct RouteMetrics {
 pub(crate) struct EngineHealth {
     pub(crate) live: u64,
     pub(crate) steps: u64,
+    pub(crate) waiting: u64,
+    pub(crate) running: u64,
+    pub(crate) limit: u64,
 }
 
 impl Metrics {
@@ -46,12 +67,9 @@ impl Metrics {
     /// Counts an answer of a route.
     pub(crate) fn request(&self, route: usize, status: StatusCode, took: Duration) {
         let Some(route) = self.routes.get(route) else { return };
-        let class = usize::from(status.as_u16() / 100).clamp(1, CLASSES) - 1;
-        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let place = BOUNDS_US.iter().position(|bound| us <= *bound).unwrap_or(BOUNDS_US.len());
+        let class = usize::from(status.as_u16() / 100).clamp(1, CLASSES.len()) - 1;
         route.by_class[class].fetch_add(1, Ordering::Relaxed);
-        route.by_duration[place].fetch_add(1, Ordering::Relaxed);
-        route.total_us.fetch_add(us, Ordering::Relaxed);
+        route.durations.add(took);
     }
 
     /// Counts an answer to what no route was asked for.
@@ -60,69 +78,51 @@ impl Metrics {
     }
 
     /// Everything as text. Routes that nobody has used yet are left out.
-    pub(crate) fn text(&self, engine: Option<EngineHealth>) -> String {
-        let mut text = String::new();
-        // Writing to memory cannot fail; so for all below.
-        let _ = self.write(&mut text, engine);
-        text
+    pub(crate) fn text(&self, engine: Option<EngineHealth>, requests: usize, live: usize, figures: &Figures) -> String {
+        let mut page = Exposition::default();
+        self.requests(&mut page);
+        page.gauge("akao_http_requests_under_way", "Requests under way.", requests as u64);
+        let streams = self.streams.load(Ordering::Relaxed);
+        page.gauge("akao_event_streams", "Streams of events that are open.", streams);
+        page.gauge("akao_live_connections", "Live connections that are open.", live as u64);
+        if let Some(engine) = engine {
+            page.gauge("akao_executions_live", "Executions in memory.", engine.live);
+            page.gauge("akao_steps_running", "Steps under way.", engine.steps);
+            page.gauge("akao_queue_waiting", "Executions that wait for a place.", engine.waiting);
+            page.gauge("akao_executions_running", "Executions that have a place.", engine.running);
+            page.gauge("akao_executions_limit", "Executions that may have a place at once.", engine.limit);
+        }
+        figures.0.iter().for_each(|write| write(&mut page));
+        if let Some(bytes) = resident_bytes() {
+            page.gauge("process_resident_memory_bytes", "Memory of the process.", bytes);
+        }
+        page.into_text()
     }
 
-    fn write(&self, text: &mut String, engine: Option<EngineHealth>) -> std::fmt::Result {
+    fn requests(&self, page: &mut Exposition) {
         let used = || {
             let named = routes::table().iter().zip(&self.routes);
             named.filter(|(_, counted)| counted.by_class.iter().any(|count| count.load(Ordering::Relaxed) > 0))
         };
-        head(text, "akao_http_requests_total", "counter", "Answers, by route and class of status.")?;
-        for (route, counted) in used() {
-            for (class, count) in (1..).zip(&counted.by_class) {
-                let (name, count) = (route.operation, count.load(Ordering::Relaxed));
-                if count > 0 {
-                    writeln!(text, "akao_http_requests_total{{operation=\"{name}\",status=\"{class}xx\"}} {count}")?;
-                }
-            }
-        }
-        let unrouted = self.unrouted.load(Ordering::Relaxed);
-        writeln!(text, "akao_http_requests_total{{operation=\"none\",status=\"4xx\"}} {unrouted}")?;
-        head(text, "akao_http_request_duration_seconds", "histogram", "Time until the head of an answer.")?;
-        for (route, counted) in used() {
-            durations(text, route.operation, counted)?;
-        }
-        gauge(text, "akao_event_streams", "Streams of events that are open.", self.streams.load(Ordering::Relaxed))?;
-        if let Some(engine) = engine {
-            gauge(text, "akao_executions_live", "Executions in memory.", engine.live)?;
-            gauge(text, "akao_steps_running", "Steps under way.", engine.steps)?;
-        }
-        if let Some(bytes) = resident_bytes() {
-            gauge(text, "process_resident_memory_bytes", "Memory of the process.", bytes)?;
-        }
-        Ok(())
+        let of_routes = used().flat_map(|(route, counted)| {
+            let classes = CLASSES.into_iter().zip(&counted.by_class);
+            let counts = classes.map(|(class, count)| (class, count.load(Ordering::Relaxed)));
+            counts
+                .filter(|(_, count)| *count > 0)
+                .map(move |(class, count)| (vec![("operation", route.operation), ("status", class)], count))
+        });
+        let unrouted = (vec![("operation", "none"), ("status", "4xx")], self.unrouted.load(Ordering::Relaxed));
+        page.counters(
+            "akao_http_requests_total",
+            "Answers, by route and class of status.",
+            of_routes.chain([unrouted]),
+        );
+        page.histograms(
+            "akao_http_request_duration_seconds",
+            "Time until the head of an answer.",
+            used().map(|(route, counted)| (vec![("operation", route.operation)], &counted.durations)),
+        );
     }
-}
-
-fn head(text: &mut String, name: &str, kind: &str, what: &str) -> std::fmt::Result {
-    writeln!(text, "# HELP {name} {what}\n# TYPE {name} {kind}")
-}
-
-fn gauge(text: &mut String, name: &str, what: &str, value: u64) -> std::fmt::Result {
-    head(text, name, "gauge", what)?;
-    writeln!(text, "{name} {value}")
-}
-
-#[expect(clippy::cast_precision_loss, reason = "seconds are shown to a microsecond, and no server runs that long")]
-fn seconds(us: u64) -> f64 {
-    us as f64 / 1e6
-}
-
-fn durations(text: &mut String, operation: &str, counted: &RouteMetrics) -> std::fmt::Result {
-    const NAME: &str = "akao_http_request_duration_seconds";
-    let mut sum = 0;
-    for (place, count) in counted.by_duration.iter().enumerate() {
-        sum += count.load(Ordering::Relaxed);
-        let bound = BOUNDS_US.get(place).map_or("+Inf".to_owned(), |bound| seconds(*bound).to_string());
-        writeln!(text, "{NAME}_bucket{{operation=\"{operation}\",le=\"{bound}\"}} {sum}")?;
-    }
-    let total = seconds(counted.total_us.load(Ordering::Relaxed));
-    writeln!(text, "{NAME}_sum{{operation=\"{operation}\"}} {total}\n{NAME}_count{{operation=\"{operation}\"}} {sum}")
 }
 
 /// The memory of this process, where the system tells it.
@@ -142,7 +142,8 @@ mod tests {
         let metrics = Metrics::new(routes::table().len());
         metrics.request(0, StatusCode::OK, Duration::from_micros(700));
         metrics.request(0, StatusCode::NOT_FOUND, Duration::from_secs(9));
-        let (text, name) = (metrics.text(None), routes::table()[0].operation);
+        let own = Figures::default().and(|page| page.counter("mine_total", "Mine.", 5));
+        let (text, name) = (metrics.text(None, 1, 2, &own), routes::table()[0].operation);
         for line in [
             format!("akao_http_requests_total{{operation=\"{name}\",status=\"2xx\"}} 1"),
             format!("akao_http_requests_total{{operation=\"{name}\",status=\"4xx\"}} 1"),
@@ -150,6 +151,8 @@ mod tests {
             format!("akao_http_request_duration_seconds_bucket{{operation=\"{name}\",le=\"0.001\"}} 1"),
             format!("akao_http_request_duration_seconds_bucket{{operation=\"{name}\",le=\"+Inf\"}} 2"),
             format!("akao_http_request_duration_seconds_count{{operation=\"{name}\"}} 2"),
+            "akao_live_connections 2".to_owned(),
+            "mine_total 5".to_owned(),
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }

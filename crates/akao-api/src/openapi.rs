@@ -1,5 +1,7 @@
 //! The interface as an OpenAPI 3.1 document, made from the table of routes. It is checked in as `docs/openapi.json`.
 
+mod older;
+
 use crate::{
     Access, Route, problem,
     route::{Gives, Place, Takes},
@@ -16,6 +18,18 @@ use std::{
 pub fn document() -> &'static Value {
     static DOCUMENT: LazyLock<Value> = LazyLock::new(make);
     &DOCUMENT
+}
+
+/// The document as it is sent, made once.
+pub(crate) fn text() -> &'static str {
+    static TEXT: LazyLock<String> = LazyLock::new(|| document().to_string());
+    &TEXT
+}
+
+/// The same in the version before, made once.
+pub(crate) fn older_text() -> &'static str {
+    static TEXT: LazyLock<String> = LazyLock::new(|| older::document(document()).to_string());
+    &TEXT
 }
 
 fn make() -> Value {
@@ -59,6 +73,10 @@ fn operation(route: &Route) -> Value {
     }
     if let Takes::Json(schema) = route.takes {
         let content = json!({"application/json": {"schema": schemas::reference(schema)}});
+        operation.insert("requestBody".to_owned(), json!({"required": true, "content": content}));
+    }
+    if let Takes::Message(_) = route.takes {
+        let content = json!({"application/json": {"schema": {}}});
         operation.insert("requestBody".to_owned(), json!({"required": true, "content": content}));
     }
     operation.insert("responses".to_owned(), json!(responses(route)));
@@ -114,8 +132,10 @@ fn refusals(route: &Route) -> BTreeSet<Code> {
     if path_parameters(route.path).next().is_some() {
         codes.insert(Code::NotFound);
     }
-    if route.takes != Takes::Nothing {
-        codes.extend([Code::TooLarge, Code::UnsupportedMedia]);
+    match route.takes {
+        Takes::Nothing => {}
+        Takes::Json(_) => codes.extend([Code::TooLarge, Code::UnsupportedMedia]),
+        Takes::Message(_) => codes.extend([Code::TooLarge]),
     }
     codes
 }

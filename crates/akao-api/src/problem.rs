@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 /// The HTTP status of a code, chosen by what the reader should do next.
 pub fn status_of(code: Code) -> StatusCode {
     match code {
-        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
-        Code::Forbidden | Code::CrossSite => StatusCode::FORBIDDEN,
+        Code::Unauthenticated | Code::SecondFactor => StatusCode::UNAUTHORIZED,
+        Code::Forbidden | Code::CrossSite | Code::QuotaExceeded => StatusCode::FORBIDDEN,
         Code::NotFound => StatusCode::NOT_FOUND,
         Code::Invalid => StatusCode::BAD_REQUEST,
         Code::InvalidWorkflow | Code::InvalidInput | Code::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,

@@ -30,6 +30,16 @@ impl Query {
         Ok(Self(found))
     }
 
+    /// Reads whatever a query says: what other systems are told to send.
+    pub(crate) fn any(text: Option<&str>) -> Self {
+        Self(url::form_urlencoded::parse(text.unwrap_or_default().as_bytes()).into_owned().collect())
+    }
+
+    /// The names and values.
+    pub(crate) fn into_pairs(self) -> Vec<(String, String)> {
+        self.0
+    }
+
     /// A parameter.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())

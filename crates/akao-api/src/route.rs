@@ -27,6 +27,8 @@ pub enum Takes {
     Nothing,
     /// JSON of this schema.
     Json(&'static str),
+    /// A message of another system, of at most so many bytes: its signature is over the bytes, whatever they are called.
+    Message(usize),
 }
 
 /// The body that a route answers.
@@ -102,6 +104,10 @@ pub(crate) struct Call {
     pub(crate) query: Query,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The request's place in a trace, as a W3C `traceparent`.
+    pub(crate) trace: Option<String>,
+    /// The connection itself, once it speaks something else.
+    pub(crate) upgrade: Option<hyper::upgrade::OnUpgrade>,
 }
 
 impl Call {
@@ -118,6 +124,11 @@ impl Call {
     /// A parameter of the path.
     pub(crate) fn param(&self, name: &str) -> &str {
         self.path.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value)
+    }
+
+    /// A parameter of the path, as a text of its own.
+    pub(crate) fn path_value(&self, name: &str) -> String {
+        self.param(name).to_owned()
     }
 
     /// A header, where it is there and is text.
@@ -138,6 +149,16 @@ impl Call {
     ) -> Result<T, Error> {
         let actor = Arc::clone(self.actor()?);
         self.platform().blocking(move |platform| work(platform, &actor)).await
+    }
+
+    /// As [`Call::blocking`], about what the path names by this parameter.
+    pub(crate) async fn about<T: Send + 'static>(
+        &self,
+        parameter: &str,
+        work: impl FnOnce(&Platform, &Actor, &str) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let name = self.param(parameter).to_owned();
+        self.blocking(move |platform, actor| work(platform, actor, &name)).await
     }
 }
 

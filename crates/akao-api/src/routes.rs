@@ -1,17 +1,31 @@
 //! The table of routes: one module for each group, each with its routes and their handlers.
 
 mod audit;
+mod catalogue;
+mod custom_nodes;
+mod debugger;
+mod device;
 mod executions;
+pub(crate) mod history;
+mod hooks;
 mod members;
+mod oidc;
 mod operation;
+mod packages;
+mod roles;
+mod schedules;
+mod secrets;
+mod services;
 mod session;
 mod setup;
 mod tasks;
+mod teams;
 mod tenants;
 mod tokens;
+mod webhooks;
 mod workflows;
 
-use crate::route::Route;
+use crate::{live, route::Route};
 use std::sync::LazyLock;
 
 /// Every route.
@@ -21,12 +35,27 @@ pub fn table() -> &'static [Route] {
             operation::routes(),
             setup::routes(),
             session::routes(),
+            device::routes(),
+            oidc::routes(),
             tenants::routes(),
             tokens::routes(),
             members::routes(),
+            services::routes(),
+            roles::routes(),
+            teams::routes(),
             workflows::routes(),
+            custom_nodes::routes(),
             executions::routes(),
+            history::routes(),
+            catalogue::routes(),
+            packages::routes(),
+            schedules::routes(),
+            hooks::routes(),
+            webhooks::routes(),
+            live::routes(),
+            debugger::routes(),
             tasks::routes(),
+            secrets::routes(),
             audit::routes(),
         ];
         groups.into_iter().flatten().collect()
@@ -56,12 +85,26 @@ mod tests {
             "GET /healthz",
             "GET /readyz",
             "GET /api/v1/openapi.json",
+            "GET /api/v1/openapi-3.0.json",
+            "GET /reference",
+            "GET /reference.js",
+            "GET /reference.css",
             "GET /setup",
             "GET /setup.js",
             "GET /api/v1/setup",
             "POST /api/v1/setup",
             "POST /api/v1/session",
+            "POST /api/v1/session/reset",
+            "GET /device",
+            "GET /device.js",
+            "POST /api/v1/device",
+            "POST /api/v1/device/token",
+            "GET /api/v1/oidc",
+            "GET /api/v1/oidc/{provider}/login",
+            "POST /api/v1/oidc/{provider}/login",
+            "GET /api/v1/oidc/{provider}/callback",
             "POST /api/v1/members/join",
+            "POST /hooks/{tenant}/{hook}",
         ];
         assert_eq!(open, expected);
     }

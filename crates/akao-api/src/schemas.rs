@@ -1,8 +1,12 @@
 //! The schemas of documents, as the OpenAPI document names them. `documents.rs` makes the documents; a test holds every
 //! answer that it gets against these.
 
+mod automation;
+mod catalogue;
+mod custom_nodes;
+
 use akao_contract::{ExecutionStatus, NodeStatus};
-use akao_platform::{Code, Permission, Role};
+use akao_platform::{Code, Permission, Quota, Role, Tier};
 use serde_json::{Map, Value, json};
 
 /// An object with these properties and no others; those whose name ends with `?` may be absent.
@@ -63,8 +67,13 @@ pub(crate) fn reference(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
+/// The name of a role: one of those that are built in, or one of the tenant's own.
 fn role() -> Value {
-    words(Role::ALL.map(Role::as_str))
+    json!({"type": "string", "pattern": "^[a-z][a-z0-9-]{0,63}$", "examples": Role::ALL.map(Role::as_str)})
+}
+
+fn kind() -> Value {
+    words(["person", "service"])
 }
 
 fn permissions() -> Value {
@@ -77,7 +86,20 @@ fn execution_status() -> Value {
 
 /// Every schema by its name.
 pub(crate) fn all() -> Map<String, Value> {
-    let groups = [people(), workflows(), executions(), rest()];
+    let groups = [
+        people(),
+        identities(),
+        tenants(),
+        roles(),
+        workflows(),
+        custom_nodes::schemas(),
+        executions(),
+        debugger(),
+        rest(),
+        catalogue::schemas(),
+        catalogue::packages(),
+        automation::schemas(),
+    ];
     groups.into_iter().flatten().map(|(name, schema)| (name.to_owned(), schema)).collect()
 }
 
@@ -86,7 +108,8 @@ type Named = Vec<(&'static str, Value)>;
 fn actor(more: &[(&str, Value)]) -> Value {
     let mut properties = vec![
         ("user", id()),
-        ("email", text()),
+        ("kind", kind()),
+        ("email", or_null(&text())),
         ("name", text()),
         ("tenant", tenant()),
         ("role", role()),
@@ -125,10 +148,17 @@ fn people() -> Named {
             ]),
         ),
         ("SetupStatus", object(&[("needed", truth())])),
-        ("SignIn", object(&[("email", text()), ("password", text()), ("tenant?", tenant())])),
+        ("SignIn", object(&[("email", text()), ("password", text()), ("tenant?", tenant()), ("totp?", text())])),
+        ("ResetPassword", object(&[("code", text()), ("password", password.clone())])),
+        ("GiveReset", object(&[("email", text()), ("second_factor?", truth())])),
+        ("ResetGiven", object(&[("code", text()), ("expires_at", time())])),
+        ("Password", object(&[("password", text())])),
+        ("Enrolment", object(&[("seed", text()), ("uri", text())])),
+        ("TotpCode", object(&[("code", text())])),
+        ("RecoveryCodes", object(&[("recovery_codes", list(text()))])),
         ("SignedIn", actor(&[("expires_at", time())])),
         ("ChangePassword", object(&[("present", text()), ("new", password.clone())])),
-        ("Me", actor(&[("tenant_title", text()), ("memberships", list(membership))])),
+        ("Me", actor(&[("tenant_title", text()), ("memberships", list(membership)), ("second_factor", truth())])),
         (
             "NewToken",
             object(&[
@@ -139,12 +169,95 @@ fn people() -> Named {
         ),
         ("Token", object(&token)),
         ("TokenMade", object(&made)),
-        ("Member", object(&[("user", id()), ("email", text()), ("name", text()), ("role", role()), ("since", time())])),
+        (
+            "Member",
+            object(&[
+                ("user", id()),
+                ("kind", kind()),
+                ("email", or_null(&text())),
+                ("name", text()),
+                ("role", role()),
+                ("since", time()),
+            ]),
+        ),
+        ("NewService", object(&[("name", text()), ("role", role())])),
         ("Invite", object(&[("email", text()), ("role", role())])),
         ("Invitation", object(&[("email", text()), ("role", role()), ("code", text()), ("expires_at", time())])),
-        ("Join", object(&[("code", text()), ("name?", text()), ("password", password)])),
+        ("Join", object(&[("code", text()), ("name?", text()), ("password", password), ("totp?", text())])),
         ("SetRole", object(&[("role", role())])),
-        ("NewTenant", object(&[("tenant", tenant()), ("title?", text()), ("owner", text())])),
+    ]
+}
+
+fn identities() -> Named {
+    let provider = object(&[("provider", text()), ("title", text())]);
+    let identity =
+        object(&[("id", id()), ("provider", text()), ("issuer", text()), ("subject", text()), ("linked_at", time())]);
+    vec![
+        ("BeginDevice", object(&[("name", text())])),
+        (
+            "DeviceBegun",
+            object(&[
+                ("device_code", text()),
+                ("user_code", text()),
+                ("page", text()),
+                ("seconds", number()),
+                ("interval", number()),
+            ]),
+        ),
+        ("DeviceCode", object(&[("device_code", text())])),
+        ("Waiting", object(&[("waiting", truth())])),
+        ("UserCode", object(&[("user_code", text())])),
+        ("DeviceAllowed", object(&[("name", text())])),
+        ("Providers", object(&[("items", list(provider))])),
+        ("BeginOidc", object(&[("tenant?", tenant()), ("invitation?", text())])),
+        ("Elsewhere", object(&[("location", text())])),
+        ("Identities", object(&[("items", list(identity))])),
+        ("LinkIdentity", object(&[("provider", text())])),
+    ]
+}
+
+fn tenants() -> Named {
+    let amount = || json!({"type": ["integer", "null"], "minimum": 0});
+    let amounts = |optional: &str| {
+        let named: Vec<(String, Value)> =
+            Quota::ALL.iter().map(|quota| (format!("{quota}{optional}"), amount())).collect();
+        object(&named.iter().map(|(name, schema)| (name.as_str(), schema.clone())).collect::<Vec<_>>())
+    };
+    let tier = || words(Tier::ALL.iter().map(|tier| tier.as_str()));
+    let overridden = list(words(Quota::ALL.iter().map(|quota| quota.as_str())));
+    let limits = [("tier", tier()), ("limits", amounts("")), ("overridden", overridden)];
+    let quotas: Vec<(&str, Value)> =
+        limits.iter().cloned().chain([("used", amounts("")), ("queued", number())]).collect();
+    vec![
+        ("Tenant", object(&[("tenant", tenant()), ("title", text()), ("created_at", time())])),
+        ("NewTenant", object(&[("tenant", tenant()), ("title?", text()), ("owner", text()), ("tier?", tier())])),
+        ("Limits", object(&limits)),
+        ("Quotas", object(&quotas)),
+        ("SetQuota", object(&[("tier", tier()), ("overrides?", amounts("?"))])),
+    ]
+}
+
+fn roles() -> Named {
+    let team = [("title?", text()), ("role", role())];
+    let new_team: Vec<(&str, Value)> = [("team", role())].into_iter().chain(team.clone()).collect();
+    vec![
+        ("Role", object(&[("role", role()), ("title", text()), ("permissions", permissions()), ("built_in", truth())])),
+        ("Roles", object(&[("items", list(reference("Role")))])),
+        ("NewRole", object(&[("role", role()), ("title?", text()), ("permissions", permissions())])),
+        ("ChangeRole", object(&[("title?", text()), ("permissions", permissions())])),
+        (
+            "Team",
+            object(&[
+                ("team", role()),
+                ("title", text()),
+                ("role", role()),
+                ("members", list(id())),
+                ("created_at", time()),
+                ("changed_at", time()),
+            ]),
+        ),
+        ("NewTeam", object(&new_team)),
+        ("ChangeTeam", object(&team)),
     ]
 }
 
@@ -210,6 +323,7 @@ fn executions() -> Named {
         ("forked_from", or_null(&id())),
         ("outputs", json!({"type": ["object", "null"]})),
         ("error", or_null(&error())),
+        ("last_event", number()),
     ];
     let node_status = words(
         [NodeStatus::Running, NodeStatus::Success, NodeStatus::Failure, NodeStatus::Skipped, NodeStatus::Cancelled]
@@ -232,7 +346,6 @@ fn executions() -> Named {
         ("waiting", or_null(&text())),
         ("held", or_null(&text())),
     ];
-    let breakpoint = object(&[("at", text()), ("condition?", text()), ("once?", truth())]);
     let queued = object(&[
         ("id", id()),
         ("type", text()),
@@ -251,7 +364,7 @@ fn executions() -> Named {
                 ("input?", json!({"type": "object"})),
                 ("grants?", list(text())),
                 ("debug?", truth()),
-                ("breakpoints?", list(breakpoint)),
+                ("breakpoints?", list(reference("Breakpoint"))),
             ]),
         ),
         (
@@ -270,7 +383,27 @@ fn executions() -> Named {
         ("Fork", object(&[("at", text()), ("edits?", list(object(&[("path", text()), ("value", any())])))])),
         ("Forked", object(&[("execution", or_null(&id()))])),
         ("Replayed", object(&[("events", number()), ("equal", truth())])),
-        ("Queue", object(&[("items", list(queued))])),
+        ("Queue", object(&[("items", list(queued)), ("limit", number())])),
+    ]
+}
+
+fn debugger() -> Named {
+    let held = object(&[("step", text()), ("id", text()), ("reason", text())]);
+    let values = [
+        ("values", json!({"type": "object"})),
+        ("held", list(held)),
+        ("breakpoints", list(reference("Breakpoint"))),
+        ("status", execution_status()),
+    ];
+    vec![
+        ("Breakpoint", object(&[("at", text()), ("condition?", text()), ("once?", truth())])),
+        ("Values", object(&values)),
+        ("SetValue", object(&[("path", text()), ("value", any()), ("at?", text())])),
+        ("Go", object(&[("mode", words(["continue", "into", "over", "out"]))])),
+        (
+            "Catalogue",
+            object(&[("items", list(json!({"type": "object", "required": ["name"], "properties": {"name": text()}})))]),
+        ),
     ]
 }
 
@@ -308,6 +441,20 @@ fn rest() -> Named {
                 ("last", or_null(&digest())),
                 ("break", or_null(&text())),
             ]),
+        ),
+        (
+            "Secret",
+            object(&[
+                ("name", text()),
+                ("version", number()),
+                ("created_at", time()),
+                ("updated_at", time()),
+                ("updated_by", id()),
+            ]),
+        ),
+        (
+            "SecretValue",
+            object(&[("value", json!({"type": "string", "format": "password", "minLength": 4, "writeOnly": true}))]),
         ),
         ("Health", object(&[("status", words(["alive", "ready"]))])),
         ("OpenApi", json!({"type": "object", "required": ["openapi", "paths"]})),

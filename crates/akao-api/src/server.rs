@@ -111,14 +111,19 @@ async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, router: axum::R
 }
 
 /// Serves the requests of one connection.
-async fn http<S: AsyncRead + AsyncWrite + Unpin>(stream: S, router: axum::Router, mut ending: watch::Receiver<bool>) {
+async fn http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    router: axum::Router,
+    mut ending: watch::Receiver<bool>,
+) {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX);
-    let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
+    let mut serving =
+        pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).with_upgrades());
     let served = tokio::select! {
         served = serving.as_mut() => served,
         () = end(&mut ending) => {

@@ -26,5 +26,5 @@ pub(crate) const FIGURES: [(&str, Measure); 7] = [
     ("memory", memory::memory),
 ];
 
-pub(crate) use calls::{context, external_nodes};
+pub(crate) use calls::{BareEcho, context, external_nodes, external_nodes_with};
 pub(crate) use peer::serve_as_peer;

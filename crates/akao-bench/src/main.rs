@@ -1,6 +1,7 @@
 //! The figures of `docs/performance.md`: each is measured together with its floor, the floor before and after, so that a
 //! ratio means something on a machine whose absolute times drift.
 
+mod custom;
 mod engine;
 mod external;
 mod packages;
@@ -53,6 +54,8 @@ enum Topic {
     Server,
     /// Inline scripts.
     Script,
+    /// Custom nodes in TypeScript.
+    Custom,
 }
 
 /// What a measurement is given.
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         (Topic::Repository, "repository", &repository::FIGURES[..]),
         (Topic::Server, "server", &server::FIGURES[..]),
         (Topic::Script, "script", &script::FIGURES[..]),
+        (Topic::Custom, "custom", &custom::FIGURES[..]),
     ];
     let mut rows: Vec<Row> = Vec::new();
     for (_, topic, figures) in topics.into_iter().filter(|(topic, ..)| args.only.is_none_or(|only| only == *topic)) {

@@ -1,6 +1,7 @@
-//! Topic `script`: steps of a few lines of Python, beside the least that could run them.
+//! Topic `script`: steps of a few lines of Python and JavaScript, beside the least that could run them.
 
 mod floor;
+mod javascript;
 
 use crate::{
     Ground,
@@ -15,7 +16,7 @@ use akao_package::Store;
 use akao_script::{ScriptOptions, Scripts};
 use akao_step::{CancellationToken, StepEvents, StepIo, StepRunner};
 use floor::{ForkServer, Prototype};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -26,8 +27,14 @@ use tokio::runtime::Runtime;
 type Measure = fn(&Ground) -> Vec<Row>;
 
 /// Every figure by name.
-pub(crate) const FIGURES: [(&str, Measure); 3] =
-    [("a step of Python", step), ("steps of Python per second", rate), ("steps of Python in an execution", chain)];
+pub(crate) const FIGURES: [(&str, Measure); 6] = [
+    ("a step of Python", step),
+    ("a step of Python with numpy", numpy),
+    ("steps of Python per second", rate),
+    ("steps of Python in an execution", chain),
+    ("a step of JavaScript", javascript::quick),
+    ("a step of JavaScript in Node.js", javascript::in_node),
+];
 
 /// What every step runs.
 const SCRIPT: &str = "result = sum(items)";
@@ -47,21 +54,29 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let nodes = external_nodes(folder.path());
-        let options = ScriptOptions::new(Store::new(folder.path().join("packages")), folder.path().join("scripts"));
+        Self::over(tempfile::tempdir().expect("a folder"))
+    }
+
+    /// Over a data directory, in which there may be environments.
+    fn over(data: tempfile::TempDir) -> Self {
+        let folder = data.path().join("nodes");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let nodes = external_nodes(&folder);
+        let options = ScriptOptions::new(Store::new(folder.join("packages")), folder.join("scripts"));
         let scripts = Arc::new(Scripts::new(Arc::clone(&nodes), options));
-        Self { nodes, scripts, _folder: folder }
+        Self { nodes, scripts, _folder: data }
     }
 
     async fn run(scripts: Arc<Scripts>, number: u64) {
+        let props = json!({"script": SCRIPT, "inputs": {"items": [1, 2, 3]}});
+        Self::run_of(scripts, "PythonInterpreter", props, number).await;
+    }
+
+    async fn run_of(scripts: Arc<Scripts>, node_type: &str, props: Value, number: u64) {
         let invocation = Invocation {
             context: context(number),
-            node_type: "PythonInterpreter".into(),
-            props: Map::from_iter([
-                ("script".to_owned(), Value::from(SCRIPT)),
-                ("inputs".to_owned(), json!({"items": [1, 2, 3]})),
-            ]),
+            node_type: node_type.into(),
+            props: props.as_object().cloned().unwrap_or_default(),
             blackboard: Default::default(),
         };
         let io = StepIo { cancel: CancellationToken::new(), events: StepEvents::none(), secrets: Arc::default() };
@@ -69,13 +84,18 @@ impl Bench {
         assert_eq!(outcome.status, OutcomeStatus::Success, "{outcome:?}");
     }
 
-    /// One step, in milliseconds.
+    /// One step of Python, in milliseconds.
     fn time(&self, runtime: &Runtime, number: u64) -> f64 {
+        self.time_of(runtime, "PythonInterpreter", json!({"script": SCRIPT, "inputs": {"items": [1, 2, 3]}}), number)
+    }
+
+    /// One step, in milliseconds.
+    fn time_of(&self, runtime: &Runtime, node_type: &'static str, props: Value, number: u64) -> f64 {
         let scripts = Arc::clone(&self.scripts);
         runtime.block_on(async move {
             let timed = tokio::spawn(async move {
                 let start = Instant::now();
-                Self::run(scripts, number).await;
+                Self::run_of(scripts, node_type, props, number).await;
                 millis(start)
             });
             timed.await.expect("the step ends")
@@ -139,6 +159,30 @@ fn step(ground: &Ground) -> Vec<Row> {
     }));
     runtime.block_on(bench.nodes.shutdown());
     rows
+}
+
+/// What a step costs where numpy is loaded and used. The registry of Python's packages is asked for it; without it there is no row.
+fn numpy(ground: &Ground) -> Vec<Row> {
+    const NAME: &str = "a step of Python that uses numpy, p50";
+    let Some(akao) = &ground.akao else { return Vec::new() };
+    let data = tempfile::tempdir().expect("a folder");
+    let mut command = std::process::Command::new(akao);
+    command.args(["env", "create", "data", "--python", "--packages", "numpy", "--data-dir"]).arg(data.path());
+    let made = command.output().expect("the program runs");
+    if !made.status.success() {
+        eprintln!("no numpy: {}", String::from_utf8_lossy(&made.stderr).trim());
+        return Vec::new();
+    }
+    let (runtime, bench) = (Runtime::new().expect("a runtime"), Bench::over(data));
+    let script = "import numpy\nresult = numpy.arange(items).sum()";
+    let props = json!({"script": script, "inputs": {"items": 1000}, "environment": "data"});
+    let mut times = Vec::new();
+    for number in 0..if ground.quick { 100 } else { 400 } {
+        std::thread::sleep(PACE);
+        times.push(bench.time_of(&runtime, "PythonInterpreter", props.clone(), number));
+    }
+    runtime.block_on(bench.nodes.shutdown());
+    vec![Row::new(NAME, median(&mut times[20..]), "ms", None, Goal::AtMost(3.0), ground.quick)]
 }
 
 fn rate(ground: &Ground) -> Vec<Row> {

@@ -63,6 +63,7 @@ pub(crate) fn volume_error(error: &VolumeError) -> StepError {
 pub(crate) fn blob_error(error: &BlobError) -> StepError {
     let kind = match error {
         BlobError::NotFound(_) => ErrorKind::NotFound,
+        BlobError::Full { .. } => ErrorKind::Resource,
         BlobError::Damaged(_) | BlobError::Storage(_) => ErrorKind::Internal,
     };
     StepError::new(kind, error.to_string())

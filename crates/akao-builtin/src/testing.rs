@@ -90,6 +90,7 @@ fn context() -> StepContext {
         deadline_ms: None,
         grants: Arc::default(),
         volumes: Arc::default(),
+        trace: None,
     }
 }
 

@@ -1,98 +1,23 @@
-//! `SqlQuery` on a PostgreSQL server that this test starts in a folder of its own.
-//!
-//! It needs the Debian package `postgresql` (the programs under `/usr/lib/postgresql/*/bin`). The server refuses to run as
-//! root, so as root it is started as the user `nobody`.
+//! `SqlQuery` on a PostgreSQL server that this test starts in a folder of its own; see `cluster.rs`.
 #![expect(clippy::unwrap_used, reason = "what a test sets up fails by panicking")]
 
+#[path = "../../akao-store/tests/support/cluster.rs"]
+mod cluster;
 #[path = "outside/support.rs"]
 #[expect(dead_code, reason = "the other tests use the rest of it")]
 mod support;
 
 use akao_contract::ErrorKind;
+use cluster::Cluster;
 use serde_json::{Value, json};
-use std::{
-    net::TcpListener,
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
 use support::Project;
 
-/// A cluster that ends with the test.
-struct Cluster {
-    server: Child,
-    port: u16,
-    _folder: tempfile::TempDir,
+/// What `SqlQuery` is given to reach a cluster.
+trait Props {
+    fn props(&self, query: &str, parameters: &Value) -> Value;
 }
 
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
-
-/// The newest installed server's programs.
-fn programs() -> PathBuf {
-    let found = std::fs::read_dir("/usr/lib/postgresql").map(|entries| entries.flatten().map(|entry| entry.path()));
-    let newest = found.into_iter().flatten().filter(|path| path.join("bin/initdb").exists()).max();
-    newest.expect("install the Debian package `postgresql`").join("bin")
-}
-
-/// A command that does not run as root.
-fn unprivileged(program: PathBuf) -> Command {
-    let root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
-    if !root {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid", "nobody", "--regid", "nogroup", "--clear-groups"]).arg(program);
-    command
-}
-
-impl Cluster {
-    fn start() -> Self {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
-        let data = folder.path().join("data");
-        let password = folder.path().join("password");
-        std::fs::write(&password, "word").unwrap();
-        let made = unprivileged(programs().join("initdb"))
-            .args(["--username", "me", "--auth", "scram-sha-256", "--encoding", "UTF8", "--no-sync"])
-            .arg("--pwfile")
-            .arg(&password)
-            .arg("--pgdata")
-            .arg(&data)
-            .current_dir("/")
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = unprivileged(programs().join("postgres"))
-            .args(["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="])
-            .args(["-p", &port.to_string()])
-            .arg("-D")
-            .arg(&data)
-            .current_dir("/")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let cluster = Self { server, port, _folder: folder };
-        let deadline = Instant::now() + Duration::from_secs(30);
-        let ready = || {
-            Command::new(programs().join("pg_isready"))
-                .args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()])
-                .status()
-        };
-        while !ready().unwrap().success() {
-            assert!(Instant::now() < deadline, "the server does not answer on port {port}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        cluster
-    }
-
+impl Props for Cluster {
     fn props(&self, query: &str, parameters: &Value) -> Value {
         json!({
             "driver": "postgres", "host": "127.0.0.1", "port": self.port, "database": "postgres", "username": "me",

@@ -33,6 +33,29 @@ pub struct StepContext {
     /// Volumes by name (`project`) and the host folder each stands for; empty in a server.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub volumes: Arc<BTreeMap<String, String>>,
+    /// W3C `traceparent` under which the step's own work is told, where the execution's start had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Arc<str>>,
+}
+
+impl StepContext {
+    /// Of a step that belongs to no execution: the host itself has something done.
+    pub fn apart(tenant: &Tenant, workflow: &str, node_id: &str) -> Self {
+        Self {
+            tenant: tenant.clone(),
+            execution: ExecutionId::from_parts(0, 0),
+            workflow: workflow.into(),
+            node_id: NodeId::new(node_id),
+            step: Address::default(),
+            op: OpId(0),
+            attempt: 1,
+            idempotency_key: node_id.to_owned(),
+            deadline_ms: None,
+            grants: Arc::default(),
+            volumes: Arc::default(),
+            trace: None,
+        }
+    }
 }
 
 /// One attempt of a step: everything the node is given. Large values have been loaded and secrets filled in.

@@ -22,7 +22,7 @@ pub struct Declared {
 pub const TYPES: [&str; 7] = ["string", "number", "integer", "boolean", "object", "array", "null"];
 
 /// The JSON Schema keywords that a declaration may carry, besides annotations that begin with `x-`.
-const KEYWORDS: [&str; 26] = [
+pub const KEYWORDS: [&str; 26] = [
     "type",
     "required",
     "default",

@@ -32,7 +32,7 @@ use crate::{
 use akao_contract::{BlobRef, Digest, ExecutionId, ExecutionStatus, OpId, Outcome, Permission, Tenant};
 use akao_flow::{Catalogue, Event, Reaction, RunStep, StartChild};
 use akao_journal::{Batch, Write};
-use akao_step::{BlobStore, StepRunner};
+use akao_step::{Allowances, BlobStore, StepRunner};
 use live::Live;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -52,6 +52,11 @@ pub struct Config {
     pub batch_events_max: usize,
     /// Whether steps that are functions of their inputs may run before their cause is durable.
     pub speculate: bool,
+    /// What each tenant may run at once.
+    pub allowances: Allowances,
+    /// Whether the secrets of tenants are kept, and fetched when a step needs them. Those of the command line's own tenant
+    /// always come with its requests.
+    pub keeps_secrets: bool,
 }
 
 impl Default for Config {
@@ -62,6 +67,8 @@ impl Default for Config {
             idle_executions_max: 512,
             batch_events_max: 4_096,
             speculate: true,
+            allowances: Allowances::default(),
+            keeps_secrets: false,
         }
     }
 }
@@ -190,8 +197,8 @@ impl Core {
         blobs: Arc<dyn BlobStore>,
         entropy: u128,
     ) -> Self {
-        let admission = admission::Admission::new(config.executions_max);
-        let steps = steps::Slots::new(config.step_slots);
+        let admission = admission::Admission::new(config.executions_max, config.allowances.clone());
+        let steps = steps::Slots::new(config.step_slots, config.allowances.clone());
         Self {
             config,
             catalogue,
@@ -411,6 +418,11 @@ impl Core {
         self.carry_out_reaction(execution);
     }
 
+    /// Whether the secrets of a tenant are kept, instead of given with its requests.
+    fn keeps_secrets_of(&self, tenant: &Tenant) -> bool {
+        self.config.keeps_secrets && *tenant != Tenant::local()
+    }
+
     fn effect(&mut self, effect: Effect) {
         self.effects.push(effect);
     }
@@ -423,7 +435,7 @@ impl Core {
 }
 
 /// Whether the grants of an execution let its nodes ask for a secret.
-fn is_lent(grants: &[Permission], name: &str) -> bool {
+pub(crate) fn is_lent(grants: &[Permission], name: &str) -> bool {
     grants.iter().any(|grant| grant.name() == "secrets" && grant.scope() == Some(name))
 }
 

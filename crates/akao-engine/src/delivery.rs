@@ -2,7 +2,7 @@
 
 use crate::{core::Input, job::Job};
 use akao_contract::{ErrorKind, LogLevel, LogLine, Outcome, StepError, format_duration_ms};
-use akao_step::{BlobStore, BoxFuture, CancellationToken, StepEvent, StepEvents, StepIo, StepRunner};
+use akao_step::{BlobStore, BoxFuture, CancellationToken, SecretSource, StepEvent, StepEvents, StepIo, StepRunner};
 use futures_util::{FutureExt as _, future::CatchUnwind};
 use std::{
     future::Future,
@@ -30,15 +30,21 @@ const LINES_KEPT_MAX: usize = 2_000;
 /// Where a step's events go.
 pub(crate) type Tell = Arc<dyn Fn(&Job, StepEvent) + Send + Sync>;
 
+/// What attempts are run with.
+#[derive(Clone)]
+pub(crate) struct Means {
+    pub(crate) runner: Arc<dyn StepRunner>,
+    pub(crate) blobs: Arc<dyn BlobStore>,
+    pub(crate) secrets: Option<Arc<dyn SecretSource>>,
+}
+
 /// Runs an attempt to its end; the input tells the engine how it went.
-pub(crate) async fn deliver(
-    job: Job,
-    runner: Arc<dyn StepRunner>,
-    blobs: Arc<dyn BlobStore>,
-    cancel: CancellationToken,
-    tell: Tell,
-    started_ms: i64,
-) -> Input {
+pub(crate) async fn deliver(job: Job, means: Means, cancel: CancellationToken, tell: Tell, started_ms: i64) -> Input {
+    let Means { runner, blobs, secrets } = means;
+    let (job, fetched) = fetched(job, secrets).await;
+    if let Err(error) = fetched {
+        return crate::core::step_done(&job, Outcome::failure(error), started_ms);
+    }
     let mask = job.mask();
     let outcome = match job.invocation(blobs.as_ref()) {
         Err(error) => Outcome::failure(error),
@@ -70,6 +76,19 @@ pub(crate) async fn deliver(
     };
     let outcome = job.finish(blobs.as_ref(), &mask, outcome);
     crate::core::step_done(&job, outcome, started_ms)
+}
+
+/// The job with the secrets that are kept for it, or why they cannot be had.
+async fn fetched(mut job: Job, source: Option<Arc<dyn SecretSource>>) -> (Job, Result<(), StepError>) {
+    let Some(source) = source.filter(|_| job.needs_secrets()) else { return (job, Ok(())) };
+    let context = job.clone();
+    let fetching = tokio::task::spawn_blocking(move || {
+        let fetched = job.fetch(source.as_ref());
+        (job, fetched)
+    });
+    fetching.await.unwrap_or_else(|_| {
+        (context, Err(StepError::new(ErrorKind::Internal, "fetching the step's secrets broke off")))
+    })
 }
 
 /// What a step tells while it runs: passed on at once, and its lines kept, because they are part of how it ended.
@@ -236,6 +255,7 @@ mod tests {
             deadline_ms: None,
             grants: Arc::default(),
             volumes: Arc::default(),
+            trace: None,
         };
         Job {
             context,
@@ -244,6 +264,7 @@ mod tests {
             timeout_ms: None,
             secrets: Default::default(),
             lent: Arc::default(),
+            kept: Default::default(),
         }
     }
 
@@ -257,8 +278,8 @@ mod tests {
             }
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let (runner, blobs) = (Arc::new(Talker(lines)), Arc::new(NoBlobs));
-        let done = runtime.block_on(deliver(job(), runner, blobs, CancellationToken::new(), tell, 0));
+        let means = Means { runner: Arc::new(Talker(lines)), blobs: Arc::new(NoBlobs), secrets: None };
+        let done = runtime.block_on(deliver(job(), means, CancellationToken::new(), tell, 0));
         let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
         let Input::StepDone { outcome, .. } = done else { panic!("the end of a step is told as such") };
         let kept: Vec<&str> = outcome.logs.iter().map(|line| line.message.as_str()).collect();

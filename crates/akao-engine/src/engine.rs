@@ -4,8 +4,9 @@
 //! talks to the thread by messages.
 
 use crate::{
+    changes::Changes,
     core::{CallId, Config, Core, Effect, FeedItem, Input},
-    delivery::{self, Tell},
+    delivery::{self, Means, Tell},
     job::Job,
     request::{CallError, Reply, Request},
     watch::Unread,
@@ -13,7 +14,7 @@ use crate::{
 use akao_contract::{ErrorKind, ExecutionId, ExecutionStatus, OpId, StepError};
 use akao_flow::{Catalogue, Finish};
 use akao_journal::{CommitError, Journal};
-use akao_step::{BlobStore, CancellationToken, StepRunner};
+use akao_step::{BlobStore, CancellationToken, SecretSource, StepRunner};
 use crossbeam_channel::{Receiver, Sender};
 use std::{
     collections::BTreeMap,
@@ -40,6 +41,8 @@ pub struct Parts {
     pub runner: Arc<dyn StepRunner>,
     /// Large values.
     pub blobs: Arc<dyn BlobStore>,
+    /// The secrets that are kept for tenants, where there are any.
+    pub secrets: Option<Arc<dyn SecretSource>>,
     /// The node types that workflows may use.
     pub catalogue: Arc<Catalogue>,
     /// Where steps run.
@@ -69,6 +72,7 @@ pub struct Engine {
     messages: Sender<Message>,
     /// What callers are told once it has ended by itself.
     ended: Arc<OnceLock<CallError>>,
+    changes: Changes,
 }
 
 /// The engine's thread, to be waited for.
@@ -121,19 +125,18 @@ impl Engine {
     pub fn start(parts: Parts) -> Result<(Self, EngineThread), akao_journal::ReadError> {
         let (messages, inbox) = crossbeam_channel::unbounded();
         let mut core = Core::new(
-            parts.config.clone(),
+            Config { keeps_secrets: parts.secrets.is_some(), ..parts.config.clone() },
             Arc::clone(&parts.catalogue),
             Arc::clone(&parts.runner),
             Arc::clone(&parts.blobs),
             parts.entropy,
         );
         core.recover(parts.journal.read(), now_ms())?;
-        let engine = Self { messages: messages.clone(), ended: Arc::default() };
+        let engine = Self { messages: messages.clone(), ended: Arc::default(), changes: Changes::default() };
         let shell = Shell {
             core,
             journal: parts.journal,
-            runner: parts.runner,
-            blobs: parts.blobs,
+            means: Means { runner: parts.runner, blobs: parts.blobs, secrets: parts.secrets },
             runtime: parts.runtime,
             inbox,
             messages,
@@ -144,6 +147,7 @@ impl Engine {
             followers: BTreeMap::new(),
             stopping: None,
             ended: Arc::clone(&engine.ended),
+            changes: engine.changes.clone(),
             unread: Unread::default(),
         };
         let thread = std::thread::Builder::new().name("akao-engine".into()).spawn(move || shell.run());
@@ -206,6 +210,11 @@ impl Engine {
         Feed { items }
     }
 
+    /// Which executions change, told when it is durable.
+    pub fn changes(&self) -> Changes {
+        self.changes.clone()
+    }
+
     /// Ends the engine: no step is begun any more, those that run get `grace` to end. What has not ended is taken up by the
     /// next engine.
     pub fn stop(&self, grace: Duration) {
@@ -223,8 +232,7 @@ enum Caller {
 struct Shell {
     core: Core,
     journal: Journal,
-    runner: Arc<dyn StepRunner>,
-    blobs: Arc<dyn BlobStore>,
+    means: Means,
     runtime: Handle,
     inbox: Receiver<Message>,
     messages: Sender<Message>,
@@ -235,6 +243,7 @@ struct Shell {
     followers: BTreeMap<ExecutionId, Vec<mpsc::Sender<FeedItem>>>,
     stopping: Option<Instant>,
     ended: Arc<OnceLock<CallError>>,
+    changes: Changes,
     unread: Unread,
 }
 
@@ -396,6 +405,7 @@ impl Shell {
         let (batch, effects) = self.core.seal();
         if !batch.writes.is_empty() {
             self.journal.commit(&batch)?;
+            self.changes.tell(&batch);
         }
         self.core.committed();
         self.core.run_durable(&self.unread.watch(self.journal.read()));
@@ -425,7 +435,7 @@ impl Shell {
                 }
             }
             Effect::Load(execution, op, tenant, blob) => {
-                let (blobs, messages) = (Arc::clone(&self.blobs), self.messages.clone());
+                let (blobs, messages) = (Arc::clone(&self.means.blobs), self.messages.clone());
                 self.runtime.spawn_blocking(move || {
                     let value = load(blobs.as_ref(), &tenant, &blob);
                     let _ = messages.send(Message::Input(Input::Loaded { execution, op, value }));
@@ -464,7 +474,7 @@ impl Shell {
         let tell: Tell = Arc::new(move |job: &Job, event| {
             let _ = told.send(Message::Told(job.context.execution, job.context.op, event));
         });
-        let work = delivery::deliver(job, Arc::clone(&self.runner), Arc::clone(&self.blobs), cancel, tell, now_ms());
+        let work = delivery::deliver(job, self.means.clone(), cancel, tell, now_ms());
         self.runtime.spawn(async move {
             // The engine has ended: the next one finds the step without an outcome.
             let _ = messages.send(Message::Input(work.await));

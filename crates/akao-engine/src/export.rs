@@ -15,7 +15,7 @@ use crate::{
 };
 use akao_contract::{BlobRef, Digest, ExecutionId, ExecutionStatus, Tenant};
 use akao_flow::{Catalogue, Event, Machine};
-use akao_journal::{ExecutionRow, Reader, Write};
+use akao_journal::{ExecutionRow, Frame, Reader, Write};
 use akao_step::{BlobError, BlobStore};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -90,12 +90,22 @@ pub struct Export {
 /// # Errors
 /// Its record or one of its large values cannot be read.
 pub fn export(reader: &Reader, blobs: &dyn BlobStore, id: ExecutionId) -> Result<String, String> {
+    excerpt(reader, blobs, id, 0)
+}
+
+/// Writes what follows in an execution from one event on, in the same form; definitions are in the first excerpt alone.
+///
+/// # Errors
+/// As [`export`].
+pub fn excerpt(reader: &Reader, blobs: &dyn BlobStore, id: ExecutionId, from_seq: u64) -> Result<String, String> {
     let row = reader.execution(id).map_err(|problem| problem.to_string())?;
     let row = row.ok_or_else(|| format!("there is no execution {id}"))?;
     let mut definitions = BTreeMap::new();
-    collect_definitions(reader, &row.tenant, row.definition, &mut definitions)?;
+    if from_seq == 0 {
+        collect_definitions(reader, &row.tenant, row.definition, &mut definitions)?;
+    }
     let mut frames = Vec::new();
-    for frame in reader.frames(id, 0).map_err(|problem| problem.to_string())? {
+    for frame in reader.frames(id, from_seq).map_err(|problem| problem.to_string())? {
         let entries = crate::entry::read_entries(&frame.body).map_err(|problem| problem.to_string())?;
         frames.push(FrameLine { first_seq: frame.first_seq, entries });
     }
@@ -176,6 +186,54 @@ pub fn references(value: &Value, into: &mut BTreeMap<Digest, BlobRef>) {
         Value::Array(items) => items.iter().for_each(|item| references(item, into)),
         Value::Object(map) => map.values().for_each(|member| references(member, into)),
         _ => {}
+    }
+}
+
+/// What an excerpt holds, as a journal has it.
+#[derive(Debug, Clone)]
+pub struct Excerpt {
+    /// The execution.
+    pub row: ExportedRow,
+    /// Definitions by digest.
+    pub definitions: BTreeMap<Digest, Vec<u8>>,
+    /// Large values by digest.
+    pub blobs: BTreeMap<Digest, Vec<u8>>,
+    /// Frames, in order.
+    pub frames: Vec<Frame>,
+}
+
+impl Excerpt {
+    /// Reads the lines of an excerpt.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+        let head: Head = serde_json::from_str(lines.next().ok_or("the answer is empty")?)
+            .map_err(|problem| format!("this is not the record of an execution: {problem}"))?;
+        let (definitions, blobs, frames) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let mut excerpt = Self { row: head.execution, definitions, blobs, frames };
+        for (digest, stored) in head.definitions {
+            let body = serde_json::to_vec(&stored).map_err(|problem| problem.to_string())?;
+            excerpt.definitions.insert(digest, body);
+        }
+        for text in lines {
+            if text.starts_with("{\"blob\"") {
+                let line: BlobLine = serde_json::from_str(text).map_err(|problem| problem.to_string())?;
+                let bytes = STANDARD.decode(&line.base64).map_err(|problem| problem.to_string())?;
+                excerpt.blobs.insert(line.blob.digest, bytes);
+            } else {
+                let line: FrameLine = serde_json::from_str(text).map_err(|problem| problem.to_string())?;
+                excerpt.frames.push(Frame {
+                    lsn: 0,
+                    first_seq: line.first_seq,
+                    count: u32::try_from(line.entries.len()).unwrap_or(u32::MAX),
+                    at_ms: line.entries.first().map_or(0, |entry| entry.at),
+                    body: serde_json::to_vec(&line.entries).map_err(|problem| problem.to_string())?,
+                });
+            }
+        }
+        Ok(excerpt)
     }
 }
 

@@ -2,9 +2,12 @@
 
 use akao_contract::{BlobRef, ErrorKind, Invocation, Outcome, OutcomeStatus, StepContext, StepError};
 use akao_flow::{RetryPolicy, StepInput};
-use akao_step::{BlobStore, Secret, SecretMask};
+use akao_step::{BlobStore, Secret, SecretError, SecretMask, SecretSource};
 use serde_json::{Map, Value};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// One attempt of a step.
 #[derive(Debug, Clone)]
@@ -21,9 +24,54 @@ pub struct Job {
     pub secrets: BTreeMap<String, Secret>,
     /// The secrets that the node itself may ask for while it runs.
     pub lent: Arc<BTreeMap<String, Secret>>,
+    /// The secrets that are kept for the tenant and have to be fetched first.
+    pub kept: Kept,
+}
+
+/// Names of secrets that are kept for a tenant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Those that the step's props name.
+    pub filled: BTreeSet<String>,
+    /// Those that the node itself may ask for.
+    pub lent: BTreeSet<String>,
 }
 
 impl Job {
+    /// Whether secrets have to be fetched before it runs.
+    pub fn needs_secrets(&self) -> bool {
+        !self.kept.filled.is_empty() || !self.kept.lent.is_empty()
+    }
+
+    /// Fetches what is kept for the tenant and granted to the execution. Blocks.
+    ///
+    /// # Errors
+    /// A secret is not granted, not there, or cannot be had now.
+    pub fn fetch(&mut self, source: &dyn SecretSource) -> Result<(), StepError> {
+        let kept = std::mem::take(&mut self.kept);
+        let fetch = |name: &String| {
+            if !crate::core::is_lent(&self.context.grants, name) {
+                let message = format!("secret `{name}` was not granted to this execution");
+                let suggestion = format!("Start it with the grant `secrets={name}`.");
+                return Err(StepError::new(ErrorKind::Permission, message).with_suggestion(suggestion));
+            }
+            let found = source.secret(&self.context.tenant, name).map_err(|error| {
+                let kind = match error {
+                    SecretError::Absent(_) => ErrorKind::Input,
+                    SecretError::Unreadable { .. } => ErrorKind::Connection,
+                };
+                StepError::new(kind, error.to_string())
+            });
+            Ok((name.clone(), found?))
+        };
+        let secrets = kept.filled.iter().map(fetch).collect::<Result<BTreeMap<_, _>, StepError>>()?;
+        let lent = kept.lent.iter().map(fetch).collect::<Result<BTreeMap<_, _>, StepError>>()?;
+        self.secrets.extend(secrets);
+        self.lent =
+            Arc::new(self.lent.iter().map(|(name, secret)| (name.clone(), secret.clone())).chain(lent).collect());
+        Ok(())
+    }
+
     /// The invocation: large values loaded, secrets filled in.
     ///
     /// # Errors

@@ -78,7 +78,11 @@ pub(crate) fn externalise_outcome(blobs: &dyn BlobStore, tenant: &Tenant, outcom
         stored = stored.and_then(|()| externalise(blobs, tenant, value));
     }
     if let Err(problem) = stored {
-        let error = StepError::new(ErrorKind::Internal, format!("the result could not be stored: {problem}"));
+        let kind = match problem {
+            BlobError::Full { .. } => ErrorKind::Resource,
+            _ => ErrorKind::Internal,
+        };
+        let error = StepError::new(kind, format!("the result could not be stored: {problem}"));
         *outcome = Outcome::failure(error);
     }
     shorten_error(outcome);

@@ -4,6 +4,7 @@
 //! [`Request`]s. What has happened is read beside the engine: [`Replica`] follows a history, [`export`] writes one as a
 //! file; [`Follower`] joins a history with what is added to it, and [`steps`] makes steps of both.
 
+mod changes;
 mod core;
 mod delivery;
 mod engine;
@@ -21,12 +22,13 @@ mod store;
 mod version;
 mod watch;
 
+pub use changes::{Change, Changes};
 pub use core::{Attributes, CallId, Config, Core, Effect, Entries, FeedItem, Input, Summary, step_done};
 pub use delivery::HALT_GRACE;
 pub use engine::{Ended, Engine, EngineThread, Feed, Parts};
 pub use entry::{Entry, read_entries};
 pub use executions::Executions;
-pub use follow::{FollowError, Follower, Update};
+pub use follow::{FollowError, Follower, Record, Update};
 pub use job::Job;
 pub use large::{externalise, load};
 pub use replay::{ReplayError, Replica, Told};

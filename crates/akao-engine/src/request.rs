@@ -1,5 +1,5 @@
-//! What can be asked of an engine, and what it answers: plain data, so that a local handle, the control socket and, later,
-//! HTTP carry the same words.
+//! What can be asked of an engine, and what it answers: plain data, so that a local handle, the control socket and the
+//! server's HTTP carry the same words.
 
 use akao_contract::{Address, ExecutionId, ExecutionStatus, NodeType, OpId, Permission, Tenant};
 use akao_flow::{Breakpoint, Decision, Definition, StepMode};
@@ -79,6 +79,13 @@ pub struct StartRequest {
     /// Where to stop.
     #[serde(default)]
     pub breakpoints: Vec<Breakpoint>,
+    /// The id that the execution is to have, when whoever asks has written it down before; a new one when absent. It is no
+    /// part of what an idempotency key stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<ExecutionId>,
+    /// W3C `traceparent` of what asked. It is no part of what an idempotency key stands for either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
 }
 
 /// Something to ask. Every change is durable when it is answered.
@@ -113,6 +120,14 @@ pub enum Request {
         /// Whether `finally` children are halted too.
         #[serde(default)]
         force: bool,
+    },
+    /// Take an execution out of the queue: it never begins. One that has begun is left alone.
+    LeaveQueue {
+        /// Which.
+        execution: ExecutionId,
+        /// Why.
+        #[serde(default)]
+        reason: Option<String>,
     },
     /// Start nothing new.
     Pause {
@@ -196,6 +211,9 @@ pub enum Request {
         /// Secrets for the new execution.
         #[serde(default)]
         secrets: GivenSecrets,
+        /// The id that the new execution is to have; a new one when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        made: Option<ExecutionId>,
     },
     /// Take in an exported execution; answered by `Started` with its id.
     Import {
@@ -209,6 +227,13 @@ pub enum Request {
     },
     /// What waits for a place; answered by `Queue`.
     Queue,
+    /// What a tenant has under way; answered by `Usage`.
+    Usage {
+        /// Which tenant.
+        tenant: Tenant,
+    },
+    /// Look at what waits again: more may be allowed than before.
+    Admit,
     /// How the engine is; answered by `Health`.
     Health,
 }
@@ -254,6 +279,15 @@ pub enum Reply {
         running: u64,
         /// Executions that may run.
         limit: u64,
+    },
+    /// What a tenant has under way.
+    Usage {
+        /// Executions that run.
+        executions: u64,
+        /// Executions that wait for a place.
+        queued: u64,
+        /// Steps that run.
+        steps: u64,
     },
     /// How the engine is.
     Health {

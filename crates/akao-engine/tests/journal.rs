@@ -32,20 +32,30 @@ impl BlobStore for MemoryBlobs {
 }
 
 /// `Echo` answers with its prop `value` inline. `Slow` takes `ms` and changes something outside. `Flaky` fails `times`
-/// times with a connection error. `Big` answers with a list of `count` objects.
+/// times with a connection error. `Big` answers with a list of `count` objects. `Script` runs as `Slow` does and is harmless
+/// to repeat while nothing is granted.
 #[derive(Default)]
 struct Runner {
     flaky: Arc<AtomicU64>,
-    /// How many steps `Slow` were begun.
+    /// How many steps `Slow` and `Script` were begun.
     slow: Arc<AtomicU64>,
 }
 
 impl StepRunner for Runner {
     fn traits(&self, node_type: &str) -> Option<RunnerTraits> {
-        let traits = |effects, inline| Some(RunnerTraits { effects, idempotent: inline, inline, only_waits: false });
+        let traits = |effects, inline| RunnerTraits {
+            effects,
+            idempotent: inline,
+            once_when_granted: false,
+            inline,
+            only_waits: false,
+        };
         match node_type {
-            "Echo" | "Big" => traits(Effects::None, true),
-            "Slow" | "Flaky" | EXTERNAL => traits(Effects::Write, false),
+            "Echo" | "Big" => Some(traits(Effects::None, true)),
+            "Slow" | "Flaky" | EXTERNAL => Some(traits(Effects::Write, false)),
+            "Script" => {
+                Some(RunnerTraits { idempotent: true, once_when_granted: true, ..traits(Effects::None, false) })
+            }
             _ => None,
         }
     }
@@ -95,7 +105,7 @@ fn leaf(name: &str) -> NodeType {
 
 fn catalogue() -> Arc<Catalogue> {
     let mut types = control_types();
-    types.extend(["Echo", "Slow", "Flaky", "Big"].map(leaf));
+    types.extend(["Echo", "Slow", "Flaky", "Big", "Script"].map(leaf));
     Arc::new(Catalogue::from(types))
 }
 
@@ -121,13 +131,18 @@ impl House {
     }
 
     fn open_over(&self, journal: Journal, runner: Runner) -> (Engine, EngineThread) {
+        self.open_within(journal, runner, Allowances::default())
+    }
+
+    fn open_within(&self, journal: Journal, runner: Runner, allowances: Allowances) -> (Engine, EngineThread) {
         Engine::start(Parts {
             journal,
             runner: Arc::new(runner),
             blobs: Arc::clone(&self.blobs) as Arc<dyn BlobStore>,
+            secrets: None,
             catalogue: catalogue(),
             runtime: self.runtime.handle().clone(),
-            config: Config::default(),
+            config: Config { allowances, ..Config::default() },
             entropy: 42,
         })
         .expect("an engine")
@@ -184,6 +199,8 @@ fn start(root: Value, key: Option<&str>) -> Request {
         idempotency_key: key.map(str::to_owned),
         debug: false,
         breakpoints: vec![],
+        execution: None,
+        trace: None,
     }))
 }
 
@@ -283,6 +300,7 @@ fn a_fork_goes_on_from_before_a_step_with_edited_values() {
         at: "two".into(),
         edits: vec![("bb.one".into(), json!(41))],
         secrets: GivenSecrets::default(),
+        made: None,
     };
     let Reply::Started { execution: fork, .. } = house.call(&engine, fork) else { panic!("no fork") };
     assert_eq!(house.wait(fork, ExecutionStatus::Success), json!({"got": 42}));
@@ -373,6 +391,101 @@ fn a_cancel_halts_what_runs() {
     let execution = house.start(&engine, json!({"type": "Slow", "props": {"ms": 60000}}));
     house.call(&engine, Request::Cancel { execution, reason: Some("enough".into()), force: false });
     house.wait(execution, ExecutionStatus::Cancelled);
+    stop(&engine, thread);
+}
+
+#[test]
+fn only_what_waits_leaves_the_queue() {
+    let house = House::new();
+    let (allowances, tenant) = (Allowances::default(), Tenant::local());
+    allowances.set(&tenant, Allowance { executions: Some(1), ..Allowance::default() });
+    let (engine, thread) = house.open_within(house.journal(), Runner::default(), allowances);
+    let root = json!({"type": "Slow", "props": {"ms": 600_000}});
+    let (runs, waits) = (house.start(&engine, root.clone()), house.start(&engine, root));
+    house.wait(runs, ExecutionStatus::Running);
+    let leave = |execution| house.runtime.block_on(engine.call(Request::LeaveQueue { execution, reason: None }));
+    assert!(matches!(leave(runs), Err(CallError::Conflict { .. })));
+    assert!(matches!(leave(waits), Ok(Reply::Done)));
+    house.wait(waits, ExecutionStatus::Cancelled);
+    house.wait(runs, ExecutionStatus::Running);
+    stop(&engine, thread);
+}
+
+/// What a script did with a grant before the program was killed is not known; without grants it could do nothing.
+#[test]
+fn a_script_is_run_again_after_a_kill_only_where_nothing_was_granted() {
+    let mut house = House::new();
+    let runner = Runner::default();
+    let begun = Arc::clone(&runner.slow);
+    let (engine, thread) = house.open_over(house.journal(), runner);
+    let begin = |grants: Vec<Permission>| {
+        let mut request = start(json!({"type": "Script", "props": {"ms": 400, "outputKey": "got"}}), None);
+        let Request::Start(given) = &mut request else { panic!("a start") };
+        given.grants = grants;
+        let Reply::Started { execution, .. } = house.call(&engine, request) else { panic!("no start") };
+        execution
+    };
+    let plain = begin(vec![]);
+    let granted = begin(vec!["network.http=api.example.com".parse().unwrap()]);
+    for _ in 0..2_000 {
+        if begun.load(Ordering::SeqCst) == 2 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // What a kill leaves: the files as they are while both steps run.
+    let left = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(house.folder.path()).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), left.path().join(file.file_name())).unwrap();
+    }
+    stop(&engine, thread);
+
+    house.folder = left;
+    let (engine, thread) = house.open();
+    assert_eq!(house.wait(plain, ExecutionStatus::Success), json!({"got": "slow"}));
+    house.wait(granted, ExecutionStatus::Failure);
+    let events = house.events(granted);
+    let text = format!("{:?}", events.iter().find(|event| matches!(event, Event::StepFinished { .. })));
+    assert!(text.contains("outcome_unknown"), "{text}");
+    stop(&engine, thread);
+}
+
+#[test]
+fn a_tenant_runs_no_more_at_once_than_it_may_also_after_a_restart() {
+    let house = House::new();
+    let (allowances, tenant) = (Allowances::default(), Tenant::local());
+    let allow = |executions, steps| {
+        allowances.set(&tenant, Allowance { executions: Some(executions), steps: Some(steps), ..Allowance::default() });
+    };
+    allow(1, 8);
+    let open = || {
+        let runner = Runner::default();
+        let slow = Arc::clone(&runner.slow);
+        let (engine, thread) = house.open_within(house.journal(), runner, allowances.clone());
+        (engine, thread, slow)
+    };
+    let (engine, thread, slow) = open();
+    let root = json!({"type": "Slow", "props": {"ms": 600_000}});
+    let ids: Vec<ExecutionId> = (0..4).map(|_| house.start(&engine, root.clone())).collect();
+    let usage = |engine: &Engine| match house.call(engine, Request::Usage { tenant: tenant.clone() }) {
+        Reply::Usage { executions, queued, steps } => (executions, queued, steps),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(usage(&engine), (1, 3, 1));
+    stop(&engine, thread);
+    drop(slow);
+    // A step that changes something and was under way is not run again; its execution ends and the next one begins.
+    let (engine, thread, _) = open();
+    house.wait(ids[1], ExecutionStatus::Running);
+    assert_eq!(usage(&engine), (1, 2, 1));
+    allow(3, 2);
+    assert_eq!(house.call(&engine, Request::Admit), Reply::Done);
+    house.wait(ids[3], ExecutionStatus::Running);
+    assert_eq!(usage(&engine), (3, 0, 2), "three run, and one of them waits for the slot of its step");
+    allow(3, 3);
+    assert_eq!(house.call(&engine, Request::Admit), Reply::Done);
+    assert_eq!(usage(&engine), (3, 0, 3));
     stop(&engine, thread);
 }
 

@@ -88,6 +88,11 @@ impl DiskBlobs {
         flush_folder(folder)
     }
 
+    /// Whether a blob is there.
+    pub fn holds(&self, tenant: &Tenant, digest: &Digest) -> bool {
+        self.path(tenant, digest).is_file()
+    }
+
     /// Removes a blob; false when it was not there. Whoever calls this knows that nothing refers to it any more.
     pub fn remove(&self, tenant: &Tenant, digest: &Digest) -> Result<bool, BlobError> {
         match fs::remove_file(self.path(tenant, digest)) {

@@ -5,12 +5,14 @@
 //! crate does not decide what is granted; grants come with every call.
 
 mod blobs;
+mod bounded;
 mod egress;
 mod secrets;
 mod volumes;
 
 pub use akao_step::{MASK, MASKED_BYTES_MIN, SecretMask};
 pub use blobs::{DiskBlobs, StoredBlob};
+pub use bounded::BoundedBlobs;
 pub use egress::{
     AddressClass, CheckedEgress, EgressOptions, GrantError, Resolver, SystemResolver, check_grant, classify,
 };

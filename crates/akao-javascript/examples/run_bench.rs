@@ -1,15 +1,18 @@
 //! How long a run takes, beside a bare QuickJS that does the same and beside Node.js doing nothing.
 //!
-//! `cargo run --release -p akao-javascript --example run_bench [ROUNDS]`. What is compared is measured in turn, round by
+//! `cargo run --release -p akao-javascript --example run_bench [ROUNDS [BUNDLE MODULE…]]`; with the `bundle.js` of an environment, how
+//! long runs take that import its modules. What is compared is measured in turn, round by
 //! round, so that a machine whose speed drifts is as fast for the one as for the other.
 
-use akao_javascript::{Host, Limits, run, worker};
+use akao_javascript::{Host, Limits, Packages, run, run_with, worker};
 use akao_node::{Level, Map, Value, json, testing::TestHost};
 use rquickjs::{Context, Runtime};
 use std::{
     env,
+    path::Path,
     process::{Command, Stdio},
     rc::Rc,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -56,10 +59,29 @@ fn main() {
     let floor = tell("bare QuickJS: runtime, context, JSON in, evaluation, JSON out, drop", &mut bare, None);
     let own = tell("a run", &mut ours, Some(floor));
     tell("a call of the worker over a socket, with another thread for the host", &mut calls, Some(floor));
+    for (name, mut times) in imports(rounds) {
+        tell(&name, &mut times, Some(floor));
+    }
     if !node.is_empty() {
         let node = tell("node -e 0", &mut node, None);
         println!("a run is {:.5} of node -e 0", own.as_secs_f64() / node.as_secs_f64());
     }
+}
+
+/// Runs that import a module, for each that was named.
+fn imports(rounds: usize) -> Vec<(String, Vec<Duration>)> {
+    let Some(file) = env::args().nth(2) else { return Vec::new() };
+    let packages = Packages::read(Path::new(&file)).expect("a bundle").map(Arc::new);
+    let once = |module: &str| {
+        let script = format!("import * as all from {module:?}\nreturn typeof all");
+        let deadline = Some(Instant::now() + Duration::from_secs(30));
+        let limits = Limits { memory_bytes: 512_000_000, result_bytes: 1_000_000, deadline };
+        timed(|| drop(run_with(packages.clone(), &script, &Map::new(), limits, Rc::new(Silent)).expect("it is there")))
+    };
+    let modules = env::args().skip(3);
+    modules
+        .map(|module| (format!("a run that imports {module}"), (0..rounds).map(|_| once(&module)).collect()))
+        .collect()
 }
 
 fn inputs() -> Value {

@@ -1,47 +1,73 @@
 //! What JavaScript threw, turned into a failure that shows the script's own lines.
 
 use crate::{
-    guard::{At, Guard, failed},
+    bundle::Bundle,
+    guard::{At, Guard, Spot, failed},
+    packages::NOT_FOUND,
     run::SCRIPT_NAME,
     text,
 };
 use akao_node::{Failure, Kind, json};
 use rquickjs::{Ctx, Error, Object, Value};
+use std::rc::Rc;
 
 const MESSAGE_BYTES_MAX: usize = 2_000;
 const FRAMES_MAX: usize = 10;
+const MODULE_BYTES_MAX: usize = 300;
+/// The kinds of failures that an error may say of itself.
+const TOLD_KINDS: [Kind; 6] =
+    [Kind::User, Kind::Input, Kind::Permission, Kind::NotFound, Kind::Connection, Kind::Timeout];
 /// How QuickJS says that the memory limit was met, and that the stack's was.
 const NO_MEMORY: &str = "out of memory";
 const NO_STACK: &str = "Maximum call stack size exceeded";
 
-/// Places of a script within what was made of it.
-pub(crate) struct Place {
-    lines: u32,
-    last_column: u32,
+/// Where what QuickJS names lies in what somebody wrote.
+pub(crate) enum Place {
+    /// A script within the function that was made of it: how many lines it has, where its last one ends, and where its imports
+    /// stand: by the column that each has on the line before the script, its own line and column.
+    Script { lines: u32, last_column: u32, imports: Vec<(u32, u32, u32)> },
+    /// The files of which a bundle was made.
+    Bundle(Rc<Bundle>),
 }
 
 impl Place {
     /// Places of this script.
-    pub(crate) fn of(source: &str) -> Self {
+    pub(crate) fn of(source: &str, imports: Vec<(u32, u32, u32)>) -> Self {
         let last = source.rsplit('\n').next().unwrap_or_default();
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        Self { lines: count(source.matches('\n').count() + 1), last_column: count(last.chars().count() + 1) }
+        let (lines, last_column) = (count(source.matches('\n').count() + 1), count(last.chars().count() + 1));
+        Self::Script { lines, last_column, imports }
     }
 
-    /// The script's line and column: one line was put before it, and what comes after it is its end.
-    fn find(&self, line: u32, column: u32) -> (u32, u32) {
-        match line.saturating_sub(1) {
-            line if line > self.lines => (self.lines, self.last_column),
-            line => (line.max(1), column),
+    /// The place of a line and column in what QuickJS calls `name`; none where nobody wrote that.
+    fn find(&self, name: &str, line: u32, column: u32) -> At {
+        match self {
+            // One line was put before a script, and what comes after it is its end.
+            Self::Script { lines, last_column, imports } if name == SCRIPT_NAME => Some(match line.saturating_sub(1) {
+                0 => {
+                    let import = imports.iter().rev().find(|(at, ..)| *at <= column);
+                    let (line, column) = import.map_or((1, column), |(_, line, column)| (*line, *column));
+                    Spot { file: None, line, column }
+                }
+                line if line > *lines => Spot { file: None, line: *lines, column: *last_column },
+                line => Spot { file: None, line, column },
+            }),
+            Self::Script { .. } => None,
+            Self::Bundle(bundle) => bundle.find(name, line, column),
         }
+    }
+
+    /// The lines of a stack trace that somebody wrote, one below the other, for people.
+    pub(crate) fn frames(&self, stack: &str) -> String {
+        let frames = stack.lines().filter_map(|line| Frame::read(line, self)).take(FRAMES_MAX);
+        frames.map(|frame| frame.to_text()).collect::<Vec<_>>().join("\n")
     }
 }
 
-/// A line of a stack trace that lies in the script.
+/// A line of a stack trace that lies in what somebody wrote.
 struct Frame {
     function: String,
-    line: u32,
-    column: u32,
+    spot: Spot,
 }
 
 impl Frame {
@@ -52,16 +78,19 @@ impl Frame {
             Some((function, location)) => (function, location.strip_suffix(')')?),
             None => ("", text),
         };
-        let mut parts = location.strip_prefix(SCRIPT_NAME)?.strip_prefix(':')?.split(':');
-        let mut number = || parts.next().and_then(|part| part.parse::<u32>().ok());
-        let (line, column) = place.find(number()?, number().unwrap_or(1));
+        let (before, last) = location.rsplit_once(':')?;
+        let last = last.parse::<u32>().ok()?;
+        // Native functions have no column, and some places none either.
+        let named = before.rsplit_once(':').and_then(|(name, line)| Some((name, line.parse::<u32>().ok()?, last)));
+        let (name, line, column) = named.unwrap_or((before, last, 1));
+        let spot = place.find(name, line, column)?;
         let function = if function == "<anonymous>" { String::new() } else { text::clipped(function.to_owned(), 100) };
-        Some(Self { function, line, column })
+        Some(Self { function, spot })
     }
 
     fn to_text(&self) -> String {
         let name = if self.function.is_empty() { String::new() } else { format!("{} ", self.function) };
-        format!("at {name}(line {}, column {})", self.line, self.column)
+        format!("at {name}({})", self.spot)
     }
 }
 
@@ -73,7 +102,7 @@ pub(crate) fn of_error<'js>(ctx: &Ctx<'js>, error: Error, guard: &Guard, place: 
         Error::Allocation | Error::Unknown => no_memory(guard, None),
         other => guard.stop().map_or_else(
             || Failure::new(Kind::Internal, text::clipped(other.to_string(), MESSAGE_BYTES_MAX)),
-            |stop| stop.to_failure(None),
+            |stop| stop.to_failure(guard.noun, None),
         ),
     }
 }
@@ -82,19 +111,19 @@ pub(crate) fn of_error<'js>(ctx: &Ctx<'js>, error: Error, guard: &Guard, place: 
 pub(crate) fn of_thrown<'js>(ctx: &Ctx<'js>, value: &Value<'js>, guard: &Guard, place: &Place) -> Failure {
     let thrown = Thrown::read(ctx, value, place);
     if let Some(stop) = guard.stop() {
-        return stop.to_failure(thrown.at());
+        return stop.to_failure(guard.noun, thrown.at());
     }
     if value.is_null() {
-        let text = "the script threw null, as QuickJS does when no memory is left for an error";
-        return failed(Kind::Resource, "script_memory", text, None);
+        let text = format!("the {} threw null, as QuickJS does when no memory is left for an error", guard.noun);
+        return failed(Kind::Resource, "script_memory", &text, None);
     }
     match (thrown.name.as_str(), thrown.message.as_str()) {
         ("InternalError", NO_MEMORY) => no_memory(guard, thrown.at()),
         ("RangeError", NO_STACK) => {
-            let text = "the script calls functions within each other too deeply";
-            failed(Kind::Resource, "script_stack", text, thrown.at())
+            let text = format!("the {} calls functions within each other too deeply", guard.noun);
+            failed(Kind::Resource, "script_stack", &text, thrown.at())
         }
-        _ => thrown.to_failure(Kind::User, "script_exception", ""),
+        _ => thrown.to_failure(thrown.kind.unwrap_or(Kind::User), "script_exception", ""),
     }
 }
 
@@ -106,14 +135,17 @@ pub(crate) fn of_compiling<'js>(ctx: &Ctx<'js>, error: Error, guard: &Guard, pla
     let value = ctx.catch();
     let thrown = Thrown::read(ctx, &value, place);
     match thrown.name.as_str() {
-        "SyntaxError" => thrown.to_failure(Kind::Input, "script_syntax", "the script is not JavaScript: "),
+        "SyntaxError" => {
+            thrown.to_failure(Kind::Input, "script_syntax", &format!("the {} is not JavaScript: ", guard.noun))
+        }
         _ => of_thrown(ctx, &value, guard, place),
     }
 }
 
 /// The script took more than it may.
 pub(crate) fn no_memory(guard: &Guard, at: At) -> Failure {
-    let text = format!("the script needs more than {} MB of memory", guard.limits.memory_bytes / 1_000_000);
+    let held = guard.limits().memory_bytes / 1_000_000;
+    let text = format!("the {} needs more than {held} MB of memory", guard.noun);
     failed(Kind::Resource, "script_memory", &text, at)
 }
 
@@ -123,12 +155,24 @@ struct Thrown {
     name: String,
     message: String,
     frames: Vec<Frame>,
+    /// What kind of failure it says that it is, as the host's refusals do.
+    kind: Option<Kind>,
+    retryable: bool,
+    /// The module that was asked for and is not there.
+    module: Option<String>,
 }
 
 impl Thrown {
     fn read<'js>(ctx: &Ctx<'js>, value: &Value<'js>, place: &Place) -> Self {
         let error = value.as_object().and_then(|object| Self::of_object(ctx, object, place));
-        error.unwrap_or_else(|| Self { name: String::new(), message: shown(ctx, value), frames: Vec::new() })
+        error.unwrap_or_else(|| Self {
+            name: String::new(),
+            message: shown(ctx, value),
+            frames: Vec::new(),
+            kind: None,
+            retryable: false,
+            module: None,
+        })
     }
 
     /// An error, or what looks like one: a DOMException is none for QuickJS.
@@ -153,12 +197,17 @@ impl Thrown {
         let frames = stack.lines().filter_map(|line| Frame::read(line, place));
         let frames = frames.skip_while(|frame| !made_by.is_empty() && frame.function == made_by);
         let frames = frames.take(FRAMES_MAX).collect();
-        Some(Self { name, message, frames })
+        let kind = field("kind").as_deref().and_then(Kind::from_name).filter(|kind| TOLD_KINDS.contains(kind));
+        let retryable = error.get::<_, Value<'js>>("retryable").ok().and_then(|value| value.as_bool());
+        let retryable = kind.is_some() && retryable == Some(true);
+        let module = field("code").filter(|code| code == NOT_FOUND).and_then(|_| field("module"));
+        let module = module.map(|module| text::clipped(module, MODULE_BYTES_MAX));
+        Some(Self { name, message, frames, kind, retryable, module })
     }
 
     /// Where it was thrown.
     fn at(&self) -> At {
-        self.frames.first().map(|frame| (frame.line, frame.column))
+        self.frames.first().map(|frame| frame.spot.clone())
     }
 
     fn to_failure(&self, kind: Kind, reason: &str, before: &str) -> Failure {
@@ -168,7 +217,10 @@ impl Thrown {
         let stack: Vec<String> = self.frames.iter().map(Frame::to_text).collect();
         failure.detail["exception"] = json!(self.name);
         failure.detail["stack"] = json!(stack.join("\n"));
-        failure
+        if let Some(module) = &self.module {
+            failure.detail["module"] = json!(module);
+        }
+        failure.retryable(self.retryable)
     }
 }
 
@@ -196,12 +248,15 @@ mod tests {
 
     #[test]
     fn frames_of_the_script_are_read_with_its_own_lines() {
-        let place = Place::of("one\ntwo\nthree");
+        let place = Place::of("one\ntwo\nthree", vec![(22, 2, 5), (50, 3, 1)]);
         let read = |text: &str| Frame::read(text, &place).map(|frame| frame.to_text());
         let cases = [
             ("    at add (script:3:5)", Some("at add (line 2, column 5)")),
             ("    at <anonymous> (script:2:1)", Some("at (line 1, column 1)")),
             ("    at script:9:1", Some("at (line 3, column 6)")),
+            ("    at script:1:40", Some("at (line 2, column 5)")),
+            ("    at script:1:50", Some("at (line 3, column 1)")),
+            ("    at script:1:9", Some("at (line 1, column 9)")),
             ("    at add (script)", None),
             ("    at map (native)", None),
             ("    at URL (akao:url:3:5)", None),

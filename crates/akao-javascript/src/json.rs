@@ -106,7 +106,7 @@ impl Unfit {
             }
             Why::Stopped => guard.stop().map_or_else(
                 || failed(Kind::Internal, "stopped", "the run was stopped without a reason", None),
-                |stop| stop.to_failure(None),
+                |stop| stop.to_failure(guard.noun, None),
             ),
             Why::Thrown(Error::Exception) => {
                 let failure = failure::of_error(ctx, Error::Exception, guard, place);
@@ -187,7 +187,7 @@ impl<'js> Reader<'_, 'js> {
     /// Counts bytes that the written result will have at least.
     fn weigh(&mut self, bytes: usize) -> Read<()> {
         self.bytes += bytes;
-        let bytes_max = self.guard.limits.result_bytes;
+        let bytes_max = self.guard.limits().result_bytes;
         match self.bytes > bytes_max {
             true => Err(Unfit::rule(format!("is beyond the {bytes_max} bytes that a result may have"))),
             false => Ok(()),

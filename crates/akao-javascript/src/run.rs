@@ -4,21 +4,24 @@
 //! value, or when nothing is left that could still set `result`: no job, no timer.
 
 use crate::{
+    asks::Asks,
     failure::{self, Place},
     globals,
     guard::{Guard, Host, Limits, SOURCE_BYTES_MAX, STACK_BYTES_MAX, failed},
+    imports::Imports,
     json,
+    packages::{Lent, Packages},
     rejections::Rejections,
     timers::Timers,
 };
 use akao_node::{Failure, Kind, Map, Value as Json};
 use rquickjs::{Context, Ctx, Function, Object, Promise, Runtime, Value, context::EvalOptions, promise::PromiseState};
-use std::rc::Rc;
+use std::{rc::Rc, sync::Arc};
 
 /// What the script is called in stack traces.
 pub(crate) const SCRIPT_NAME: &str = "script";
-/// Stands on a line of its own, so that columns are the script's; [`Place`] takes the line away.
-const BEFORE: &str = "(async function () {\n";
+/// Stands on a line of its own with what the imports have become, so that columns are the script's; [`Place`] takes the line away.
+pub(crate) const BEFORE: &str = "(async function () {";
 /// Reads `result` where the script declared it, once all is done; on a line of its own, because the script may end in a comment.
 const AFTER: &str = "\narguments[0].read = () => result;\n})";
 
@@ -27,24 +30,41 @@ const AFTER: &str = "\narguments[0].read = () => result;\n})";
 /// # Errors
 /// The script cannot be read, fails, meets a limit, is cancelled, or its result is not JSON.
 pub fn run(source: &str, inputs: &Map<String, Json>, limits: Limits, host: Rc<dyn Host>) -> Result<Json, Failure> {
+    run_with(None, source, inputs, limits, host)
+}
+
+/// Runs a script that may import what is in the packages.
+///
+/// # Errors
+/// As with [`run`].
+pub fn run_with(
+    packages: Option<Arc<Packages>>,
+    source: &str,
+    inputs: &Map<String, Json>,
+    limits: Limits,
+    host: Rc<dyn Host>,
+) -> Result<Json, Failure> {
     let source = source.strip_prefix('\u{feff}').unwrap_or(source);
     check_source(source)?;
-    let guard = Rc::new(Guard::new(host, limits));
+    let guard = Rc::new(Guard::new("script", host, limits));
     let no_room = |_| failure::no_memory(&guard, None);
     let runtime = Runtime::new().map_err(no_room)?;
     runtime.set_memory_limit(usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX));
     runtime.set_max_stack_size(STACK_BYTES_MAX);
     let asked = Rc::clone(&guard);
     runtime.set_interrupt_handler(Some(Box::new(move || asked.stop().is_some())));
+    Lent::new(packages).set(&runtime);
     let rejections = Rejections::default();
     rejections.watch(&runtime);
     let context = Context::full(&runtime).map_err(no_room)?;
     context.with(|ctx| {
-        let timers = Rc::new(Timers::default());
-        let run = Run { guard, rejections, timers, place: Place::of(source) };
-        // Cleared also when a panic passes: QuickJS ends the process when values outlive their runtime.
-        let _clears = Clears(&run);
-        run.execute(&ctx, source, inputs)
+        let imports = Imports::read(&ctx, source)
+            .map_err(|error| failure::of_error(&ctx, error, &guard, &Place::of(source, Vec::new())))?;
+        let places = imports.as_ref().map_or_else(Vec::new, |imports| imports.places.clone());
+        let (timers, asks) = (Rc::new(Timers::default()), Rc::new(Asks::default()));
+        let run = Run { guard, rejections, timers, asks, place: Rc::new(Place::of(source, places)) };
+        let _clears = run.clears();
+        run.execute(&ctx, source, imports.as_ref(), inputs)
     })
 }
 
@@ -61,31 +81,83 @@ fn check_source(source: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What belongs to one run.
-struct Run<'js> {
-    guard: Rc<Guard>,
-    rejections: Rejections,
-    timers: Rc<Timers<'js>>,
-    place: Place,
+/// Jobs that are done once the promise of a run is settled.
+const JOBS_AFTER_END_MAX: u32 = 1_000;
+
+/// Says of a script that cannot be read at an import where imports are to stand.
+fn later_import(source: &str, mut failure: Failure) -> Failure {
+    let line = failure.detail["line"].as_u64().and_then(|line| usize::try_from(line).ok());
+    let text = line.and_then(|line| source.lines().nth(line.saturating_sub(1)));
+    if failure.kind == Kind::Input && text.is_some_and(|text| text.trim_start().starts_with("import ")) {
+        failure.message.push_str("; imports stand at the beginning of a script, each well formed");
+    }
+    failure
 }
 
-struct Clears<'a, 'js>(&'a Run<'js>);
+/// When a run has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ends {
+    /// With a value, or when nothing is left that could still set one.
+    WhenNothingIsLeft,
+    /// With its promise, whatever is left.
+    WithItsPromise,
+}
+
+/// What belongs to one run, or to the runs of one runtime.
+pub(crate) struct Run<'js> {
+    pub(crate) guard: Rc<Guard>,
+    pub(crate) rejections: Rejections,
+    pub(crate) timers: Rc<Timers<'js>>,
+    pub(crate) asks: Rc<Asks<'js>>,
+    pub(crate) place: Rc<Place>,
+}
+
+/// Lets go of all values when it is dropped.
+pub(crate) struct Clears<'a, 'js>(&'a Run<'js>);
 
 impl Drop for Clears<'_, '_> {
     fn drop(&mut self) {
         self.0.timers.clear();
+        self.0.asks.clear();
         self.0.rejections.clear();
     }
 }
 
 impl<'js> Run<'js> {
-    fn execute(&self, ctx: &Ctx<'js>, source: &str, inputs: &Map<String, Json>) -> Result<Json, Failure> {
+    /// Clears what the run holds, also when a panic passes: QuickJS ends the process when values outlive their runtime.
+    pub(crate) fn clears(&self) -> Clears<'_, 'js> {
+        Clears(self)
+    }
+
+    /// Whether nothing of a run that ended will still do anything; what goes on for long is not quiet. Its timers are taken
+    /// away, and nobody hears what it says.
+    pub(crate) fn is_quiet(&self, ctx: &Ctx<'js>) -> bool {
+        self.guard.leave_alone();
+        while self.guard.stop().is_none() && ctx.execute_pending_job() {}
+        self.timers.take_away();
+        self.rejections.clear();
+        self.guard.stop().is_none() && !self.asks.is_open()
+    }
+
+    fn execute(
+        &self,
+        ctx: &Ctx<'js>,
+        source: &str,
+        imports: Option<&Imports<'js>>,
+        inputs: &Map<String, Json>,
+    ) -> Result<Json, Failure> {
         let caught = |error| failure::of_error(ctx, error, &self.guard, &self.place);
-        globals::install(ctx, inputs, &self.guard, &self.timers).map_err(caught)?;
+        globals::install(ctx, Some(inputs), self).map_err(caught)?;
         let ending = Object::new(ctx.clone()).map_err(caught)?;
-        let body = self.compile(ctx, source)?;
+        let body = match imports {
+            None => self.compile(ctx, "", source)?,
+            Some(Imports { before, rest, take, .. }) => {
+                ending.set("take", take.clone()).map_err(caught)?;
+                self.compile(ctx, before, rest)?
+            }
+        };
         let promise: Promise<'js> = body.call((ending.clone(),)).map_err(caught)?;
-        let value = self.drive(ctx, &promise)?;
+        let value = self.drive(ctx, &promise, Ends::WhenNothingIsLeft)?;
         let value = if value.is_undefined() { self.read_result(ctx, &ending)? } else { value };
         let result = match value.is_undefined() {
             true => Json::Object(Map::new()),
@@ -93,53 +165,66 @@ impl<'js> Run<'js> {
         };
         // A script that ended late, or one whose last words were too many, does not pass.
         match self.guard.stop() {
-            Some(stop) => Err(stop.to_failure(None)),
+            Some(stop) => Err(stop.to_failure(self.guard.noun, None)),
             None => Ok(result),
         }
     }
 
-    /// The script as a function.
-    fn compile(&self, ctx: &Ctx<'js>, source: &str) -> Result<Function<'js>, Failure> {
+    /// The script as a function, with what stands before it.
+    fn compile(&self, ctx: &Ctx<'js>, before: &str, source: &str) -> Result<Function<'js>, Failure> {
         let mut options = EvalOptions::default();
         options.strict = false;
         options.filename = Some(SCRIPT_NAME.to_owned());
-        let wrapped = [BEFORE, source, AFTER].concat();
+        let wrapped = [BEFORE, before, "\n", source, AFTER].concat();
         let value: Value<'js> = ctx
             .eval_with_options(wrapped, options)
-            .map_err(|error| failure::of_compiling(ctx, error, &self.guard, &self.place))?;
+            .map_err(|error| later_import(source, failure::of_compiling(ctx, error, &self.guard, &self.place)))?;
         let text = "the script is not JavaScript: it closes more brackets than it opens";
         value.into_function().ok_or_else(|| failed(Kind::Input, "script_syntax", text, None))
     }
 
-    /// Works until the script's function gave a value or nothing is left to do, and gives its value.
-    fn drive(&self, ctx: &Ctx<'js>, promise: &Promise<'js>) -> Result<Value<'js>, Failure> {
+    /// Works until the run has ended, and gives its value.
+    pub(crate) fn drive(&self, ctx: &Ctx<'js>, promise: &Promise<'js>, ends: Ends) -> Result<Value<'js>, Failure> {
         loop {
-            while self.guard.stop().is_none() && ctx.execute_pending_job() {}
+            self.work_off(ctx, promise, ends);
             let failed = |value| failure::of_thrown(ctx, &value, &self.guard, &self.place);
             let settled = promise.result::<Value<'js>>();
             let value = settled.transpose().map_err(|_| failed(ctx.catch()))?;
             if let Some(stop) = self.guard.stop() {
-                return Err(stop.to_failure(None));
+                return Err(stop.to_failure(self.guard.noun, None));
             }
             if let Some(reason) = self.rejections.first(ctx) {
                 return Err(failed(reason));
             }
-            match (value, self.timers.next()) {
-                (Some(value), _) if !value.is_undefined() => return Ok(value),
-                (_, Some(due)) => self.fire(ctx, due)?,
-                (Some(value), None) => return Ok(value),
-                (None, None) => return Err(never_settled(promise)),
+            let is_left = self.timers.next().is_some() || self.asks.is_open();
+            match value {
+                Some(value) if ends == Ends::WithItsPromise || !value.is_undefined() || !is_left => return Ok(value),
+                None if !is_left => return Err(self.never_settled(promise)),
+                _ => self.wait(ctx)?,
             }
         }
     }
 
-    /// Waits for the next timer and calls what belongs to it.
-    fn fire(&self, ctx: &Ctx<'js>, due: std::time::Instant) -> Result<(), Failure> {
-        self.guard.sleep_until(due);
-        match self.timers.take_due() {
-            Some((fire, id)) => {
-                fire.call((id,)).map_err(|error| failure::of_error(ctx, error, &self.guard, &self.place))
+    /// Does what is to be done now. Where the promise alone counts, what others begin without end holds nothing up; some of
+    /// it may still catch a failure that is known already.
+    fn work_off(&self, ctx: &Ctx<'js>, promise: &Promise<'js>, ends: Ends) {
+        let mut after_end = 0;
+        while self.guard.stop().is_none() && ctx.execute_pending_job() {
+            let has_ended = ends == Ends::WithItsPromise && promise.state() != PromiseState::Pending;
+            after_end += u32::from(has_ended);
+            if after_end > JOBS_AFTER_END_MAX {
+                return;
             }
+        }
+    }
+
+    /// Waits for the next timer or answer, and calls what belongs to it.
+    fn wait(&self, ctx: &Ctx<'js>) -> Result<(), Failure> {
+        let caught = |error| failure::of_error(ctx, error, &self.guard, &self.place);
+        self.guard.wait_until(self.timers.next(), |time| self.asks.wait(time));
+        self.asks.deliver(ctx, &self.guard).map_err(caught)?;
+        match self.timers.take_due() {
+            Some((fire, id)) => fire.call((id,)).map_err(caught),
             None => Ok(()),
         }
     }
@@ -153,9 +238,10 @@ impl<'js> Run<'js> {
         };
         read().map_err(|error| failure::of_error(ctx, error, &self.guard, &self.place))
     }
-}
 
-fn never_settled(promise: &Promise<'_>) -> Failure {
-    debug_assert_eq!(promise.state(), PromiseState::Pending);
-    failed(Kind::User, "script_stuck", "the script waits for a promise that nothing settles", None)
+    fn never_settled(&self, promise: &Promise<'_>) -> Failure {
+        debug_assert_eq!(promise.state(), PromiseState::Pending);
+        let text = format!("the {} waits for a promise that nothing settles", self.guard.noun);
+        failed(Kind::User, "script_stuck", &text, None)
+    }
 }

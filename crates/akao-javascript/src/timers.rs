@@ -61,6 +61,11 @@ impl<'js> Timers<'js> {
         due.pop_first().map(|(_, id)| (fire, id))
     }
 
+    /// Takes all of them away.
+    pub(crate) fn take_away(&self) {
+        self.due.borrow_mut().clear();
+    }
+
     /// Lets go of everything, which must be before the runtime ends.
     pub(crate) fn clear(&self) {
         self.due.borrow_mut().clear();

@@ -1,10 +1,16 @@
 //! The node of the contract: a script with its inputs is a call, its result the one output.
 
-use crate::{Host, Limits, run};
+use crate::{
+    Answer, Host, Limits, Packages,
+    bundle::{BundleCall, Player},
+    run_with,
+};
 use akao_node::{Context, Failure, Kind, Level, Map, Node, Package, Value, inputs, json};
 use std::{
+    fs,
+    path::Path,
     rc::Rc,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -34,6 +40,50 @@ inputs! {
     }
 }
 
+inputs! {
+    /// A step for the node of a bundle.
+    struct Step {
+        props: Map<String, Value> = json!({}),
+        blackboard: Map<String, Value> = json!({}),
+        step: Map<String, Value> = json!({}),
+        timeout_ms: Option<u64>,
+        memory_bytes: Option<u64>,
+    }
+}
+
+/// How the file with a bundle's map is called beside it.
+const MAP: &str = ".map";
+
+/// Answers the host until it closes, with the node `name` of a bundle.
+pub fn serve_bundle(file: &Path, id: &str, version: &str, name: &str) -> ! {
+    let read = |file: &Path| fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()));
+    let mut map = file.as_os_str().to_owned();
+    map.push(MAP);
+    // Without a map, places are those of the bundle.
+    let map = read(Path::new(&map)).unwrap_or_default();
+    let player = read(file).and_then(|text| Player::start(text, map));
+    let name = name.to_owned();
+    let node = match player {
+        Ok(player) => Node::new(id, move |context: &Context, step: Step| play(context, &player, &name, step)),
+        Err(reason) => Node::new(id, move |_: &Context, _: Step| -> Result<Value, Failure> {
+            Err(Failure::new(Kind::Input, format!("the bundle cannot be used: {reason}")))
+        }),
+    };
+    akao_node::serve(Package::new(id, version).messages_up_to(MESSAGE_BYTES_MAX), vec![node])
+}
+
+fn play(context: &Context, player: &Player, name: &str, step: Step) -> Result<Value, Failure> {
+    let limits = limits(context, step.timeout_ms, step.memory_bytes)?;
+    let request = Map::from_iter([
+        ("props".to_owned(), Value::Object(step.props)),
+        ("blackboard".to_owned(), Value::Object(step.blackboard)),
+        ("step".to_owned(), Value::Object(step.step)),
+    ]);
+    let handle = context.handle();
+    let call = BundleCall { name: name.to_owned(), request, limits };
+    player.call(call, move || Rc::new(Caller { context: handle }))
+}
+
 /// Answers the host until it closes.
 pub fn serve() -> ! {
     akao_node::serve(Package::new(ID, VERSION).messages_up_to(MESSAGE_BYTES_MAX), nodes())
@@ -45,17 +95,35 @@ pub fn nodes() -> Vec<Node> {
 }
 
 fn execute(context: &Context, call: Call) -> Result<Value, Failure> {
-    let memory = call.memory_bytes.unwrap_or(MEMORY_BYTES_DEFAULT);
+    let limits = limits(context, call.timeout_ms, call.memory_bytes)?;
+    let host = Rc::new(Caller { context: context.handle() });
+    let result = run_with(packages()?, &call.script, &call.inputs, limits, host)?;
+    Ok(json!({"result": result}))
+}
+
+/// Where the packages of the environment stand, if there is one.
+const PACKAGES: &str = "/environment/bundle.js";
+
+/// The packages that scripts may import here. They are read once: a worker has one environment for its life.
+fn packages() -> Result<Option<Arc<Packages>>, Failure> {
+    static PACKAGES_READ: OnceLock<Result<Option<Arc<Packages>>, String>> = OnceLock::new();
+    let read = PACKAGES_READ.get_or_init(|| Ok(Packages::read(Path::new(PACKAGES))?.map(Arc::new)));
+    read.clone().map_err(|reason| {
+        Failure::new(Kind::Internal, format!("the environment cannot be loaded: {reason}"))
+            .with_detail(json!({"reason": "script_environment"}))
+    })
+}
+
+fn limits(context: &Context, timeout_ms: Option<u64>, memory_bytes: Option<u64>) -> Result<Limits, Failure> {
+    let memory = memory_bytes.unwrap_or(MEMORY_BYTES_DEFAULT);
     if memory < MEMORY_BYTES_MIN {
         let message = format!("a script needs at least {MEMORY_BYTES_MIN} bytes of memory, `memory` says {memory}");
         return Err(Failure::new(Kind::Input, message));
     }
-    let own = call.timeout_ms.and_then(|timeout| Instant::now().checked_add(Duration::from_millis(timeout)));
+    let own = timeout_ms.and_then(|timeout| Instant::now().checked_add(Duration::from_millis(timeout)));
     let deadline = own.into_iter().chain(deadline(context)).min();
     let result_bytes = context.message_bytes_max() - AROUND_BYTES;
-    let limits = Limits { memory_bytes: memory, result_bytes, deadline };
-    let result = run(&call.script, &call.inputs, limits, Rc::new(Caller(context.handle())))?;
-    Ok(json!({"result": result}))
+    Ok(Limits { memory_bytes: memory, result_bytes, deadline })
 }
 
 /// The moment before the host's deadline at which the script is stopped.
@@ -67,19 +135,33 @@ fn deadline(context: &Context) -> Option<Instant> {
 }
 
 /// Whoever asked for the run.
-struct Caller(Arc<Context>);
+struct Caller {
+    context: Arc<Context>,
+}
 
 impl Host for Caller {
     fn log(&self, level: Level, line: &str) {
         // Lines are clipped far below what a message may hold.
-        let _ = self.0.log(level, line, json!({}));
+        let _ = self.context.log(level, line, json!({}));
     }
 
     fn progress(&self, fraction: Option<f64>, message: &str) {
-        self.0.progress(fraction, message);
+        self.context.progress(fraction, message);
     }
 
     fn is_cancelled(&self) -> bool {
-        self.0.cancelled()
+        self.context.cancelled()
+    }
+
+    fn ask(&self, method: &str, params: Value, answer: Answer) -> Result<(), Failure> {
+        // On a thread of its own: the call may end before the answer comes.
+        let (context, method) = (Arc::clone(&self.context), method.to_owned());
+        let work = move || answer(context.ask(&method, params).map(Value::Object));
+        let thread = std::thread::Builder::new().name("akao-ask".to_owned()).stack_size(THREAD_STACK_BYTES);
+        let started = thread.spawn(work);
+        started.map(drop).map_err(|error| Failure::new(Kind::Resource, format!("no thread to ask with: {error}")))
     }
 }
+
+/// A thread that asks has little to do.
+const THREAD_STACK_BYTES: usize = 256 << 10;

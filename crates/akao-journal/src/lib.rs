@@ -23,8 +23,8 @@ pub use body::{BODY_BYTES_MAX, BodyError, decode_body, encode_body};
 pub use error::{CommitError, Damage, OpenError, ReadError};
 pub use reader::{DiskUse, Page, Prefix, Reader, Readers, VerifyReport};
 pub use row::{
-    ExecutionChange, ExecutionFilter, ExecutionRow, Frame, OpenExecution, OperationRow, OperationState, Snapshot,
-    StartKey, TaskFilter, TaskRow, TaskStatus,
+    ChangedExecution, ExecutionChange, ExecutionFilter, ExecutionRow, Frame, OpenExecution, OperationRow,
+    OperationState, Snapshot, StartKey, TaskFilter, TaskRow, TaskStatus,
 };
 pub use schema::{FORMAT, JOURNAL_FILE, Settings, header_damage};
 pub use writer::{Journal, OpenOptions};

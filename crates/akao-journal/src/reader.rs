@@ -96,6 +96,19 @@ impl Reader {
         &self.connection
     }
 
+    /// Writes one view of the whole journal into a new file, beside a writer that goes on: whatever was committed before is in it.
+    ///
+    /// # Errors
+    /// The journal cannot be read, or the file cannot be written.
+    pub fn copy_to(&self, target: &Path) -> Result<(), ReadError> {
+        let place = Place::table("journal");
+        let name = target.to_str().ok_or_else(|| ReadError::Request {
+            what: format!("{} is not a name in UTF-8, which a copy needs", target.display()),
+        })?;
+        let copied = self.connection.execute("VACUUM INTO ?1", [name]).map(drop);
+        copied.map_err(|error| self.error(&error, place))
+    }
+
     /// The journal file.
     pub fn file(&self) -> &Path {
         &self.file
@@ -285,7 +298,10 @@ impl Reader {
     }
 
     /// Every tenant with its integer key.
-    pub(crate) fn tenants(&self) -> Result<BTreeMap<Tenant, i64>, ReadError> {
+    ///
+    /// # Errors
+    /// As with every other question.
+    pub fn tenants(&self) -> Result<BTreeMap<Tenant, i64>, ReadError> {
         let place = Place::table("tenant");
         let mut select = self.statement("SELECT key, name, crc FROM tenant", place)?;
         let mut rows = select.query([]).map_err(|error| self.error(&error, place))?;

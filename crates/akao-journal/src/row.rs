@@ -270,6 +270,19 @@ pub struct TaskFilter {
     pub role: Option<String>,
     /// Of this execution.
     pub execution: Option<ExecutionId>,
+    /// Made at or after, in Unix milliseconds.
+    pub since_ms: Option<i64>,
+}
+
+/// An execution of which events were written behind a place of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedExecution {
+    /// Its id.
+    pub id: ExecutionId,
+    /// The place of the last of these events.
+    pub last_lsn: i64,
+    /// When the first of them was written, in Unix milliseconds.
+    pub first_ms: i64,
 }
 
 /// The number a status has in the file; those below [`FIRST_FINAL_STATUS`] are open.

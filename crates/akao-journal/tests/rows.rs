@@ -242,6 +242,9 @@ fn tasks_are_listed_by_filter_and_closed() {
         assert_eq!(list(TaskFilter { assignee: Some("ana".into()), ..Default::default() }), [(id(3), 1), (id(1), 3)]);
         assert_eq!(list(TaskFilter { role: Some("nobody".into()), ..Default::default() }), []);
         assert_eq!(list(TaskFilter { execution: Some(id(1)), ..Default::default() }), [(id(1), 3)]);
+        let made = reader.task(id(1), OpId(3)).unwrap().unwrap().created_ms;
+        let since = |ms| list(TaskFilter { execution: Some(id(1)), since_ms: Some(ms), ..Default::default() });
+        assert_eq!((since(made), since(made + 1)), (vec![(id(1), 3)], vec![]));
         assert_eq!(list(TaskFilter { tenant: Some("none".parse().unwrap()), ..Default::default() }), []);
     });
 }

@@ -6,14 +6,14 @@ use crate::{
     audit::{Audit, AuditEvent, Denial, Repeats, Subject},
     bytecode::Bytecode,
     checked::Checked,
-    order::{Interpreters, NetworkRules, Planned, TIE, plan, real},
+    order::{Engine, Interpreters, NetworkRules, Planned, TIE, plan, real},
     process::SandboxedProcess,
     tie::tie,
 };
 use akao_address::{Resolver, SystemResolver};
 use akao_broker::{Act, Attached, AuditSink, Broker, Event, Limits, Policy, Sockets, Verdict};
-use akao_contract::manifest::RuntimeKind;
-use akao_runtime::{Launch, LaunchError, ProcessSpec, Started};
+use akao_contract::{Digest, manifest::RuntimeKind};
+use akao_runtime::{Launch, LaunchError, Outside, ProcessSpec, Started};
 use akao_sandbox::{Launcher, Listeners, Sandboxed, Source, SpawnError, Stage, StartError, Tier};
 use akao_step::BoxFuture;
 use std::{
@@ -28,7 +28,7 @@ use std::{
     },
     thread::JoinHandle,
 };
-use tokio::net::unix::pipe;
+use tokio::{net::unix::pipe, sync::RwLock};
 
 /// The descriptor on which a node speaks.
 const NODE_SOCKET: u32 = 3;
@@ -56,6 +56,19 @@ pub struct LaunchOptions {
     pub broker: akao_broker::Options,
     /// Finds the addresses of granted names; without one, the machine's own resolver.
     pub resolver: Option<Arc<dyn Resolver>>,
+    /// What nodes reach through the host.
+    pub outside: Option<Arc<dyn Outside>>,
+    /// What runs bundles; none where no bundle is run.
+    pub bundles: Option<Arc<dyn BundleProgram>>,
+}
+
+/// The program that runs bundles: a package of its own, of which a process of a bundle sees the folder.
+pub trait BundleProgram: Send + Sync {
+    /// The folder, what it holds, and the program in it. Blocks.
+    ///
+    /// # Errors
+    /// It is not there; the reason is for people.
+    fn find(&self) -> Result<(PathBuf, Digest, &'static str), String>;
 }
 
 /// Starts processes in sandboxes. Clones share one spawner.
@@ -68,6 +81,8 @@ struct Shared {
     bytecode: Option<Bytecode>,
     checked: Checked,
     compiling: Mutex<Vec<JoinHandle<()>>>,
+    /// Shared by the processes that are being made.
+    making: Arc<RwLock<()>>,
     broker: Broker,
     sink: Arc<NetworkAudit>,
     next: AtomicU64,
@@ -88,11 +103,14 @@ impl SandboxLaunch {
         let next = AtomicU64::new(1);
         let bytecode = options.bytecode.clone().map(Bytecode::new);
         let (launcher, compiling, checked) = (Mutex::new(None), Mutex::default(), Checked::default());
-        Self(Arc::new(Shared { options, launcher, bytecode, checked, compiling, broker, sink, next }))
+        let making = Arc::default();
+        Self(Arc::new(Shared { options, launcher, bytecode, checked, compiling, making, broker, sink, next }))
     }
 
-    /// Waits for what is being prepared for later processes.
+    /// Waits for processes that nobody waits for any more while they are being made, and for what is being prepared for later
+    /// ones: whoever removes the folders of both comes after that.
     pub(crate) async fn settle(&self) {
+        drop(self.0.making.write().await);
         let compiling = std::mem::take(&mut *self.0.compiling.lock().unwrap_or_else(PoisonError::into_inner));
         // Each ends within the limit of its sandbox; one that broke off has prepared nothing.
         let _ = tokio::task::spawn_blocking(|| compiling.into_iter().for_each(|work| drop(work.join()))).await;
@@ -175,9 +193,21 @@ impl Shared {
         self.compiling.lock().unwrap_or_else(PoisonError::into_inner).extend(work);
     }
 
+    /// What runs a bundle, held against its digest like any package.
+    fn engine(&self, spec: &ProcessSpec) -> Result<Option<Engine>, LaunchError> {
+        if spec.kind != RuntimeKind::Bundle {
+            return Ok(None);
+        }
+        let failed = |reason: String| LaunchError::Program { program: "the program of bundles".to_owned(), reason };
+        let bundles = self.options.bundles.as_ref();
+        let bundles = bundles.ok_or_else(|| failed("no bundles are run here".to_owned()))?;
+        let (folder, digest, program) = bundles.find().map_err(failed)?;
+        Ok(Some(Engine { folder: self.checked.open(&folder, &digest)?, program }))
+    }
+
     fn network_rules(&self, spec: &ProcessSpec) -> NetworkRules {
-        let mut open = self.options.operator_networks.clone();
-        if self.options.granted_addresses_are_open {
+        let mut open = if spec.public_only { Vec::new() } else { self.options.operator_networks.clone() };
+        if !spec.public_only && self.options.granted_addresses_are_open {
             open.extend(spec.grants.iter().filter_map(granted_network));
         }
         NetworkRules { open, server_name_required: self.options.server_name_required }
@@ -227,13 +257,16 @@ async fn start(launch: Arc<Shared>, spec: &ProcessSpec) -> Result<Started, Launc
     };
     let (work, words) = (Arc::clone(&launch), spec.clone());
     // Dropped half-way, the work ends by itself and what it made is killed by being dropped.
+    let making = Arc::clone(&launch.making).read_owned().await;
     let made = tokio::task::spawn_blocking(move || {
+        let _making = making;
         let package = work.checked.open(&words.folder, &words.digest)?;
         let compiled = work.bytecode(&words);
         let is_compiled = compiled.is_some();
         // Its own files are those of the package, which were checked.
         let package = compiled.map_or(Ok(package), |folder| real(&folder).map(Source::Path))?;
-        let mut planned = plan(&words, package, &work.options.interpreters, &work.network_rules(&words))?;
+        let engine = work.engine(&words)?;
+        let mut planned = plan(&words, package, engine, &work.options.interpreters, &work.network_rules(&words))?;
         let policy = planned.policy.take();
         let made = work.make(planned, theirs.into(), &words)?;
         if !is_compiled {

@@ -6,6 +6,7 @@
 //! `akao-runtime`'s business, how it is isolated that of `akao-sandbox` and `akao-broker`; here they meet.
 
 mod audit;
+mod bundles;
 mod bytecode;
 mod checked;
 mod launch;
@@ -17,7 +18,8 @@ mod tie;
 
 pub use akao_runtime::{InstanceSnapshot, PoolSnapshot};
 pub use audit::{Audit, AuditEntry, AuditError, AuditEvent, AuditLog, ChainBreak, Subject, Verified};
-pub use launch::{LaunchOptions, SandboxLaunch};
+pub use bundles::{NODE_FILE, check_bundle};
+pub use launch::{BundleProgram, LaunchOptions, SandboxLaunch};
 pub use nodes::{ExternalNodes, NoPackageGrants, NodesOptions, PackageGrants};
 pub use order::Interpreters;
 pub use pin::{PinError, Pinned, pin};

@@ -2,6 +2,7 @@
 
 use crate::{
     audit::{Audit, AuditEvent, Denial, Repeats, Subject},
+    bundles::{self, BundleNode, Rates},
     launch::{LaunchOptions, SandboxLaunch},
     pin::Pinned,
 };
@@ -76,22 +77,40 @@ struct Shared {
     grants: Arc<dyn PackageGrants>,
     runner: ProcessRunner,
     /// Names whose package was added, with what the engine must know of them.
-    known: Mutex<BTreeMap<Arc<str>, RunnerTraits>>,
+    known: Mutex<BTreeMap<Arc<str>, Known>>,
+    /// How often nodes of bundles were called of late.
+    rates: Rates,
     /// How often packages were forgotten.
     forgets: AtomicU64,
+}
+
+/// A node that is ready.
+#[derive(Debug, Clone)]
+struct Known {
+    traits: RunnerTraits,
+    /// What holds for it where it is the node of a bundle.
+    bundle: Option<Arc<BundleNode>>,
 }
 
 impl ExternalNodes {
     /// Starts and reads nothing yet.
     pub fn new(options: NodesOptions) -> Self {
         let NodesOptions { packages, state, blobs, audit, grants, runtime, launch } = options;
+        let outside = launch.outside.clone();
         let launch = SandboxLaunch::new(launch, Arc::clone(&audit));
         let denials = Arc::new(Refusals { audit, repeats: Repeats::default() });
-        let host = HostPorts { blobs, state: Arc::new(DiskState::new(state)), denials };
+        let host = HostPorts { blobs, state: Arc::new(DiskState::new(state)), denials, outside };
         let runner = ProcessRunner::new(Arc::new(launch.clone()), host, runtime);
         Self {
             launch,
-            shared: Arc::new(Shared { packages, grants, runner, known: Mutex::default(), forgets: AtomicU64::new(0) }),
+            shared: Arc::new(Shared {
+                packages,
+                grants,
+                runner,
+                known: Mutex::default(),
+                rates: Rates::default(),
+                forgets: AtomicU64::new(0),
+            }),
         }
     }
 
@@ -134,17 +153,20 @@ impl ExternalNodes {
     /// Runs a step in a process that is as it is wished.
     pub fn run_as(&self, invocation: Invocation, io: StepIo, wish: Wish) -> BoxFuture<'static, Outcome> {
         // It may have been forgotten since it became known.
-        if self.shared.known(&invocation.node_type).is_some()
+        if let Some(known) = self.shared.known(&invocation.node_type)
             && self.shared.runner.traits(&invocation.node_type).is_some()
         {
-            return self.shared.runner.run_as(invocation, io, &wish);
+            return self.shared.run_known(&known, invocation, io, wish);
         }
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
             let (work, name) = (Arc::clone(&shared), Arc::clone(&invocation.node_type));
             let broken = |_| Err(StepError::new(ErrorKind::Internal, "the host broke off"));
             match tokio::task::spawn_blocking(move || work.ready(&name)).await.unwrap_or_else(broken) {
-                Ok(()) => shared.runner.run_as(invocation, io, &wish).await,
+                Ok(()) => match shared.known(&invocation.node_type) {
+                    Some(known) => shared.run_known(&known, invocation, io, wish).await,
+                    None => shared.runner.run_as(invocation, io, &wish).await,
+                },
                 Err(error) => Outcome::failure(error),
             }
         })
@@ -163,28 +185,75 @@ impl ExternalNodes {
 }
 
 impl Shared {
-    fn known(&self, name: &str) -> Option<RunnerTraits> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied()
+    fn known(&self, name: &str) -> Option<Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn run_known(
+        self: &Arc<Self>,
+        known: &Known,
+        invocation: Invocation,
+        io: StepIo,
+        wish: Wish,
+    ) -> BoxFuture<'static, Outcome> {
+        let Some(bundle) = &known.bundle else { return self.runner.run_as(invocation, io, &wish) };
+        if bundle.is_quick(&invocation) {
+            return self.run_bundle(bundle.request(invocation, &self.rates), io, &wish);
+        }
+        let (shared, bundle) = (Arc::clone(self), Arc::clone(bundle));
+        Box::pin(async move {
+            let work = Arc::clone(&shared);
+            let broken = |_| Err(StepError::new(ErrorKind::Internal, "the host broke off"));
+            let checking = tokio::task::spawn_blocking(move || bundle.request(invocation, &work.rates));
+            let request = checking.await.unwrap_or_else(broken);
+            shared.run_bundle(request, io, &wish).await
+        })
+    }
+
+    fn run_bundle(
+        &self,
+        request: Result<Invocation, StepError>,
+        io: StepIo,
+        wish: &Wish,
+    ) -> BoxFuture<'static, Outcome> {
+        match request {
+            Ok(request) => {
+                let running = self.runner.run_as(request, io, wish);
+                Box::pin(async move { bundles::outcome(running.await) })
+            }
+            Err(error) => Box::pin(std::future::ready(Outcome::failure(error))),
+        }
     }
 
     /// What the engine must know before the package itself was checked. A package that cannot be read is taken for one whose
     /// steps do something that cannot be repeated; running it says what is wrong.
     fn traits(&self, name: &str) -> Option<RunnerTraits> {
         if let Some(known) = self.known(name) {
-            return Some(known);
+            return Some(known.traits);
         }
         let pinned: PinnedNode = name.parse().ok()?;
         let folder = akao_manifest::read_folder(&self.packages.path(&pinned.digest)).ok();
         let declared = folder.as_ref().and_then(|folder| folder.manifest().node(&pinned.node));
         let (inline, only_waits) = (false, true);
         Some(match declared {
-            Some(node) => RunnerTraits { effects: node.effects, idempotent: node.idempotent, inline, only_waits },
-            None => RunnerTraits { effects: Effects::Write, idempotent: false, inline, only_waits },
+            Some(node) => RunnerTraits {
+                effects: node.effects,
+                idempotent: node.idempotent,
+                once_when_granted: false,
+                inline,
+                only_waits,
+            },
+            None => RunnerTraits {
+                effects: Effects::Write,
+                idempotent: false,
+                once_when_granted: false,
+                inline,
+                only_waits,
+            },
         })
     }
 
-    /// Has the package of `name` ready to run: held against its digest, once. Blocks.
-    /// Has a node's package loaded, with what is granted to it now.
+    /// Has the package of `name` ready to run, held against its digest, with what is granted to it now. Blocks.
     fn ready(&self, name: &Arc<str>) -> Result<(), StepError> {
         for _ in 0..LOADS_MAX {
             if self.known(name).is_some() || self.load(name)? {
@@ -205,6 +274,7 @@ impl Shared {
             return Err(killed(&pinned, &reason));
         }
         let stored = self.packages.get(&pinned.digest).map_err(|error| unavailable(&pinned, &error))?;
+        let bundle = BundleNode::of(&stored.folder)?.map(Arc::new);
         let package = Pinned { folder: stored.folder, digest: stored.digest }.to_package();
         let package = NodePackage { granted: self.grants.of(&pinned), ..package };
         let id = package.parsed.manifest.id.clone();
@@ -216,7 +286,7 @@ impl Shared {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let is_current = self.forgets.load(Ordering::SeqCst) == forgets;
         if is_current {
-            known.insert(Arc::clone(name), traits);
+            known.insert(Arc::clone(name), Known { traits, bundle });
         } else {
             // Whoever forgot it may have found nothing to unload yet.
             self.runner.remove(&id);

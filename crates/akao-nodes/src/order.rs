@@ -12,6 +12,8 @@ use std::{
 
 /// Where a package's folder stands inside.
 const PACKAGE_PLACE: &str = "/package";
+/// Where what runs a bundle stands inside.
+const ENGINE_PLACE: &str = "/engine";
 /// Where volumes stand inside, each in a folder of its name.
 const VOLUMES_PLACE: &str = "/volumes";
 /// Where programs are looked for inside.
@@ -94,19 +96,37 @@ pub(crate) struct NetworkRules {
     pub(crate) server_name_required: bool,
 }
 
+/// What runs a bundle: a folder, and the program in it.
+pub(crate) struct Engine {
+    pub(crate) folder: Source,
+    pub(crate) program: &'static str,
+}
+
 /// Plans the sandbox of a process that sees this package.
 pub(crate) fn plan(
     spec: &ProcessSpec,
     package: Source,
+    engine: Option<Engine>,
     interpreters: &Interpreters,
     network: &NetworkRules,
 ) -> Result<Planned, LaunchError> {
-    let policy = policy(&spec.grants, network)?;
-    let (program, arguments) = command(spec, interpreters)?;
+    // A bundle has no sockets: the host sends what it fetches.
+    let has_network = spec.kind != RuntimeKind::Bundle && !spec.wish.without_network;
+    let policy = if has_network { policy(&spec.grants, network)? } else { None };
+    let (program, arguments) = match &engine {
+        Some(engine) => bundle_command(spec, engine.program),
+        None => command(spec, interpreters)?,
+    };
     let mut sandbox = SpawnSpec::new(Command::Path(program));
     sandbox.arguments = arguments;
     sandbox.environment = environment(spec);
     sandbox.binds = binds(spec, package)?;
+    sandbox.binds.extend(engine.map(|engine| Bind {
+        source: engine.folder,
+        target: ENGINE_PLACE.into(),
+        read_only: true,
+        exec: true,
+    }));
     sandbox.workspace = Workspace::Memory(spec.resources.disk_bytes);
     sandbox.limits = Limits {
         memory_bytes: spec.resources.memory_bytes,
@@ -150,6 +170,15 @@ fn command(spec: &ProcessSpec, interpreters: &Interpreters) -> Result<(PathBuf, 
         _ => Vec::new(),
     };
     Ok((interpreter, options.into_iter().chain([file.into_os_string()]).chain(own).collect()))
+}
+
+/// The program of bundles with the bundle, and the name by which the package calls its one node.
+fn bundle_command(spec: &ProcessSpec, program: &str) -> (PathBuf, Vec<OsString>) {
+    let bundle = Path::new(PACKAGE_PLACE).join(&spec.command);
+    let own =
+        [OsString::from("bundle"), bundle.into_os_string(), spec.package.as_str().into(), (&*spec.version).into()];
+    let arguments = own.into_iter().chain(spec.args.iter().map(OsString::from)).collect();
+    (Path::new(ENGINE_PLACE).join(program), arguments)
 }
 
 fn environment(spec: &ProcessSpec) -> Vec<(OsString, OsString)> {

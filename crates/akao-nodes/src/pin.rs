@@ -45,6 +45,20 @@ impl PinError {
             Self::Digest { .. } => "Leave nothing in the folder but the files of the package.".to_owned(),
         }
     }
+
+    /// What is wrong in one line, without the place of the folder: for whoever did not write its manifest by hand.
+    pub fn reasons(&self) -> String {
+        match self {
+            Self::Folder(FolderError::Invalid { problems, .. }) => {
+                let reasons = problems.iter().map(|problem| format!("{}: {}", problem.path, problem.message));
+                reasons.collect::<Vec<_>>().join("; ")
+            }
+            other => {
+                let causes = std::iter::successors(std::error::Error::source(other), |cause| cause.source());
+                causes.fold(other.to_string(), |text, cause| format!("{text}: {cause}"))
+            }
+        }
+    }
 }
 
 /// Reads a package's folder and names its content. None of its code runs.

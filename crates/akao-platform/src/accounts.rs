@@ -1,9 +1,13 @@
 //! People with passwords: signing in and out, and who one is.
 
-use crate::{Actor, Code, Credential, Error, Means, Platform, password, secret};
+use crate::{
+    Actor, Code, Credential, Error, Means, Platform, password,
+    second_factor::{self, Checked},
+    secret,
+};
 use akao_contract::Tenant;
 use akao_step::Secret;
-use akao_store::{Membership, Session, Work};
+use akao_store::{AccountKind, Membership, Session, Work};
 use serde_json::json;
 
 /// How long a session lasts.
@@ -38,14 +42,23 @@ pub struct Whoami {
     pub tenant_title: String,
     /// Where else one is a member.
     pub memberships: Vec<Membership>,
+    /// Whether one has a second factor.
+    pub has_second_factor: bool,
 }
 
 impl Platform {
     /// Signs in by address and password, in the tenant that is named or the first that the person belongs to. Blocks.
     ///
     /// # Errors
-    /// Address and password do not belong together, or too many attempts failed. Which of the two is wrong is not told.
-    pub fn sign_in(&self, email: &str, password: &Secret, tenant: Option<&Tenant>) -> Result<SignedIn, Error> {
+    /// Address and password do not belong together, or too many attempts failed. Which of the two is wrong is not told. The
+    /// second factor is asked for only by whoever knows the password.
+    pub fn sign_in(
+        &self,
+        email: &str,
+        password: &Secret,
+        tenant: Option<&Tenant>,
+        totp: Option<&str>,
+    ) -> Result<SignedIn, Error> {
         let now_ms = self.now_ms();
         let wrong = || Error::new(Code::Unauthenticated, "the address and the password do not belong together");
         let name = secret::hash(&email.trim().to_lowercase());
@@ -60,20 +73,37 @@ impl Platform {
             tracing::warn!("a sign-in failed");
             return Err(wrong());
         }
-        self.inner.throttle.succeeded(&name);
         let user = user.ok_or_else(wrong)?;
-        self.write(|work| {
-            let memberships = work.accounts().memberships(&user.id)?;
-            let mut of = memberships.into_iter().map(|membership| membership.tenant);
-            let found = of.find(|found| tenant.is_none_or(|wanted| wanted == found));
-            let tenant = found.ok_or_else(|| {
-                Error::new(Code::Forbidden, "the person belongs to no such tenant")
-                    .hint("Ask an admin for an invitation.")
-            })?;
+        let signed_in = self.write(|work| {
+            self.pass_second_factor(work, &user.id, totp, now_ms)?;
+            let tenant = tenant_of(work, &user.id, tenant)?;
             let signed_in = begin_session(work, &tenant, &user.id, now_ms)?;
             signed_in.actor.record(work, now_ms, "session.begun", json!({}))?;
             Ok(signed_in)
-        })
+        })?;
+        self.inner.throttle.succeeded(&name);
+        Ok(signed_in)
+    }
+
+    /// Goes on when an account has no second factor, or its code is right; the code is used up.
+    pub(crate) fn pass_second_factor(
+        &self,
+        work: &Work<'_>,
+        account: &str,
+        totp: Option<&str>,
+        now_ms: i64,
+    ) -> Result<(), Error> {
+        let name = second_factor::throttled(account);
+        self.inner.throttle.check(&name, now_ms)?;
+        match second_factor::check(work, account, totp, now_ms)? {
+            Checked::Passed => Ok(()),
+            Checked::Missing => Err(second_factor::missing()),
+            Checked::Wrong => {
+                self.inner.throttle.failed(name, now_ms);
+                tracing::warn!("a second factor was wrong");
+                Err(Error::new(Code::Unauthenticated, "the code of the second factor is wrong, or was used"))
+            }
+        }
     }
 
     /// Ends the session of an actor. Blocks.
@@ -93,15 +123,8 @@ impl Platform {
     /// # Errors
     /// The present password is wrong, or the new one may not be one.
     pub fn change_password(&self, actor: &Actor, present: &Secret, new: &Secret) -> Result<(), Error> {
-        let Means::Session { .. } = &actor.means else { return Err(only_in_person("change a password")) };
+        self.in_person(actor, present, "change a password")?;
         let now_ms = self.now_ms();
-        let name = secret::hash(&actor.email);
-        self.inner.throttle.check(&name, now_ms)?;
-        let user = self.read(|work| Ok(work.accounts().by_id(actor.user.as_str())?))?;
-        if !password::fits(present, user.and_then(|user| user.password).as_deref())? {
-            self.inner.throttle.failed(name, now_ms);
-            return Err(Error::new(Code::Forbidden, "the present password is another one"));
-        }
         let hash = password::hash(new)?;
         self.write(|work| {
             work.accounts().set_password(actor.user.as_str(), &hash)?;
@@ -117,7 +140,8 @@ impl Platform {
         self.read(|work| {
             let row = work.of(&actor.tenant).row()?;
             let memberships = work.accounts().memberships(actor.user.as_str())?;
-            Ok(Whoami { tenant_title: row.map(|row| row.title).unwrap_or_default(), memberships })
+            let has_second_factor = work.accounts().totp(actor.user.as_str())?.is_some_and(|found| found.confirmed);
+            Ok(Whoami { tenant_title: row.map(|row| row.title).unwrap_or_default(), memberships, has_second_factor })
         })
     }
 }
@@ -142,6 +166,7 @@ pub(crate) fn begin_session(work: &Work<'_>, tenant: &Tenant, account: &str, now
     let csrf = secret::csrf_of(session.expose());
     let means = Means::Session { hash, csrf: csrf.clone() };
     let actor = crate::authentication::member(work, tenant, account, means)?;
+    let actor = actor.filter(|actor| actor.kind == AccountKind::Person);
     let actor = actor.ok_or_else(|| Error::new(Code::Forbidden, "the person is no member any more"))?;
     Ok(SignedIn { session, csrf, expires_ms, actor })
 }
@@ -181,4 +206,13 @@ pub(crate) fn clean_name(field: &str, text: &str) -> Result<String, Error> {
         1..=NAME_BYTES_MAX if !name.contains(char::is_control) => Ok(name.to_owned()),
         _ => Err(Error::invalid(format!("`{field}` is longer than {NAME_BYTES_MAX} bytes, or not one line"))),
     }
+}
+
+/// The tenant that somebody signs in to: the one that is wished, or else the first that they belong to.
+pub(crate) fn tenant_of(work: &Work<'_>, account: &str, wanted: Option<&Tenant>) -> Result<Tenant, Error> {
+    let memberships = work.accounts().memberships(account)?;
+    let mut of = memberships.into_iter().map(|membership| membership.tenant);
+    of.find(|found| wanted.is_none_or(|wanted| wanted == found)).ok_or_else(|| {
+        Error::new(Code::Forbidden, "the person belongs to no such tenant").hint("Ask an admin for an invitation.")
+    })
 }

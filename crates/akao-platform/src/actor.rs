@@ -1,7 +1,8 @@
 //! Who asks: a person in a tenant, and by what it is known.
 
-use crate::{Permission, PermissionSet, Role, TokenId, UserId};
+use crate::{HookId, Permission, PermissionSet, ScheduleId, TokenId, UserId, WebhookId};
 use akao_contract::Tenant;
+use akao_store::AccountKind;
 use serde_json::{Value, json};
 use std::fmt;
 
@@ -12,13 +13,15 @@ pub struct Actor {
     pub tenant: Tenant,
     /// The person.
     pub user: UserId,
-    /// The person's address.
+    /// Whether it is a person or a program.
+    pub kind: AccountKind,
+    /// The person's address; a program has none, see [`address`].
     pub email: String,
     /// The person's name.
     pub name: String,
     /// What the person is in the tenant.
-    pub role: Role,
-    /// What it may do: what the role may, or less where a token says so.
+    pub role: String,
+    /// What it may do: what its role and the roles of its teams may, or less where a token says so.
     pub permissions: PermissionSet,
     /// Whether the person looks after the server itself, and acts by a session.
     pub operator: bool,
@@ -38,6 +41,12 @@ pub enum Means {
     },
     /// An API token.
     Token(TokenId),
+    /// A schedule that somebody made; it was not asked for by a secret.
+    Schedule(ScheduleId),
+    /// A hook that somebody made; the message was signed by its secret.
+    Hook(HookId),
+    /// A webhook that somebody made; it does nothing but be told.
+    Webhook(WebhookId),
 }
 
 impl fmt::Debug for Means {
@@ -45,6 +54,9 @@ impl fmt::Debug for Means {
         match self {
             Self::Session { .. } => f.write_str("Session"),
             Self::Token(id) => write!(f, "Token({id})"),
+            Self::Schedule(id) => write!(f, "Schedule({id})"),
+            Self::Hook(id) => write!(f, "Hook({id})"),
+            Self::Webhook(id) => write!(f, "Webhook({id})"),
         }
     }
 }
@@ -57,9 +69,22 @@ impl Actor {
 
     /// How the audit names it.
     pub(crate) fn named(&self) -> Value {
+        let mut named = match address(self.kind, &self.email) {
+            Some(email) => json!({"user": self.user, "email": email}),
+            None => json!({"user": self.user, "service": self.name}),
+        };
         match &self.means {
-            Means::Session { .. } => json!({"user": self.user, "email": self.email}),
-            Means::Token(id) => json!({"user": self.user, "email": self.email, "token": id}),
+            Means::Session { .. } => {}
+            Means::Token(id) => named["token"] = json!(id),
+            Means::Schedule(id) => named["schedule"] = json!(id),
+            Means::Hook(id) => named["hook"] = json!(id),
+            Means::Webhook(id) => named["webhook"] = json!(id),
         }
+        named
     }
+}
+
+/// The address of an account, if it is one that people have.
+pub fn address(kind: AccountKind, email: &str) -> Option<&str> {
+    (kind == AccountKind::Person).then_some(email)
 }

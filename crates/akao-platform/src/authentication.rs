@@ -1,6 +1,6 @@
 //! From a secret to an actor. Who was found stays known until platform data change, so that a request costs no query.
 
-use crate::{Actor, Code, Error, Means, PermissionSet, Platform, Role, TokenId, UserId, secret};
+use crate::{Actor, Code, Error, Means, Permission, PermissionSet, Platform, TokenId, UserId, roles, secret};
 use akao_contract::Tenant;
 use akao_step::Secret;
 use akao_store::Work;
@@ -141,14 +141,17 @@ fn by_token(work: &Work<'_>, hash: &str, now_ms: i64) -> Result<Found, Error> {
 pub(crate) fn member(work: &Work<'_>, tenant: &Tenant, account: &str, means: Means) -> Result<Option<Actor>, Error> {
     let Some(user) = work.accounts().by_id(account)?.filter(|user| !user.disabled) else { return Ok(None) };
     let Some(member) = work.of(tenant).members().get(account)? else { return Ok(None) };
-    let (Ok(id), Ok(role)) = (user.id.parse::<UserId>(), member.role.parse::<Role>()) else { return Ok(None) };
+    let Ok(id) = user.id.parse::<UserId>() else { return Ok(None) };
+    let Some(permissions) = roles::permissions_of(work, tenant, &member)? else { return Ok(None) };
     Ok(Some(Actor {
         tenant: tenant.clone(),
         user: id,
+        kind: user.kind,
         email: user.email,
         name: user.name,
-        role,
-        permissions: role.permissions(),
+        role: member.role,
+        // Nobody has it by a role: what is counted is of all tenants.
+        permissions: if user.operator { permissions.with(Permission::ServerMetrics) } else { permissions },
         operator: user.operator,
         means,
     }))

@@ -6,11 +6,16 @@ use akao_journal::ReadError;
 use akao_store::StoreError;
 use serde_json::Value;
 
+/// When it may be worth asking again where the database went away, in seconds.
+const DATABASE_RETRY_S: u64 = 2;
+
 /// What sort of refusal it is: stable words that programs may rely on. `docs/server.md` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Code {
     /// Nobody is signed in, or the secret is worth nothing any more.
     Unauthenticated,
+    /// The password is right, and the second factor is missing.
+    SecondFactor,
     /// The person may not do this.
     Forbidden,
     /// There is no such thing, or not in this tenant.
@@ -37,8 +42,10 @@ pub enum Code {
     UnsupportedMedia,
     /// The route does not take this method.
     MethodNotAllowed,
-    /// Too many attempts.
+    /// Too many attempts, or too much in too short a time.
     TooMany,
+    /// The tenant has as much as it may have.
+    QuotaExceeded,
     /// The request came from another site.
     CrossSite,
     /// The record of the execution is damaged.
@@ -51,8 +58,9 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Unauthenticated,
+        Self::SecondFactor,
         Self::Forbidden,
         Self::NotFound,
         Self::Invalid,
@@ -67,6 +75,7 @@ impl Code {
         Self::UnsupportedMedia,
         Self::MethodNotAllowed,
         Self::TooMany,
+        Self::QuotaExceeded,
         Self::CrossSite,
         Self::Quarantined,
         Self::Unavailable,
@@ -77,6 +86,7 @@ impl Code {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unauthenticated => "unauthenticated",
+            Self::SecondFactor => "second_factor_required",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::Invalid => "invalid_request",
@@ -91,6 +101,7 @@ impl Code {
             Self::UnsupportedMedia => "unsupported_media_type",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::TooMany => "too_many_requests",
+            Self::QuotaExceeded => "quota_exceeded",
             Self::CrossSite => "cross_site",
             Self::Quarantined => "quarantined",
             Self::Unavailable => "unavailable",
@@ -102,6 +113,7 @@ impl Code {
     pub fn title(self) -> &'static str {
         match self {
             Self::Unauthenticated => "Sign in first",
+            Self::SecondFactor => "The second factor is missing",
             Self::Forbidden => "Not permitted",
             Self::NotFound => "Not found",
             Self::Invalid => "The request is not valid",
@@ -115,7 +127,8 @@ impl Code {
             Self::TooLarge => "Too large",
             Self::UnsupportedMedia => "Another media type is wanted",
             Self::MethodNotAllowed => "Another method is wanted",
-            Self::TooMany => "Too many attempts",
+            Self::TooMany => "Too many in too short a time",
+            Self::QuotaExceeded => "More than the tenant may have",
             Self::CrossSite => "Not from another site",
             Self::Quarantined => "The execution is quarantined",
             Self::Unavailable => "Not available now",
@@ -183,6 +196,18 @@ impl From<StoreError> for Error {
             StoreError::Taken => Self::new(Code::Conflict, error.to_string()),
             StoreError::Changed => {
                 Self::new(Code::Changed, error.to_string()).hint("Read it again and repeat the change.")
+            }
+            StoreError::Unstorable => Self::invalid(error.to_string()),
+            lost @ (StoreError::Lost(_) | StoreError::Unreachable { .. }) => {
+                // The log has the reason, the caller the hint that it may pass.
+                let _ = Self::internal(&lost);
+                Self {
+                    retry_after_s: Some(DATABASE_RETRY_S),
+                    ..Self::new(
+                        Code::Unavailable,
+                        "the platform database does not answer; the operator finds more in the log",
+                    )
+                }
             }
             other => Self::internal(&other),
         }

@@ -35,6 +35,13 @@ pub struct Cursor {
     index: u32,
 }
 
+impl Cursor {
+    /// The place of a note, of which the first is 1, within an event of the history.
+    pub(crate) fn of_note(seq: u64, place: u32) -> Self {
+        Self { seq, index: place * EVENTS_OF_A_NOTE }
+    }
+}
+
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.seq, self.index)
@@ -90,7 +97,11 @@ impl Platform {
     pub fn events(&self, actor: &Actor, id: &str, after: Option<Cursor>, live: bool) -> Result<EventStream, Error> {
         let execution = self.execution(actor, id)?.id;
         let mut follower = self.follower(execution)?;
-        follower.catch_up()?;
+        match after {
+            // Whoever comes for the first time sees the beginning before the end was read.
+            None => follower.begin()?,
+            Some(_) => follower.catch_up()?,
+        }
         let mut stream = EventStream {
             platform: self.clone(),
             execution,
@@ -122,6 +133,12 @@ impl EventStream {
             }
             if self.ended {
                 return Ok(None);
+            }
+            if self.follower.go_on()? {
+                for told in self.follower.take_ready() {
+                    self.take(&told);
+                }
+                continue;
             }
             let executions: Arc<dyn Executions> = Arc::clone(&self.platform.parts().executions);
             match self.follower.next(executions.as_ref()).await? {
@@ -156,7 +173,7 @@ impl EventStream {
             self.put(Cursor { seq, index: 0 }, "start", json!({"execution": self.execution, "at": at}));
         }
         for (place, note) in (1..).zip(&told.notes) {
-            self.take_note(Cursor { seq, index: place * EVENTS_OF_A_NOTE }, &at, note);
+            self.take_note(Cursor::of_note(seq, place), &at, note);
         }
         if self.status != Some(told.status) {
             self.status = Some(told.status);

@@ -1,9 +1,11 @@
 //! Executions of a tenant: started from its workflows, listed, and looked at. An execution of another tenant looks like one
 //! that is not there.
 
-use crate::{Actor, Code, Error, Page, PageRequest, Permission, Platform};
-use akao_contract::{ExecutionId, ExecutionStatus};
-use akao_engine::{Bundle, CallError, Follower, GivenSecrets, QueueEntry, Reply, Request, StartRequest, steps::Steps};
+use crate::{Actor, Code, Error, Page, PageRequest, Permission, Platform, secret};
+use akao_contract::{ExecutionId, ExecutionStatus, Tenant};
+use akao_engine::{
+    Bundle, CallError, Follower, GivenSecrets, QueueEntry, Reply, Request, StartRequest, export, steps::Steps,
+};
 use akao_flow::Breakpoint;
 use akao_journal::{ExecutionFilter, ExecutionRow};
 use akao_store::WorkflowVersion;
@@ -12,6 +14,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 /// Longest `Idempotency-Key`, in bytes.
 const KEY_BYTES_MAX: usize = 255;
+
+/// What the server's own keys begin with: those of its schedules. Nobody else's may, or a schedule would find its start done.
+pub(crate) const OWN_KEYS: &str = "akao:";
 
 /// What may be granted to steps on a server. There is no file of the host and no program of the host for a tenant.
 const GRANTABLE: [&str; 3] = ["network.http", "network.tcp", "secrets"];
@@ -33,6 +38,8 @@ pub struct Start {
     pub breakpoints: Vec<Breakpoint>,
     /// The same key with the same request starts one execution, whatever happens in between.
     pub key: Option<String>,
+    /// W3C `traceparent` of what asked.
+    pub trace: Option<String>,
 }
 
 /// An execution was started.
@@ -69,11 +76,29 @@ impl Platform {
     /// Starts an execution. When this is answered it survives the end of the process.
     ///
     /// # Errors
-    /// There is no such workflow, the input does not fit, or the key was used for another request.
+    /// There is no such workflow, the input does not fit, the key was used for another request, or the tenant starts too much.
     pub async fn start(&self, actor: &Arc<Actor>, start: Start) -> Result<Started, Error> {
+        if start.key.as_ref().is_some_and(|key| key.starts_with(OWN_KEYS)) {
+            return Err(Error::invalid(format!("an `Idempotency-Key` does not begin with `{OWN_KEYS}`")));
+        }
+        self.start_keyed(actor, start).await
+    }
+
+    /// Starts an execution, perhaps under a key of the server's own.
+    pub(crate) async fn start_keyed(&self, actor: &Arc<Actor>, start: Start) -> Result<Started, Error> {
         if start.key.as_ref().is_some_and(|key| key.is_empty() || key.len() > KEY_BYTES_MAX) {
             return Err(Error::invalid(format!("`Idempotency-Key` has 1 to {KEY_BYTES_MAX} bytes")));
         }
+        let max = self.parts().allowances.of(&actor.tenant).starts_per_minute;
+        let counted = self.inner.starts.count(&actor.tenant, max, self.now_ms())?;
+        let answer = self.start_counted(actor, start).await;
+        if !answer.as_ref().is_ok_and(|started| !started.repeated) {
+            self.inner.starts.forget(&actor.tenant, counted);
+        }
+        answer
+    }
+
+    async fn start_counted(&self, actor: &Arc<Actor>, start: Start) -> Result<Started, Error> {
         let start = Arc::new(start);
         let version = start.version.clone();
         let answer = self.start_version(actor, &start, version).await;
@@ -98,16 +123,36 @@ impl Platform {
         let (who, wanted) = (Arc::clone(actor), Arc::clone(start));
         let prepared = self.blocking(move |platform| {
             let (_, bundle): (WorkflowVersion, Bundle) = platform.bundle(&who, &wanted.workflow, version.as_deref())?;
-            platform.prepare(&who, &wanted, bundle)
+            // A key that has started something starts nothing more; the engine says whether it is the same request.
+            let known = match &wanted.key {
+                Some(key) => platform.journal(|reader| reader.start_key(&who.tenant, key))?.is_some(),
+                None => false,
+            };
+            if !known {
+                platform.check_packages(&bundle)?;
+            }
+            Ok((platform.prepare(&who, &wanted, bundle)?, known))
         });
-        match self.parts().executions.call(prepared.await?).await {
-            Ok(Reply::Started { execution, status, repeated, position }) => {
-                Ok(Started { execution, status, repeated, position })
+        let (request, known) = prepared.await?;
+        let details = json!({
+            "execution": request.execution, "workflow": request.bundle.definition.id,
+            "version": request.bundle.definition.version, "grants": request.grants,
+        });
+        let (executions, keyed) = (Arc::clone(&self.parts().executions), start.key.is_some());
+        let act = async move {
+            match executions.call(Request::Start(Box::new(request))).await {
+                Ok(Reply::Started { execution, status, repeated, position }) => {
+                    Ok(Started { execution, status, repeated, position })
+                }
+                Err(CallError::Conflict { message }) if keyed => {
+                    Err(Error::new(Code::KeyReused, message).hint("Take a new key for a new request."))
+                }
+                other => Err(unexpected(other)),
             }
-            Err(CallError::Conflict { message }) if start.key.is_some() => {
-                Err(Error::new(Code::KeyReused, message).hint("Take a new key for a new request."))
-            }
-            other => Err(unexpected(other)),
+        };
+        match known {
+            true => act.await,
+            false => self.announced(actor, "execution.started", details, act).await,
         }
     }
 
@@ -124,12 +169,12 @@ impl Platform {
         .await
     }
 
-    fn prepare(&self, actor: &Actor, start: &Start, bundle: Bundle) -> Result<Request, Error> {
+    pub(crate) fn prepare(&self, actor: &Actor, start: &Start, bundle: Bundle) -> Result<StartRequest, Error> {
         let input = akao_engine::input::accept(&bundle.definition, start.input.clone()).map_err(|problems| Error {
             problems: problems.into_iter().map(|message| json!({"message": message})).collect(),
             ..Error::new(Code::InvalidInput, "the input does not fit the workflow")
         })?;
-        Ok(Request::Start(Box::new(StartRequest {
+        Ok(StartRequest {
             tenant: actor.tenant.clone(),
             bundle,
             input,
@@ -141,10 +186,18 @@ impl Platform {
             idempotency_key: start.key.clone(),
             debug: start.debug,
             breakpoints: start.breakpoints.clone(),
-        })))
+            execution: Some(self.new_execution()?),
+            trace: start.trace.clone(),
+        })
     }
 
-    fn grants(&self, actor: &Actor, texts: &[String]) -> Result<Vec<akao_contract::Permission>, Error> {
+    /// An id for an execution that is announced before it is started.
+    pub(crate) fn new_execution(&self) -> Result<ExecutionId, Error> {
+        let now_ms = u64::try_from(self.now_ms()).unwrap_or_default();
+        Ok(ExecutionId::from_parts(now_ms, secret::random_bits()?))
+    }
+
+    pub(crate) fn grants(&self, actor: &Actor, texts: &[String]) -> Result<Vec<akao_contract::Permission>, Error> {
         if !texts.is_empty() && !actor.may(Permission::ExecutionsGrant) {
             let message = format!("granting something to steps needs the permission `{}`", Permission::ExecutionsGrant);
             return Err(Error::new(Code::Forbidden, message));
@@ -159,7 +212,9 @@ impl Platform {
             (self.parts().check_grant)(&permission).map_err(Error::invalid)?;
             Ok(permission)
         };
-        texts.iter().map(read).collect()
+        let grants = texts.iter().map(read).collect::<Result<Vec<_>, Error>>()?;
+        self.check_kept(actor, &grants)?;
+        Ok(grants)
     }
 
     /// A page of the tenant's executions, newest first. Blocks.
@@ -210,6 +265,24 @@ impl Platform {
         Ok(steps)
     }
 
+    /// The record of an execution from one event on, as `akao executions export` writes it. Blocks.
+    ///
+    /// # Errors
+    /// There is no such execution, its record cannot be read, or the actor may not see workflows, which are part of it.
+    pub fn record(&self, actor: &Actor, id: &str, from_seq: u64) -> Result<String, Error> {
+        let (execution, blobs) = (self.execution(actor, id)?.id, self.parts().blobs.as_ref());
+        if !actor.may(Permission::WorkflowsRead) {
+            let message =
+                format!("the record holds the workflow, which needs the permission `{}`", Permission::WorkflowsRead);
+            return Err(Error::new(Code::Forbidden, message));
+        }
+        let text = self.journal(|reader| Ok(export::excerpt(reader, blobs, execution, from_seq)))?;
+        text.map_err(|problem| {
+            tracing::error!("the record of {execution} cannot be read: {problem}");
+            Error::new(Code::Quarantined, "the record of the execution is damaged")
+        })
+    }
+
     /// Replays an execution's history and holds every decision against the recorded one; says how many events there are.
     /// Blocks.
     ///
@@ -221,23 +294,52 @@ impl Platform {
         Ok(follower.take_ready().len())
     }
 
-    /// What of the tenant waits for a place.
+    /// What of the tenant waits for a place, and how many executions may run on the server at once.
     ///
     /// # Errors
     /// The engine does not answer.
-    pub async fn queue(&self, actor: &Actor) -> Result<Vec<QueueEntry>, Error> {
+    pub async fn queue(&self, actor: &Actor) -> Result<(Vec<QueueEntry>, u64), Error> {
+        let (mut entries, limit) = self.queues().await?;
+        Ok((entries.remove(&actor.tenant).unwrap_or_default(), limit))
+    }
+
+    /// What of each tenant waits for a place, for whoever shows each of them its own, and how many executions may run at once.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn queues(&self) -> Result<(BTreeMap<Tenant, Vec<QueueEntry>>, u64), Error> {
         match self.parts().executions.call(Request::Queue).await {
-            Ok(Reply::Queue { entries, .. }) => {
-                Ok(entries.into_iter().filter(|entry| entry.tenant == actor.tenant).collect())
+            Ok(Reply::Queue { entries, limit, .. }) => {
+                let mut of: BTreeMap<Tenant, Vec<QueueEntry>> = BTreeMap::new();
+                for entry in entries {
+                    of.entry(entry.tenant.clone()).or_default().push(entry);
+                }
+                Ok((of, limit))
             }
             other => Err(unexpected(other)),
         }
     }
 
+    /// Takes an execution out of the queue: it never begins. One that has begun is left alone.
+    ///
+    /// # Errors
+    /// There is no such execution in the tenant, or it does not wait any more.
+    pub async fn leave_queue(&self, actor: &Arc<Actor>, id: &str) -> Result<(), Error> {
+        let row = self.execution(actor, id)?;
+        if row.status != ExecutionStatus::Queued {
+            let message = format!("execution {} does not wait in the queue; it is {}", row.id, row.status);
+            return Err(Error::new(Code::Conflict, message).hint("Cancel the execution itself."));
+        }
+        let reason = Some("taken out of the queue".to_owned());
+        // It may begin at this moment: the engine takes out only what still waits.
+        self.steer(actor, id, crate::Steer::LeaveQueue { reason }).await.map(drop)
+    }
+
     /// Follows an execution from its first event.
     pub(crate) fn follower(&self, id: ExecutionId) -> Result<Follower, Error> {
         let parts = self.parts();
-        Ok(Follower::new(Arc::clone(&parts.readers), Arc::clone(&parts.blobs), id, &parts.catalogue)?)
+        let readers = Arc::clone(&parts.readers);
+        Ok(Follower::new(readers, Arc::clone(&parts.blobs), id, &parts.catalogue)?)
     }
 }
 

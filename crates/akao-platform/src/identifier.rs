@@ -50,3 +50,6 @@ macro_rules! identifier {
 
 identifier!(UserId, "a person");
 identifier!(TokenId, "an API token");
+identifier!(ScheduleId, "a schedule");
+identifier!(HookId, "a hook");
+identifier!(WebhookId, "a webhook, or of a delivery");

@@ -1,13 +1,17 @@
 //! The people of a tenant: asked to join, given a role, taken out. Nobody gives away more than they have.
 
 use crate::{
-    Actor, Code, Error, Page, PageRequest, Permission, Platform, Role, SignedIn,
+    Actor, Code, Error, NamedRole, Page, PageRequest, PermissionSet, Platform, Role, SignedIn,
     accounts::{begin_session, clean_email, clean_name},
-    password, secret, setup,
+    address, password,
+    roles::{self, may_give, named},
+    secret,
+    services::service_owns_nothing,
+    setup,
 };
 use akao_contract::Tenant;
 use akao_step::Secret;
-use akao_store::{Invitation, Member, Members, Work};
+use akao_store::{AccountKind, Invitation, Member, Work};
 use serde_json::json;
 
 /// What an invitation's code begins with.
@@ -24,7 +28,7 @@ pub struct Invited {
     /// The address.
     pub email: String,
     /// The role.
-    pub role: Role,
+    pub role: String,
     /// When it ends, in Unix milliseconds.
     pub expires_ms: i64,
 }
@@ -38,6 +42,8 @@ pub struct Joined {
     pub name: Option<String>,
     /// The password: a new one, or that of the account which has the address.
     pub password: Secret,
+    /// The code of the account's second factor, where it has one.
+    pub totp: Option<String>,
 }
 
 impl Platform {
@@ -57,11 +63,12 @@ impl Platform {
     /// The actor may not give this role.
     pub fn invite(&self, actor: &Actor, email: &str, role: &str) -> Result<Invited, Error> {
         let now_ms = self.now_ms();
-        let (email, role) = (clean_email(email)?, role_of(role)?);
-        may_give(actor, role)?;
+        let email = clean_email(email)?;
         self.write(|work| {
-            let invited = invitation(work, &actor.tenant, &email, role, actor, now_ms)?;
-            actor.record(work, now_ms, "member.invited", json!({"email": email, "role": role}))?;
+            let role = named(work, &actor.tenant, role)?;
+            may_give(actor, &role)?;
+            let invited = invitation(work, &actor.tenant, &email, &role, actor, now_ms)?;
+            actor.record(work, now_ms, "member.invited", json!({"email": email, "role": role.name}))?;
             Ok(invited)
         })
     }
@@ -72,29 +79,29 @@ impl Platform {
     /// The code is worth nothing, or the account of that address has another password.
     pub fn join(&self, joined: &Joined) -> Result<SignedIn, Error> {
         let now_ms = self.now_ms();
-        let bad =
-            || Error::new(Code::Forbidden, "the invitation is not valid, or was used").hint("Ask for another one.");
         let code = secret::hash_text(joined.code.expose());
         if !self.read(|work| Ok(work.accounts().has_invitation(&code)?))? {
-            return Err(bad());
+            return Err(bad_invitation());
         }
         password::check(&joined.password)?;
         let hash = password::hash(&joined.password)?;
         self.write(|work| {
-            let invitation = work.accounts().take_invitation(&code)?;
-            let invitation = invitation.filter(|found| now_ms < found.expires_ms).ok_or_else(bad)?;
+            let invitation = taken(work, &code, now_ms)?;
             // Whoever invites an address has a code for it, and may not use it to guess that account's password.
             let throttle = &self.inner.throttle;
             let name = secret::hash(&invitation.email);
             throttle.check(&name, now_ms)?;
             let account = match work.accounts().by_email(&invitation.email)? {
-                Some(user) if user.disabled => return Err(bad()),
+                Some(user) if user.disabled => return Err(bad_invitation()),
                 Some(user) if !password::fits(&joined.password, user.password.as_deref())? => {
                     throttle.failed(name, now_ms);
                     let message = "there is an account with this address, and its password is another one";
                     return Err(Error::new(Code::Forbidden, message).hint("Give the password of that account."));
                 }
-                Some(user) => user.id,
+                Some(user) => {
+                    self.pass_second_factor(work, &user.id, joined.totp.as_deref(), now_ms)?;
+                    user.id
+                }
                 None => {
                     let name = clean_name("name", joined.name.as_deref().unwrap_or_default())?;
                     setup::new_user(work, &invitation.email, &name, &hash, false, now_ms)?.as_str().to_owned()
@@ -112,15 +119,18 @@ impl Platform {
     /// # Errors
     /// There is no such member, the actor may not, or nobody would own the tenant any more.
     pub fn set_role(&self, actor: &Actor, account: &str, role: &str) -> Result<Member, Error> {
-        let (now_ms, role) = (self.now_ms(), role_of(role)?);
-        may_give(actor, role)?;
+        let now_ms = self.now_ms();
         self.write(|work| {
-            let members = work.of(&actor.tenant).members();
-            let member = changeable(actor, &members, account, role)?;
-            members.set_role(account, role.as_str())?;
-            let details = json!({"user": account, "email": member.email, "from": member.role, "to": role});
+            let role = named(work, &actor.tenant, role)?;
+            may_give(actor, &role)?;
+            let member = changeable(work, actor, account, role.is_owner())?;
+            if role.is_owner() && member.kind == AccountKind::Service {
+                return Err(service_owns_nothing());
+            }
+            work.of(&actor.tenant).members().set_role(account, &role.name)?;
+            let details = json!({"user": account, "email": address(member.kind, &member.email), "from": member.role, "to": role.name});
             actor.record(work, now_ms, "member.changed", details)?;
-            Ok(Member { role: role.as_str().to_owned(), ..member })
+            Ok(Member { role: role.name, ..member })
         })
     }
 
@@ -131,10 +141,10 @@ impl Platform {
     pub fn remove_member(&self, actor: &Actor, account: &str) -> Result<(), Error> {
         let now_ms = self.now_ms();
         self.write(|work| {
-            let members = work.of(&actor.tenant).members();
-            let member = changeable(actor, &members, account, Role::Viewer)?;
-            members.remove(account, now_ms)?;
-            actor.record(work, now_ms, "member.removed", json!({"user": account, "email": member.email}))
+            let member = changeable(work, actor, account, false)?;
+            work.of(&actor.tenant).members().remove(account, now_ms)?;
+            let details = json!({"user": account, "email": address(member.kind, &member.email), "name": member.name});
+            actor.record(work, now_ms, "member.removed", details)
         })
     }
 }
@@ -144,7 +154,7 @@ pub(crate) fn invitation(
     work: &Work<'_>,
     tenant: &Tenant,
     email: &str,
-    role: Role,
+    role: &NamedRole,
     actor: &Actor,
     now_ms: i64,
 ) -> Result<Invited, Error> {
@@ -154,37 +164,66 @@ pub(crate) fn invitation(
         hash: secret::hash_text(code.expose()),
         tenant: tenant.clone(),
         email: email.to_owned(),
-        role: role.as_str().to_owned(),
+        role: role.name.clone(),
         invited_by: actor.user.as_str().to_owned(),
         expires_ms,
     })?;
-    Ok(Invited { code, email: email.to_owned(), role, expires_ms })
+    Ok(Invited { code, email: email.to_owned(), role: role.name.clone(), expires_ms })
 }
 
-fn role_of(text: &str) -> Result<Role, Error> {
-    text.parse().map_err(|()| {
-        let all = Role::ALL.map(Role::as_str).join(", ");
-        Error::invalid(format!("there is no role `{text}`")).hint(format!("The roles are {all}."))
-    })
-}
-
-fn may_give(actor: &Actor, role: Role) -> Result<(), Error> {
-    let enough = actor.permissions.covers(role.permissions());
-    match enough && (role != Role::Owner || actor.may(Permission::OwnersWrite)) {
-        true => Ok(()),
-        false => Err(Error::new(Code::Forbidden, format!("the role {role} may do more than you may give"))),
+/// What a member may do, where the actor may do all of that too: nobody changes who may do more than they.
+///
+/// # Errors
+/// The member may do more.
+pub(crate) fn within_reach(work: &Work<'_>, actor: &Actor, member: &Member) -> Result<PermissionSet, Error> {
+    // A role that is not there any more gives nothing.
+    let may = roles::permissions_of(work, &actor.tenant, member)?.unwrap_or_default();
+    match actor.permissions.covers(may) {
+        true => Ok(may),
+        false => Err(Error::new(Code::Forbidden, format!("{} may do more than you may give", member.name))),
     }
 }
 
-/// A member that the actor may change to a role.
-fn changeable(actor: &Actor, members: &Members<'_>, account: &str, to: Role) -> Result<Member, Error> {
+/// A member that the actor may change; whether the change leaves it an owner decides whether it may be the last one.
+fn changeable(work: &Work<'_>, actor: &Actor, account: &str, stays_owner: bool) -> Result<Member, Error> {
+    let members = work.of(&actor.tenant).members();
     let member = members.get(account)?.ok_or_else(|| Error::not_found("such member"))?;
-    may_give(actor, role_of(&member.role)?)?;
+    within_reach(work, actor, &member)?;
     let owner = Role::Owner.as_str();
-    if member.role == owner && to != Role::Owner && members.count(owner)? < 2 {
+    if member.role == owner && !stays_owner && members.count(owner)? < 2 {
         return Err(
             Error::new(Code::Conflict, "nobody would own the tenant any more").hint("Make somebody else owner first.")
         );
     }
     Ok(member)
+}
+
+fn bad_invitation() -> Error {
+    Error::new(Code::Forbidden, "the invitation is not valid, or was used").hint("Ask for another one.")
+}
+
+/// Takes the invitation with a code, which is worth nothing afterwards.
+///
+/// # Errors
+/// There is none, it is too old, or whoever sent it could not give its role any more.
+pub(crate) fn taken(work: &Work<'_>, code: &str, now_ms: i64) -> Result<Invitation, Error> {
+    let found = work.accounts().take_invitation(code)?.filter(|found| now_ms < found.expires_ms);
+    let invitation = found.ok_or_else(bad_invitation)?;
+    match is_still_given(work, &invitation)? {
+        true => Ok(invitation),
+        false => Err(bad_invitation()),
+    }
+}
+
+/// Whether whoever invited somebody may still give the role: it may do more by now, or they less.
+fn is_still_given(work: &Work<'_>, invitation: &Invitation) -> Result<bool, Error> {
+    let Some(role) = roles::find(work, &invitation.tenant, &invitation.role)? else { return Ok(false) };
+    match work.of(&invitation.tenant).members().get(&invitation.invited_by)? {
+        Some(member) => {
+            let may = roles::permissions_of(work, &invitation.tenant, &member)?.unwrap_or_default();
+            Ok(may.covers(role.permissions))
+        }
+        // Only the operator invites into a tenant without belonging to it.
+        None => Ok(work.accounts().by_id(&invitation.invited_by)?.is_some_and(|user| user.operator && !user.disabled)),
+    }
 }

@@ -102,7 +102,7 @@ pub(crate) fn cursor(place: &str) -> String {
     URL_SAFE_NO_PAD.encode(place)
 }
 
-fn bad_cursor() -> Error {
+pub(crate) fn bad_cursor() -> Error {
     Error::invalid("`cursor` is not one that a page ended with").hint("Take `next` of the page before, unchanged.")
 }
 

@@ -1,5 +1,6 @@
 //! What may be done: typed names, and sets of them.
 
+use crate::Error;
 use serde::{Serialize, Serializer};
 use std::{fmt, str::FromStr};
 
@@ -36,14 +37,25 @@ permissions! {
     ExecutionsStart "executions.start" "Start executions.",
     ExecutionsSteer "executions.steer" "Cancel, pause, resume, signal and fork executions.",
     ExecutionsGrant "executions.grant" "Let the steps of an execution reach hosts and use secrets.",
+    SchedulesRead "schedules.read" "See schedules, their next times and what became of the past ones.",
+    SchedulesWrite "schedules.write" "Make, change, pause and remove schedules.",
+    WebhooksRead "webhooks.read" "See hooks and webhooks, and what was delivered.",
+    WebhooksWrite "webhooks.write" "Make, change, pause and remove hooks and webhooks, and see their new secrets.",
     TasksRead "tasks.read" "See what waits for people.",
     TasksComplete "tasks.complete" "Answer what waits for people.",
     TokensOwn "tokens.own" "Make and revoke API tokens of one's own.",
     TokensAll "tokens.all" "See and revoke everybody's API tokens.",
     MembersRead "members.read" "See who belongs to the tenant.",
     MembersWrite "members.write" "Invite people, change their roles, take them out.",
+    RolesWrite "roles.write" "Make roles and teams, and change them.",
     OwnersWrite "owners.write" "Make people owners, and take that away.",
+    CustomNodesRead "custom_nodes.read" "See custom nodes, their sources and what their scans found.",
+    CustomNodesWrite "custom_nodes.write" "Upload versions of custom nodes and retire them.",
+    CustomNodesApprove "custom_nodes.approve" "Let custom nodes be used, and decide who has to.",
     AuditRead "audit.read" "See and verify what was done.",
+    SecretsRead "secrets.read" "See the names of secrets; their values are shown to nobody.",
+    SecretsWrite "secrets.write" "Give secrets their values, and take secrets away.",
+    ServerMetrics "server.metrics" "Read what the server counts; only its operator can have and give it.",
 }
 
 impl fmt::Display for Permission {
@@ -85,6 +97,18 @@ impl PermissionSet {
         other.0 & !self.0 == 0
     }
 
+    /// Without one.
+    #[must_use]
+    pub fn without(self, permission: Permission) -> Self {
+        Self(self.0 & !Self::of(&[permission]).0)
+    }
+
+    /// With one more.
+    #[must_use]
+    pub(crate) fn with(self, permission: Permission) -> Self {
+        Self(self.0 | Self::of(&[permission]).0)
+    }
+
     /// What is in both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -94,6 +118,12 @@ impl PermissionSet {
     /// Those that are in it.
     pub fn iter(self) -> impl Iterator<Item = Permission> {
         Permission::ALL.iter().copied().filter(move |permission| self.contains(*permission))
+    }
+
+    /// What is in either.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// The names, separated by blanks.
@@ -106,6 +136,21 @@ impl PermissionSet {
         let known: Vec<Permission> = text.split(' ').filter_map(|name| name.parse().ok()).collect();
         Self::of(&known)
     }
+}
+
+/// The permissions with these names.
+///
+/// # Errors
+/// One of them is none.
+pub(crate) fn named(names: &[String]) -> Result<PermissionSet, Error> {
+    let one = |name: &String| {
+        name.parse::<Permission>().map_err(|()| {
+            let all = Permission::ALL.iter().map(|permission| permission.as_str()).collect::<Vec<_>>().join(", ");
+            let name = akao_contract::shortened(name.clone(), 60);
+            Error::invalid(format!("there is no permission `{name}`")).hint(format!("The permissions are {all}."))
+        })
+    };
+    Ok(PermissionSet::of(&names.iter().map(one).collect::<Result<Vec<_>, Error>>()?))
 }
 
 impl Serialize for PermissionSet {
@@ -123,7 +168,7 @@ mod tests {
         use Permission::{AuditRead, TasksRead, WorkflowsRead};
         let (two, one) = (PermissionSet::of(&[AuditRead, WorkflowsRead]), PermissionSet::of(&[AuditRead]));
         assert!(two.covers(one) && !one.covers(two) && two.contains(AuditRead) && !two.contains(TasksRead));
-        assert_eq!(two.and(one), one);
+        assert_eq!((two.and(one), two.or(one)), (one, two));
         assert_eq!(PermissionSet::from_text(&two.to_text()), two);
         assert_eq!(PermissionSet::from_text("audit.read of.tomorrow"), one);
         assert!(Permission::ALL.len() <= 32, "the set has a bit for each");

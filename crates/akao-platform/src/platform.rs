@@ -1,25 +1,60 @@
 //! The platform's parts, and the ways from it to platform data and to executions.
 
-use crate::{Clock, Error, authentication::Known, throttle::Throttle};
-use akao_engine::{Executions, Reply, Request};
+use crate::{
+    Clock, Error, NodeMaker, Outbound, PackageManager, Provider, Shelf,
+    announce::Announcements,
+    authentication::Known,
+    devices::Devices,
+    hooks::{Buckets, Waiters},
+    oidc::{Flows, Remotes},
+    starts::Starts,
+    throttle::Throttle,
+    webhooks::InFlight,
+};
+use akao_contract::Tenant;
+use akao_engine::{Changes, Executions, Reply, Request};
 use akao_flow::Catalogue;
 use akao_journal::{ReadError, Reader, Readers};
-use akao_step::BlobStore;
+use akao_step::{Allowances, BlobError, BlobStore, Egress};
 use akao_store::{Store, Work};
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+use tokio::sync::Notify;
 
 /// What a platform is made of.
 pub struct Parts {
     /// Platform data.
-    pub store: Store,
+    pub store: Arc<Store>,
     /// Executions.
     pub executions: Arc<dyn Executions>,
     /// The record of executions.
     pub readers: Arc<Readers>,
     /// Large values.
     pub blobs: Arc<dyn BlobStore>,
+    /// How many bytes of large values a tenant has.
+    pub blob_bytes: Arc<dyn Fn(&Tenant) -> Result<u64, BlobError> + Send + Sync>,
+    /// What tenants may use; filled by [`allow`](crate::allow) before the engine began.
+    pub allowances: Allowances,
     /// The node types that every tenant may use.
     pub catalogue: Arc<Catalogue>,
+    /// Who vouches for people besides passwords.
+    pub providers: Vec<Provider>,
+    /// The way out to them.
+    pub egress: Arc<dyn Egress>,
+    /// The address by which browsers reach the server.
+    pub public_url: String,
+    /// What makes nodes of uploads.
+    pub nodes: Arc<dyn NodeMaker>,
+    /// Which executions change.
+    pub changes: Changes,
+    /// What the operator has installed.
+    pub shelf: Arc<dyn Shelf>,
+    /// What changes that.
+    pub packages: Arc<dyn PackageManager>,
+    /// The way to the addresses of webhooks.
+    pub outbound: Outbound,
     /// The time.
     pub clock: Clock,
     /// Whether a grant's scope can be meant; the reason when it cannot.
@@ -36,12 +71,43 @@ pub(crate) struct Inner {
     pub(crate) parts: Parts,
     pub(crate) known: Known,
     pub(crate) throttle: Throttle,
+    pub(crate) starts: Starts,
+    pub(crate) flows: Flows,
+    pub(crate) remotes: Remotes,
+    pub(crate) devices: Devices,
+    pub(crate) announcements: Announcements,
+    /// Told when somebody has decided something about a schedule.
+    pub(crate) schedules_changed: Notify,
+    /// Up to which schedule of a tenant those with waiting times were looked at.
+    pub(crate) waiting_after: Mutex<BTreeMap<Tenant, String>>,
+    /// Told when somebody has decided something about a webhook.
+    pub(crate) webhooks_changed: Notify,
+    pub(crate) in_flight: InFlight,
+    pub(crate) buckets: Buckets,
+    pub(crate) waiters: Waiters,
 }
 
 impl Platform {
     /// A platform of these parts.
     pub fn new(parts: Parts) -> Self {
-        Self { inner: Arc::new(Inner { parts, known: Known::default(), throttle: Throttle::default() }) }
+        Self {
+            inner: Arc::new(Inner {
+                parts,
+                known: Known::default(),
+                throttle: Throttle::default(),
+                starts: Starts::default(),
+                flows: Flows::default(),
+                remotes: Remotes::default(),
+                devices: Devices::default(),
+                announcements: Announcements::default(),
+                schedules_changed: Notify::new(),
+                waiting_after: Mutex::default(),
+                webhooks_changed: Notify::new(),
+                in_flight: InFlight::default(),
+                buckets: Buckets::default(),
+                waiters: Waiters::default(),
+            }),
+        }
     }
 
     pub(crate) fn parts(&self) -> &Parts {
@@ -86,6 +152,17 @@ impl Platform {
     pub async fn engine_health(&self) -> Result<(u64, u64), Error> {
         match self.parts().executions.call(Request::Health).await {
             Ok(Reply::Health { live, steps, .. }) => Ok((live, steps)),
+            other => Err(crate::executions::unexpected(other)),
+        }
+    }
+
+    /// How many executions of all tenants wait for a place, have one, and may have one.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn engine_queue(&self) -> Result<(u64, u64, u64), Error> {
+        match self.parts().executions.call(Request::Queue).await {
+            Ok(Reply::Queue { entries, running, limit }) => Ok((entries.len() as u64, running, limit)),
             other => Err(crate::executions::unexpected(other)),
         }
     }

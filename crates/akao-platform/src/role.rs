@@ -1,4 +1,4 @@
-//! Roles: sets of permissions with a name.
+//! The built-in roles: sets of permissions with a name. Those that a tenant makes for itself are in `roles.rs`.
 
 use crate::{
     Permission::{self, *},
@@ -22,13 +22,41 @@ pub enum Role {
     Owner,
 }
 
-const VIEWER: &[Permission] = &[WorkflowsRead, ExecutionsRead, TasksRead, TokensOwn];
+const VIEWER: &[Permission] =
+    &[WorkflowsRead, ExecutionsRead, SchedulesRead, WebhooksRead, TasksRead, TokensOwn, CustomNodesRead];
 
-const EDITOR: &[Permission] =
-    &[WorkflowsRead, WorkflowsWrite, ExecutionsRead, ExecutionsStart, ExecutionsSteer, TasksRead, TokensOwn];
+const EDITOR: &[Permission] = &[
+    WorkflowsRead,
+    WorkflowsWrite,
+    ExecutionsRead,
+    ExecutionsStart,
+    ExecutionsSteer,
+    SchedulesRead,
+    SchedulesWrite,
+    WebhooksRead,
+    WebhooksWrite,
+    TasksRead,
+    TokensOwn,
+    CustomNodesRead,
+    CustomNodesWrite,
+    SecretsRead,
+];
 
-const OPERATOR: &[Permission] =
-    &[WorkflowsRead, ExecutionsRead, ExecutionsStart, ExecutionsSteer, TasksRead, TasksComplete, TokensOwn];
+const OPERATOR: &[Permission] = &[
+    WorkflowsRead,
+    ExecutionsRead,
+    ExecutionsStart,
+    ExecutionsSteer,
+    SchedulesRead,
+    SchedulesWrite,
+    WebhooksRead,
+    WebhooksWrite,
+    TasksRead,
+    TasksComplete,
+    TokensOwn,
+    CustomNodesRead,
+    SecretsRead,
+];
 
 const ADMIN: &[Permission] = &[
     WorkflowsRead,
@@ -37,13 +65,23 @@ const ADMIN: &[Permission] = &[
     ExecutionsStart,
     ExecutionsSteer,
     ExecutionsGrant,
+    SchedulesRead,
+    SchedulesWrite,
+    WebhooksRead,
+    WebhooksWrite,
     TasksRead,
     TasksComplete,
     TokensOwn,
     TokensAll,
     MembersRead,
     MembersWrite,
+    RolesWrite,
+    CustomNodesRead,
+    CustomNodesWrite,
+    CustomNodesApprove,
     AuditRead,
+    SecretsRead,
+    SecretsWrite,
 ];
 
 impl Role {
@@ -68,7 +106,7 @@ impl Role {
             Self::Editor => PermissionSet::of(EDITOR),
             Self::Operator => PermissionSet::of(OPERATOR),
             Self::Admin => PermissionSet::of(ADMIN),
-            Self::Owner => PermissionSet::of(Permission::ALL),
+            Self::Owner => PermissionSet::of(Permission::ALL).without(ServerMetrics),
         }
     }
 }
@@ -106,6 +144,7 @@ mod tests {
             assert!(role.permissions().covers(Role::Viewer.permissions()), "{role} sees what a viewer sees");
             assert_eq!(role.permissions().contains(OwnersWrite), role == Role::Owner, "{role}");
             assert_eq!(role.permissions().contains(ExecutionsGrant), role >= Role::Admin, "{role}");
+            assert_eq!(role.permissions().contains(SecretsWrite), role >= Role::Admin, "{role}");
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 use akao_contract::Tenant;
 use akao_step::Secret;
-use akao_store::{TenantRow, User, Work};
+use akao_store::{AccountKind, TenantRow, User, Work};
 use serde_json::json;
 
 /// What the code begins with.
@@ -102,6 +102,7 @@ pub(crate) fn new_user(
     let id = UserId::new(now_ms, secret::random_bits()?);
     work.accounts().insert(&User {
         id: id.as_str().to_owned(),
+        kind: AccountKind::Person,
         email: email.to_owned(),
         name: name.to_owned(),
         password: Some(password.to_owned()),

@@ -17,6 +17,11 @@ pub enum Steer {
         /// Whether `finally` children are halted too.
         force: bool,
     },
+    /// Take it out of the queue, if it still waits there.
+    LeaveQueue {
+        /// Why.
+        reason: Option<String>,
+    },
     /// Start nothing new.
     Pause,
     /// Go on.
@@ -44,7 +49,7 @@ pub enum Steer {
 impl Steer {
     fn what(&self) -> &'static str {
         match self {
-            Self::Cancel { .. } => "execution.cancelled",
+            Self::Cancel { .. } | Self::LeaveQueue { .. } => "execution.cancelled",
             Self::Pause => "execution.paused",
             Self::Resume => "execution.resumed",
             Self::Signal { .. } => "execution.signalled",
@@ -52,13 +57,14 @@ impl Steer {
         }
     }
 
-    fn request(self, execution: ExecutionId) -> Request {
+    fn request(self, execution: ExecutionId, made: Option<ExecutionId>) -> Request {
         match self {
             Self::Cancel { reason, force } => Request::Cancel { execution, reason, force },
+            Self::LeaveQueue { reason } => Request::LeaveQueue { execution, reason },
             Self::Pause => Request::Pause { execution },
             Self::Resume => Request::Resume { execution, secrets: GivenSecrets::default() },
             Self::Signal { name, key, payload, id } => Request::Signal { execution, name, key, payload, signal_id: id },
-            Self::Fork { at, edits } => Request::Fork { execution, at, edits, secrets: GivenSecrets::default() },
+            Self::Fork { at, edits } => Request::Fork { execution, at, edits, secrets: GivenSecrets::default(), made },
         }
     }
 }
@@ -71,12 +77,20 @@ fn may_fork(actor: &Actor, origin: &ExecutionRow) -> Result<(), Error> {
     if !actor.may(Permission::ExecutionsStart) {
         return Err(lacks(Permission::ExecutionsStart));
     }
+    may_lead(actor, origin)
+}
+
+/// Whoever chooses values of an execution decides what its grants are used for, so that it takes what granting takes.
+pub(crate) fn may_lead(actor: &Actor, row: &ExecutionRow) -> Result<(), Error> {
     // What cannot be read may grant anything.
-    let attributes = serde_json::from_slice::<Attributes>(&origin.attributes);
+    let attributes = serde_json::from_slice::<Attributes>(&row.attributes);
     match attributes.is_ok_and(|attributes| attributes.grants.is_empty()) || actor.may(Permission::ExecutionsGrant) {
         true => Ok(()),
-        false => Err(lacks(Permission::ExecutionsGrant)
-            .hint("Its origin was granted something; ask somebody who may grant, or start it anew without.")),
+        false => {
+            let message = format!("this needs the permission `{}` as well", Permission::ExecutionsGrant);
+            Err(Error::new(Code::Forbidden, message)
+                .hint("The execution was granted something; ask somebody who may grant, or start it anew without."))
+        }
     }
 }
 
@@ -87,22 +101,26 @@ impl Platform {
     /// There is no such execution in the tenant, or its state does not allow it.
     pub async fn steer(&self, actor: &Arc<Actor>, id: &str, steer: Steer) -> Result<Option<ExecutionId>, Error> {
         let row = self.execution(actor, id)?;
+        let mut counted = None;
         if matches!(steer, Steer::Fork { .. }) {
             may_fork(actor, &row)?;
+            let max = self.parts().allowances.of(&actor.tenant).starts_per_minute;
+            counted = self.inner.starts.count(&actor.tenant, max, self.now_ms())?;
         }
-        let execution = row.id;
-        let what = steer.what();
-        let made = match self.parts().executions.call(steer.request(execution)).await {
-            Ok(Reply::Done) => None,
-            Ok(Reply::Started { execution, .. }) => Some(execution),
-            other => return Err(unexpected(other)),
+        let made = matches!(steer, Steer::Fork { .. }).then(|| self.new_execution()).transpose()?;
+        let (execution, what) = (row.id, steer.what());
+        let (executions, request) = (Arc::clone(&self.parts().executions), steer.request(execution, made));
+        let act = async move {
+            match executions.call(request).await {
+                Ok(Reply::Done) => Ok(None),
+                Ok(Reply::Started { execution, .. }) => Ok(Some(execution)),
+                other => Err(unexpected(other)),
+            }
         };
-        let actor = Arc::clone(actor);
-        self.blocking(move |platform| {
-            let details = json!({"execution": execution, "made": made});
-            platform.write(|work| actor.record(work, platform.now_ms(), what, details))
-        })
-        .await?;
-        Ok(made)
+        let done = self.announced(actor, what, json!({"execution": execution, "made": made}), act).await;
+        if done.is_err() {
+            self.inner.starts.forget(&actor.tenant, counted);
+        }
+        done
     }
 }

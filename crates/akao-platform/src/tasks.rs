@@ -36,6 +36,7 @@ impl Platform {
             assignee: list.assignee.clone(),
             role: list.role.clone(),
             execution: list.execution,
+            since_ms: None,
         };
         let rows = self.journal(|reader| reader.tasks(&filter, TASKS_MAX))?;
         let place = |row: &TaskRow| format!("{}:{:020}", row.execution, row.op.0);
@@ -72,17 +73,18 @@ impl Platform {
         let (who, named) = (Arc::clone(actor), name.to_owned());
         let task = self.blocking(move |platform| platform.task(&who, &named)).await?;
         let approved = decision.approved;
-        let decision = Decision { by: Some(actor.email.clone()), ..decision };
-        let request = Request::CompleteTask { execution: task.execution, op: task.op, decision };
-        match self.parts().executions.call(request).await {
-            Ok(Reply::Done) => {}
-            other => return Err(unexpected(other)),
-        }
-        let actor = Arc::clone(actor);
-        self.blocking(move |platform| {
-            let details = json!({"execution": task.execution, "task": task.op, "approved": approved});
-            platform.write(|work| actor.record(work, platform.now_ms(), "task.completed", details))
-        })
-        .await
+        let decision = Decision {
+            by: Some(crate::address(actor.kind, &actor.email).unwrap_or(&actor.name).to_owned()),
+            ..decision
+        };
+        let details = json!({"execution": task.execution, "task": task.op, "approved": approved});
+        let executions = Arc::clone(&self.parts().executions);
+        let act = async move {
+            match executions.call(Request::CompleteTask { execution: task.execution, op: task.op, decision }).await {
+                Ok(Reply::Done) => Ok(()),
+                other => Err(unexpected(other)),
+            }
+        };
+        self.announced(actor, "task.completed", details, act).await
     }
 }

@@ -1,31 +1,43 @@
 //! Further tenants: made by the operator of the server, each for an owner who is asked to join it.
 
 use crate::{
-    Actor, Error, Invited, Platform, Role,
+    Actor, Error, Invited, NamedRole, Platform, Role, Tier,
     accounts::{clean_email, clean_name},
-    members, setup,
+    members, quota, setup,
 };
 use akao_store::TenantRow;
 use serde_json::json;
 
 impl Platform {
-    /// Makes a tenant and asks its owner to join. The operator does not belong to it. Blocks.
+    /// Makes a tenant and asks its owner to join. The operator does not belong to it. It has the smallest tier unless
+    /// another one is said. Blocks.
     ///
     /// # Errors
-    /// There is one of that name already.
-    pub fn make_tenant(&self, actor: &Actor, name: &str, title: Option<&str>, owner: &str) -> Result<Invited, Error> {
+    /// There is one of that name already, or no such tier.
+    pub fn make_tenant(
+        &self,
+        actor: &Actor,
+        name: &str,
+        title: Option<&str>,
+        owner: &str,
+        tier: Option<&str>,
+    ) -> Result<Invited, Error> {
         let now_ms = self.now_ms();
+        let tier = tier.map_or(Ok(Tier::Basic), quota::tier_named)?;
         let tenant = setup::clean_tenant(name)?;
         let title = clean_name("title", title.unwrap_or(tenant.as_str()))?;
         let email = clean_email(owner)?;
-        self.write(|work| {
+        let invited = self.write(|work| {
             if work.of(&tenant).row()?.is_some() {
                 return Err(Error::new(crate::Code::Conflict, format!("there is a tenant `{tenant}` already")));
             }
             work.accounts().insert_tenant(&TenantRow { name: tenant.clone(), title, created_ms: now_ms })?;
-            let invited = members::invitation(work, &tenant, &email, Role::Owner, actor, now_ms)?;
-            actor.record(work, now_ms, "tenant.created", json!({"tenant": tenant, "owner": email}))?;
+            let invited = members::invitation(work, &tenant, &email, &NamedRole::from(Role::Owner), actor, now_ms)?;
+            quota::begin(work, &tenant, tier, now_ms)?;
+            actor.record(work, now_ms, "tenant.created", json!({"tenant": tenant, "owner": email, "tier": tier}))?;
             Ok(invited)
-        })
+        })?;
+        self.allow(&tenant)?;
+        Ok(invited)
     }
 }

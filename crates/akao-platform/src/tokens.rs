@@ -4,7 +4,7 @@
 use crate::{
     Actor, Error, Means, Page, PageRequest, Permission, PermissionSet, Platform, TokenId,
     accounts::{clean_name, only_in_person},
-    secret,
+    permission, secret,
 };
 use akao_step::Secret;
 use akao_store::Token;
@@ -45,29 +45,15 @@ impl Platform {
     /// The actor is a token itself, or asks for what it may not do.
     pub fn make_token(&self, actor: &Actor, new: &NewToken) -> Result<TokenMade, Error> {
         let Means::Session { .. } = &actor.means else { return Err(only_in_person("make others")) };
-        let now_ms = self.now_ms();
-        let permissions = wanted(actor, new.permissions.as_deref())?;
-        let days = new.days.unwrap_or(DAYS_USUAL);
-        if !(1..=DAYS_MAX).contains(&days) {
-            return Err(Error::invalid(format!("a token lasts from 1 to {DAYS_MAX} days")));
-        }
-        let secret = secret::new(secret::TOKEN_PREFIX)?;
-        let token = Token {
-            id: TokenId::new(now_ms, secret::random_bits()?).as_str().to_owned(),
-            account: actor.user.as_str().to_owned(),
-            name: clean_name("name", &new.name)?,
-            hash: secret::hash_text(secret.expose()),
-            permissions: permissions.to_text(),
-            created_ms: now_ms,
-            expires_ms: now_ms.saturating_add(i64::from(days).saturating_mul(DAY_MS)),
-            revoked_ms: None,
-        };
+        let made = token(self.now_ms(), actor.user.as_str(), actor.permissions, new)?;
         self.write(|work| {
-            work.of(&actor.tenant).tokens().insert(&token)?;
+            let token = &made.token;
+            work.of(&actor.tenant).tokens().insert(token)?;
+            let permissions = PermissionSet::from_text(&token.permissions);
             let details = json!({"token": token.id, "name": token.name, "permissions": permissions});
-            actor.record(work, now_ms, "token.created", details)
+            actor.record(work, token.created_ms, "token.created", details)
         })?;
-        Ok(TokenMade { secret, token })
+        Ok(made)
     }
 
     /// A page of one's tokens, or of everybody's for whoever may see those. Blocks.
@@ -99,22 +85,40 @@ impl Platform {
     }
 }
 
-/// What a token of the actor may do.
-fn wanted(actor: &Actor, names: Option<&[String]>) -> Result<PermissionSet, Error> {
-    let Some(names) = names else { return Ok(actor.permissions) };
-    let named = names.iter().map(|name| {
-        let unknown = || {
-            let all = Permission::ALL.iter().map(|permission| permission.as_str()).collect::<Vec<_>>().join(", ");
-            Error::invalid(format!("there is no permission `{name}`")).hint(format!("The permissions are {all}."))
-        };
-        name.parse::<Permission>().map_err(|()| unknown())
-    });
-    let wanted = PermissionSet::of(&named.collect::<Result<Vec<_>, Error>>()?);
-    match actor.permissions.covers(wanted) {
+/// A token of an account that may do `may`, with its secret.
+///
+/// # Errors
+/// The request cannot be meant, or asks for more than that.
+pub(crate) fn token(now_ms: i64, account: &str, may: PermissionSet, new: &NewToken) -> Result<TokenMade, Error> {
+    let permissions = wanted(may, new.permissions.as_deref())?;
+    let days = new.days.unwrap_or(DAYS_USUAL);
+    if !(1..=DAYS_MAX).contains(&days) {
+        return Err(Error::invalid(format!("a token lasts from 1 to {DAYS_MAX} days")));
+    }
+    let secret = secret::new(secret::TOKEN_PREFIX)?;
+    let token = Token {
+        id: TokenId::new(now_ms, secret::random_bits()?).as_str().to_owned(),
+        account: account.to_owned(),
+        name: clean_name("name", &new.name)?,
+        hash: secret::hash_text(secret.expose()),
+        permissions: permissions.to_text(),
+        created_ms: now_ms,
+        expires_ms: now_ms.saturating_add(i64::from(days).saturating_mul(DAY_MS)),
+        revoked_ms: None,
+    };
+    Ok(TokenMade { secret, token })
+}
+
+/// What a token may do of what its account may.
+fn wanted(may: PermissionSet, names: Option<&[String]>) -> Result<PermissionSet, Error> {
+    // What concerns other tenants too is only given by its name.
+    let Some(names) = names else { return Ok(may.without(Permission::ServerMetrics)) };
+    let wanted = permission::named(names)?;
+    match may.covers(wanted) {
         true => Ok(wanted),
         false => {
-            let more: Vec<&str> = wanted.iter().filter(|asked| !actor.may(*asked)).map(Permission::as_str).collect();
-            let message = format!("a token cannot do more than whoever makes it: {}", more.join(", "));
+            let more: Vec<&str> = wanted.iter().filter(|asked| !may.contains(*asked)).map(Permission::as_str).collect();
+            let message = format!("a token cannot do more than whoever it is of: {}", more.join(", "));
             Err(Error::new(crate::Code::Forbidden, message))
         }
     }

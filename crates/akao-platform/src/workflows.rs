@@ -1,6 +1,10 @@
 //! Workflows: saved as versions that never change, compared, and read again.
 
-use crate::{Actor, Checked, Code, Error, Page, PageRequest, Platform, bundle};
+use crate::{
+    Actor, Checked, Code, Error, Expected, Page, PageRequest, Platform,
+    bundle::{self, Draught},
+    custom_nodes,
+};
 use akao_engine::Bundle;
 use akao_flow::{Problem, Severity, diff::Difference};
 use akao_store::{NewVersion, Workflow, WorkflowVersion, Workflows};
@@ -11,17 +15,6 @@ const SOURCE_BYTES_MAX: usize = 2 << 20;
 
 /// Longest form of what is run, in bytes: a workflow holds those that it starts.
 pub(crate) const BUNDLE_BYTES_MAX: usize = 8 << 20;
-
-/// What somebody thinks that they change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expected {
-    /// Nothing: the workflow is new.
-    New,
-    /// The version with this tag.
-    Tag(String),
-    /// It was not said.
-    Unsaid,
-}
 
 /// A version was saved.
 #[derive(Debug)]
@@ -48,7 +41,8 @@ impl Platform {
     pub fn check_workflow(&self, actor: &Actor, source: &str) -> Result<Checked, Error> {
         bounded(source)?;
         let catalogue = &self.parts().catalogue;
-        self.read(|work| Ok(bundle::check(source, catalogue, &work.of(&actor.tenant).workflows())?))
+        let draught = Draught::read(source, catalogue, self.shelf());
+        self.read(|work| Ok(bundle::check(draught, catalogue, work.of(&actor.tenant))?))
     }
 
     /// Saves a text as the next version of a workflow. Blocks.
@@ -57,17 +51,19 @@ impl Platform {
     /// It has errors, its version's name is taken by another content, or the workflow is another one than was expected.
     pub fn save_workflow(&self, actor: &Actor, id: &str, source: &str, expected: &Expected) -> Result<Saved, Error> {
         bounded(source)?;
-        let now_ms = self.now_ms();
-        self.write(|work| {
+        let (now_ms, mut stored) = (self.now_ms(), None);
+        let draught = Draught::read(source, &self.parts().catalogue, self.shelf());
+        let saved = self.write(|work| {
             let workflows = work.of(&actor.tenant).workflows();
-            let checked = bundle::check(source, &self.parts().catalogue, &workflows)?;
+            let checked = bundle::check(draught, &self.parts().catalogue, work.of(&actor.tenant))?;
             let bundle = sound(id, &checked)?;
             let digest = bundle.digest().to_string();
             let latest = workflows.get(id)?;
             if let Some(latest) = latest.as_ref().filter(|found| is_same(found, &digest, bundle)) {
                 return Ok(Saved { workflow: latest.clone(), added: false, warnings: checked.problems });
             }
-            meets(latest.as_ref(), expected)?;
+            let found = latest.as_ref().map(|latest| tag(&latest.latest));
+            expected.meets(&format!("workflow `{id}`"), found.as_deref())?;
             let version = WorkflowVersion {
                 number: latest.map_or(0, |latest| latest.latest.number) + 1,
                 version: bundle.definition.version.clone(),
@@ -80,7 +76,12 @@ impl Platform {
             if body.len() > BUNDLE_BYTES_MAX {
                 return Err(Error::new(Code::TooLarge, "the workflow and those that it starts are longer than 8 MiB"));
             }
+            let beside = custom_nodes::stored_beside(work.of(&actor.tenant))?;
+            let more = source.len().saturating_add(body.len()) as u64;
+            self.has_room(&actor.tenant, beside, more)?;
+            stored = Some(beside.saturating_add(more));
             let details = json!({"workflow": id, "version": version.version, "digest": version.digest});
+            let number = version.number;
             workflows.add(&NewVersion {
                 workflow: id.to_owned(),
                 name: bundle.definition.name.clone(),
@@ -88,10 +89,17 @@ impl Platform {
                 source: source.to_owned(),
                 bundle: body,
             })?;
+            for node in &checked.uses {
+                work.of(&actor.tenant).custom_nodes().add_use(id, number, node)?;
+            }
             actor.record(work, now_ms, "workflow.saved", details)?;
             let workflow = workflows.get(id)?.ok_or_else(|| Error::not_found(format_args!("workflow `{id}`")))?;
             Ok(Saved { workflow, added: true, warnings: checked.problems })
-        })
+        })?;
+        if let Some(stored) = stored {
+            self.parts().allowances.stores_beside(&actor.tenant, stored);
+        }
+        Ok(saved)
     }
 
     /// A page of the tenant's workflows. Blocks.
@@ -207,29 +215,6 @@ fn sound<'c>(id: &str, checked: &'c Checked) -> Result<&'c Bundle, Error> {
 
 fn is_same(workflow: &Workflow, digest: &str, bundle: &Bundle) -> bool {
     workflow.latest.digest == digest && workflow.latest.version == bundle.definition.version
-}
-
-/// Whether what there is is what was expected.
-fn meets(latest: Option<&Workflow>, expected: &Expected) -> Result<(), Error> {
-    let read_again = "Read the workflow again and repeat the change on what it is now.";
-    match (latest, expected) {
-        (None, Expected::New | Expected::Unsaid) => Ok(()),
-        (Some(latest), Expected::Tag(expected)) if tag(&latest.latest) == *expected => Ok(()),
-        (Some(latest), Expected::Unsaid) => {
-            let message = format!("workflow `{}` exists, and the request does not say what it changes", latest.id);
-            Err(Error::new(Code::ConditionMissing, message)
-                .hint("Send `If-Match` with the `ETag` of the workflow that was read."))
-        }
-        (Some(latest), Expected::New) => {
-            Err(Error::new(Code::Changed, format!("workflow `{}` exists already", latest.id)).hint(read_again))
-        }
-        (Some(latest), Expected::Tag(_)) => {
-            let message =
-                format!("workflow `{}` was changed meanwhile, to version {}", latest.id, latest.latest.version);
-            Err(Error::new(Code::Changed, message).hint(read_again))
-        }
-        (None, Expected::Tag(_)) => Err(Error::new(Code::Changed, "there is no such workflow yet").hint(read_again)),
-    }
 }
 
 /// Whether a version's name is free.

@@ -2,10 +2,11 @@
 //! node puts into its parameters, nobody reads them.
 
 use crate::{
-    limits::{NAME_BYTES_MAX, PATH_BYTES_MAX, QUOTED_BYTES_MAX, STATE_VALUE_BYTES_MAX},
+    limits::{NAME_BYTES_MAX, PATH_BYTES_MAX, QUOTED_BYTES_MAX, STATE_VALUE_BYTES_MAX, URL_BYTES_MAX},
     remote::code,
 };
 use akao_contract::{BLOB_KEY, BlobRef, Digest, ErrorKind, StepError, shortened};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
@@ -36,6 +37,76 @@ pub trait HostCalls: Send + Sync {
     fn state_get<'a>(&'a self, key: &'a str) -> HostFuture<'a, Option<Value>>;
     /// Keeps a small value under `key`; `null` removes it.
     fn state_put<'a>(&'a self, key: &'a str, value: Value) -> HostFuture<'a, ()>;
+    /// Sends an HTTP request where that was granted, and answers with what came back.
+    fn fetch(&self, _: Fetch) -> HostFuture<'_, Fetched> {
+        refused("the network")
+    }
+    /// Runs an activity of the btree family, as the node of Akao that does the same.
+    fn activity<'a>(&'a self, name: &'a str, _: Vec<Value>) -> HostFuture<'a, Value> {
+        refused(&format!("the activity {name:?}"))
+    }
+}
+
+/// An HTTP request of a node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fetch {
+    /// Method, upper case.
+    pub method: String,
+    /// Absolute `http` or `https` URL.
+    pub url: String,
+    /// Headers in order.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Whether redirects are followed.
+    pub redirect: Redirect,
+}
+
+/// What becomes of a redirect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Redirect {
+    /// It is followed, and checked like the first URL.
+    Follow,
+    /// It is the answer.
+    Manual,
+    /// It is a failure.
+    Error,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fetched {
+    /// Status code.
+    pub status: u16,
+    /// Headers in order, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The URL that answered.
+    pub url: String,
+}
+
+impl Fetched {
+    /// The answer as a node gets it: text where the body is text, else base 64. Text that a message would write longer than
+    /// that, such as control characters, is sent as base 64 too: six bytes for one would not fit.
+    fn to_value(&self) -> Value {
+        let mut answer = json!({ "status": self.status, "headers": self.headers, "url": self.url });
+        match std::str::from_utf8(&self.body) {
+            Ok(text) if escaped_bytes(text) <= self.body.len() / 3 * 4 + 4 => answer["text"] = text.into(),
+            _ => answer["base64"] = STANDARD.encode(&self.body).into(),
+        }
+        answer
+    }
+}
+
+/// How many bytes a text has within a message.
+fn escaped_bytes(text: &str) -> usize {
+    let of = |byte: u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+        0..0x20 => 6,
+        _ => 1,
+    };
+    text.bytes().map(of).sum()
 }
 
 /// A host that grants nothing.
@@ -111,6 +182,8 @@ pub(crate) enum HostCall {
     BlobGet { digest: Digest, path: WorkspacePath },
     StateGet { key: String },
     StatePut { key: String, value: Value },
+    Fetch(Fetch),
+    Activity { name: String, arguments: Vec<Value> },
 }
 
 /// Why a host call is refused before anybody works on it: the code and the error.
@@ -136,6 +209,12 @@ impl HostCall {
                 }
                 Ok(Self::StatePut { key: name(&params, "key")?, value })
             }
+            "host.fetch" => fetch(&params).map(Self::Fetch),
+            "host.activity" => match params.remove("arguments") {
+                None => Ok(Self::Activity { name: name(&params, "name")?, arguments: Vec::new() }),
+                Some(Value::Array(arguments)) => Ok(Self::Activity { name: name(&params, "name")?, arguments }),
+                Some(_) => Err(invalid("`arguments` is not a list")),
+            },
             _ => {
                 let message = format!("there is no method {:?}", shortened(method, QUOTED_BYTES_MAX));
                 Err((code::METHOD_NOT_FOUND, StepError::new(ErrorKind::Protocol, message)))
@@ -160,6 +239,8 @@ impl HostCall {
                 host.state_put(&key, value).await?;
                 Ok(json!({}))
             }
+            Self::Fetch(fetch) => Ok(host.fetch(fetch).await?.to_value()),
+            Self::Activity { name, arguments } => host.activity(&name, arguments).await,
         }
     }
 }
@@ -176,6 +257,40 @@ fn name(params: &Map<String, Value>, key: &str) -> Result<String, Refusal> {
     Ok(text.to_owned())
 }
 
+fn fetch(params: &Map<String, Value>) -> Result<Fetch, Refusal> {
+    let text = |key: &str| params.get(key).and_then(Value::as_str);
+    let url = text("url").ok_or_else(|| invalid("`url` is not a string"))?;
+    if url.len() > URL_BYTES_MAX {
+        return Err(invalid(format!("`url` is longer than {URL_BYTES_MAX} bytes")));
+    }
+    let pair = |pair: &Value| match pair.as_array().map(Vec::as_slice) {
+        Some([Value::String(name), Value::String(value)]) => Some((name.clone(), value.clone())),
+        _ => None,
+    };
+    let headers = match params.get("headers") {
+        None => Some(Vec::new()),
+        Some(headers) => headers.as_array().and_then(|all| all.iter().map(pair).collect()),
+    };
+    let body = match (text("body"), text("base64")) {
+        (Some(body), _) => body.as_bytes().to_vec(),
+        (None, Some(encoded)) => STANDARD.decode(encoded).map_err(|_| invalid("`base64` is not base 64"))?,
+        (None, None) => Vec::new(),
+    };
+    let redirect = match text("redirect").unwrap_or("follow") {
+        "follow" => Redirect::Follow,
+        "manual" => Redirect::Manual,
+        "error" => Redirect::Error,
+        _ => return Err(invalid("`redirect` is none of follow, manual, error")),
+    };
+    Ok(Fetch {
+        method: text("method").unwrap_or("GET").to_ascii_uppercase(),
+        url: url.to_owned(),
+        headers: headers.ok_or_else(|| invalid("`headers` is not a list of pairs of a name and a value"))?,
+        body,
+        redirect,
+    })
+}
+
 fn path(params: &Map<String, Value>) -> Result<WorkspacePath, Refusal> {
     let text = params.get("path").and_then(Value::as_str).ok_or_else(|| invalid("`path` is not a string"))?;
     WorkspacePath::parse(text).map_err(|error| (code::INVALID_PARAMS, error))
@@ -187,4 +302,26 @@ fn digest(params: &Map<String, Value>) -> Result<Digest, Refusal> {
     let text = blob.and_then(|blob| blob.get(BLOB_KEY).unwrap_or(blob).as_str());
     let text = text.ok_or_else(|| invalid("`blob` is neither a reference nor a digest"))?;
     shortened(text, QUOTED_BYTES_MAX).parse().map_err(|reason: String| invalid(reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_never_much_longer_in_a_message_than_it_is() {
+        let value = |body: &[u8]| {
+            let fetched = Fetched { status: 200, headers: Vec::new(), body: body.to_vec(), url: String::new() };
+            let value = fetched.to_value();
+            assert!(value.to_string().len() <= body.len() / 3 * 4 + 100, "{} bytes", value.to_string().len());
+            value
+        };
+        for text in ["", "plain", "{\"a\": [1, 2, \"three and more\"]}\n", "ünï¢ode"] {
+            assert_eq!(value(text.as_bytes())["text"], text);
+        }
+        for bytes in [&[0x01; 3_000][..], &[b'\n'; 3_000][..], &[0xff; 3_000][..]] {
+            let value = value(bytes);
+            assert_eq!(STANDARD.decode(value["base64"].as_str().unwrap()).unwrap(), bytes);
+        }
+    }
 }

@@ -33,7 +33,7 @@ pub use counters::Counters;
 pub use error::RpcError;
 pub use events::{CallEvents, LogEntry, Progress};
 pub use frame::FrameReader;
-pub use host_calls::{HostCalls, HostFuture, NoHostCalls, SecretText, WorkspacePath};
+pub use host_calls::{Fetch, Fetched, HostCalls, HostFuture, NoHostCalls, Redirect, SecretText, WorkspacePath};
 pub use methods::{
     Agreed, BATCH_KEY, ExecuteAnswer, ExecuteContext, ExecuteRequest, HealthAnswer, HealthStatus, InfoAnswer,
     InfoRequest, ItemAnswer, Metadata, NodeInfo, ValidateAnswer, ValidateProblem, ValidateRequest, batch_parameters,

@@ -41,6 +41,9 @@ pub const ID_BYTES_MAX: usize = 64;
 /// Length of the name of a secret or of a key of the node's state.
 pub const NAME_BYTES_MAX: usize = 256;
 
+/// Length of the URL of a request that a node has sent.
+pub const URL_BYTES_MAX: usize = 16 * 1024;
+
 /// Length of a path below the workspace.
 pub const PATH_BYTES_MAX: usize = 4096;
 

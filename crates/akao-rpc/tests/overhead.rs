@@ -23,6 +23,7 @@ fn context() -> StepContext {
         deadline_ms: Some(1_764_395_398_000),
         grants: Arc::default(),
         volumes: Arc::default(),
+        trace: None,
     }
 }
 

@@ -114,6 +114,7 @@ fn context() -> StepContext {
         deadline_ms: None,
         grants: Arc::default(),
         volumes: Arc::default(),
+        trace: None,
     }
 }
 
@@ -130,6 +131,7 @@ fn runner(folder: &std::path::Path) -> (ProcessRunner, Arc<str>) {
         blobs: Arc::new(Nothing),
         state: Arc::new(DiskState::new(folder.join("state"))),
         denials: Arc::new(NoDenials),
+        outside: None,
     };
     let runner = ProcessRunner::new(Arc::new(ThreadLaunch), host, RuntimeSettings::default());
     let node_type = package.pinned(&NODE.parse().expect("an id")).to_string().into();

@@ -103,7 +103,7 @@ impl Attempt {
             package: &self.pool.package,
             node: &self.node,
             spec: &self.pool.spec,
-            caps: &self.pool.services.settings.caps,
+            caps: self.pool.services.caps_of(&self.pool.spec.tenant),
         }
     }
 

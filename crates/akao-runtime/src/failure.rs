@@ -84,7 +84,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) package: &'a NodePackage,
     pub(crate) node: &'a Node,
     pub(crate) spec: &'a ProcessSpec,
-    pub(crate) caps: &'a ResourceCaps,
+    pub(crate) caps: ResourceCaps,
 }
 
 impl Scene<'_> {
@@ -149,7 +149,7 @@ impl Scene<'_> {
     }
 
     fn limit(&self, limit: Limit, end: &End) -> StepError {
-        let (held, suggestion) = self.package.shown_limit(limit, self.caps);
+        let (held, suggestion) = self.package.shown_limit(limit, &self.caps);
         let noun = match limit {
             Limit::Memory => "memory",
             Limit::Pids => "processes and threads",
@@ -179,7 +179,7 @@ impl Scene<'_> {
     pub(crate) fn said_limit(&self, mut error: StepError) -> StepError {
         let said = error.detail.get("limit").and_then(serde_json::Value::as_str);
         let Some(limit) = Limit::ALL.into_iter().find(|limit| said == Some(limit.as_str())) else { return error };
-        let (held, suggestion) = self.package.shown_limit(limit, self.caps);
+        let (held, suggestion) = self.package.shown_limit(limit, &self.caps);
         let key = format!("resources.{}", limit.as_str());
         error.message = format!("{}; the node's limit is {held} (`{key}`)", error.message);
         error.retryable = false;
@@ -203,7 +203,7 @@ impl Scene<'_> {
         let id = &self.node.declaration.id;
         let (message, suggestion) = match limit {
             Some(limit) => {
-                let (held, suggestion) = self.package.shown_limit(limit, self.caps);
+                let (held, suggestion) = self.package.shown_limit(limit, &self.caps);
                 (format!("the node `{id}` did not answer within {held} (`resources.timeout`)"), suggestion)
             }
             None => (

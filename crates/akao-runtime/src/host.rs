@@ -6,15 +6,24 @@ use crate::{
     state::{NodeState, StateOwner},
     workspace::WorkspaceFolder,
 };
-use akao_contract::{BlobRef, Digest, ErrorKind, Permission, StepError, shortened};
-use akao_rpc::{HostCalls, HostFuture, SecretText, WorkspacePath};
-use akao_step::{BlobError, BlobStore, Secret};
+use akao_contract::{BlobRef, Digest, ErrorKind, Permission, StepError, Tenant, manifest::PackageId, shortened};
+use akao_rpc::{Fetch, Fetched, HostCalls, HostFuture, Redirect, SecretText, WorkspacePath};
+use akao_step::{BlobError, BlobStore, BoxFuture, EgressError, HttpAnswer, HttpCall, Secret};
 use serde_json::Value;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
 /// What a blob is when the node does not say.
 const MEDIA_TYPE: &str = "application/octet-stream";
+
+/// A request that a node has sent takes no longer.
+const FETCH_TIME_MAX: Duration = Duration::from_secs(300);
+
+/// As many redirects as browsers follow.
+const FETCH_REDIRECTS_MAX: u32 = 20;
+
+/// The longest answer that is handed to a node; written as a message it must still be one: 5 MB.
+const FETCHED_BYTES_MAX: u64 = 5_000_000;
 
 /// Longest media type.
 const MEDIA_TYPE_BYTES_MAX: usize = 128;
@@ -28,6 +37,28 @@ pub struct HostPorts {
     pub state: Arc<dyn NodeState>,
     /// Told of everything that is refused.
     pub denials: Arc<dyn Denials>,
+    /// What nodes reach through the host; none where they reach nothing.
+    pub outside: Option<Arc<dyn Outside>>,
+}
+
+/// What a node reaches through the host, and by no way of its own.
+pub trait Outside: Send + Sync {
+    /// Sends an HTTP request for a tenant under these grants, and under none but these.
+    fn http<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        grants: &'a [Permission],
+        call: HttpCall,
+    ) -> BoxFuture<'a, Result<HttpAnswer, EgressError>>;
+
+    /// Runs an activity of the btree family for a tenant under these grants.
+    fn activity<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        grants: &'a [Permission],
+        name: &'a str,
+        arguments: Vec<Value>,
+    ) -> BoxFuture<'a, Result<Value, StepError>>;
 }
 
 /// Is told what a package was refused. It is called between messages, so it must not block.
@@ -113,6 +144,7 @@ fn absent(name: &str) -> StepError {
 fn blob_error(error: &BlobError) -> StepError {
     match error {
         BlobError::NotFound(_) => StepError::new(ErrorKind::NotFound, error.to_string()),
+        BlobError::Full { .. } => StepError::new(ErrorKind::Resource, error.to_string()),
         // The names of this machine's files are not the node's business.
         BlobError::Damaged(_) => StepError::new(ErrorKind::Internal, error.to_string()),
         BlobError::Storage(_) => StepError::new(ErrorKind::Internal, "the blob storage failed"),
@@ -175,17 +207,68 @@ impl HostCalls for HostSide {
         let value = (!value.is_null()).then_some(value);
         Box::pin(blocking(move || state.put(&owner, &key, value).map_err(|error| error.to_step_error())))
     }
+
+    fn fetch(&self, fetch: Fetch) -> HostFuture<'_, Fetched> {
+        Box::pin(async move {
+            let redirect = fetch.redirect;
+            let call = HttpCall {
+                method: fetch.method,
+                url: fetch.url,
+                headers: fetch.headers,
+                body: fetch.body,
+                timeout: FETCH_TIME_MAX,
+                redirects_max: if redirect == Redirect::Follow { FETCH_REDIRECTS_MAX } else { 0 },
+                answer_bytes_max: FETCHED_BYTES_MAX,
+            };
+            let outside = self.ports.outside.as_ref().ok_or_else(|| nothing_outside("the network"))?;
+            let answer = outside.http(&self.owner.tenant, &self.grants, call).await;
+            let answer = answer.map_err(|error| {
+                let told = egress_error(&error, &self.owner.package);
+                if told.kind == ErrorKind::Permission {
+                    self.ports.denials.denied(&self.owner, &told);
+                }
+                told
+            })?;
+            if redirect == Redirect::Error && (300..400).contains(&answer.status) {
+                return Err(StepError::new(ErrorKind::Protocol, format!("{} redirects elsewhere", answer.url)));
+            }
+            Ok(Fetched { status: answer.status, headers: answer.headers, body: answer.body, url: answer.url })
+        })
+    }
+
+    fn activity<'a>(&'a self, name: &'a str, arguments: Vec<Value>) -> HostFuture<'a, Value> {
+        Box::pin(async move {
+            let outside = self.ports.outside.as_ref().ok_or_else(|| nothing_outside("an activity"))?;
+            outside.activity(&self.owner.tenant, &self.grants, name, arguments).await
+        })
+    }
+}
+
+fn nothing_outside(what: &str) -> StepError {
+    StepError::new(ErrorKind::Permission, format!("{what} is not to be had here"))
+}
+
+fn egress_error(error: &EgressError, package: &PackageId) -> StepError {
+    let kind = match error {
+        EgressError::Denied { .. } => ErrorKind::Permission,
+        EgressError::Resolve(_) | EgressError::Connection(_) => ErrorKind::Connection,
+        EgressError::Timeout(_) => ErrorKind::Timeout,
+        EgressError::TooLarge(_) => ErrorKind::Resource,
+        EgressError::Request(_) => ErrorKind::Input,
+        EgressError::Protocol(_) => ErrorKind::Protocol,
+    };
+    let told = StepError::new(kind, error.to_string());
+    let EgressError::Denied { grant, .. } = error else { return told };
+    let suggestion =
+        format!("If `{package}` may reach it, let its manifest ask for it and grant it: `--grant {grant}`.");
+    told.with_detail("reason", "not_granted").with_detail("permission", grant.as_str()).with_suggestion(suggestion)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::state::DiskState;
-    use akao_contract::Tenant;
-    use std::{
-        sync::{Condvar, Mutex, PoisonError},
-        time::Duration,
-    };
+    use std::sync::{Condvar, Mutex, PoisonError};
 
     /// A store that takes blobs in only when it is opened, and knows how many it was given.
     #[derive(Default)]
@@ -242,7 +325,12 @@ mod tests {
             owner: StateOwner { tenant: Tenant::local(), package: "com.example.one".parse().unwrap() },
             grants: Vec::new(),
             declares_secret: Arc::new(|_| false),
-            ports: HostPorts { blobs, state: Arc::new(DiskState::new(state)), denials: Arc::new(NoDenials) },
+            ports: HostPorts {
+                blobs,
+                state: Arc::new(DiskState::new(state)),
+                denials: Arc::new(NoDenials),
+                outside: None,
+            },
             secrets: Arc::default(),
             workspace: Some(WorkspaceFolder::new(std::fs::File::open(folder).unwrap().into())),
             masks: Arc::default(),

@@ -4,7 +4,7 @@ use crate::{
     host::HostSide,
     launch::{EndCause, Ended, Kill, Process, ProcessSpec},
     mask::Masks,
-    pool::Services,
+    pool::{Room, Services},
     streams::Streams,
     workspace::WorkspaceFolder,
 };
@@ -20,7 +20,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 
 /// How long the end of a process is waited for once it is sure to come.
 pub(crate) const END_LIMIT: Duration = Duration::from_secs(5);
@@ -73,7 +73,7 @@ pub(crate) struct Instance {
     pub(crate) end: watch::Sender<Option<End>>,
     doom: Mutex<Option<Doom>>,
     next_run: AtomicU64,
-    _room: OwnedSemaphorePermit,
+    _room: Room,
 }
 
 /// What one process is started for.
@@ -84,7 +84,7 @@ pub(crate) struct Birth<'a> {
     pub(crate) secrets: Arc<BTreeMap<String, Secret>>,
     pub(crate) declares_secret: Arc<dyn Fn(&str) -> bool + Send + Sync>,
     pub(crate) concurrency: u32,
-    pub(crate) room: OwnedSemaphorePermit,
+    pub(crate) room: Room,
 }
 
 impl Instance {

@@ -38,6 +38,9 @@ pub struct ProcessSpec {
     pub resources: Resources,
     /// What was granted, as narrow as both the manifest and the grants say.
     pub grants: Vec<Permission>,
+    /// Whether none but public addresses are open to it, whatever the operator opens to others: a tenant of a server has let
+    /// it reach hosts that the operator has not, and does not look after this machine.
+    pub public_only: bool,
     /// Folders of this machine that it sees.
     pub volumes: Vec<VolumeMount>,
     /// What it was wished beside its manifest.
@@ -51,6 +54,8 @@ pub struct Wish {
     pub memory_bytes: Option<u64>,
     /// Folders of this machine by the absolute paths at which the process sees them, read-only.
     pub folders: BTreeMap<PathBuf, PathBuf>,
+    /// Whether it has no network of its own, whatever is granted, because the host sends its requests.
+    pub without_network: bool,
     /// Whether it is handed what it can tie its children down with, so that they cannot touch the process itself.
     pub ties_children: bool,
     /// How long one call may take once a process has it, in milliseconds. Which process that is does not depend on it.

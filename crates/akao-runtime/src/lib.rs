@@ -30,7 +30,7 @@ mod workspace;
 
 pub use akao_rpc::ValidateAnswer;
 pub use circuit::{CircuitSettings, CircuitState};
-pub use host::{Denials, HostPorts, NoDenials};
+pub use host::{Denials, HostPorts, NoDenials, Outside};
 pub use launch::{
     EndCause, Ended, Kill, Launch, LaunchError, Output, Process, ProcessSpec, Started, Usage, VolumeMount, Wish,
 };

@@ -66,7 +66,7 @@ impl Node {
     fn new(declaration: &NodeDeclaration) -> Result<Self, PackageError> {
         let failed = |source| PackageError::Outputs { node: declaration.id.to_string(), source };
         let (effects, idempotent) = (declaration.effects, declaration.idempotent);
-        let traits = RunnerTraits { effects, idempotent, inline: false, only_waits: true };
+        let traits = RunnerTraits { effects, idempotent, once_when_granted: false, inline: false, only_waits: true };
         let outputs = OutputSchema::new(&declaration.outputs).map_err(failed)?;
         Ok(Self { declaration: declaration.clone(), outputs, traits })
     }
@@ -121,6 +121,7 @@ impl NodePackage {
             RuntimeKind::Go,
             RuntimeKind::Java,
             RuntimeKind::Shell,
+            RuntimeKind::Bundle,
         ];
         if !kinds.contains(&runtime.kind) || runtime.transport != Transport::Socket {
             let package = manifest.id.to_string();
@@ -239,9 +240,17 @@ impl NodePackage {
             environment: vec![(name.to_owned(), value.to_owned())],
             resources: Resources { memory_bytes, ..asked }.capped_by(caps),
             grants: access.grants.clone(),
+            public_only: *tenant != Tenant::local() && self.reaches_more(&access.grants, caps),
             volumes: access.volumes.clone(),
             wish: access.wish.clone(),
         }
+    }
+
+    /// Whether these let it reach more of the network than what it was granted for good.
+    fn reaches_more(&self, grants: &[Permission], caps: &ResourceCaps) -> bool {
+        let own = explain(self.manifest(), &self.parsed.permissions, &self.granted, caps);
+        let own: Vec<&Permission> = own.asks.iter().flat_map(|asked| &asked.granted).collect();
+        grants.iter().any(|grant| matches!(grant.name(), "network.http" | "network.tcp") && !own.contains(&grant))
     }
 }
 

@@ -8,7 +8,7 @@ mod rooms;
 mod settle;
 
 pub(crate) use lease::{Lease, LeaseError};
-pub(crate) use rooms::Rooms;
+pub(crate) use rooms::{Room, Rooms};
 
 use crate::{
     circuit::{Circuit, Decision},
@@ -22,7 +22,10 @@ use crate::{
     state::StateOwner,
     supervise::{note_memory, supervise},
 };
-use akao_contract::{StepError, manifest::Instances};
+use akao_contract::{
+    StepError, Tenant,
+    manifest::{Instances, ResourceCaps},
+};
 use akao_step::{CancellationToken, Secret};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -53,6 +56,11 @@ pub(crate) struct Services {
 impl Services {
     pub(crate) fn owner(&self, spec: &ProcessSpec) -> StateOwner {
         StateOwner { tenant: spec.tenant.clone(), package: spec.package.clone() }
+    }
+
+    /// The most that a process of a tenant may use: the operator's caps, and what the tenant has for all of them.
+    pub(crate) fn caps_of(&self, tenant: &Tenant) -> ResourceCaps {
+        self.settings.allowances.caps(tenant, self.settings.caps)
     }
 
     /// Every pool.
@@ -231,6 +239,12 @@ impl Inner {
         }
     }
 
+    /// The process as it would be started now: with no more than its tenant has for all of its processes.
+    fn spec_now(&self) -> ProcessSpec {
+        let resources = self.spec.resources.capped_by(&self.services.caps_of(&self.spec.tenant));
+        ProcessSpec { resources, ..self.spec.clone() }
+    }
+
     fn timer_rang(self: &Arc<Self>, at: Instant) {
         let mut state = self.lock();
         if state.timer_at == Some(at) {
@@ -241,15 +255,16 @@ impl Inner {
 
     /// Starts one process and makes it ready.
     async fn start(self: Arc<Self>, number: u64) {
+        let spec = self.spec_now();
         let room = tokio::select! {
-            room = self.room() => room,
+            room = self.room(&spec.resources) => room,
             () = self.closing.cancelled() => None,
         };
         let Some(room) = room else { return self.not_needed() };
         let package = Arc::clone(&self.package);
         let birth = Birth {
             number,
-            spec: &self.spec,
+            spec: &spec,
             services: &self.services,
             secrets: Arc::clone(&self.secrets),
             declares_secret: Arc::new(move |name: &str| package.declares_secret(name)),

@@ -2,15 +2,18 @@
 
 use crate::{circuit::CircuitSettings, lines::LineLimits};
 use akao_contract::manifest::ResourceCaps;
+use akao_step::Allowances;
 use std::time::Duration;
 
 /// How processes are managed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct RuntimeSettings {
     /// Name and version of the program, as nodes are told it.
     pub host: String,
     /// What an operator allows a process at most.
     pub caps: ResourceCaps,
+    /// What each tenant may use for all of its processes.
+    pub allowances: Allowances,
     /// Processes of all pools together.
     pub processes_max: usize,
     /// Most processes of one pool, whatever a manifest says.
@@ -52,6 +55,7 @@ impl Default for RuntimeSettings {
         Self {
             host: format!("akao/{}", env!("CARGO_PKG_VERSION")),
             caps: ResourceCaps::default(),
+            allowances: Allowances::default(),
             processes_max: 256,
             instances_max: 16,
             concurrency_max: 64,

@@ -21,7 +21,8 @@ pub(crate) async fn validate(
     node: &Node,
     parameters: &Map<String, Value>,
 ) -> Result<ValidateAnswer, StepError> {
-    let scene = Scene { package: &pool.package, node, spec: &pool.spec, caps: &pool.services.settings.caps };
+    let caps = pool.services.caps_of(&pool.spec.tenant);
+    let scene = Scene { package: &pool.package, node, spec: &pool.spec, caps };
     let limit = Duration::from_millis(pool.spec.resources.timeout_ms);
     let until = Instant::now() + limit;
     let mut lease = match pool.lease(Some(until), &CancellationToken::new()).await {

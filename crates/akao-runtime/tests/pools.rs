@@ -2,8 +2,9 @@
 
 mod support;
 
-use akao_contract::{ErrorKind, OutcomeStatus, StepError};
+use akao_contract::{ErrorKind, OutcomeStatus, StepError, Tenant, manifest::Resources};
 use akao_runtime::{CircuitSettings, CircuitState, LaunchError, RuntimeSettings};
+use akao_step::{Allowance, Allowances, Held};
 use serde_json::{Value, json};
 use std::{path::Path, time::Duration};
 use support::{Done, Ground, Package, Step, quick, result, until, within};
@@ -304,6 +305,34 @@ async fn a_pool_makes_room_for_another_by_what_is_idle() {
     assert_ne!(first, second);
     until("the first one's end", || ground.launch.alive(), |alive| alive.len() == 1).await;
     assert_ne!(process_of(&ground, of("a")).await, second);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_processes_of_a_tenant_together_use_what_it_may_and_make_room_for_each_other_alone() {
+    let allowances = Allowances::default();
+    let ground = Ground::new(RuntimeSettings { allowances: allowances.clone(), ..quick() });
+    ground.add(&Package { permissions: "[network.http]", ..Package::default() });
+    let tenant: Tenant = "a".parse().unwrap();
+    let of = |tenant, grant| Step { tenant, grants: vec![grant], ..Step::new("whoami") };
+    let (one, two) = ("network.http=one.example.com:443", "network.http=two.example.com:443");
+    // As the package of these tests asks.
+    let asked = Resources { memory_bytes: 128_000_000, ..Resources::default() };
+    // Room for one process and a half.
+    let memory_bytes = Some(asked.memory_bytes * 3 / 2);
+    allowances.set(&tenant, Allowance { memory_bytes, cpu_millis: Some(60), ..Allowance::default() });
+    let others = process_of(&ground, of("b", one)).await;
+    let first = process_of(&ground, of("a", one)).await;
+    assert_ne!(process_of(&ground, of("a", two)).await, first);
+    until("the end of the first one", || ground.launch.alive(), |alive| alive.len() == 2).await;
+    assert_eq!(process_of(&ground, of("b", one)).await, others, "another tenant's process is left alone");
+    assert_eq!(allowances.held(&tenant), Held { cpu_millis: 60, memory_bytes: asked.memory_bytes });
+    let cpu: Vec<u32> = ground.launch.specs.lock().unwrap().iter().map(|spec| spec.resources.cpu_millis).collect();
+    assert_eq!(cpu, [asked.cpu_millis, 60, 60], "the smaller limit holds");
+    // With more room both stay.
+    allowances.set(&tenant, Allowance::default());
+    let first = process_of(&ground, of("a", one)).await;
+    let second = process_of(&ground, of("a", two)).await;
+    assert_eq!([process_of(&ground, of("a", one)).await, process_of(&ground, of("a", two)).await], [first, second]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ import random
 import resource
 import socket
 import sys
+import time
 from json import dumps, loads
 
 import kernel
@@ -20,6 +21,8 @@ from script import Ended, Script
 
 # Most requests are shorter.
 LOOK_BYTES = 1 << 12
+# How long a process waits for its end; a server that has not heard the answer by then hears of the process's own end.
+LINGER_S = 1
 MEMORY = (resource.RLIMIT_DATA, resource.RLIMIT_AS)
 # What it takes to tell that the memory is at its end.
 TELLING_BYTES = 16 << 20
@@ -45,6 +48,7 @@ def become(server, go, own, others):
         for descriptor in others:
             os.close(descriptor)
         kernel.tie_down()
+        kernel.give_way()
         gc.enable()
         rehearse(server)
         seed()
@@ -64,9 +68,9 @@ def become(server, go, own, others):
 def seed():
     """Two runs of one server do not have the same random numbers."""
     random.seed()
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        numpy.random.seed()
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
 
 
 def rehearse(server):
@@ -102,6 +106,10 @@ def serve(server, connection, own, is_real=True):
     if os.getpid() == pid:
         # What the script has forked has nothing to answer.
         teller.write(answer)
+        if is_real:
+            # The server ends this process. Were it to end by itself, giving back its memory would come before the server's
+            # turn on the processor, and the answer would wait for that.
+            time.sleep(LINGER_S)
 
 
 def request(connection):

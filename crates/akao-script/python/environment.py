@@ -42,6 +42,9 @@ def load():
         with open(LIST, encoding="utf-8") as file:
             for name in json.load(file)["preload"]:
                 importlib.import_module(name)
+        if "numpy" in sys.modules:
+            # It is loaded when it is first used, which each run would do for itself.
+            importlib.import_module("numpy.random")
     except BaseException as error:
         return f"the environment cannot be loaded: {type(error).__name__}: {error}"
     # A fork takes only the thread that asks for it; what the others hold would never be let go of.

@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import errno
 import keyword
 import linecache
 import sys
@@ -55,12 +56,17 @@ class Script:
                 raise exited(end.code) from None
         except Flood:
             raise Ended("resource", "the script printed more than 100 MB, which is more than a run may", "script_output") from None
-        except MemoryError as error:
-            self.on_memory()
-            raise failed(error, "resource", "script_memory", "the script ran out of memory") from None
         except BaseException as error:
+            if is_memory(error):
+                self.on_memory()
+                raise failed(error, "resource", "script_memory", "the script ran out of memory") from None
             raise failed(error, "user", "script_exception", describe(error)) from None
         return returned if returned is not None else names.get("result", NOTHING)
+
+
+def is_memory(error):
+    """Whether the memory was at its end: a mapping, or another process, that was refused says so by its number."""
+    return isinstance(error, MemoryError) or isinstance(error, OSError) and error.errno == errno.ENOMEM
 
 
 def is_plain(name):

@@ -15,14 +15,13 @@ import os
 import re
 import select
 import socket
-import stat
 import time
 
 import child
 import environment
 import kernel
 import wire
-from folders import clear
+from folders import Folder
 
 RPC = 3
 MESSAGE_BYTES_MAX = 16 << 20
@@ -57,7 +56,8 @@ class Server:
         self.message_bytes_max = 1 << 20
         self.spare = None
         kernel.adopt_orphans()
-        self.folders = [(folder, stat.S_IMODE(os.stat(folder).st_mode)) for folder in FOLDERS]
+        kernel.share_heap()
+        self.folders = [Folder(path) for path in FOLDERS]
         self.standing = kernel.standing()
         self.own_bytes = self.broken = None
         # The memory that runs have here: the last one's, which is the next one's too.
@@ -299,6 +299,6 @@ class Run:
                 os.waitpid(-1, 0)
             except ChildProcessError:
                 break
-        for folder, mode in self.server.folders:
-            clear(folder, mode)
+        for folder in self.server.folders:
+            folder.clear()
         self.server.transit.madvise(mmap.MADV_DONTNEED)

@@ -110,8 +110,9 @@ class Walk:
         if isinstance(value, (set, frozenset)):
             items = [self.plain(item, f"{path} (an item)", deeper) for item in value]
             return sorted(items, key=lambda item: (str(type(item)), dumps(item, sort_keys=True)) if not is_number(item) else ("", item))
-        if hasattr(value, "_asdict") and isinstance(value, tuple):
-            return self.object(value._asdict().items(), path, depth)
+        if isinstance(value, tuple) and hasattr(value, "_fields"):
+            # `_asdict` may tell more than the fields, as that of scipy's tests does.
+            return self.object(((name, getattr(value, name)) for name in value._fields), path, depth)
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             fields = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
             return self.object(fields, path, depth)
@@ -133,42 +134,74 @@ class Walk:
 
     def numpy(self, numpy, value, path, depth):
         if isinstance(value, (numpy.datetime64, numpy.timedelta64)):
-            if numpy.isnat(value):
-                return None
-            if isinstance(value, numpy.datetime64):
-                return str(value)
-            return number(float(value / numpy.timedelta64(1, "s")), path)
+            return None if numpy.isnat(value) else self.time(numpy, value, path)
+        if isinstance(value, (numpy.generic, numpy.ndarray)) and value.dtype.names and value.ndim == 0:
+            return self.object(((name, value[name]) for name in value.dtype.names), path, depth)
+        if isinstance(value, numpy.floating):
+            # One of more than 64 bits has no item that is Python's own.
+            return number(float(value), path)
         if isinstance(value, numpy.generic):
-            return self.plain(value.item(), path, depth)
+            item = value.item()
+            return NotImplemented if isinstance(item, numpy.generic) else self.plain(item, path, depth)
         if isinstance(value, numpy.ndarray):
-            if value.dtype.kind in "mM":
-                return self.plain([item for item in value], path, depth) if value.ndim else self.plain(value[()], path, depth)
+            few(value.size, path)
+            if value.dtype.names or value.dtype.kind in "mM":
+                # Its list would hold whole numbers in place of times.
+                return self.plain([item for item in value] if value.ndim else value[()], path, depth)
             return self.plain(value.tolist(), path, depth)
         return NotImplemented
+
+    def time(self, numpy, value, path):
+        if isinstance(value, numpy.datetime64):
+            return str(value)
+        unit = numpy.datetime_data(value.dtype)[0]
+        if unit in ("Y", "M", "generic"):
+            what = {"Y": "years", "M": "months"}.get(unit, "no unit")
+            raise NotJson(path, f"is a timedelta64 of {what}, which is no number of seconds; give `int(value)` or text")
+        return number(float(value / numpy.timedelta64(1, "s")), path)
 
     def pandas(self, pandas, value, path, depth):
         if value is pandas.NaT or value is pandas.NA:
             return None
         if isinstance(value, pandas.DataFrame):
-            frame = value if isinstance(value.index, pandas.RangeIndex) else value.reset_index()
-            columns = [self.key(name, path) if not isinstance(name, str) else name for name in frame.columns]
-            rows = zip(*(self.column(pandas, frame.iloc[:, at]) for at in range(len(columns))))
-            return [
-                self.object(zip(columns, row), f"{path}[{at}]", depth + 1) for at, row in enumerate(rows)
-            ]
-        if isinstance(value, (pandas.Series, pandas.Index)):
-            items = self.column(pandas, value)
-            if isinstance(value, pandas.Index) or isinstance(value.index, pandas.RangeIndex):
+            return self.frame(pandas, value, path, depth)
+        if isinstance(value, (pandas.Index, pandas.api.extensions.ExtensionArray)):
+            return self.plain(self.column(pandas, value, path), path, depth)
+        if isinstance(value, pandas.Series):
+            items = self.column(pandas, value, path)
+            if isinstance(value.index, pandas.RangeIndex):
                 return self.plain(items, path, depth)
+            if isinstance(value.index, pandas.MultiIndex):
+                raise NotJson(path, "has an index of several levels; make columns of them with `reset_index()`")
             return self.object(zip(value.index, items), path, depth)
         if isinstance(value, (pandas.Period, pandas.Interval)):
             return text(str(value), path)
         return NotImplemented
 
-    def column(self, pandas, series):
-        """The values of a column. What is missing is null."""
-        missing = pandas.isna(series)
-        return [None if gone else item for item, gone in zip(series.tolist(), missing.tolist())]
+    def frame(self, pandas, value, path, depth):
+        """Rows as objects, an index of its own before the columns."""
+        few(value.size, path)
+        try:
+            frame = value if isinstance(value.index, pandas.RangeIndex) else value.reset_index()
+        except ValueError:
+            raise NotJson(path, "has an index that is called as a column is; rename it, or leave it out with `reset_index(drop=True)`") from None
+        columns = [self.key(name, path) if not isinstance(name, str) else name for name in frame.columns]
+        rows = zip(*(self.column(pandas, frame.iloc[:, at], path) for at in range(len(columns))))
+        return [self.object(zip(columns, row), f"{path}[{at}]", depth + 1) for at, row in enumerate(rows)]
+
+    def column(self, pandas, values, path):
+        """The values of a column or of what is like one. What is missing is null."""
+        few(len(values), path)
+        if isinstance(values, pandas.MultiIndex):
+            return [self.column(pandas, pandas.Index(entry, dtype=object), path) for entry in values]
+        missing = pandas.isna(values)
+        return [None if gone else item for item, gone in zip(values.tolist(), missing.tolist())]
+
+
+def few(count, path):
+    """Said before a large array becomes a list, which would take many times its memory."""
+    if count > VALUES_MAX:
+        raise NotJson(path, f"has {count} values; a result may have {VALUES_MAX}")
 
 
 def is_missing(value):

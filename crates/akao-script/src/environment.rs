@@ -1,12 +1,13 @@
 //! Environments: packages that the scripts of a step may import, put together once and shared read-only.
 //!
-//! `NAME.json` is the record of an environment and names its content; `sha256/<digest>/` holds the content of one or of
-//! several: the packages in `site`, and `environment.json` with what was taken, by its digests. An environment that is made
-//! again gets other content and a new record; runs that have the old one keep it.
+//! `NAME.json` is the record of an environment of Python, `NAME.javascript.json` one of JavaScript; it names the content.
+//! `sha256/<digest>/` holds the content of one or of several: the packages in `site` or `node_modules`, `environment.json` with what
+//! was taken, by its digests, and of JavaScript `bundle.js`, of which scripts in QuickJS have them. An environment that is made
+//! again gets other content and a new record; the old content goes, so that an interpreter that has it may miss what it has not loaded yet.
 
 mod create;
 
-pub use create::{EnvironmentError, EnvironmentOrder};
+pub use create::{Bundler, EnvironmentError, EnvironmentMakers, EnvironmentOrder};
 
 use akao_contract::Digest;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// The environment that a step has when it names none, where there is one.
@@ -28,6 +30,9 @@ const RECORD: &str = "json";
 /// Where contents stand.
 const CONTENTS: &str = "sha256";
 
+/// How long after its last change what is being made is nobody's any more: an environment is made within an hour.
+const STALE_AFTER: Duration = Duration::from_secs(86_400);
+
 /// Longest name of an environment, in bytes.
 const NAME_BYTES_MAX: usize = 60;
 
@@ -38,8 +43,12 @@ pub struct EnvironmentPackage {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// The SHA-256 of the file that it was taken from, in hexadecimal.
+    /// The SHA-256 of the file that it was taken from, in hexadecimal; empty where `integrity` stands.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sha256: String,
+    /// The digest of the file in the words of npm; empty where `sha256` stands.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub integrity: String,
     /// The name of that file.
     pub file: String,
 }
@@ -67,6 +76,9 @@ pub struct Environment {
     pub packages: Vec<EnvironmentPackage>,
     /// What scripts can import of it.
     pub modules: Vec<String>,
+    /// What they cannot, unless they run in Node.js, and why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused: BTreeMap<String, String>,
 }
 
 /// The environments of a data directory.
@@ -88,7 +100,7 @@ impl Environments {
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'))
     }
 
-    /// Every environment, by name. Blocks.
+    /// Every environment, by name and language. Blocks.
     ///
     /// # Errors
     /// The folder or a record cannot be read.
@@ -102,21 +114,21 @@ impl Environments {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == RECORD) {
                 let environment = read(&path)?;
-                found.insert(environment.name.clone(), environment);
+                found.insert((environment.name.clone(), environment.language.clone()), environment);
             }
         }
         Ok(found.into_values().collect())
     }
 
-    /// The environment of a name. Blocks for the time of reading a short file.
+    /// The environment of a name: each language has its own. Blocks for the time of reading a short file.
     ///
     /// # Errors
     /// Its record cannot be read.
-    pub fn find(&self, name: &str) -> io::Result<Option<Environment>> {
+    pub fn find(&self, language: &str, name: &str) -> io::Result<Option<Environment>> {
         if !Self::is_name(name) {
             return Ok(None);
         }
-        match read(&self.record(name)) {
+        match read(&self.record(language, name)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             found => found.map(Some),
         }
@@ -126,9 +138,10 @@ impl Environments {
     ///
     /// # Errors
     /// The disk refuses.
-    pub fn remove(&self, name: &str) -> io::Result<bool> {
-        let Some(environment) = self.find(name)? else { return Ok(false) };
-        fs::remove_file(self.record(name))?;
+    pub fn remove(&self, language: &str, name: &str) -> io::Result<bool> {
+        let Some(environment) = self.find(language, name)? else { return Ok(false) };
+        fs::remove_file(self.record(language, name))?;
+        sweep(&self.folder)?;
         self.collect(&environment.content)?;
         Ok(true)
     }
@@ -142,8 +155,12 @@ impl Environments {
         self.folder.join(CONTENTS).join(content.hex())
     }
 
-    fn record(&self, name: &str) -> PathBuf {
-        self.folder.join(format!("{name}.{RECORD}"))
+    fn record(&self, language: &str, name: &str) -> PathBuf {
+        // The first language that had environments has the plain names.
+        self.folder.join(match language {
+            "Python" => format!("{name}.{RECORD}"),
+            other => format!("{name}.{}.{RECORD}", other.to_lowercase()),
+        })
     }
 
     /// Removes a content that no record names.
@@ -154,8 +171,41 @@ impl Environments {
             return Ok(());
         }
         create::unseal(&place)?;
-        fs::remove_dir_all(&place)
+        // What is there by its content's name is whole, whenever this is interrupted.
+        let going = self.folder.join(format!("{}{}", create::MAKING, content.hex()));
+        // What an interrupted removal of the same content left would be in the way.
+        gone(fs::remove_dir_all(&going))?;
+        fs::rename(&place, &going)?;
+        gone(fs::remove_dir_all(&going))
     }
+}
+
+/// What another process has removed is gone as well.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Removes what was never completed, because its maker was killed.
+fn sweep(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        let is_making = entry.file_name().to_string_lossy().starts_with(create::MAKING);
+        // Another maker may have been here first.
+        let Ok(found) = entry.metadata() else { continue };
+        let is_stale = found.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > STALE_AFTER));
+        if is_making && is_stale {
+            // What cannot be removed now is tried again by the next.
+            let _ = match found.is_dir() {
+                true => create::unseal(&path).and_then(|()| fs::remove_dir_all(&path)),
+                false => fs::remove_file(&path),
+            };
+        }
+    }
+    Ok(())
 }
 
 fn read(path: &Path) -> io::Result<Environment> {
@@ -171,6 +221,7 @@ fn read(path: &Path) -> io::Result<Environment> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     fn environment(name: &str, content: Digest) -> Environment {
         Environment {
@@ -184,6 +235,7 @@ mod tests {
             asked: vec!["one".to_owned()],
             packages: Vec::new(),
             modules: vec!["one".to_owned()],
+            refused: BTreeMap::new(),
         }
     }
 
@@ -191,20 +243,69 @@ mod tests {
     fn contents_go_with_the_last_environment_that_has_them() {
         let folder = tempfile::tempdir().unwrap();
         let environments = Environments::new(folder.path().to_owned());
-        assert_eq!((environments.list().unwrap(), environments.find("a").unwrap()), (Vec::new(), None));
+        assert_eq!((environments.list().unwrap(), environments.find("Python", "a").unwrap()), (Vec::new(), None));
         let content = Digest::of(b"content");
         for name in ["b", "a"] {
             let made = environment(name, content);
             fs::create_dir_all(environments.content(&made)).unwrap();
-            fs::write(environments.record(name), serde_json::to_vec(&made).unwrap()).unwrap();
+            fs::write(environments.record("Python", name), serde_json::to_vec(&made).unwrap()).unwrap();
         }
         let place = environments.place(&content);
         assert_eq!(environments.list().unwrap().iter().map(|one| &*one.name).collect::<Vec<_>>(), ["a", "b"]);
-        assert!(environments.remove("a").unwrap() && place.is_dir());
-        assert!(environments.remove("b").unwrap() && !place.exists());
-        assert!(!environments.remove("b").unwrap());
-        fs::write(environments.record("c"), "{}").unwrap();
-        assert!(environments.find("c").unwrap_err().to_string().contains("c.json: missing field"));
+        assert!(environments.remove("Python", "a").unwrap() && place.is_dir());
+        assert!(environments.remove("Python", "b").unwrap() && !place.exists());
+        assert!(!environments.remove("Python", "b").unwrap());
+        fs::write(environments.record("Python", "c"), "{}").unwrap();
+        assert!(environments.find("Python", "c").unwrap_err().to_string().contains(".json: missing field"));
+    }
+
+    #[test]
+    fn what_a_killed_maker_left_is_swept_and_what_is_being_made_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = [".making-old", ".making-new", ".making-record", CONTENTS].map(|name| folder.path().join(name));
+        for path in [&made[0], &made[1], &made[3]] {
+            fs::create_dir_all(path.join("site")).unwrap();
+            fs::write(path.join("site/module.py"), "").unwrap();
+        }
+        fs::write(&made[2], "{}").unwrap();
+        // It was killed when it had sealed what it made.
+        fs::set_permissions(made[0].join("site"), fs::Permissions::from_mode(0o555)).unwrap();
+        let long_ago = std::time::SystemTime::now() - STALE_AFTER * 2;
+        for path in [&made[0], &made[2], &made[3]] {
+            fs::File::open(path).unwrap().set_modified(long_ago).unwrap();
+        }
+        sweep(folder.path()).unwrap();
+        assert_eq!(made.map(|path| path.exists()), [false, true, false, true]);
+    }
+
+    #[test]
+    fn an_interrupted_removal_is_not_in_the_way_of_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let environments = Environments::new(folder.path().to_owned());
+        let made = environment("a", Digest::of(b"content"));
+        let left = folder.path().join(format!("{}{}", create::MAKING, made.content.hex()));
+        for place in [environments.content(&made), left.clone()] {
+            fs::create_dir_all(place.join("site")).unwrap();
+        }
+        fs::write(environments.record("Python", "a"), serde_json::to_vec(&made).unwrap()).unwrap();
+        assert!(environments.remove("Python", "a").unwrap());
+        assert!(!left.exists() && !environments.content(&made).exists());
+    }
+
+    #[test]
+    fn each_language_has_its_own_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let environments = Environments::new(folder.path().to_owned());
+        for (language, content) in [("Python", Digest::of(b"one")), ("JavaScript", Digest::of(b"two"))] {
+            let made = Environment { language: language.to_owned(), ..environment("default", content) };
+            fs::create_dir_all(environments.content(&made)).unwrap();
+            fs::write(environments.record(language, "default"), serde_json::to_vec(&made).unwrap()).unwrap();
+        }
+        let listed: Vec<String> = environments.list().unwrap().into_iter().map(|one| one.language).collect();
+        assert_eq!(listed, ["JavaScript", "Python"]);
+        assert!(environments.remove("JavaScript", "default").unwrap());
+        assert_eq!(environments.find("JavaScript", "default").unwrap(), None);
+        assert_eq!(environments.find("Python", "default").unwrap().map(|one| one.content), Some(Digest::of(b"one")));
     }
 
     #[test]

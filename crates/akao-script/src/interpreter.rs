@@ -28,14 +28,35 @@ pub struct Interpreter {
     pub description: &'static str,
     /// What the prop `script` is, for people.
     pub script: &'static str,
+    /// The page about its scripts.
+    pub guide: &'static str,
     /// A workflow that shows it, and what that ends with, as JSON.
     pub example: (&'static str, &'static str),
     /// Whether each run is a child of the interpreter's process, which is then handed what it ties children down with.
     pub forks: bool,
+    /// Whether a script may ask the host for what its execution was granted.
+    pub fetches: bool,
     /// The package; its manifest is among the files.
     pub files: &'static [PackageFile],
     /// The package that makes environments; none where scripts have no packages.
     pub environments: Option<EnvironmentMaker>,
+    /// What else runs scripts of the language, where a step says so.
+    pub runtimes: &'static [ScriptRuntime],
+}
+
+/// Another way to run scripts of a language.
+#[derive(Debug, Clone, Copy)]
+pub struct ScriptRuntime {
+    /// How a step names it: `runtime: node`.
+    pub name: &'static str,
+    /// The id of the package, and of its one node.
+    pub package: &'static str,
+    /// The package; its manifest is among the files.
+    pub files: &'static [PackageFile],
+    /// What it needs of memory beside its script, in bytes.
+    pub own_bytes: u64,
+    /// What only it has, by the names by which scripts import it.
+    pub modules: &'static [&'static str],
 }
 
 /// What makes the environments of a language.
@@ -45,12 +66,40 @@ pub struct EnvironmentMaker {
     pub option: &'static str,
     /// The package.
     pub files: &'static [PackageFile],
+    /// A script that loads the modules of its input `modules` as runs will, and says what came of it.
+    pub load: &'static str,
+    /// Whether the modules are put together as one file, of which scripts have them.
+    pub bundles: bool,
 }
 
 /// Text files beside this crate's sources.
 macro_rules! files {
     ($folder:literal: $($name:literal),* $(,)?) => {
         &[$(PackageFile { path: $name, content: include_bytes!(concat!("../", $folder, "/", $name)), is_program: false }),*]
+    };
+}
+
+/// A text file: its path in the package, and where it stands, from this file.
+macro_rules! file {
+    ($path:literal, $from:literal) => {
+        PackageFile { path: $path, content: include_bytes!($from), is_program: false }
+    };
+}
+
+/// Files of a package in JavaScript, with the SDK that they are written with.
+macro_rules! with_sdk {
+    ($($file:expr),* $(,)?) => {
+        &[
+            $($file,)*
+            file!("akao/context.js", "../../../sdk/typescript/dist/context.js"),
+            file!("akao/errors.js", "../../../sdk/typescript/dist/errors.js"),
+            file!("akao/index.js", "../../../sdk/typescript/dist/index.js"),
+            file!("akao/node.js", "../../../sdk/typescript/dist/node.js"),
+            file!("akao/package.json", "../../../sdk/typescript/dist/package.json"),
+            file!("akao/serve.js", "../../../sdk/typescript/dist/serve.js"),
+            file!("akao/session.js", "../../../sdk/typescript/dist/session.js"),
+            file!("akao/wire.js", "../../../sdk/typescript/dist/wire.js"),
+        ]
     };
 }
 
@@ -65,8 +114,10 @@ const JAVASCRIPT: Interpreter = Interpreter {
     summary: "Runs inline JavaScript in a sandbox, each run in a fresh QuickJS.",
     description: include_str!("examples/javascript.md"),
     script: "The script. It sees its inputs as variables and returns, or sets `result`.",
+    guide: "docs/scripting-javascript.md",
     example: (include_str!("examples/javascript.yaml"), include_str!("examples/javascript.json")),
     forks: false,
+    fetches: true,
     files: &[
         PackageFile { path: "_.yaml", content: include_bytes!("../javascript/_.yaml"), is_program: false },
         PackageFile {
@@ -75,8 +126,82 @@ const JAVASCRIPT: Interpreter = Interpreter {
             is_program: true,
         },
     ],
-    environments: None,
+    environments: Some(EnvironmentMaker {
+        option: "--node",
+        files: with_sdk!(
+            file!("_.yaml", "../javascript-packages/_.yaml"),
+            file!("main.mjs", "../javascript-packages/main.mjs"),
+        ),
+        load: include_str!("environment/load.js"),
+        bundles: true,
+    }),
+    runtimes: &[NODE],
 };
+
+/// How a step says that its script runs in what the language has anyway.
+pub(crate) const USUAL_RUNTIME: &str = "quickjs";
+
+const NODE: ScriptRuntime = ScriptRuntime {
+    name: "node",
+    package: "dev.akao.javascript-node",
+    files: with_sdk!(
+        file!("_.yaml", "../javascript-node/_.yaml"),
+        file!("main.mjs", "../javascript-node/main.mjs"),
+        file!("runner.cjs", "../javascript-node/runner.cjs"),
+        file!("values.cjs", "../javascript-node/values.cjs"),
+        // What is the same in both.
+        file!("classify.js", "../../akao-javascript/src/helpers/classify.js"),
+        file!("imports.js", "../../akao-javascript/src/helpers/imports.js"),
+        file!("progress.js", "../../akao-javascript/src/helpers/progress.js"),
+    ),
+    // V8 with what Node.js loads, and the thread of the script.
+    own_bytes: 192_000_000,
+    modules: &[
+        "assert",
+        "async_hooks",
+        "buffer",
+        "child_process",
+        "crypto",
+        "dns",
+        "events",
+        "fs",
+        "fs/promises",
+        "http",
+        "http2",
+        "https",
+        "module",
+        "net",
+        "os",
+        "path",
+        "perf_hooks",
+        "process",
+        "querystring",
+        "readline",
+        "stream",
+        "string_decoder",
+        "timers",
+        "tls",
+        "tty",
+        "url",
+        "util",
+        "v8",
+        "vm",
+        "worker_threads",
+        "zlib",
+    ],
+};
+
+/// What runs bundles of TypeScript nodes: the program that runs inline JavaScript as well.
+pub const BUNDLES: &[PackageFile] = JAVASCRIPT.files;
+
+/// The program in the package of [`BUNDLES`].
+pub const BUNDLES_PROGRAM: &str = "akao-javascript";
+
+/// What compiles TypeScript.
+pub const COMPILER: &[PackageFile] = &[
+    PackageFile { path: "_.yaml", content: include_bytes!("../typescript/_.yaml"), is_program: false },
+    PackageFile { path: "akao-typescript", content: include_bytes!(env!("AKAO_TYPESCRIPT_FILE")), is_program: true },
+];
 
 const PYTHON: Interpreter = Interpreter {
     node_type: "PythonInterpreter",
@@ -86,8 +211,10 @@ const PYTHON: Interpreter = Interpreter {
     summary: "Runs inline Python in a sandbox, each run in a fresh process.",
     description: include_str!("examples/python.md"),
     script: "The script. It sees its inputs as variables and sets `result`, or returns.",
+    guide: "docs/scripting.md",
     example: (include_str!("examples/python.yaml"), include_str!("examples/python.json")),
     forks: true,
+    fetches: false,
     files: files!("python":
         "_.yaml",
         "child.py",
@@ -101,7 +228,13 @@ const PYTHON: Interpreter = Interpreter {
         "values.py",
         "wire.py",
     ),
-    environments: Some(EnvironmentMaker { option: "--python", files: files!("python-packages": "_.yaml", "main.py") }),
+    environments: Some(EnvironmentMaker {
+        option: "--python",
+        files: files!("python-packages": "_.yaml", "main.py"),
+        load: include_str!("environment/load.py"),
+        bundles: false,
+    }),
+    runtimes: &[],
 };
 
 impl Interpreter {

@@ -14,8 +14,12 @@ mod runner;
 mod told;
 
 pub use environment::{
-    DEFAULT_ENVIRONMENT, Environment, EnvironmentError, EnvironmentOrder, EnvironmentPackage, Environments,
+    Bundler, DEFAULT_ENVIRONMENT, Environment, EnvironmentError, EnvironmentMakers, EnvironmentOrder,
+    EnvironmentPackage, Environments,
 };
-pub use interpreter::{EnvironmentMaker, INTERPRETERS, Interpreter, PackageFile};
+pub use interpreter::{
+    BUNDLES, BUNDLES_PROGRAM, COMPILER, EnvironmentMaker, INTERPRETERS, Interpreter, PackageFile, ScriptRuntime,
+};
 pub use node_type::node_types;
+pub use package::keep;
 pub use runner::{ScriptOptions, Scripts};

@@ -1,6 +1,6 @@
 //! What an interpreter declares: one shape for all languages.
 
-use crate::interpreter::{INTERPRETERS, Interpreter};
+use crate::interpreter::{INTERPRETERS, Interpreter, USUAL_RUNTIME};
 use akao_contract::{Category, Effects, ErrorDoc, ErrorKind, Example, NodeType, OUTPUT_KEY, Reads};
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ fn node_type(interpreter: &Interpreter) -> NodeType {
         }),
         main_output: Some(RESULT.to_owned()),
         errors: errors(),
-        // Without network and files there is nothing that a second run could change.
+        // Without network and files there is nothing that a second run could change; what was granted something runs once.
         effects: Effects::None,
         idempotent: true,
         reads: Reads::All,
@@ -43,6 +43,19 @@ fn node_type(interpreter: &Interpreter) -> NodeType {
 }
 
 fn props(interpreter: &Interpreter) -> Value {
+    let mut props = common_props(interpreter);
+    if !interpreter.runtimes.is_empty() {
+        let others = interpreter.runtimes.iter().map(|runtime| runtime.name);
+        let names: Vec<&str> = std::iter::once(USUAL_RUNTIME).chain(others).collect();
+        props["properties"]["runtime"] = json!({
+            "type": "string", "enum": names, "default": USUAL_RUNTIME,
+            "description": "What runs the script. `node`: a fresh Node.js of the machine, for what needs its modules; it takes longer to start.",
+        });
+    }
+    props
+}
+
+fn common_props(interpreter: &Interpreter) -> Value {
     json!({
         "type": "object",
         "properties": {

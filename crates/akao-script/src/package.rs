@@ -17,14 +17,9 @@ const MAKING: &str = ".making-";
 ///
 /// # Errors
 /// The disk refuses.
-pub(crate) fn keep(
-    language: &str,
-    files: &[PackageFile],
-    store: &Store,
-    folder: &Path,
-) -> Result<PinnedNode, StepError> {
+pub fn keep(language: &str, files: &[PackageFile], store: &Store, folder: &Path) -> Result<PinnedNode, StepError> {
     let failed = |error: &dyn std::fmt::Display| {
-        let message = format!("the interpreter of {} cannot be kept: {error}", language);
+        let message = format!("what runs {language} cannot be kept: {error}");
         StepError::new(ErrorKind::Internal, message)
             .with_suggestion("See what `akao doctor` says of the data directory.")
     };
@@ -39,8 +34,9 @@ fn write_out(files: &[PackageFile], folder: &Path) -> io::Result<tempfile::TempD
     let written = tempfile::Builder::new().prefix(MAKING).tempdir_in(folder)?;
     for file in files {
         let mode = if file.is_program { 0o755 } else { 0o644 };
-        let mut made =
-            fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(written.path().join(file.path))?;
+        let place = written.path().join(file.path);
+        place.parent().map_or(Ok(()), fs::create_dir_all)?;
+        let mut made = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(place)?;
         made.write_all(file.content)?;
     }
     Ok(written)
@@ -60,7 +56,8 @@ mod tests {
                 Some((interpreter.files, Some(interpreter.package))),
                 interpreter.environments.map(|maker| (maker.files, None)),
             ];
-            for (files, id) in own.into_iter().flatten() {
+            let others = interpreter.runtimes.iter().map(|runtime| (runtime.files, Some(runtime.package)));
+            for (files, id) in own.into_iter().flatten().chain(others) {
                 let keep = || keep(interpreter.language, files, &store, &data.path().join("scripts")).unwrap();
                 let kept = keep();
                 assert!(id.is_none_or(|id| id == kept.node.as_str()));

@@ -1,6 +1,9 @@
 //! What a step asks for: its script, what that is given, how long it may run and how much memory it has.
 
-use crate::runner::ScriptOptions;
+use crate::{
+    interpreter::{Interpreter, ScriptRuntime, USUAL_RUNTIME},
+    runner::{OWN_BYTES, ScriptOptions},
+};
 use akao_contract::{
     BareNumber, ErrorKind, Invocation, StepError, manifest::parse_bytes, parse_duration_ms, shortened,
 };
@@ -16,7 +19,7 @@ const MEMORY_BYTES_MIN: u64 = 16_000_000;
 const MEMORY_BYTES_STEP: u64 = 16_000_000;
 
 /// See the module. What holds is the smaller of what was asked for and of the operator's cap.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct ScriptRequest {
     pub(crate) script: String,
     pub(crate) inputs: Map<String, Value>,
@@ -24,6 +27,8 @@ pub(crate) struct ScriptRequest {
     pub(crate) memory_bytes: u64,
     /// The environment, if the step names one.
     pub(crate) environment: Option<String>,
+    /// What runs it in the place of the language's usual program.
+    pub(crate) runtime: Option<&'static ScriptRuntime>,
     /// Whether a longer time, or more memory, was asked for than the operator allows.
     pub(crate) timeout_is_capped: bool,
     pub(crate) memory_is_capped: bool,
@@ -34,7 +39,11 @@ impl ScriptRequest {
     ///
     /// # Errors
     /// A prop cannot be used.
-    pub(crate) fn read(invocation: &mut Invocation, options: &ScriptOptions) -> Result<Self, StepError> {
+    pub(crate) fn read(
+        interpreter: &Interpreter,
+        invocation: &mut Invocation,
+        options: &ScriptOptions,
+    ) -> Result<Self, StepError> {
         let props = &mut invocation.props;
         let script = match props.shift_remove("script") {
             Some(Value::String(script)) if script.len() <= SCRIPT_BYTES_MAX => script,
@@ -65,6 +74,7 @@ impl ScriptRequest {
                 return Err(unusable("environment", Some(&other), "a name", "`akao env list` shows the environments."));
             }
         };
+        let runtime = runtime(interpreter, props.get("runtime"))?;
         let asked_timeout_ms = duration(props.get("timeout"))?;
         let asked_memory = memory(props.get("memory"))?;
         let timeout_ms = asked_timeout_ms.min(options.timeout_ms_max);
@@ -75,9 +85,15 @@ impl ScriptRequest {
             timeout_ms,
             memory_bytes: memory_bytes.next_multiple_of(MEMORY_BYTES_STEP),
             environment,
+            runtime,
             timeout_is_capped: timeout_ms < asked_timeout_ms,
             memory_is_capped: memory_bytes < asked_memory,
         })
+    }
+
+    /// What runs the script needs so much memory beside it, in bytes.
+    pub(crate) fn own_bytes(&self) -> u64 {
+        self.runtime.map_or(OWN_BYTES, |runtime| runtime.own_bytes)
     }
 
     /// The parameters of the interpreter's own node.
@@ -89,6 +105,18 @@ impl ScriptRequest {
             ("memory_bytes".to_owned(), self.memory_bytes.into()),
         ])
     }
+}
+
+fn runtime(interpreter: &Interpreter, value: Option<&Value>) -> Result<Option<&'static ScriptRuntime>, StepError> {
+    let name = match value {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(name)) if name == USUAL_RUNTIME && !interpreter.runtimes.is_empty() => return Ok(None),
+        Some(other) => other.as_str().unwrap_or_default(),
+    };
+    let found = interpreter.runtimes.iter().find(|runtime| runtime.name == name);
+    found
+        .map(Some)
+        .ok_or_else(|| unusable("runtime", value, "one of the node's", "Leave it out, or see `akao node-info`."))
 }
 
 fn duration(value: Option<&Value>) -> Result<u64, StepError> {

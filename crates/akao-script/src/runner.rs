@@ -2,7 +2,7 @@
 
 use crate::{
     environment::{DEFAULT_ENVIRONMENT, Environment, Environments},
-    interpreter::{INTERPRETERS, Interpreter},
+    interpreter::{INTERPRETERS, Interpreter, ScriptRuntime},
     package,
     request::ScriptRequest,
     told::{self, Told},
@@ -81,40 +81,46 @@ impl Scripts {
 }
 
 impl Shared {
-    /// The name under which the interpreter's node is run; its package is kept with the first script.
-    async fn node(self: &Arc<Self>, interpreter: &'static Interpreter) -> Result<Arc<str>, StepError> {
-        if let Some(kept) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(interpreter.package) {
+    /// The name under which the interpreter's node is run, or another runtime's; its package is kept with the first script.
+    async fn node(
+        self: &Arc<Self>,
+        interpreter: &'static Interpreter,
+        runtime: Option<&'static ScriptRuntime>,
+    ) -> Result<Arc<str>, StepError> {
+        let own = (interpreter.package, interpreter.files);
+        let (id, files) = runtime.map_or(own, |runtime| (runtime.package, runtime.files));
+        if let Some(kept) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
             return Ok(Arc::clone(kept));
         }
         let work = Arc::clone(self);
         let broken = |_| Err(StepError::new(ErrorKind::Internal, "the host broke off"));
         let keep = move || {
             let ScriptOptions { packages, folder, .. } = &work.options;
-            package::keep(interpreter.language, interpreter.files, packages, folder)
+            package::keep(interpreter.language, files, packages, folder)
         };
         let pinned = tokio::task::spawn_blocking(keep).await.unwrap_or_else(broken)?;
         let name = Arc::<str>::from(pinned.to_string());
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(interpreter.package, Arc::clone(&name));
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&name));
         Ok(name)
     }
 
     /// The environment of a step: the one that it names, else the default one where there is one.
     fn environment(&self, interpreter: &Interpreter, name: Option<&str>) -> Result<Option<Environment>, StepError> {
         let wanted = name.unwrap_or(DEFAULT_ENVIRONMENT);
-        let found = self.options.environments.find(wanted).map_err(|error| {
+        let environments = &self.options.environments;
+        let found = environments.find(interpreter.language, wanted).map_err(|error| {
             StepError::new(ErrorKind::Internal, format!("the environment `{wanted}` cannot be read: {error}"))
                 .with_suggestion(format!("Remove it with `akao env remove {wanted}` and make it again."))
         })?;
         match (found, name) {
-            (Some(found), _) if found.language == interpreter.language => Ok(Some(found)),
-            (_, None) => Ok(None),
-            (Some(found), Some(name)) => {
-                let message =
-                    format!("the environment `{name}` is one of {}, not of {}", found.language, interpreter.language);
-                Err(StepError::new(ErrorKind::Input, message)
-                    .with_suggestion("`akao env list` shows the environments."))
-            }
             (None, Some(name)) => {
+                let all = environments.list().unwrap_or_default();
+                if let Some(other) = all.iter().find(|other| other.name == name) {
+                    let language = interpreter.language;
+                    let message = format!("the environment `{name}` is one of {}, not of {language}", other.language);
+                    let suggestion = "`akao env list` shows the environments.";
+                    return Err(StepError::new(ErrorKind::Input, message).with_suggestion(suggestion));
+                }
                 let option = interpreter.environments.map_or("", |maker| maker.option);
                 let suggestion = format!(
                     "Make it with `akao env create {name} {option} --packages …`; `akao env list` shows those that are there."
@@ -122,6 +128,7 @@ impl Shared {
                 Err(StepError::new(ErrorKind::NotFound, format!("there is no environment `{name}`"))
                     .with_suggestion(suggestion))
             }
+            (found, _) => Ok(found),
         }
     }
 
@@ -129,11 +136,11 @@ impl Shared {
         let Some(interpreter) = Interpreter::of(&invocation.node_type) else {
             return Outcome::failure(unknown(&invocation.node_type));
         };
-        let request = match ScriptRequest::read(&mut invocation, &self.options) {
+        let request = match ScriptRequest::read(interpreter, &mut invocation, &self.options) {
             Ok(request) => request,
             Err(error) => return Outcome::failure(error),
         };
-        let node_type = match self.node(interpreter).await {
+        let node_type = match self.node(interpreter, request.runtime).await {
             Ok(node_type) => node_type,
             Err(error) => return Outcome::failure(error),
         };
@@ -141,16 +148,23 @@ impl Shared {
             Ok(environment) => environment,
             Err(error) => return Outcome::failure(error),
         };
-        // What is loaded of an environment is counted more than once while it is loaded.
-        let loaded_bytes = environment.as_ref().map_or(0, |environment| environment.loaded_bytes.saturating_mul(2));
+        // What is loaded of an environment is counted more than once while it is loaded. Another runtime loads it by itself.
+        let loaded_bytes = environment.as_ref().filter(|_| request.runtime.is_none());
+        let loaded_bytes = loaded_bytes.map_or(0, |environment| environment.loaded_bytes.saturating_mul(2));
+        let own_bytes = request.own_bytes();
         let content = environment.map(|found| (ENVIRONMENT_PLACE.into(), self.options.environments.content(&found)));
         let wish = Wish {
-            memory_bytes: Some(request.memory_bytes + OWN_BYTES + loaded_bytes),
+            memory_bytes: Some(request.memory_bytes.saturating_add(own_bytes).saturating_add(loaded_bytes)),
             folders: content.into_iter().collect(),
+            // What JavaScript fetches, the host sends.
+            without_network: !interpreter.forks,
             ties_children: interpreter.forks,
             // An interpreter ends its runs itself; one that cannot is ended.
             call_ms: Some(request.timeout_ms.saturating_add(OUTSIDE_MS)),
         };
+        // A process that serves one script alone was ended by it, and what a script may fetch may have changed something.
+        let changes_nothing = !interpreter.fetches || invocation.context.grants.is_empty();
+        let may_repeat = request.runtime.is_none() && changes_nothing;
         let mut runs = 0;
         loop {
             runs += 1;
@@ -161,7 +175,8 @@ impl Shared {
                 blackboard: BTreeMap::new(),
             };
             let outcome = self.nodes.run_as(own, io.clone(), wish.clone()).await;
-            if runs < RUNS_MAX && !io.cancel.is_cancelled() && told::was_ended_from_outside(&outcome) {
+            let again = told::was_not_begun(&outcome) || (may_repeat && told::was_ended_from_outside(&outcome));
+            if runs < RUNS_MAX && !io.cancel.is_cancelled() && again {
                 continue;
             }
             return Told { interpreter, request: &request, environments: &self.options.environments }.outcome(outcome);
@@ -176,8 +191,14 @@ fn unknown(node_type: &str) -> StepError {
 
 impl StepRunner for Scripts {
     fn traits(&self, node_type: &str) -> Option<RunnerTraits> {
-        let _ = INTERPRETERS.iter().find(|interpreter| interpreter.node_type == node_type)?;
-        Some(RunnerTraits { effects: Effects::None, idempotent: true, inline: false, only_waits: true })
+        let interpreter = INTERPRETERS.iter().find(|interpreter| interpreter.node_type == node_type)?;
+        Some(RunnerTraits {
+            effects: Effects::None,
+            idempotent: true,
+            once_when_granted: interpreter.fetches,
+            inline: false,
+            only_waits: true,
+        })
     }
 
     fn run_inline(&self, invocation: &Invocation) -> Outcome {

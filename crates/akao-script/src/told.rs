@@ -7,7 +7,7 @@
 //! | a process that broke off or spoke out of turn | what the script did to its interpreter |
 //! | a request that is too long or too deep | that `inputs` can name less |
 
-use crate::{environment::Environments, interpreter::Interpreter, request::ScriptRequest, runner::OWN_BYTES};
+use crate::{environment::Environments, interpreter::Interpreter, request::ScriptRequest};
 use akao_contract::{
     ErrorKind, Outcome, OutcomeStatus, StepError, format_duration_ms,
     manifest::{Limit, format_bytes},
@@ -20,12 +20,14 @@ pub(crate) struct Told<'a> {
     pub(crate) environments: &'a Environments,
 }
 
-/// Whether a run has no outcome of its own because its interpreter was ended by somebody else.
+/// Whether the script of a run was never given to an interpreter.
+pub(crate) fn was_not_begun(outcome: &Outcome) -> bool {
+    outcome.error.as_ref().is_some_and(|error| matches!(reason(error), "crashed_at_start" | "not_sent"))
+}
+
+/// Whether a run has no outcome of its own because its interpreter was ended, perhaps by somebody else.
 pub(crate) fn was_ended_from_outside(outcome: &Outcome) -> bool {
-    outcome
-        .error
-        .as_ref()
-        .is_some_and(|error| matches!(reason(error), "crashed" | "crashed_at_start" | "neighbour" | "not_sent"))
+    outcome.error.as_ref().is_some_and(|error| matches!(reason(error), "crashed" | "neighbour"))
 }
 
 fn reason(error: &StepError) -> &str {
@@ -46,7 +48,7 @@ impl Told<'_> {
 
     /// Whether a sandbox has had about all the memory that it may.
     fn is_full(&self, bytes: u64) -> bool {
-        bytes.saturating_mul(10) >= (self.request.memory_bytes + OWN_BYTES).saturating_mul(9)
+        bytes.saturating_mul(10) >= (self.request.memory_bytes + self.request.own_bytes()).saturating_mul(9)
     }
 
     fn error(&self, error: StepError, is_full: bool) -> StepError {
@@ -63,7 +65,9 @@ impl Told<'_> {
             ("script_environment", _) => error.with_suggestion(
                 "Make the environment again with `akao env create`; the machine may have another version now.",
             ),
-            ("script_result", _) => error.with_suggestion("See in docs/scripting.md what a result may be."),
+            ("script_result", _) => {
+                error.with_suggestion(format!("See in {} what a result may be.", self.interpreter.guide))
+            }
             ("script_output", _) => error.with_suggestion("Print less, or give what is large back as the result."),
             // The kernel ends the largest process of a sandbox that is full, and says no more than that.
             ("script_signal", _) if is_full && error.detail["signal"] == "SIGKILL" => self.memory(error),
@@ -72,6 +76,10 @@ impl Told<'_> {
             }
             ("limit", Some("memory")) => self.memory(error),
             ("limit", Some(limit)) => self.limit(error, limit),
+            ("script_channel", _) => self.broken(error, "the script wrote into the channel of its interpreter"),
+            ("crashed", _) if self.request.runtime.is_some() && error.message.contains("SIGABRT") => {
+                self.aborted(error)
+            }
             ("crashed" | "neighbour", _) => {
                 self.broken(error, "the script's interpreter was ended while the script ran")
             }
@@ -90,17 +98,33 @@ impl Told<'_> {
         }
     }
 
-    /// A module that is not there: which environment has it, or how one is made that does.
+    /// A module that is not there: what runs it, which environment has it, or how one is made that does.
     fn module(&self, error: StepError) -> StepError {
         let module = error.detail["module"].as_str().unwrap_or_default().to_owned();
         // What cannot be read has no answer; the step's own failure is what counts.
         let all = self.environments.list().unwrap_or_default();
-        let language = self.interpreter.language;
-        let has = |has: &&crate::Environment| has.language == language && has.modules.contains(&module);
+        let Interpreter { language, runtimes, .. } = *self.interpreter;
         let option = self.interpreter.environments.map_or("", |maker| maker.option);
-        let suggestion = match all.iter().find(has) {
-            Some(found) => format!("The environment `{0}` has it: set `environment: {0}`.", found.name),
-            None => format!("Make an environment that has it: `akao env create NAME {option} --packages {module}`."),
+        let is_usual = self.request.runtime.is_none();
+        // What the usual program refuses, another one may have.
+        let has = |one: &&crate::Environment| {
+            let is_there = one.modules.contains(&module) || !is_usual && one.refused.contains_key(&module);
+            one.language == language && is_there
+        };
+        // A module of another program's own may have further ones below it.
+        let (is_own, plain) = module.strip_prefix("node:").map_or((false, &*module), |plain| (true, plain));
+        let first = plain.split('/').next().unwrap_or_default();
+        let has_it = |runtime: &&crate::interpreter::ScriptRuntime| is_own || runtime.modules.contains(&first);
+        let other = runtimes.iter().find(|runtime| is_usual && has_it(runtime));
+        let suggestion = match (other, all.iter().find(has)) {
+            _ if module.starts_with(['.', '/']) => {
+                "Import packages of an environment by their names; a script has no other files.".to_owned()
+            }
+            (Some(other), _) => format!("Only `runtime: {}` has it: set that.", other.name),
+            (None, Some(found)) => format!("The environment `{0}` has it: set `environment: {0}`.", found.name),
+            (None, None) => {
+                format!("Make an environment that has it: `akao env create NAME {option} --packages {module}`.")
+            }
         };
         error.with_suggestion(suggestion)
     }
@@ -137,6 +161,13 @@ impl Told<'_> {
         let message = format!("the script reached its limit of {what}, {value}");
         StepError { message, retryable: false, ..error }.with_suggestion(
             "Let the script use less; what needs more is a node of its own (docs/node-development.md).",
+        )
+    }
+
+    /// V8 knows no other end for a single value that is larger than it can make.
+    fn aborted(&self, error: StepError) -> StepError {
+        self.broken(error, "the script's runtime gave up while the script ran (SIGABRT)").with_suggestion(
+            "Make no single value so large: Node.js ends itself where it cannot. It also does where its own descriptors were closed.",
         )
     }
 

@@ -56,6 +56,7 @@ fn invocation(tenant: &str, props: Value) -> Invocation {
             deadline_ms: None,
             grants: Arc::default(),
             volumes: Arc::default(),
+            trace: None,
         },
         node_type: "PythonInterpreter".into(),
         props,

@@ -11,6 +11,12 @@ pub enum BlobError {
     /// The stored bytes no longer have the digest they are stored under.
     #[error("blob {0} is damaged: its bytes do not match its digest")]
     Damaged(Digest),
+    /// The tenant has as much as it may have.
+    #[error("the tenant's storage is full: {bytes_max} bytes are allowed")]
+    Full {
+        /// What it may have.
+        bytes_max: u64,
+    },
     /// The storage failed.
     #[error("blob storage failed: {0}")]
     Storage(#[from] std::io::Error),

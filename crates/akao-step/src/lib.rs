@@ -4,6 +4,7 @@
 //! step may reach: [`BlobStore`], [`SecretSource`], [`Egress`], [`Volumes`]. This crate says what they promise; who keeps
 //! the promise is decided where the program is wired together.
 
+mod allowance;
 mod blobs;
 mod egress;
 mod events;
@@ -12,6 +13,7 @@ mod runner;
 mod secrets;
 mod volumes;
 
+pub use allowance::{Allowance, Allowances, Held, Share};
 pub use blobs::{BlobError, BlobStore};
 pub use egress::{BoxFuture, Egress, EgressError, HttpAnswer, HttpCall, Reach};
 pub use events::{StepEvent, StepEvents};

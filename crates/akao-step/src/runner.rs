@@ -11,6 +11,8 @@ pub struct RunnerTraits {
     pub effects: Effects,
     /// Whether a second run with the same key is harmless.
     pub idempotent: bool,
+    /// Whether that holds only while the execution was granted nothing: what a script does with a grant is not known.
+    pub once_when_granted: bool,
     /// Whether it is so short that it may run on the engine's own thread ([`StepRunner::run_inline`]).
     pub inline: bool,
     /// Whether a step of it never keeps a thread busy, because it only waits for another process.

@@ -7,7 +7,7 @@ use std::fmt;
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// No secret of this name was given.
-    #[error("secret `{0}` was not given")]
+    #[error("there is no secret `{0}`")]
     Absent(String),
     /// It could not be read from where it is kept.
     #[error("secret `{name}` could not be read: {reason}")]

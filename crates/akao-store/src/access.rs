@@ -14,6 +14,17 @@ pub enum Value {
     Text(String),
 }
 
+impl Value {
+    /// The value as it stands in the name of a row.
+    pub(crate) fn to_text(&self) -> String {
+        match self {
+            Self::Null => String::new(),
+            Self::Integer(number) => number.to_string(),
+            Self::Text(text) => text.clone(),
+        }
+    }
+}
+
 impl From<i64> for Value {
     fn from(number: i64) -> Self {
         Self::Integer(number)
@@ -54,6 +65,11 @@ pub struct Row {
 impl Row {
     pub(crate) fn new(table: &'static str, values: Vec<Value>) -> Self {
         Self { table, values }
+    }
+
+    /// The values, in order.
+    pub(crate) fn into_values(self) -> Vec<Value> {
+        self.values
     }
 
     fn damaged(&self, column: usize) -> StoreError {
@@ -97,10 +113,53 @@ impl Row {
     }
 }
 
+/// In whose name a statement is run. A database that can tell rows apart shows no others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope<'a> {
+    /// What belongs to this tenant.
+    Tenant(&'a str),
+    /// What belongs to no tenant, or is found by a secret before one is known.
+    Accounts,
+}
+
 /// A view or a transaction of a database. Parameters are `?1`, `?2`, …
 pub(crate) trait Access {
     /// The rows that a statement finds; `table` is for messages.
-    fn query(&self, table: &'static str, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError>;
+    fn query(&self, scope: Scope<'_>, table: &'static str, sql: &str, values: &[Value])
+    -> Result<Vec<Row>, StoreError>;
     /// How many rows a statement changed. A second row with the same unique key is [`StoreError::Taken`].
-    fn execute(&self, sql: &str, values: &[Value]) -> Result<usize, StoreError>;
+    fn execute(&self, scope: Scope<'_>, sql: &str, values: &[Value]) -> Result<usize, StoreError>;
+}
+
+/// Statements in one scope.
+#[derive(Clone, Copy)]
+pub(crate) struct Statements<'a> {
+    database: &'a dyn Access,
+    scope: Scope<'a>,
+}
+
+impl<'a> Statements<'a> {
+    pub(crate) fn new(database: &'a dyn Access, scope: Scope<'a>) -> Self {
+        Self { database, scope }
+    }
+
+    /// The same view or transaction in another scope.
+    pub(crate) fn within<'b>(self, scope: Scope<'b>) -> Statements<'b>
+    where
+        'a: 'b,
+    {
+        Statements { database: self.database, scope }
+    }
+
+    pub(crate) fn query(self, table: &'static str, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
+        self.database.query(self.scope, table, sql, values)
+    }
+
+    pub(crate) fn one(self, table: &'static str, sql: &str, values: &[Value]) -> Result<Option<Row>, StoreError> {
+        Ok(self.query(table, sql, values)?.into_iter().next())
+    }
+
+    pub(crate) fn execute(self, sql: &str, values: &[Value]) -> Result<usize, StoreError> {
+        self.database.execute(self.scope, sql, values)
+    }
 }

@@ -2,15 +2,38 @@
 //!
 //! Each change and its number are one transaction, so that a process that is killed in between leaves the old schema.
 
-use crate::{StoreError, sqlite::database};
+use crate::{
+    StoreError, Work,
+    entity::sealed::{seal_addresses, seal_what_was_plain},
+    sqlite::{View, database},
+    vault::{Keyring, Vault},
+};
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
+
+/// A change of the schema.
+pub(crate) struct Change {
+    /// Its statements, as SQLite takes them.
+    pub(crate) sql: &'static str,
+    /// What is done to the rows that are there.
+    pub(crate) then: Option<fn(&Work<'_>) -> Result<(), StoreError>>,
+}
 
 /// `AKAP` in the header's application id, so that a database of something else is not mistaken for platform data.
 const APPLICATION_ID: i64 = 0x414B_4150;
 
 /// Every change, in order; the number of the schema is how many were made.
-const CHANGES: &[&str] = &["
+pub(crate) const CHANGES: &[Change] = &[
+    Change { sql: FIRST, then: None },
+    Change { sql: SEALED, then: Some(seal_what_was_plain) },
+    Change { sql: IDENTITY, then: None },
+    Change { sql: CUSTOM_NODES, then: None },
+    Change { sql: SCHEDULES, then: None },
+    Change { sql: HOOKS, then: None },
+    Change { sql: FOUND_QUICKLY, then: Some(seal_addresses) },
+];
+
+const FIRST: &str = "
 CREATE TABLE tenant (
   name TEXT PRIMARY KEY, title TEXT NOT NULL, created_ms INTEGER NOT NULL) STRICT;
 
@@ -54,24 +77,164 @@ CREATE TABLE workflow_version (
 CREATE TABLE audit (
   tenant TEXT NOT NULL REFERENCES tenant (name), seq INTEGER NOT NULL, at_ms INTEGER NOT NULL, line TEXT NOT NULL,
   PRIMARY KEY (tenant, seq)) STRICT;
-"];
+";
+
+const SEALED: &str = "
+CREATE TABLE data_key (
+  tenant TEXT NOT NULL, number INTEGER NOT NULL, master TEXT NOT NULL, wrapped TEXT NOT NULL,
+  PRIMARY KEY (tenant, number)) STRICT;
+
+CREATE TABLE secret (
+  tenant TEXT NOT NULL REFERENCES tenant (name), name TEXT NOT NULL, sealed TEXT NOT NULL, version INTEGER NOT NULL,
+  created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, updated_by TEXT NOT NULL,
+  PRIMARY KEY (tenant, name)) STRICT;
+
+ALTER TABLE account ADD COLUMN email_hash TEXT;
+CREATE UNIQUE INDEX account_by_email ON account (email_hash);
+ALTER TABLE invitation ADD COLUMN email_hash TEXT;
+CREATE UNIQUE INDEX invitation_by_email ON invitation (tenant, email_hash);
+";
+
+const IDENTITY: &str = "
+ALTER TABLE account ADD COLUMN kind TEXT NOT NULL DEFAULT 'person';
+ALTER TABLE member ADD COLUMN managed_by TEXT;
+
+CREATE TABLE role (
+  tenant TEXT NOT NULL REFERENCES tenant (name), name TEXT NOT NULL, title TEXT NOT NULL, permissions TEXT NOT NULL,
+  revision INTEGER NOT NULL, created_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL,
+  PRIMARY KEY (tenant, name)) STRICT;
+
+CREATE TABLE team (
+  tenant TEXT NOT NULL REFERENCES tenant (name), name TEXT NOT NULL, title TEXT NOT NULL, role TEXT NOT NULL,
+  revision INTEGER NOT NULL, created_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL,
+  PRIMARY KEY (tenant, name)) STRICT;
+
+CREATE TABLE team_member (
+  tenant TEXT NOT NULL, team TEXT NOT NULL, account TEXT NOT NULL, PRIMARY KEY (tenant, team, account),
+  FOREIGN KEY (tenant, team) REFERENCES team (tenant, name),
+  FOREIGN KEY (tenant, account) REFERENCES member (tenant, account)) STRICT;
+CREATE INDEX team_member_by_account ON team_member (tenant, account);
+
+CREATE TABLE quota (
+  tenant TEXT PRIMARY KEY REFERENCES tenant (name), tier TEXT NOT NULL, overrides TEXT NOT NULL,
+  revision INTEGER NOT NULL, changed_ms INTEGER NOT NULL) STRICT;
+
+CREATE TABLE identity (
+  id TEXT PRIMARY KEY, issuer TEXT NOT NULL, subject TEXT NOT NULL, subject_hash TEXT NOT NULL UNIQUE,
+  account TEXT NOT NULL REFERENCES account (id), provider TEXT NOT NULL, created_ms INTEGER NOT NULL) STRICT;
+CREATE INDEX identity_by_account ON identity (account);
+
+CREATE TABLE totp (
+  account TEXT PRIMARY KEY REFERENCES account (id), seed TEXT NOT NULL, confirmed_ms INTEGER, last_step INTEGER NOT NULL,
+  created_ms INTEGER NOT NULL) STRICT;
+
+CREATE TABLE recovery_code (
+  account TEXT NOT NULL REFERENCES account (id), hash TEXT NOT NULL, PRIMARY KEY (account, hash)) STRICT;
+
+CREATE TABLE password_reset (
+  hash TEXT PRIMARY KEY, account TEXT NOT NULL UNIQUE REFERENCES account (id), drops_totp INTEGER NOT NULL,
+  expires_ms INTEGER NOT NULL) STRICT;
+";
+
+const CUSTOM_NODES: &str = "
+CREATE TABLE custom_node (
+  tenant TEXT NOT NULL REFERENCES tenant (name), id TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL,
+  version TEXT NOT NULL, description TEXT, status TEXT NOT NULL, bundle TEXT NOT NULL, pinned TEXT NOT NULL,
+  schema_text TEXT, permissions TEXT NOT NULL, scan TEXT NOT NULL, message TEXT, successor TEXT,
+  created_by TEXT NOT NULL, created_ms INTEGER NOT NULL, changed_by TEXT NOT NULL, changed_ms INTEGER NOT NULL,
+  source TEXT NOT NULL, node_type TEXT NOT NULL,
+  PRIMARY KEY (tenant, id), UNIQUE (tenant, name, version), UNIQUE (tenant, number)) STRICT;
+
+CREATE TABLE custom_node_use (
+  tenant TEXT NOT NULL, workflow TEXT NOT NULL, number INTEGER NOT NULL, node TEXT NOT NULL,
+  PRIMARY KEY (tenant, workflow, number, node),
+  FOREIGN KEY (tenant, workflow, number) REFERENCES workflow_version (tenant, workflow, number),
+  FOREIGN KEY (tenant, node) REFERENCES custom_node (tenant, id)) STRICT;
+CREATE INDEX custom_node_use_by_node ON custom_node_use (tenant, node);
+
+CREATE TABLE custom_node_policy (
+  tenant TEXT PRIMARY KEY REFERENCES tenant (name), approval TEXT NOT NULL) STRICT;
+";
+
+const HOOKS: &str = "
+CREATE TABLE hook (
+  tenant TEXT NOT NULL REFERENCES tenant (name), id TEXT NOT NULL, name TEXT NOT NULL, spec TEXT NOT NULL,
+  secret TEXT NOT NULL, old_secret TEXT, old_until_ms INTEGER, account TEXT NOT NULL, permissions TEXT NOT NULL,
+  state TEXT NOT NULL, reason TEXT, revision INTEGER NOT NULL, created_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL,
+  PRIMARY KEY (tenant, id)) STRICT;
+
+CREATE TABLE hook_message (
+  tenant TEXT NOT NULL, hook TEXT NOT NULL, message TEXT NOT NULL, stamp TEXT NOT NULL, at_ms INTEGER NOT NULL,
+  execution TEXT, PRIMARY KEY (tenant, hook, message),
+  FOREIGN KEY (tenant, hook) REFERENCES hook (tenant, id)) STRICT;
+
+CREATE TABLE webhook (
+  tenant TEXT NOT NULL REFERENCES tenant (name), id TEXT NOT NULL, name TEXT NOT NULL, spec TEXT NOT NULL,
+  secret TEXT NOT NULL, old_secret TEXT, old_until_ms INTEGER, account TEXT NOT NULL, state TEXT NOT NULL, reason TEXT,
+  failing_since_ms INTEGER, since_lsn INTEGER NOT NULL, revision INTEGER NOT NULL, created_ms INTEGER NOT NULL,
+  changed_ms INTEGER NOT NULL, PRIMARY KEY (tenant, id)) STRICT;
+
+CREATE TABLE webhook_delivery (
+  tenant TEXT NOT NULL, id TEXT NOT NULL, webhook TEXT NOT NULL, event TEXT NOT NULL, subject TEXT NOT NULL,
+  body TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, due_ms INTEGER, status INTEGER, error TEXT,
+  created_ms INTEGER NOT NULL, tried_ms INTEGER, PRIMARY KEY (tenant, id), UNIQUE (tenant, webhook, event, subject),
+  FOREIGN KEY (tenant, webhook) REFERENCES webhook (tenant, id)) STRICT;
+CREATE INDEX webhook_delivery_by_due ON webhook_delivery (tenant, due_ms);
+CREATE INDEX webhook_delivery_by_age ON webhook_delivery (tenant, created_ms);
+
+CREATE TABLE place (name TEXT PRIMARY KEY, place INTEGER NOT NULL) STRICT;
+";
+
+const SCHEDULES: &str = "
+CREATE TABLE schedule (
+  tenant TEXT NOT NULL REFERENCES tenant (name), id TEXT NOT NULL, name TEXT NOT NULL, spec TEXT NOT NULL,
+  account TEXT NOT NULL, permissions TEXT NOT NULL, state TEXT NOT NULL, reason TEXT, revision INTEGER NOT NULL,
+  created_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL, next_ms INTEGER, due_ms INTEGER,
+  PRIMARY KEY (tenant, id)) STRICT;
+CREATE INDEX schedule_by_due ON schedule (tenant, due_ms);
+
+CREATE TABLE schedule_fire (
+  tenant TEXT NOT NULL, key TEXT NOT NULL, schedule TEXT NOT NULL, nominal_ms INTEGER NOT NULL, state TEXT NOT NULL,
+  request TEXT NOT NULL, execution TEXT, reason TEXT, at_ms INTEGER NOT NULL, PRIMARY KEY (tenant, key),
+  FOREIGN KEY (tenant, schedule) REFERENCES schedule (tenant, id)) STRICT;
+CREATE INDEX schedule_fire_by_time ON schedule_fire (tenant, schedule, nominal_ms);
+CREATE INDEX schedule_fire_by_state ON schedule_fire (tenant, state);
+";
+
+/// What is looked for often is found by a look at few rows, however much is remembered.
+const FOUND_QUICKLY: &str = "
+DROP INDEX schedule_fire_by_state;
+CREATE INDEX schedule_fire_by_state ON schedule_fire (tenant, state, nominal_ms);
+CREATE INDEX schedule_fire_open ON schedule_fire (tenant, schedule, state, nominal_ms)
+  WHERE state IN ('planned', 'waiting');
+CREATE INDEX schedule_fire_started ON schedule_fire (tenant, schedule, nominal_ms) WHERE execution IS NOT NULL;
+
+CREATE INDEX hook_message_by_age ON hook_message (tenant, hook, at_ms);
+
+DROP INDEX webhook_delivery_by_due;
+CREATE INDEX webhook_delivery_by_due ON webhook_delivery (tenant, webhook, due_ms, id) WHERE due_ms IS NOT NULL;
+ALTER TABLE webhook ADD COLUMN since_ms INTEGER;
+";
 
 /// Brings the file to the newest schema.
-pub(crate) fn migrate(connection: &mut Connection, file: &Path) -> Result<(), StoreError> {
+pub(crate) fn sqlite(connection: &mut Connection, file: &Path, vault: &Vault) -> Result<(), StoreError> {
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(database);
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(database)?;
     let (application, found) = (number("application_id")?, number("user_version")?);
     if application != APPLICATION_ID && (tables > 0 || application != 0) {
-        return Err(StoreError::Foreign(file.to_owned()));
+        return Err(StoreError::Foreign(file.display().to_string()));
     }
     let known = i64::try_from(CHANGES.len()).unwrap_or(i64::MAX);
     if found > known {
-        return Err(StoreError::Newer { file: file.to_owned(), found, known });
+        return Err(StoreError::Newer { place: file.display().to_string(), found, known });
     }
     for (change, number) in CHANGES.iter().zip(1..).skip_while(|(_, number)| *number <= found) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(database)?;
-        transaction.execute_batch(change).map_err(database)?;
+        transaction.execute_batch(change.sql).map_err(database)?;
+        if let Some(then) = change.then {
+            then(&Work::new(&View(&transaction), &Keyring::new(vault)))?;
+        }
         transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(database)?;
         transaction.pragma_update(None, "user_version", number).map_err(database)?;
         transaction.commit().map_err(database)?;

@@ -1,41 +1,53 @@
 //! The tenant scope: whatever belongs to a tenant is read and written through [`Scoped`], which binds the tenant as `?1`.
 
 use crate::{
-    StoreError,
-    access::{Access, Row, Value},
-    entity::{accounts::Accounts, audit::AuditLog, members::Members, tenants, tokens::Tokens, workflows::Workflows},
+    SealedColumn, StoreError,
+    access::{Access, Row, Scope, Statements, Value},
+    entity::{
+        accounts::Accounts, audit::AuditLog, custom_nodes::CustomNodes, members::Members, quotas::Quotas, roles::Roles,
+        schedules::Schedules, secrets::Secrets, teams::Teams, tenants, tokens::Tokens, workflows::Workflows,
+    },
+    vault::Keyring,
 };
 use akao_contract::Tenant;
+use akao_step::Secret;
 
 /// How a statement asks for its tenant: by the column, by the row that it inserts, or by the tenant's own key.
 const SCOPED_FORMS: [&str; 3] = ["tenant = ?1", "VALUES (?1,", "FROM tenant WHERE name = ?1"];
 
 /// One view or one transaction.
 pub struct Work<'a> {
-    access: &'a dyn Access,
+    database: &'a dyn Access,
+    keys: &'a Keyring<'a>,
 }
 
 impl<'a> Work<'a> {
-    pub(crate) fn new(access: &'a dyn Access) -> Self {
-        Self { access }
+    pub(crate) fn new(database: &'a dyn Access, keys: &'a Keyring<'a>) -> Self {
+        Self { database, keys }
     }
 
     /// What belongs to one tenant.
     pub fn of(&self, tenant: &'a Tenant) -> Scoped<'a> {
-        Scoped { access: self.access, tenant }
+        Scoped { access: Statements::new(self.database, Scope::Tenant(tenant.as_str())), keys: self.keys, tenant }
+    }
+
+    /// Makes sure that the server's own keys are there and open.
+    pub(crate) fn begin_keys(&self) -> Result<(), StoreError> {
+        self.keys.begin(self.accounts().access)
     }
 
     /// What belongs to no tenant, or must be found before one is known.
     pub fn accounts(&self) -> Accounts<'a> {
-        Accounts { access: self.access }
+        Accounts { access: Statements::new(self.database, Scope::Accounts), keys: self.keys }
     }
 }
 
 /// What belongs to one tenant.
 #[derive(Clone, Copy)]
 pub struct Scoped<'a> {
-    access: &'a dyn Access,
-    tenant: &'a Tenant,
+    pub(crate) access: Statements<'a>,
+    pub(crate) keys: &'a Keyring<'a>,
+    pub(crate) tenant: &'a Tenant,
 }
 
 impl<'a> Scoped<'a> {
@@ -57,6 +69,21 @@ impl<'a> Scoped<'a> {
         Members(self)
     }
 
+    /// What it may use.
+    pub fn quotas(self) -> Quotas<'a> {
+        Quotas(self)
+    }
+
+    /// Its own roles.
+    pub fn roles(self) -> Roles<'a> {
+        Roles(self)
+    }
+
+    /// Its teams.
+    pub fn teams(self) -> Teams<'a> {
+        Teams(self)
+    }
+
     /// Its API tokens.
     pub fn tokens(self) -> Tokens<'a> {
         Tokens(self)
@@ -67,9 +94,50 @@ impl<'a> Scoped<'a> {
         Workflows(self)
     }
 
+    /// Its custom nodes.
+    pub fn custom_nodes(self) -> CustomNodes<'a> {
+        CustomNodes(self)
+    }
+
+    /// Its hooks.
+    pub fn hooks(self) -> crate::Hooks<'a> {
+        crate::entity::hooks::Hooks(self)
+    }
+
+    /// Its webhooks.
+    pub fn webhooks(self) -> crate::Webhooks<'a> {
+        crate::entity::webhooks::Webhooks(self)
+    }
+
+    /// Its schedules.
+    pub fn schedules(self) -> Schedules<'a> {
+        Schedules(self)
+    }
+
+    /// Its secrets.
+    pub fn secrets(self) -> Secrets<'a> {
+        Secrets(self)
+    }
+
     /// Its audit.
     pub fn audit(self) -> AuditLog<'a> {
         AuditLog(self)
+    }
+
+    /// Seals a text with the tenant's data key, for a column of a row. The first one makes the key.
+    ///
+    /// # Errors
+    /// The keys cannot be had, or the database failed.
+    pub fn seal(self, column: &SealedColumn, row: &str, text: &str) -> Result<String, StoreError> {
+        self.keys.seal(self.access, self.tenant.as_str(), column, row, text)
+    }
+
+    /// Opens what was sealed with the tenant's data key for that column of that row.
+    ///
+    /// # Errors
+    /// It was sealed for something else or is damaged, or the keys cannot be had.
+    pub fn open(self, column: &SealedColumn, row: &str, sealed: &str) -> Result<Secret, StoreError> {
+        self.keys.open(self.access, self.tenant.as_str(), column, row, sealed)
     }
 
     /// Rows of this tenant. `?1` is the tenant, the values follow from `?2` on.

@@ -5,9 +5,9 @@
 
 use crate::{
     StoreError,
-    access::{Access, Row, Value},
+    access::{Access, Row, Scope, Value},
     migrate,
-    scope::Work,
+    vault::Vault,
 };
 use rusqlite::{
     Connection, ErrorCode, OpenFlags, TransactionBehavior,
@@ -34,19 +34,16 @@ const IDLE_MAX: usize = 4;
 /// Prepared statements kept by a connection.
 const STATEMENTS_MAX: usize = 64;
 
-/// Platform data.
-pub struct Store {
+/// The file, opened.
+pub(crate) struct Sqlite {
     file: PathBuf,
     writer: Mutex<Connection>,
     idle: Mutex<Vec<Connection>>,
 }
 
-impl Store {
-    /// Opens the platform data of a data directory, which exists; makes the file, or brings it to the newest schema.
-    ///
-    /// # Errors
-    /// The file cannot be used, or is of a later version.
-    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+impl Sqlite {
+    /// Opens the file of a data directory; makes it, or brings it to the newest schema.
+    pub(crate) fn open(folder: &Path, vault: &Vault) -> Result<Self, StoreError> {
         let file = folder.join(PLATFORM_FILE);
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Open { file: file.clone(), source };
         // SQLite would make the file readable by the group.
@@ -55,22 +52,24 @@ impl Store {
         options.open(&file).map_err(|error| failed(error.into()))?;
         let mut writer = open(&file, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| failed(error.into()))?;
         make_durable(&writer).map_err(|error| failed(error.into()))?;
-        migrate::migrate(&mut writer, &file)?;
+        migrate::sqlite(&mut writer, &file, vault)?;
         Ok(Self { file, writer: Mutex::new(writer), idle: Mutex::default() })
     }
 
+    /// Where it is, for people.
+    pub(crate) fn place(&self) -> String {
+        self.file.display().to_string()
+    }
+
     /// Reads in one view.
-    ///
-    /// # Errors
-    /// The database failed, or `read` did.
-    pub fn read<T, E: From<StoreError>>(&self, read: impl FnOnce(&Work<'_>) -> Result<T, E>) -> Result<T, E> {
+    pub(crate) fn read<T, E: From<StoreError>>(&self, read: impl FnOnce(&dyn Access) -> Result<T, E>) -> Result<T, E> {
         let free = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match free {
             Some(connection) => connection,
             None => open(&self.file, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(database)?,
         };
         let view = connection.unchecked_transaction().map_err(database)?;
-        let answer = read(&Work::new(&Sqlite(&view)));
+        let answer = read(&View(&view));
         // Nothing was written, so ending the view cannot fail in a way that matters.
         drop(view);
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,18 +79,26 @@ impl Store {
         answer
     }
 
-    /// Writes in one transaction: everything when `write` is `Ok`, and then durably; nothing otherwise.
-    ///
-    /// # Errors
-    /// The database failed, or `write` did.
-    pub fn write<T, E: From<StoreError>>(&self, write: impl FnOnce(&Work<'_>) -> Result<T, E>) -> Result<T, E> {
+    /// Writes in one transaction.
+    pub(crate) fn write<T, E: From<StoreError>>(
+        &self,
+        write: impl FnOnce(&dyn Access) -> Result<T, E>,
+    ) -> Result<T, E> {
         // A panic of another thread within a transaction has rolled it back.
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(database)?;
-        let answer = write(&Work::new(&Sqlite(&transaction)))?;
+        let answer = write(&View(&transaction))?;
         transaction.commit().map_err(database)?;
         Ok(answer)
     }
+}
+
+/// Writes one view of a file into a new one.
+pub(crate) fn copy(file: &Path, target: &Path) -> Result<(), StoreError> {
+    let name = target.to_str().ok_or_else(|| StoreError::Database("the name of the copy is not UTF-8".into()))?;
+    let connection = open(file, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(database)?;
+    connection.execute("VACUUM INTO ?1", [name]).map_err(database)?;
+    crate::backup::sync(target).map_err(|error| StoreError::Database(error.into()))
 }
 
 fn open(file: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
@@ -101,6 +108,8 @@ fn open(file: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // What was deleted or sealed again is not left in free pages.
+    connection.pragma_update(None, "secure_delete", true)?;
     Ok(connection)
 }
 
@@ -116,11 +125,12 @@ pub(crate) fn database(error: rusqlite::Error) -> StoreError {
     }
 }
 
-/// A connection within a transaction.
-struct Sqlite<'a>(&'a Connection);
+/// A connection within a transaction. The file has nothing by which rows could be told apart, so the scope is the statement's
+/// own matter.
+pub(crate) struct View<'a>(pub(crate) &'a Connection);
 
-impl Access for Sqlite<'_> {
-    fn query(&self, table: &'static str, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
+impl Access for View<'_> {
+    fn query(&self, _: Scope<'_>, table: &'static str, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
         let mut statement = self.0.prepare_cached(sql).map_err(database)?;
         let columns = statement.column_count();
         let mut rows = statement.query(rusqlite::params_from_iter(values)).map_err(database)?;
@@ -132,7 +142,7 @@ impl Access for Sqlite<'_> {
         Ok(found)
     }
 
-    fn execute(&self, sql: &str, values: &[Value]) -> Result<usize, StoreError> {
+    fn execute(&self, _: Scope<'_>, sql: &str, values: &[Value]) -> Result<usize, StoreError> {
         let mut statement = self.0.prepare_cached(sql).map_err(database)?;
         statement.execute(rusqlite::params_from_iter(values)).map_err(database)
     }

@@ -1,9 +1,10 @@
 //! Platform data at their own boundary: tenants apart, versions in order, secrets taken once, everything or nothing.
 
 use akao_contract::Tenant;
+use akao_step::Secret;
 use akao_store::{
-    AuditRow, Invitation, NewVersion, PLATFORM_FILE, Session, Store, StoreError, TenantRow, Token, User,
-    WorkflowVersion,
+    AuditRow, Hook, Invitation, KEY_FILE, KeyFile, MasterKey, MasterKeySource, NewVersion, PLATFORM_FILE, SealedColumn,
+    Session, Store, StoreError, TenantRow, Token, User, Webhook, WorkflowVersion,
 };
 use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;
@@ -32,6 +33,7 @@ fn store() -> (TempDir, Store) {
 fn user(name: &str) -> User {
     User {
         id: name.to_owned(),
+        kind: akao_store::AccountKind::Person,
         email: format!("{name}@example.com"),
         name: name.to_owned(),
         password: None,
@@ -179,4 +181,266 @@ fn codes_are_taken_once_and_sessions_that_ended_are_forgotten() {
         Ok(())
     });
     done.unwrap();
+}
+
+/// Every byte of the database, as it is on the disk.
+fn bytes(folder: &TempDir) -> Vec<u8> {
+    let files = ["", "-wal"].map(|end| folder.path().join(format!("{PLATFORM_FILE}{end}")));
+    files.iter().filter_map(|file| std::fs::read(file).ok()).flatten().collect()
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+#[test]
+fn secrets_and_people_are_sealed_and_open_for_their_tenant_alone() {
+    let (folder, store) = store();
+    let (ours, theirs) = (tenant("acme"), tenant("globex"));
+    let put = |value: &str, now_ms: i64| {
+        store.write(|work| work.of(&ours).secrets().put("token", &Secret::new(value), "acme", now_ms))
+    };
+    let first = put("hunter2 and more", 5).unwrap();
+    let second = put("another value", 9).unwrap();
+    assert_eq!((first.version, second.version, second.created_ms, second.updated_ms), (1, 2, 5, 9));
+    store
+        .write(|work| {
+            let line = "{\"by\": \"acme@example.com\"}".to_owned();
+            work.of(&ours).audit().append(&AuditRow { seq: 1, at_ms: 1, line })?;
+            work.of(&ours).members().invite(&Invitation {
+                hash: "i".to_owned(),
+                tenant: ours.clone(),
+                email: "invited@example.com".to_owned(),
+                role: "viewer".to_owned(),
+                invited_by: "acme".to_owned(),
+                expires_ms: 9,
+            })
+        })
+        .unwrap();
+    let seen: Result<(), StoreError> = store.read(|work| {
+        assert_eq!(
+            work.of(&ours).secrets().value("token")?.map(|secret| secret.expose().to_owned()).as_deref(),
+            Some("another value")
+        );
+        assert_eq!(work.of(&theirs).secrets().value("token")?, None);
+        assert_eq!(work.accounts().by_email("acme@example.com")?.map(|user| user.id).as_deref(), Some("acme"));
+        assert_eq!(
+            work.of(&ours).members().get("acme")?.map(|member| member.email).as_deref(),
+            Some("acme@example.com")
+        );
+        assert!(work.of(&ours).audit().page(9, 9)?[0].line.contains("acme@example.com"));
+        Ok(())
+    });
+    seen.unwrap();
+    let kept = bytes(&folder);
+    for text in ["hunter2", "another value", "acme@example.com", "invited@example.com"] {
+        assert!(!holds(&kept, text), "{text} is in the database");
+    }
+}
+
+#[test]
+fn what_was_moved_or_edited_does_not_open() {
+    let (folder, store) = store();
+    let (ours, theirs) = (tenant("acme"), tenant("globex"));
+    for (of, name, value) in [(&ours, "a", "value of a"), (&ours, "b", "value of b"), (&theirs, "a", "theirs")] {
+        store.write(|work| work.of(of).secrets().put(name, &Secret::new(value), "x", 1)).unwrap();
+    }
+    let file = rusqlite::Connection::open(folder.path().join(PLATFORM_FILE)).unwrap();
+    let refused = |of: &Tenant, name: &str| {
+        let read = store.read(|work| work.of(of).secrets().value(name));
+        assert!(matches!(read, Err(StoreError::Sealed { table: "secret", .. })), "{read:?}");
+    };
+    let from =
+        |tenant: &str, name: &str| format!("(SELECT sealed FROM secret WHERE tenant = '{tenant}' AND name = '{name}')");
+    let set = |what: &str, tenant: &str, name: &str| {
+        let sql = format!("UPDATE secret SET sealed = {what} WHERE tenant = '{tenant}' AND name = '{name}'");
+        assert_eq!(file.execute(&sql, []).unwrap(), 1);
+    };
+    set(&from("acme", "b"), "acme", "a");
+    refused(&ours, "a");
+    set(&from("acme", "b"), "globex", "a");
+    refused(&theirs, "a");
+    set("'v1.1.AAAA'", "acme", "b");
+    refused(&ours, "b");
+    // A data key of one tenant does not open another's either.
+    file.execute("DELETE FROM data_key WHERE tenant = 'globex'", []).unwrap();
+    file.execute(
+        "INSERT INTO data_key SELECT 'globex', number, master, wrapped FROM data_key WHERE tenant = 'acme'",
+        [],
+    )
+    .unwrap();
+    let read = store.read(|work| work.of(&theirs).secrets().value("a"));
+    assert!(matches!(read, Err(StoreError::Sealed { table: "data_key", .. })), "{read:?}");
+    const ELSEWHERE: SealedColumn = SealedColumn { table: "secret", column: "other", row: "name" };
+    const HERE: SealedColumn = SealedColumn { table: "secret", column: "sealed", row: "name" };
+    let opened: Result<(), StoreError> = store.write(|work| {
+        let scope = work.of(&ours);
+        let sealed = scope.seal(&HERE, "c", "text")?;
+        assert_eq!(scope.open(&HERE, "c", &sealed)?.expose(), "text");
+        assert!(scope.open(&ELSEWHERE, "c", &sealed).is_err() && scope.open(&HERE, "d", &sealed).is_err());
+        assert!(work.accounts().open(&HERE, "c", &sealed).is_err());
+        Ok(())
+    });
+    opened.unwrap();
+}
+
+#[test]
+fn without_the_master_key_nothing_is_opened_and_none_is_made() {
+    let (folder, store) = store();
+    drop(store);
+    let file = folder.path().join(KEY_FILE);
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let kept = std::fs::read(&file).unwrap();
+    let refused = |what: &str| {
+        let refused = Store::open(folder.path()).err().unwrap().to_string();
+        assert!(refused.contains(what), "{refused}");
+    };
+    std::fs::remove_file(&file).unwrap();
+    refused("is not in");
+    assert!(!file.exists(), "a new key would only hide that the old one is gone");
+    KeyFile::new(&file).create().unwrap();
+    refused("are sealed with the master key");
+    std::fs::write(&file, "not a key").unwrap();
+    refused("is not one");
+    std::fs::write(&file, &kept).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+    refused("can be read by others");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    Store::open(folder.path()).unwrap();
+}
+
+#[test]
+fn keys_are_rotated_while_somebody_else_has_the_data_open() {
+    let (folder, store) = store();
+    let ours = tenant("acme");
+    store.write(|work| work.of(&ours).secrets().put("token", &Secret::new("the value"), "acme", 1)).unwrap();
+    let line = AuditRow { seq: 1, at_ms: 1, line: "{}".to_owned() };
+    store.write(|work| work.of(&ours).audit().append(&line)).unwrap();
+    let reads = |store: &Store| {
+        let read: Result<_, StoreError> = store.read(|work| {
+            assert_eq!(work.accounts().by_email("acme@example.com")?.map(|user| user.name).as_deref(), Some("acme"));
+            assert_eq!(work.of(&ours).audit().page(9, 9)?, std::slice::from_ref(&line));
+            Ok(work.of(&ours).secrets().value("token")?.map(|value| value.expose().to_owned()))
+        });
+        assert_eq!(read.unwrap().as_deref(), Some("the value"));
+    };
+    let keys = KeyFile::new(folder.path().join(KEY_FILE));
+    let (old, new) = (keys.load().unwrap().remove(0), MasterKey::random().unwrap());
+    let other = Store::open(folder.path()).unwrap();
+    keys.replace(&[new.clone(), old]).unwrap();
+    assert_eq!(other.write(|work| work.rewrap_keys(&new)).unwrap(), 3);
+    assert_eq!(other.write(|work| work.rewrap_keys(&new)).unwrap(), 0);
+    reads(&store);
+    keys.replace(std::slice::from_ref(&new)).unwrap();
+    reads(&Store::open(folder.path()).unwrap());
+    let sealed = || {
+        let file = rusqlite::Connection::open(folder.path().join(PLATFORM_FILE)).unwrap();
+        file.query_row("SELECT sealed FROM secret", [], |row| row.get::<_, String>(0)).unwrap()
+    };
+    let before = sealed();
+    assert_eq!(other.write(|work| work.rotate_tenant_key(&ours)).unwrap(), 2);
+    assert_eq!(other.write(|work| work.rotate_server_key()).unwrap(), 4);
+    assert!(before.starts_with("v1.1.") && sealed().starts_with("v1.2."));
+    reads(&store);
+    reads(&Store::open(folder.path()).unwrap());
+}
+
+#[test]
+fn data_of_the_first_schema_are_sealed_when_they_are_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(PLATFORM_FILE);
+    rusqlite::Connection::open(&file).unwrap().execute_batch(include_str!("schema_1.sql")).unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let seen: Result<(), StoreError> = store.read(|work| {
+        let ada = work.accounts().by_email("ada@example.com")?.expect("the person is there");
+        assert_eq!((ada.id.as_str(), ada.name.as_str()), ("u", "Ada"));
+        assert_eq!(work.of(&tenant("acme")).audit().page(9, 9)?[0].line, "{\"seq\":1}");
+        Ok(())
+    });
+    seen.unwrap();
+    let taken = store.write(|work| work.accounts().take_invitation("code")).unwrap();
+    assert_eq!(taken.map(|invitation| invitation.email).as_deref(), Some("bob@example.com"));
+    rusqlite::Connection::open(&file).unwrap().execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    assert!(!holds(&bytes(&folder), "@example.com"));
+}
+
+fn webhook(id: &str, url: &str) -> Webhook {
+    Webhook {
+        id: id.to_owned(),
+        name: "a webhook".to_owned(),
+        spec: format!("{{\"url\":\"{url}\"}}"),
+        secret: String::new(),
+        old_secret: None,
+        old_until_ms: None,
+        account: "acme".to_owned(),
+        state: "active".to_owned(),
+        reason: None,
+        failing_since_ms: None,
+        since_lsn: 3,
+        since_ms: 4,
+        revision: 1,
+        created_ms: 1,
+        changed_ms: 1,
+    }
+}
+
+#[test]
+fn where_webhooks_tell_is_sealed_and_one_that_does_not_open_hides_no_other() {
+    let (folder, store) = store();
+    let ours = tenant("acme");
+    let (one, two) = (webhook("1", "https://chat.example/key/of/one"), webhook("2", "https://chat.example/key/of/two"));
+    let write = |row: &Webhook| {
+        store.write(|work| {
+            let webhooks = work.of(&ours).webhooks();
+            webhooks.insert(&Webhook { secret: webhooks.seal(&row.id, "a key")?, ..row.clone() })
+        })
+    };
+    write(&one).unwrap();
+    write(&two).unwrap();
+    let spec =
+        |id: &str| store.read(|work| Ok::<_, StoreError>(work.of(&ours).webhooks().get(id)?.map(|row| row.spec)));
+    assert_eq!(spec("1").unwrap(), Some(one.spec.clone()));
+    assert!(!holds(&bytes(&folder), "key/of"), "no address is in the database");
+    assert_eq!(store.write(|work| work.rotate_tenant_key(&ours)).unwrap(), 4, "two secrets and two addresses");
+    assert_eq!(spec("2").unwrap(), Some(two.spec.clone()));
+    let file = rusqlite::Connection::open(folder.path().join(PLATFORM_FILE)).unwrap();
+    file.execute("UPDATE webhook SET spec = (SELECT spec FROM webhook WHERE id = '2') WHERE id = '1'", []).unwrap();
+    assert!(matches!(spec("1"), Err(StoreError::Sealed { table: "webhook", .. })));
+    let active = store.read(|work| work.of(&ours).webhooks().active()).unwrap();
+    assert_eq!(active.iter().filter(|row| row.spec == two.spec).count(), 1);
+    assert_eq!(active.len(), 2, "the other is given as it is stored");
+}
+
+#[test]
+fn of_many_messages_of_a_hook_the_last_are_remembered() {
+    let (_folder, store) = store();
+    let ours = tenant("acme");
+    let seen = store.write(|work| {
+        let hooks = work.of(&ours).hooks();
+        hooks.insert(&Hook {
+            id: "h".to_owned(),
+            name: "a hook".to_owned(),
+            spec: "{}".to_owned(),
+            secret: hooks.seal("h", "a key")?,
+            old_secret: None,
+            old_until_ms: None,
+            account: "acme".to_owned(),
+            permissions: String::new(),
+            state: "active".to_owned(),
+            reason: None,
+            revision: 1,
+            created_ms: 1,
+            changed_ms: 1,
+        })?;
+        for at_ms in 1..=9 {
+            assert_eq!(hooks.take_message("h", &at_ms.to_string(), "", at_ms)?, None);
+        }
+        hooks.forget_messages("h", 3, 100)?;
+        let known = |at_ms: i64| Ok::<_, StoreError>(hooks.take_message("h", &at_ms.to_string(), "", at_ms)?.is_some());
+        assert_eq!((known(2)?, known(3)?), (false, true), "what is older than that");
+        hooks.forget_messages("h", 0, 4)?;
+        Ok::<_, StoreError>([known(4)?, known(5)?, known(9)?])
+    });
+    assert_eq!(seen.unwrap(), [false, true, true], "five or so are left");
 }

@@ -1,4 +1,4 @@
-//! What somebody does with packages and settings at the command line is told to the audit, with the user who did it.
+//! What somebody does with packages and settings, at the command line or over the server, is told to the audit, with who did it.
 
 use crate::{failure::Failure, wiring};
 use akao_contract::Tenant;
@@ -14,10 +14,10 @@ pub(crate) struct Act {
 }
 
 impl Act {
-    /// Something that was done to a package: a document whose `what` says it.
-    pub(crate) fn on_package(id: &str, document: Value) -> Self {
+    /// Something that somebody did to a package: a document whose `what` says it.
+    pub(crate) fn on_package(id: &str, document: Value, by: &str) -> Self {
         let (act, details) = taken_apart(document);
-        Self { about: id.to_owned(), event: AuditEvent::Package { act, by: who(), details } }
+        Self { about: id.to_owned(), event: AuditEvent::Package { act, by: by.to_owned(), details } }
     }
 
     /// A change of the settings: a document whose `what` says it.
@@ -27,7 +27,8 @@ impl Act {
     }
 }
 
-fn who() -> String {
+/// Who runs this program.
+pub(crate) fn who() -> String {
     format!("user {}", rustix::process::getuid().as_raw())
 }
 

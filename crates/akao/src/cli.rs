@@ -26,6 +26,16 @@ pub(crate) struct GlobalArgs {
     /// Folder for executions and their data [default: the nearest .akao, else ~/.local/share/akao].
     #[arg(long, global = true, value_name = "FOLDER", env = "AKAO_DATA_DIR", hide_env_values = true)]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Work at a server: its address, or the name of a context that `akao login` made.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "AKAO_SERVER",
+        hide_env_values = true,
+        conflicts_with = "data_dir"
+    )]
+    pub(crate) server: Option<String>,
     /// The least isolation under which external nodes run: T0, T1 or T2 [default: T1].
     #[arg(long, global = true, value_name = "TIER", env = "AKAO_SANDBOX_TIER", hide_env_values = true,
           value_parser = commands::doctor::parse_tier, hide_short_help = true)]
@@ -67,12 +77,26 @@ pub(crate) enum Command {
     Import(commands::import::Args),
     /// Serve workflows and their executions to a team, over HTTP.
     Serve(commands::serve::Args),
+    /// Copy everything that a server needs, while it runs.
+    Backup(commands::backup::Args),
+    /// Make a data directory from a backup.
+    Restore(commands::restore::Args),
+    /// Keys by which secrets, people and the audit are sealed.
+    #[command(subcommand)]
+    Vault(commands::vault::Command),
     /// List executions, look into them and steer them.
     #[command(subcommand)]
     Executions(commands::executions::Command),
     /// List and complete what waits for people.
     #[command(subcommand)]
     Tasks(commands::tasks::Command),
+    /// Sign in to a server, so that commands can work there.
+    Login(commands::login::Args),
+    /// Sign out of a server.
+    Logout(commands::login::LogoutArgs),
+    /// Choose where commands work: this machine, or a server.
+    #[command(subcommand)]
+    Context(commands::context::Command),
     /// Install packages of nodes: shown first, nothing of them run.
     Install(commands::packages::install::Args),
     /// Take a package away.
@@ -98,6 +122,9 @@ pub(crate) enum Command {
     /// Write nodes of your own: begin, run, test, check, link, pack and publish them.
     #[command(subcommand)]
     Node(commands::node::Command),
+    /// Write nodes in TypeScript: begin, test, check and deploy them, and look after their versions.
+    #[command(subcommand)]
+    Sdk(commands::sdk::Command),
     /// Keys that sign packages and repositories, and whose keys are trusted.
     #[command(subcommand)]
     Key(commands::key::Command),
@@ -137,6 +164,8 @@ pub(crate) struct Context {
     pub(crate) output: Output,
     /// The data directory as it was named, if it was.
     pub(crate) data_dir: Option<PathBuf>,
+    /// The server as it was named, if it was.
+    pub(crate) server: Option<String>,
 }
 
 /// Reads the arguments, runs the command and presents what went wrong.
@@ -145,11 +174,11 @@ pub(crate) fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refused(&error),
     };
-    let GlobalArgs { data_dir, sandbox_tier, color, json, quiet, verbose } = cli.global;
+    let GlobalArgs { data_dir, server, sandbox_tier, color, json, quiet, verbose } = cli.global;
     if let Some(tier) = sandbox_tier {
         wiring::accept_tier(tier);
     }
-    let context = Context { output: Output::new(color, json, quiet, verbose), data_dir };
+    let context = Context { output: Output::new(color, json, quiet, verbose), data_dir, server };
     let exit = dispatch(cli.command, &context).unwrap_or_else(|failure| {
         context.output.failure(&failure);
         failure.exit
@@ -194,8 +223,14 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::Graph(args) => commands::graph::run(args, context),
         Command::Import(args) => commands::import::run(args, context),
         Command::Serve(args) => commands::serve::run(&args, context),
+        Command::Backup(args) => commands::backup::run(&args, context),
+        Command::Restore(args) => commands::restore::run(&args, context),
+        Command::Vault(command) => commands::vault::run(&command, context),
         Command::Executions(command) => commands::executions::run(command, context),
         Command::Tasks(command) => commands::tasks::run(command, context),
+        Command::Login(args) => commands::login::run(&args, context),
+        Command::Logout(args) => commands::login::logout(&args, context),
+        Command::Context(command) => commands::context::run(&command, context),
         Command::Install(args) => commands::packages::install::run(&args, context),
         Command::Uninstall(args) => commands::packages::uninstall::run(&args, context),
         Command::Update(args) => commands::packages::update::run(&args, context),
@@ -208,6 +243,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::ListNodes(args) => commands::list_nodes::run(args, context),
         Command::NodeInfo(args) => commands::node_info::run(args, context),
         Command::Node(command) => commands::node::run(command, context),
+        Command::Sdk(command) => commands::sdk::run(command, context),
         Command::Key(command) => commands::key::run(command, context),
         Command::Repo(command) => commands::repo::run(command, context),
         Command::Policy(command) => commands::policy::run(&command, context),
@@ -242,5 +278,22 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// One that has the name of an option of every command is read as that one, of whatever type it is.
+    #[test]
+    fn no_command_has_an_option_of_every_command_again() {
+        fn check(command: &clap::Command, global: &[&str], checked: &mut usize) {
+            for argument in command.get_arguments().filter(|argument| !argument.is_global_set()) {
+                assert!(!global.contains(&argument.get_id().as_str()), "{}: {}", command.get_name(), argument.get_id());
+                *checked += 1;
+            }
+            command.get_subcommands().for_each(|command| check(command, global, checked));
+        }
+        let (command, mut checked) = (Cli::command(), 0);
+        let global = command.get_arguments().filter(|argument| argument.is_global_set());
+        let global: Vec<&str> = global.map(|argument| argument.get_id().as_str()).collect();
+        check(&command, &global, &mut checked);
+        assert!(global.contains(&"server") && checked > 100, "{global:?}, {checked}");
     }
 }

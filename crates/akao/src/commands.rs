@@ -1,7 +1,9 @@
 //! One module per command: its arguments and what it does.
 
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod completions;
+pub(crate) mod context;
 pub(crate) mod dev;
 pub(crate) mod diff;
 pub(crate) mod docs;
@@ -14,6 +16,7 @@ pub(crate) mod import;
 pub(crate) mod key;
 pub(crate) mod kill_list;
 pub(crate) mod list_nodes;
+pub(crate) mod login;
 pub(crate) mod new;
 pub(crate) mod node;
 pub(crate) mod node_info;
@@ -21,12 +24,15 @@ pub(crate) mod owner;
 pub(crate) mod packages;
 pub(crate) mod policy;
 pub(crate) mod repo;
+pub(crate) mod restore;
 pub(crate) mod run;
 pub(crate) mod sandbox;
 pub(crate) mod schema;
+pub(crate) mod sdk;
 pub(crate) mod serve;
 pub(crate) mod tasks;
 pub(crate) mod validate;
+pub(crate) mod vault;
 
 use crate::{
     cli::Context,

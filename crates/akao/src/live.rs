@@ -8,17 +8,3 @@ pub(crate) use akao_engine::{
     Follower, Update,
     steps::{self, Steps},
 };
-
-use crate::{failure::Failure, wiring};
-use akao_contract::ExecutionId;
-use akao_flow::Catalogue;
-use akao_journal::Readers;
-use std::{path::Path, sync::Arc};
-
-/// A follower of an execution of a data directory that stands before the first event.
-///
-/// # Errors
-/// The execution or its workflow cannot be read.
-pub(crate) fn follower(folder: &Path, execution: ExecutionId, catalogue: &Catalogue) -> Result<Follower, Failure> {
-    Ok(Follower::new(Arc::new(Readers::new(folder)), wiring::blobs(folder), execution, catalogue)?)
-}

@@ -2,24 +2,35 @@
 //! what a workflow means and how it is run is decided elsewhere.
 
 mod acts;
+mod backup;
 mod catalogue;
 mod cli;
 mod commands;
+mod custom;
 mod docs;
 mod exit;
 mod failure;
 mod linked;
 mod live;
 mod load;
+mod observe;
 mod operator;
 mod output;
+mod outside;
 mod owner;
+mod packages;
 mod problems;
+mod providers;
 mod publisher;
+mod remote;
 mod replace;
+mod shelf;
+mod site;
 mod stop;
+mod store;
 mod tenants;
 mod tls;
+mod traces;
 mod used;
 mod wiring;
 

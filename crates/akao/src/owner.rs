@@ -25,8 +25,10 @@ use crate::{
 };
 use akao_contract::{Address, ExecutionId, NodeId, OpId, Permission, StepContext};
 use akao_engine::{CallError, Engine, EngineThread, Executions, Reply, Request, StartRequest};
+use akao_host::BoundedBlobs;
 use akao_journal::OpenError;
 use akao_nodes::{ExternalNodes, Pinned};
+use akao_step::{Allowances, SecretSource};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -115,6 +117,7 @@ fn context_like(start: &StartRequest) -> StepContext {
         deadline_ms: None,
         grants: Arc::new(start.grants.clone()),
         volumes: Arc::new(start.volumes.clone()),
+        trace: None,
     }
 }
 
@@ -122,7 +125,9 @@ fn context_like(start: &StartRequest) -> StepContext {
 pub(crate) struct Own {
     pub(crate) engine: Engine,
     thread: EngineThread,
-    nodes: Arc<ExternalNodes>,
+    pub(crate) nodes: Arc<ExternalNodes>,
+    pub(crate) blobs: Arc<BoundedBlobs>,
+    pub(crate) allowances: Allowances,
     pub(crate) server: Server,
     preload: Preload,
     watching: JoinHandle<()>,
@@ -135,6 +140,12 @@ impl Own {
     /// # Errors
     /// The inner one when another process is the owner.
     pub(crate) fn open(folder: &Path) -> Result<Result<Self, OpenError>, Failure> {
+        Self::open_with(folder, &|_| Ok(None))
+    }
+
+    /// As [`Own::open`], with what is made once the lock is held and before any step runs: where secrets of tenants are kept, and
+    /// what tenants may use.
+    fn open_with(folder: &Path, prepare: Prepare<'_>) -> Result<Result<Self, OpenError>, Failure> {
         wiring::make_data_dir(folder)?;
         let preload = Operator::read(folder)?.preload;
         let journal = match wiring::open_journal(folder) {
@@ -142,10 +153,14 @@ impl Own {
             Err(locked @ OpenError::Locked { .. }) => return Ok(Err(locked)),
             Err(other) => return Err(other.into()),
         };
-        let wiring::Started { engine, thread, nodes } = wiring::start_engine(journal, folder, Handle::current())?;
+        let allowances = Allowances::default();
+        let secrets = prepare(&allowances)?;
+        let wiring::Started { engine, thread, nodes, blobs } =
+            wiring::start_engine(journal, folder, &allowances, Handle::current(), secrets)?;
         let server = Server::start(folder, engine.clone(), Arc::clone(&nodes))?;
         let watching = watch::watch_packages(folder, Arc::clone(&nodes));
-        Ok(Ok(Self { engine, thread, nodes, server, preload, watching, folder: folder.to_owned() }))
+        let folder = folder.to_owned();
+        Ok(Ok(Self { engine, thread, nodes, blobs, allowances, server, preload, watching, folder }))
     }
 
     /// Whether nothing runs, is queued or waits for a timer.
@@ -216,14 +231,17 @@ pub(crate) async fn in_process(folder: &Path) -> Result<Attached, Failure> {
     }
 }
 
+/// Says what tenants may use, and makes what keeps their secrets, where this process has that.
+pub(crate) type Prepare<'a> = &'a dyn Fn(&Allowances) -> Result<Option<Arc<dyn SecretSource>>, Failure>;
+
 /// Becomes the owner; one in the background that a command left behind makes room for it.
 ///
 /// # Errors
 /// Another process stays the owner, or the data directory cannot be used.
-pub(crate) async fn only_owner(folder: &Path) -> Result<Own, Failure> {
+pub(crate) async fn only_owner(folder: &Path, prepare: Prepare<'_>) -> Result<Own, Failure> {
     let deadline = Instant::now() + OWNER_WAIT;
     loop {
-        let locked = match Own::open(folder)? {
+        let locked = match Own::open_with(folder, prepare)? {
             Ok(own) => return Ok(own),
             Err(locked) => locked,
         };

@@ -6,14 +6,18 @@
 use crate::{
     catalogue::{control_types, script_types},
     cli::Context,
+    custom,
     failure::Failure,
+    observe::Observer,
     operator::Operator,
+    outside::Outside,
     tenants::ByTenant,
 };
 use akao_contract::{ExecutionId, Permission, Tenant, manifest::PinnedNode};
+use akao_custom::{Compiler, Engine as BundleEngine, Shelf};
 use akao_engine::{Config, Engine, EngineThread, Parts};
 use akao_flow::Catalogue;
-use akao_host::{CheckedEgress, DiskBlobs, EgressOptions, ProjectVolumes};
+use akao_host::{BoundedBlobs, CheckedEgress, DiskBlobs, EgressOptions, ProjectVolumes};
 use akao_install::{Installed, Places};
 use akao_journal::{Journal, OpenOptions, Prefix, Reader};
 use akao_nodes::{AuditLog, ExternalNodes, LaunchOptions, NoPackageGrants, NodesOptions, PackageGrants, Pinned};
@@ -22,7 +26,7 @@ use akao_registry::Registry;
 use akao_runtime::RuntimeSettings;
 use akao_sandbox::Tier;
 use akao_script::{ScriptOptions, Scripts};
-use akao_step::{BlobStore, Ports, StepRunner};
+use akao_step::{Allowances, BlobStore, Ports, SecretSource, StepRunner};
 use std::{
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
@@ -156,6 +160,15 @@ pub(crate) fn accept_tier(tier: Tier) {
     let _ = TIER.set(tier);
 }
 
+/// Who sees the steps of this process, for its life.
+static OBSERVER: OnceLock<Observer> = OnceLock::new();
+
+/// Steps are seen from here on by `observer`.
+pub(crate) fn observe(observer: Observer) {
+    // One command runs in a process.
+    let _ = OBSERVER.set(observer);
+}
+
 /// The least isolation that was named on the command line, if it was.
 pub(crate) fn named_tier() -> Option<Tier> {
     TIER.get().copied()
@@ -169,38 +182,103 @@ pub(crate) fn least_tier(context: &Context) -> Result<Tier, Failure> {
     Ok(Operator::read(&data_dir(context)?)?.sandbox_options().minimum)
 }
 
-/// What was granted when packages were installed.
-struct InstalledGrants(Installed);
+/// What was granted when packages were installed, and to custom nodes when somebody approved them.
+struct InstalledGrants(Installed, PathBuf);
 
 impl PackageGrants for InstalledGrants {
     fn of(&self, node: &PinnedNode) -> Vec<Permission> {
         // A record that cannot be used grants nothing; the step says what it lacks.
-        self.0.grants(&node.node, &node.digest).ok().flatten().unwrap_or_default()
+        let installed = self.0.grants(&node.node, &node.digest).ok().flatten();
+        installed.unwrap_or_else(|| custom::grants(&self.1, node))
     }
 
     fn blocked(&self, node: &PinnedNode) -> Option<String> {
         // A record that cannot be used says nothing here; installing and verifying tell of it.
-        self.0.blocked(&node.node, &node.digest).ok().flatten()
+        let installed = self.0.blocked(&node.node, &node.digest).ok().flatten();
+        installed.or_else(|| custom::withdrawn(&self.1, node))
     }
 }
 
-/// The external nodes of a data directory. Nothing is started before the first step of one.
+/// The external nodes of a data directory, within what its tenants may use. Nothing is started before the first step of one.
 ///
 /// # Errors
 /// The audit cannot be begun, or what the operator has decided cannot be read.
-pub(crate) fn external_nodes(folder: &Path, blobs: Arc<dyn BlobStore>) -> Result<ExternalNodes, Failure> {
+pub(crate) fn external_nodes(
+    folder: &Path,
+    blobs: Arc<dyn BlobStore>,
+    allowances: Allowances,
+) -> Result<ExternalNodes, Failure> {
+    external_nodes_with(folder, blobs, allowances, Arc::new(Outside::new()))
+}
+
+fn external_nodes_with(
+    folder: &Path,
+    blobs: Arc<dyn BlobStore>,
+    allowances: Allowances,
+    outside: Arc<Outside>,
+) -> Result<ExternalNodes, Failure> {
     let audit = AuditLog::append(audit_file(folder))
         .map_err(|error| Failure::internal("cannot start the threads of the program").because(&error))?;
     let operator = Operator::read(folder)?;
     Ok(ExternalNodes::new(NodesOptions {
-        grants: Arc::new(InstalledGrants(Installed::of(&Places::new(folder)))),
+        grants: Arc::new(InstalledGrants(Installed::of(&Places::new(folder)), folder.to_owned())),
         packages: packages(folder),
         state: folder.join(NODES_FOLDER).join("state"),
         blobs,
         audit: Arc::new(audit),
-        runtime: operator.runtime(),
-        launch: operator.launch(Some(folder.join(NODES_FOLDER).join("bytecode"))),
+        runtime: RuntimeSettings { allowances, ..operator.runtime() },
+        launch: LaunchOptions {
+            outside: Some(outside),
+            bundles: Some(Arc::new(BundleEngine::new(packages(folder), scripts_folder(folder)))),
+            ..operator.launch(Some(folder.join(NODES_FOLDER).join("bytecode")))
+        },
     }))
+}
+
+/// External nodes for what a command runs once: everything that they keep is in `folder`, which the command takes away.
+///
+/// # Errors
+/// The audit cannot be begun, or what the operator has decided cannot be read.
+pub(crate) fn trial_nodes(data_dir: &Path, folder: &Path) -> Result<ExternalNodes, Failure> {
+    let audit = AuditLog::append(audit_file(data_dir))
+        .map_err(|error| Failure::internal("cannot start the threads of the program").because(&error))?;
+    let operator = Operator::read(data_dir)?;
+    Ok(ExternalNodes::new(NodesOptions {
+        grants: Arc::new(NoPackageGrants),
+        packages: packages(folder),
+        state: folder.join("state"),
+        blobs: blobs(folder),
+        audit: Arc::new(audit),
+        runtime: operator.runtime(),
+        launch: LaunchOptions {
+            outside: Some(Arc::new(Outside::new())),
+            bundles: Some(Arc::new(BundleEngine::new(packages(folder), folder.join("scripts")))),
+            ..operator.launch(None)
+        },
+    }))
+}
+
+/// What belongs to scripts and custom nodes alone.
+fn scripts_folder(folder: &Path) -> PathBuf {
+    folder.join(NODES_FOLDER).join("scripts")
+}
+
+/// What compiles custom nodes.
+pub(crate) fn compiler(folder: &Path, nodes: Arc<ExternalNodes>) -> Compiler {
+    Compiler::new(nodes, packages(folder), scripts_folder(folder))
+}
+
+/// The custom nodes of a tenant of a data directory.
+pub(crate) fn shelf(folder: &Path, tenant: &Tenant) -> Shelf {
+    Shelf::of_tenant(&folder.join(NODES_FOLDER).join("custom"), tenant)
+}
+
+/// The folders of all versions of custom nodes of a data directory, of every tenant.
+///
+/// # Errors
+/// A folder cannot be read.
+pub(crate) fn custom_nodes(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    akao_custom::every_version(&folder.join(NODES_FOLDER).join("custom"))
 }
 
 /// External nodes that put packages together: for the operator, who is not bound by what is allowed to nodes, and with these
@@ -232,7 +310,7 @@ pub(crate) fn maker_nodes(folder: &Path, networks: Vec<String>) -> Result<Extern
 /// What the operator has decided cannot be read.
 pub(crate) fn scripts(folder: &Path) -> Result<ScriptOptions, Failure> {
     let operator = Operator::read(folder)?;
-    Ok(operator.scripts(ScriptOptions::new(packages(folder), folder.join(NODES_FOLDER).join("scripts"))))
+    Ok(operator.scripts(ScriptOptions::new(packages(folder), scripts_folder(folder))))
 }
 
 /// The node types with their runners over the ports of this machine.
@@ -264,22 +342,36 @@ pub(crate) struct Started {
     pub(crate) thread: EngineThread,
     /// The processes of its steps.
     pub(crate) nodes: Arc<ExternalNodes>,
+    /// Its large values.
+    pub(crate) blobs: Arc<BoundedBlobs>,
 }
 
-/// Opens the journal for writing and starts the engine over it.
+/// Opens the journal for writing and starts the engine over it. Its tenants use no more than they are allowed.
 ///
 /// # Errors
 /// The journal cannot be opened, in particular because another process holds it.
-pub(crate) fn start_engine(journal: Journal, folder: &Path, runtime: Handle) -> Result<Started, Failure> {
-    let blobs = blobs(folder);
-    let nodes = Arc::new(external_nodes(folder, Arc::clone(&blobs))?);
+pub(crate) fn start_engine(
+    journal: Journal,
+    folder: &Path,
+    allowances: &Allowances,
+    runtime: Handle,
+    secrets: Option<Arc<dyn SecretSource>>,
+) -> Result<Started, Failure> {
+    let bounded = Arc::new(BoundedBlobs::new(DiskBlobs::new(blobs_folder(folder)), allowances.clone()));
+    let blobs: Arc<dyn BlobStore> = Arc::clone(&bounded) as _;
+    let outside = Arc::new(Outside::new());
+    let nodes = external_nodes_with(folder, Arc::clone(&blobs), allowances.clone(), Arc::clone(&outside))?;
+    let nodes = Arc::new(nodes);
     let scripts = Scripts::new(Arc::clone(&nodes), scripts(folder)?);
     let registry = registry(Arc::clone(&blobs), Arc::clone(&nodes) as Arc<dyn StepRunner>, Arc::new(scripts))?;
     let catalogue = Arc::new(Catalogue::from(registry.types().to_vec()));
     let runner: Arc<dyn StepRunner> = Arc::new(registry);
-    let parts = Parts { journal, runner, blobs, catalogue, runtime, config: Config::default(), entropy: entropy()? };
+    outside.set_steps(&runner);
+    let runner = OBSERVER.get().map_or(Arc::clone(&runner), |observer| observer.before(runner));
+    let config = Config { allowances: allowances.clone(), ..Config::default() };
+    let parts = Parts { journal, runner, blobs, secrets, catalogue, runtime, config, entropy: entropy()? };
     let (engine, thread) = Engine::start(parts)?;
-    Ok(Started { engine, thread, nodes })
+    Ok(Started { engine, thread, nodes, blobs: bounded })
 }
 
 /// Opens the journal of a data directory for writing.

@@ -53,6 +53,7 @@ impl Bench {
             journal,
             runner: Arc::new(BuiltInRunner::new(ports)),
             blobs,
+            secrets: None,
             catalogue: Arc::clone(catalogue),
             runtime: runtime.handle().clone(),
             config: Config::default(),
@@ -77,6 +78,8 @@ impl Bench {
             idempotency_key: None,
             debug: false,
             breakpoints: vec![],
+            execution: None,
+            trace: None,
         };
         let started = self.runtime.block_on(self.engine.call(Request::Start(Box::new(request))));
         match started.map_err(|error| error.to_string())? {

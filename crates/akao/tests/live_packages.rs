@@ -106,6 +106,49 @@ fn an_owner_that_runs_sees_what_is_installed_granted_and_disabled() {
     said(&desk, &["executions", "cancel", keeps]);
 }
 
+/// A package without permissions, of this id and code, and a workflow that uses it.
+fn plain_release(desk: &Desk, name: &str, code: &str) {
+    let id = format!("com.example.{name}");
+    let manifest = MANIFEST.replace("com.example.greet", &id);
+    desk.node(name, manifest.split("permissions:").next().unwrap_or_default(), code);
+    desk.write(&format!("{name}.yaml"), &GREETS.replace("com.example.greet", &id));
+    said(desk, &["install", &format!("./{name}"), "--yes"]);
+}
+
+#[test]
+fn health_tells_of_processes_that_fail_are_given_up_or_say_that_they_are_unwell() {
+    let desk = Desk::new(users()[0]);
+    plain_release(&desk, "falls", "raise SystemExit(1)\n");
+    let weak = "from akao import node, serve\n\n@node('com.example.weak')\nclass Weak:\n    \
+                def execute(self, context, name: str):\n        return {'text': name}\n\n    \
+                def health(self):\n        return 'degraded', 'half of it is away'\n\nserve(Weak, version='1.0.0')\n";
+    plain_release(&desk, "weak", weak);
+    desk.write("waits.yaml", WAITS);
+    // As long as this one waits, its owner stays, which is who knows of processes.
+    let keeps = said(&desk, &["run", "waits.yaml", "--detach", "--json"]).json()["execution"].to_string();
+    let health = |name: &str| {
+        let listed = said(&desk, &["list-nodes", "--json"]).json();
+        let mut nodes = listed["nodes"].as_array().into_iter().flatten();
+        let node = nodes.find(|node| node["type"] == format!("com.example.{name}"));
+        node.expect("it is listed")["package"]["health"].clone()
+    };
+    said(&desk, &["run", "weak.yaml"]);
+    let fails = || desk.akao(&["run", "falls.yaml", "--json"]);
+
+    assert_eq!(fails().code, 1);
+    let failing = health("falls");
+    assert_eq!(failing["state"], "failing", "{failing}");
+    assert!(failing["detail"].as_str().is_some_and(|detail| detail.contains("exited with code 1")), "{failing}");
+    until("the end of patience", fails, |_| health("falls")["state"] == "stopped");
+
+    let begun = Instant::now();
+    while health("weak")["state"] != "unwell" {
+        assert!(begun.elapsed() < PATIENCE, "{}", health("weak"));
+        thread::sleep(Duration::from_millis(200));
+    }
+    said(&desk, &["executions", "cancel", keeps.trim_matches('"')]);
+}
+
 #[test]
 fn dev_runs_again_when_a_package_comes_and_when_it_changes() {
     let desk = Desk::new(users()[0]);

@@ -286,7 +286,13 @@ impl Context {
         }
     }
 
-    fn ask(&self, method: &str, mut params: Value) -> Result<Map<String, Value>, Failure> {
+    /// Asks the host by the name of a method, for what the other methods here have no word for.
+    ///
+    /// # Errors
+    ///
+    /// What the host says.
+    #[doc(hidden)]
+    pub fn ask(&self, method: &str, mut params: Value) -> Result<Map<String, Value>, Failure> {
         self.check_cancelled()?;
         params["id"] = json!(self.id);
         let answer = self.shared.ask(self, method, &params)?;

@@ -59,6 +59,8 @@ pub(crate) struct State {
     pub(crate) serial: u64,
     pub(crate) is_watching: bool,
     pub(crate) has_watcher: bool,
+    /// A thread that cannot read waits for the host, so that the other one should read at once.
+    pub(crate) wants_reader: bool,
 }
 
 impl State {
@@ -136,6 +138,7 @@ impl Shared {
             serial: 0,
             is_watching: false,
             has_watcher: false,
+            wants_reader: false,
         };
         Arc::new(Self {
             package,
@@ -166,6 +169,12 @@ impl Shared {
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Waits until `done`, or for that time.
+    pub(crate) fn sleep_at_most(&self, time: Duration, done: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
+        let waited = self.changed.wait_timeout_while(self.state(), time, |state| !done(state));
+        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Lets everybody who waits look again.

@@ -3,7 +3,7 @@
 //! | the host allows | who works | who reads |
 //! |---|---|---|
 //! | one call at a time | the thread that reads | nobody, until the call is found to be a long one |
-//! | the same, and the call has run for 20 ms | the same thread | the other one, which keeps the reading |
+//! | the same, and the call has run for 20 ms, or a thread that it started waits for the host | the same thread | the other one, which keeps the reading |
 //! | several calls at a time | threads, of which each wakes the next one while calls wait | a thread of its own |
 //!
 //! A short call is thus never handed from thread to thread, which would cost more than the call. There are two threads that
@@ -100,12 +100,12 @@ impl Shared {
         let mut idle = 0;
         loop {
             let seen = self.sleep_until(|state| (state.exit.is_some() || state.is_watching).then_some(state.serial));
-            thread::sleep(TICK);
-            let mut state = self.state();
+            let mut state = self.sleep_at_most(TICK, |state| state.exit.is_some() || state.wants_reader);
             if state.exit.is_some() {
                 return false;
             }
-            let is_long = state.is_busy && state.serial == seen && !state.is_waiting_inside;
+            let is_wanted = std::mem::take(&mut state.wants_reader) || state.serial == seen;
+            let is_long = state.is_busy && is_wanted && !state.is_waiting_inside;
             if is_long && state.turn == state.busy_turn {
                 state.turn += 1;
                 return true;
@@ -144,6 +144,16 @@ impl Shared {
         }
     }
 
+    /// Has the other thread read, where the one that reads works: what is waited for would be read only after its work.
+    fn want_reader(&self) {
+        let mut state = self.state();
+        if !state.is_separate && state.is_busy && state.turn == state.busy_turn {
+            state.wants_reader = true;
+            drop(state);
+            self.ring();
+        }
+    }
+
     /// Waits until the host said something that makes `done` give a value; nothing where the host is gone before.
     pub(crate) fn wait<T>(self: &Arc<Self>, mut done: impl FnMut(&mut State) -> Option<T>) -> Option<T> {
         let is_reader = {
@@ -155,6 +165,7 @@ impl Shared {
             is_inside
         };
         if !is_reader {
+            self.want_reader();
             return Some(self.sleep_until(done));
         }
         let value = loop {

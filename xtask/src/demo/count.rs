@@ -15,7 +15,7 @@ pub(super) struct Count {
 /// Counts the Rust files of every crate below `root`: a folder in which `Cargo.toml` stands, but the root's own.
 pub(super) fn crates(root: &Path) -> Result<Count, Error> {
     let mut count = Count::default();
-    for folder in ["crates", "xtask"] {
+    for folder in ["crates", "web/wasm", "xtask"] {
         add(&root.join(folder), &mut count)?;
     }
     Ok(count)
@@ -44,13 +44,17 @@ mod tests {
     #[test]
     fn only_rust_files_of_the_crates_are_counted() {
         let root = tempfile::tempdir().expect("a temporary folder");
-        for (path, text) in
-            [("crates/a/src/lib.rs", "one\ntwo\n"), ("xtask/main.rs", "one"), ("xtask/a.toml", "x"), ("other.rs", "x")]
-        {
+        for (path, text) in [
+            ("crates/a/src/lib.rs", "one\ntwo\n"),
+            ("web/wasm/lib.rs", ""),
+            ("xtask/main.rs", "one"),
+            ("xtask/a.toml", "x"),
+            ("other.rs", "x"),
+        ] {
             let path = root.path().join(path);
             fs::create_dir_all(path.parent().expect("a file has a folder")).expect("a folder");
             fs::write(path, text).expect("a file");
         }
-        assert_eq!(crates(root.path()).expect("the folders are there"), Count { files: 2, lines: 3 });
+        assert_eq!(crates(root.path()).expect("the folders are there"), Count { files: 3, lines: 3 });
     }
 }

@@ -1,4 +1,5 @@
-//! The steps that test the SDKs: each by its own language's runner, then all of them by the golden transcripts.
+//! The steps that test the SDKs: each by its own language's runner, then all of them by the golden transcripts; and the types of
+//! the nodes that are written with them.
 
 use crate::{Chore, command::Command, workspace::Workspace};
 use std::{fs, path::Path};
@@ -29,6 +30,15 @@ pub(super) fn typescript(workspace: &Workspace) -> Chore {
     }
     tests.sort();
     Ok(workspace.command("node").args(["--test"]).args(&tests).run()?)
+}
+
+/// Checks the types of the nodes that ship with Akao. What they import is there by `cargo xtask setup`.
+pub(super) fn ready_nodes(workspace: &Workspace) -> Chore {
+    let compiler = "nodes/services/node_modules/typescript/bin/tsc";
+    for folder in ["nodes/standard", "nodes/services"] {
+        workspace.command("node").args([compiler, "--project", folder]).run()?;
+    }
+    Ok(())
 }
 
 /// The Go SDK's vet and tests.

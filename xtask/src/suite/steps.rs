@@ -1,7 +1,7 @@
 //! The table of steps. A new check of the project is a new row here.
 
 use super::{Group, sdk};
-use crate::{Chore, command, demo, examples, fuzz, generate, markdown, tidy, workspace::Workspace};
+use crate::{Chore, command, demo, examples, fuzz, generate, markdown, tidy, web, workspace::Workspace};
 
 /// Crates that must build where there is no operating system.
 const PURE_CRATES: [&str; 2] = ["akao-contract", "akao-flow"];
@@ -78,6 +78,15 @@ pub(super) const STEPS: &[Step] = &[
         needs: &[],
         nightly_only: true,
         run: other_architecture,
+    },
+    // Before the program is built, which carries what comes of it.
+    Step {
+        name: "console",
+        group: Group::Web,
+        purpose: "the console is formatted, without lints, sound in its types, passes its own tests, and loads in bounds",
+        needs: &[],
+        nightly_only: false,
+        run: |workspace, _| web::check(workspace),
     },
     Step {
         name: "build",
@@ -156,6 +165,14 @@ pub(super) const STEPS: &[Step] = &[
         run: |workspace, _| sdk::typescript(workspace),
     },
     Step {
+        name: "ready nodes",
+        group: Group::Sdk,
+        purpose: "the nodes that ship with Akao are sound in their types",
+        needs: &[],
+        nightly_only: false,
+        run: |workspace, _| sdk::ready_nodes(workspace),
+    },
+    Step {
         name: "sdk go",
         group: Group::Sdk,
         purpose: "the Go SDK by its own tests, with the snippets of its README",
@@ -222,10 +239,18 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "demo",
         group: Group::Examples,
-        purpose: "what the demo claims holds: the survey, the kill, the continuation",
+        purpose: "what the demo claims holds: the survey, the kill, the continuation, the team's server",
         needs: &["build"],
         nightly_only: false,
         run: |workspace, _| demo::check(workspace),
+    },
+    Step {
+        name: "journeys",
+        group: Group::Web,
+        purpose: "people get through the console of a real server in a real browser, by keys alone too, and axe finds nothing",
+        needs: &["console", "build"],
+        nightly_only: false,
+        run: web::journeys,
     },
     Step {
         name: "cargo deny",

@@ -58,15 +58,38 @@ const LAYERS: &[Layer] = &[
         name: "akao-script",
         below: &["akao-contract", "akao-manifest", "akao-nodes", "akao-package", "akao-runtime", "akao-step"],
     },
+    Layer { name: "akao-typescript", below: &[] },
+    Layer {
+        name: "akao-custom",
+        below: &[
+            "akao-contract",
+            "akao-document",
+            "akao-manifest",
+            "akao-nodes",
+            "akao-package",
+            "akao-runtime",
+            "akao-script",
+            "akao-step",
+            "akao-yaml",
+        ],
+    },
     Layer { name: "akao-import", below: &["akao-contract", "akao-flow", "akao-yaml"] },
     Layer {
         name: "akao-engine",
         below: &["akao-contract", "akao-expression", "akao-flow", "akao-journal", "akao-step"],
     },
-    Layer { name: "akao-store", below: &["akao-contract"] },
+    Layer { name: "akao-store", below: &["akao-contract", "akao-step"] },
     Layer {
         name: "akao-platform",
-        below: &["akao-contract", "akao-engine", "akao-flow", "akao-journal", "akao-step", "akao-store"],
+        below: &[
+            "akao-address",
+            "akao-contract",
+            "akao-engine",
+            "akao-flow",
+            "akao-journal",
+            "akao-step",
+            "akao-store",
+        ],
     },
     Layer {
         name: "akao-api",
@@ -85,6 +108,7 @@ const LAYERS: &[Layer] = &[
         below: &[
             "akao-builtin",
             "akao-contract",
+            "akao-custom",
             "akao-engine",
             "akao-flow",
             "akao-journal",
@@ -105,6 +129,7 @@ const LAYERS: &[Layer] = &[
             "akao-api",
             "akao-builtin",
             "akao-contract",
+            "akao-custom",
             "akao-engine",
             "akao-expression",
             "akao-flow",
@@ -127,6 +152,7 @@ const LAYERS: &[Layer] = &[
             "akao-yaml",
         ],
     },
+    Layer { name: "akao-web", below: &["akao-contract", "akao-flow"] },
     Layer { name: "xtask", below: &[] },
 ];
 
@@ -196,7 +222,11 @@ pub(super) fn forbidden_findings(name: &str, tree: &str) -> Vec<Finding> {
 
 /// The path of a member's manifest from the workspace's folder.
 pub(super) fn manifest_path(name: &str) -> String {
-    if name == "xtask" { "xtask/Cargo.toml".to_owned() } else { format!("crates/{name}/Cargo.toml") }
+    match name {
+        "xtask" => "xtask/Cargo.toml".to_owned(),
+        "akao-web" => "web/wasm/Cargo.toml".to_owned(),
+        _ => format!("crates/{name}/Cargo.toml"),
+    }
 }
 
 #[cfg(test)]

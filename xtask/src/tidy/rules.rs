@@ -10,6 +10,7 @@ use super::{
 pub(super) const UNSAFE_CRATES: &[(&str, &str)] = &[
     ("akao-probe", "tries system calls by number, which is what a sandbox must withstand"),
     ("akao-spawner", "clones processes, sets attributes of mounts, installs filters: nothing safe wraps these calls"),
+    ("akao-web", "exports without mangled names, and bytes that JavaScript fills, in one file"),
     ("sdk", "the Rust SDK adopts the descriptor that a node inherits, in one block"),
 ];
 
@@ -46,7 +47,8 @@ const CODE_RULES: &[CodeRule] = &[
         ],
         // `--secret NAME=env:VAR` is the operator's word to read that variable when a step starts.
         applies: |file| {
-            !is_outermost(file) && !file.path.ends_with("build.rs") && !file.path.ends_with("akao-host/src/secrets.rs")
+            let may = ["build.rs", "src/main.rs", "akao-host/src/secrets.rs"];
+            !is_outermost(file) && !may.iter().any(|end| file.path.ends_with(end))
         },
         message: "library code asks the environment",
         help: "Let the program read it and pass the value down.",

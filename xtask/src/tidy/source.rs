@@ -42,6 +42,7 @@ impl SourceFile {
         let mut parts = self.path.split('/');
         match parts.next() {
             Some("crates") => parts.next().unwrap_or_default(),
+            Some("web") => "akao-web",
             first => first.unwrap_or_default(),
         }
     }

@@ -8,9 +8,8 @@ use crate::{
     route::{Answering, Call, Gives, Parameter, Place, Route, Takes, route},
     stream,
 };
-use akao_engine::steps::timestamp;
 use akao_flow::Breakpoint;
-use akao_platform::{Code, Cursor, Error, ExecutionList, Permission, Start, Steer};
+use akao_platform::{Code, Cursor, Error, ExecutionList, Permission, Start, Started, Steer};
 use axum::http::{HeaderName, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -48,6 +47,9 @@ const EVENTS: &[Parameter] = &[
     },
 ];
 
+const RECORD: &[Parameter] =
+    &[Parameter { place: Place::Query, name: "from", what: "The number of the first event that is wanted; 0 is all." }];
+
 const STEER: &[Code] = &[Code::Conflict, Code::Quarantined];
 
 pub(super) fn routes() -> Vec<Route> {
@@ -56,7 +58,7 @@ pub(super) fn routes() -> Vec<Route> {
         route!(POST "/api/v1/executions", Access::May(Permission::ExecutionsStart), "start_execution",
             "Starts a workflow. What is answered survives the end of the process.",
             Takes::Json("Start"), &[(201, Gives::Json("Started")), (200, Gives::Json("Started"))], start,
-            parameters: KEY, refuses: &[Code::NotFound, Code::InvalidInput, Code::KeyReused]),
+            parameters: KEY, refuses: &[Code::NotFound, Code::InvalidInput, Code::Conflict, Code::KeyReused, Code::TooMany]),
         route!(GET "/api/v1/executions", read, "list_executions", "The tenant's executions, newest first.",
             Takes::Nothing, &[(200, Gives::Page("Execution"))], list, parameters: LIST),
         route!(GET "/api/v1/executions/{execution}", read, "show_execution", "An execution.",
@@ -68,6 +70,9 @@ pub(super) fn routes() -> Vec<Route> {
             "The events of an execution, from the beginning or behind the last one that was seen, to its end.",
             Takes::Nothing, &[(200, Gives::Events), (204, Gives::Nothing)], events,
             parameters: EVENTS, refuses: STEER),
+        route!(GET "/api/v1/executions/{execution}/record", read, "export_execution",
+            "The whole record of an execution, as lines of JSON that `akao executions import` takes; or what follows an event.",
+            Takes::Nothing, &[(200, Gives::Text("application/x-ndjson"))], record, parameters: RECORD, refuses: STEER),
         route!(POST "/api/v1/executions/{execution}/cancel", steer, "cancel_execution", "Asks an execution to end.",
             Takes::Json("Cancel"), &[(204, Gives::Nothing)], cancel, refuses: STEER),
         route!(POST "/api/v1/executions/{execution}/pause", steer, "pause_execution", "Starts nothing new.",
@@ -78,12 +83,11 @@ pub(super) fn routes() -> Vec<Route> {
             Takes::Json("Signal"), &[(204, Gives::Nothing)], signal, parameters: KEY, refuses: STEER),
         route!(POST "/api/v1/executions/{execution}/fork", steer, "fork_execution",
             "Starts a new execution from the state before a step.",
-            Takes::Json("Fork"), &[(201, Gives::Json("Forked"))], fork, refuses: STEER),
+            Takes::Json("Fork"), &[(201, Gives::Json("Forked"))], fork,
+            refuses: &[Code::Conflict, Code::Quarantined, Code::TooMany]),
         route!(POST "/api/v1/executions/{execution}/replay", read, "replay_execution",
             "Replays the history and holds every decision against the recorded one.",
             Takes::Nothing, &[(200, Gives::Json("Replayed"))], replay, refuses: STEER),
-        route!(GET "/api/v1/queue", read, "queue", "What of the tenant waits for its turn.",
-            Takes::Nothing, &[(200, Gives::Json("Queue"))], queue),
     ]
 }
 
@@ -139,16 +143,20 @@ fn start(call: Call) -> Answering {
         let StartBody { workflow, version, input, grants, debug, breakpoints } = call.json()?;
         let key = call.header(&IDEMPOTENCY_KEY)?.map(str::to_owned);
         let input = Value::Object(input);
-        let start = Start { workflow, version, input, grants, debug, breakpoints, key };
-        let started = call.platform().start(call.actor()?, start).await?;
-        let document = json!({
-            "execution": started.execution, "status": started.status, "repeated": started.repeated,
-            "position": started.position,
-        });
-        let place = format!("/api/v1/executions/{}", started.execution);
-        let status = if started.repeated { StatusCode::OK } else { StatusCode::CREATED };
-        Ok(Answer::made(&document, Some(place)).status(status))
+        let start = Start { workflow, version, input, grants, debug, breakpoints, key, trace: call.trace.clone() };
+        Ok(started(&call.platform().start(call.actor()?, start).await?))
     })
+}
+
+/// The answer to a start.
+pub(super) fn started(started: &Started) -> Answer {
+    let document = json!({
+        "execution": started.execution, "status": started.status, "repeated": started.repeated,
+        "position": started.position,
+    });
+    let place = format!("/api/v1/executions/{}", started.execution);
+    let status = if started.repeated { StatusCode::OK } else { StatusCode::CREATED };
+    Answer::made(&document, Some(place)).status(status)
 }
 
 fn list(call: Call) -> Answering {
@@ -184,6 +192,16 @@ fn steps(call: Call) -> Answering {
                 .map(|found| documents::page(&found, |(address, step)| documents::step(address, step)))
         };
         Ok(Answer::json(&call.blocking(work).await?))
+    })
+}
+
+fn record(call: Call) -> Answering {
+    Box::pin(async move {
+        let from = call.query.get("from").unwrap_or("0");
+        let from = from.parse().map_err(|_| Error::invalid("`from` is the number of an event"))?;
+        let id = call.param("execution").to_owned();
+        let text = call.blocking(move |platform, actor| platform.record(actor, &id, from)).await?;
+        Ok(Answer::text("application/x-ndjson", text))
     })
 }
 
@@ -257,18 +275,5 @@ fn replay(call: Call) -> Answering {
         let id = call.param("execution").to_owned();
         let events = call.blocking(move |platform, actor| platform.replay(actor, &id)).await?;
         Ok(Answer::json(&json!({"events": events, "equal": true})))
-    })
-}
-
-fn queue(call: Call) -> Answering {
-    Box::pin(async move {
-        let entries = call.platform().queue(call.actor()?).await?;
-        let entry = |entry: &akao_engine::QueueEntry| {
-            json!({
-                "id": entry.id, "type": entry.kind, "target": entry.target, "action": entry.action,
-                "enqueued_at": timestamp(entry.enqueued_at), "position": entry.position, "key": entry.key,
-            })
-        };
-        Ok(Answer::json(&json!({"items": entries.iter().map(entry).collect::<Vec<_>>()})))
     })
 }

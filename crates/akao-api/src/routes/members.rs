@@ -22,7 +22,7 @@ pub(super) fn routes() -> Vec<Route> {
             Takes::Json("Invite"), &[(201, Gives::Json("Invitation"))], invite),
         route!(POST "/api/v1/members/join", Access::Anyone, "join", "Joins a tenant by an invitation.",
             Takes::Json("Join"), &[(201, Gives::Json("SignedIn"))], join,
-            refuses: &[Code::Forbidden, Code::Conflict, Code::TooMany]),
+            refuses: &[Code::Unauthenticated, Code::SecondFactor, Code::Forbidden, Code::Conflict, Code::TooMany]),
         route!(PUT "/api/v1/members/{user}", Access::May(Permission::MembersWrite), "set_role", "Changes a role.",
             Takes::Json("SetRole"), &[(200, Gives::Json("Member"))], set_role, refuses: &[Code::Conflict]),
         route!(DELETE "/api/v1/members/{user}", Access::May(Permission::MembersWrite), "remove_member",
@@ -44,6 +44,7 @@ struct JoinBody {
     code: String,
     name: Option<String>,
     password: String,
+    totp: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -79,8 +80,8 @@ pub(super) fn invitation(invited: &Invited) -> Answer {
 
 fn join(call: Call) -> Answering {
     Box::pin(async move {
-        let JoinBody { code, name, password } = call.json()?;
-        let joined = Joined { code: Secret::new(code), name, password: Secret::new(password) };
+        let JoinBody { code, name, password, totp } = call.json()?;
+        let joined = Joined { code: Secret::new(code), name, password: Secret::new(password), totp };
         let signed_in = call.platform().blocking(move |platform| platform.join(&joined)).await?;
         let cookie = browser::cookie(&signed_in, call.platform().now_ms());
         Ok(Answer::made(&documents::signed_in(&signed_in), None).cookie(&cookie))

@@ -3,7 +3,7 @@
 use crate::{
     Access,
     answer::Answer,
-    browser, documents,
+    browser, console, documents,
     route::{Answering, Call, Gives, Route, Takes, route},
 };
 use akao_platform::{Code, Setup};
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 /// What the page may load: its own script, which asks this server.
-const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+pub(super) const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -41,6 +41,9 @@ struct SetupBody {
 
 fn page(_: Call) -> Answering {
     Box::pin(async {
+        if console::is_there() {
+            return Ok(console::page());
+        }
         let page = include_str!("../pages/setup.html").to_owned();
         Ok(Answer::text("text/html; charset=utf-8", page).header(CONTENT_SECURITY_POLICY, PAGE_POLICY))
     })

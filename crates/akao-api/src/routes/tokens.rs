@@ -6,7 +6,7 @@ use crate::{
     documents,
     route::{Answering, Call, Gives, Parameter, Place, Route, Takes, route},
 };
-use akao_platform::{NewToken, Permission};
+use akao_platform::{NewToken, Permission, TokenMade};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -33,10 +33,17 @@ pub(super) fn routes() -> Vec<Route> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NewTokenBody {
+pub(super) struct NewTokenBody {
     name: String,
     permissions: Option<Vec<String>>,
     days: Option<u32>,
+}
+
+impl From<NewTokenBody> for NewToken {
+    fn from(body: NewTokenBody) -> Self {
+        let NewTokenBody { name, permissions, days } = body;
+        Self { name, permissions, days }
+    }
 }
 
 fn list(call: Call) -> Answering {
@@ -49,13 +56,16 @@ fn list(call: Call) -> Answering {
 
 fn make(call: Call) -> Answering {
     Box::pin(async move {
-        let NewTokenBody { name, permissions, days } = call.json()?;
-        let new = NewToken { name, permissions, days };
-        let made = call.blocking(move |platform, actor| platform.make_token(actor, &new)).await?;
-        let mut document = documents::token(&made.token);
-        document["secret"] = json!(made.secret.expose());
-        Ok(Answer::made(&document, Some(format!("/api/v1/tokens/{}", made.token.id))))
+        let new = call.json::<NewTokenBody>()?.into();
+        Ok(made(&call.blocking(move |platform, actor| platform.make_token(actor, &new)).await?))
     })
+}
+
+/// A token with its secret, which is shown now and never again.
+pub(super) fn made(made: &TokenMade) -> Answer {
+    let mut document = documents::token(&made.token);
+    document["secret"] = json!(made.secret.expose());
+    Answer::made(&document, Some(format!("/api/v1/tokens/{}", made.token.id)))
 }
 
 fn revoke(call: Call) -> Answering {

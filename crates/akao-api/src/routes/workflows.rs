@@ -4,24 +4,14 @@ use super::tokens::PAGE;
 use crate::{
     Access,
     answer::Answer,
+    condition::{self, expected, holds},
     documents,
     route::{Answering, Call, Gives, Parameter, Place, Route, Takes, route},
 };
-use akao_platform::{Code, Error, Expected, Permission, tag};
-use axum::http::{
-    StatusCode,
-    header::{IF_MATCH, IF_NONE_MATCH},
-};
+use akao_platform::{Code, Permission, tag};
+use axum::http::{StatusCode, header::IF_NONE_MATCH};
 use serde::Deserialize;
 use serde_json::json;
-
-const CONDITIONS: &[Parameter] = &[
-    Parameter { place: Place::Header, name: "If-Match", what: "The `ETag` of the workflow that is changed." },
-    Parameter { place: Place::Header, name: "If-None-Match", what: "`*` when the workflow is to be new." },
-];
-
-const KNOWN: &[Parameter] =
-    &[Parameter { place: Place::Header, name: "If-None-Match", what: "The `ETag` that is known already." }];
 
 const RANGE: &[Parameter] = &[
     Parameter { place: Place::Query, name: "from", what: "The version that is compared from." },
@@ -38,15 +28,15 @@ pub(super) fn routes() -> Vec<Route> {
             Takes::Json("Source"), &[(200, Gives::Json("Validation"))], validate),
         route!(GET "/api/v1/workflows/{workflow}", Access::May(Permission::WorkflowsRead), "show_workflow",
             "A workflow with its latest version.",
-            Takes::Nothing, &[(200, Gives::Json("Workflow")), (304, Gives::Nothing)], show, parameters: KNOWN),
+            Takes::Nothing, &[(200, Gives::Json("Workflow")), (304, Gives::Nothing)], show, parameters: condition::KNOWN),
         route!(GET "/api/v1/workflows/{workflow}/versions", Access::May(Permission::WorkflowsRead), "list_versions",
             "The versions of a workflow, newest first.",
             Takes::Nothing, &[(200, Gives::Page("WorkflowVersion"))], versions, parameters: PAGE),
         route!(POST "/api/v1/workflows/{workflow}/versions", Access::May(Permission::WorkflowsWrite), "save_workflow",
             "Saves a text as the next version. The same content again changes nothing.",
             Takes::Json("Source"), &[(201, Gives::Json("Saved")), (200, Gives::Json("Saved"))], save,
-            parameters: CONDITIONS,
-            refuses: &[Code::InvalidWorkflow, Code::VersionTaken, Code::Changed, Code::ConditionMissing]),
+            parameters: condition::CONDITIONS,
+            refuses: &[Code::InvalidWorkflow, Code::VersionTaken, Code::Changed, Code::ConditionMissing, Code::QuotaExceeded]),
         route!(GET "/api/v1/workflows/{workflow}/versions/{version}", Access::May(Permission::WorkflowsRead),
             "show_version", "A version with its text.",
             Takes::Nothing, &[(200, Gives::Json("VersionWithSource"))], version),
@@ -142,26 +132,4 @@ fn diff(call: Call) -> Answering {
         document["summary"] = json!(difference.summary());
         Ok(Answer::json(&document))
     })
-}
-
-/// What the request says that it changes.
-fn expected(call: &Call) -> Result<Expected, Error> {
-    match (call.header(&IF_MATCH)?, call.header(&IF_NONE_MATCH)?) {
-        (None, None) => Ok(Expected::Unsaid),
-        (None, Some("*")) => Ok(Expected::New),
-        (Some(tag), None) => match tag.trim().strip_prefix('"').and_then(|tag| tag.strip_suffix('"')) {
-            Some(tag) if !tag.contains('"') => Ok(Expected::Tag(tag.to_owned())),
-            _ => {
-                Err(Error::invalid("`If-Match` is not one `ETag`").hint("Send the `ETag` unchanged, with its quotes."))
-            }
-        },
-        (_, Some(_)) => Err(Error::invalid("`If-None-Match` is `*` here, and alone")
-            .hint("Send `If-None-Match: *` for a new workflow, else `If-Match` with the `ETag`.")),
-    }
-}
-
-/// Whether a list of tags holds one.
-fn holds(list: &str, tag: &str) -> bool {
-    let bare = |known: &str| known.trim().trim_start_matches("W/").trim_matches('"').to_owned();
-    list.split(',').any(|known| known.trim() == "*" || bare(known) == tag)
 }

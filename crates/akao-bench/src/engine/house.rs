@@ -126,6 +126,7 @@ fn start_engine(
         journal: Journal::open(folder, &options).expect("a journal"),
         runner,
         blobs: Arc::new(Nothing),
+        secrets: None,
         catalogue,
         runtime: runtime.handle().clone(),
         config,
@@ -152,6 +153,8 @@ pub(crate) fn start_bundle(bundle: Bundle) -> Request {
         idempotency_key: None,
         debug: false,
         breakpoints: vec![],
+        execution: None,
+        trace: None,
     }))
 }
 

@@ -11,7 +11,7 @@ use akao_contract::{
     Address, ExecutionId, Invocation, NodeId, OpId, OutcomeStatus, StepContext, Tenant, manifest::PinnedNode,
 };
 use akao_engine::{Bundle, Config};
-use akao_nodes::{Audit, AuditEvent, ExternalNodes, LaunchOptions, NodesOptions, Pinned, Subject};
+use akao_nodes::{Audit, AuditEvent, BundleProgram, ExternalNodes, LaunchOptions, NodesOptions, Pinned, Subject};
 use akao_package::Store;
 use akao_runtime::RuntimeSettings;
 use akao_step::{CancellationToken, StepEvents, StepIo, StepRunner};
@@ -41,6 +41,11 @@ impl Audit for Unheard {
 
 /// The runner of external nodes over a data directory.
 pub(crate) fn external_nodes(folder: &Path) -> Arc<ExternalNodes> {
+    external_nodes_with(folder, None)
+}
+
+/// The same, with what runs bundles.
+pub(crate) fn external_nodes_with(folder: &Path, bundles: Option<Arc<dyn BundleProgram>>) -> Arc<ExternalNodes> {
     Arc::new(ExternalNodes::new(NodesOptions {
         grants: Arc::new(akao_nodes::NoPackageGrants),
         packages: Store::new(folder.join("packages")),
@@ -48,8 +53,27 @@ pub(crate) fn external_nodes(folder: &Path) -> Arc<ExternalNodes> {
         blobs: house::no_blobs(),
         audit: Arc::new(Unheard),
         runtime: RuntimeSettings::default(),
-        launch: LaunchOptions { bytecode: Some(folder.join("bytecode")), ..LaunchOptions::default() },
+        launch: LaunchOptions { bytecode: Some(folder.join("bytecode")), bundles, ..LaunchOptions::default() },
     }))
+}
+
+/// An echo over a socket with nothing around it.
+pub(crate) struct BareEcho {
+    bare: super::peer::Bare,
+    _folder: tempfile::TempDir,
+}
+
+impl BareEcho {
+    /// In Node.js.
+    pub(crate) fn in_node() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { bare: Language::Node.bare(folder.path()), _folder: folder }
+    }
+
+    /// What so many calls take, in microseconds.
+    pub(crate) fn times(&mut self, count: usize) -> Vec<f64> {
+        bare_alone(&mut self.bare, count)
+    }
 }
 
 /// A package that is kept and can be called.
@@ -107,6 +131,7 @@ pub(crate) fn context(number: u64) -> StepContext {
         deadline_ms: None,
         grants: Arc::default(),
         volumes: Arc::default(),
+        trace: None,
     }
 }
 

@@ -20,7 +20,11 @@ def answer(line):
 def one(connection):
     data = b""
     while not data.endswith(b"\n"):
-        data += connection.recv(65536)
+        more = connection.recv(65536)
+        if not more:
+            # Whoever asked has gone.
+            os._exit(0)
+        data += more
     connection.sendall(answer(data))
     os._exit(0)
 

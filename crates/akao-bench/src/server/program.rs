@@ -39,7 +39,11 @@ pub(crate) fn named(ground: &Ground, figure: &str) -> Option<std::path::PathBuf>
 impl Program {
     /// Starts it over an empty data directory, and waits until it says where it is.
     pub(crate) fn start(akao: &Path) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        Self::start_over(akao, tempfile::tempdir().expect("a folder"))
+    }
+
+    /// The same over a data directory that holds something, which it takes away at the end.
+    pub(crate) fn start_over(akao: &Path, folder: TempDir) -> Self {
         let mut command = Command::new(akao);
         command.args(["serve", "--listen", "127.0.0.1:0", "--json", "--data-dir"]).arg(folder.path());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("it starts");
@@ -72,15 +76,20 @@ impl Program {
         (head.to_owned(), serde_json::from_str(body).unwrap_or(Value::Null))
     }
 
-    /// Sets it up and runs one execution to its end.
-    pub(crate) fn with_execution(&self) -> Readable {
+    /// Sets it up; gives the lines of the head by which its owner asks in a session.
+    pub(crate) fn set_up(&self) -> String {
         let setup = json!({
             "code": self.code, "tenant": "bench", "email": "a@example.com", "name": "A", "password": "not for anybody else",
         });
         let (head, who) = self.ask("POST", "/api/v1/setup", "", Some(&setup));
         let cookie = head.lines().find_map(|line| line.strip_prefix("set-cookie: ")).expect("a cookie");
         let cookie = cookie.split(';').next().unwrap_or_default();
-        let session = format!("Cookie: {cookie}\r\nX-CSRF-Token: {}\r\n", who["csrf"].as_str().expect("a token"));
+        format!("Cookie: {cookie}\r\nX-CSRF-Token: {}\r\n", who["csrf"].as_str().expect("a token"))
+    }
+
+    /// Sets it up and runs one execution to its end.
+    pub(crate) fn with_execution(&self) -> Readable {
+        let session = self.set_up();
         let (_, made) = self.ask("POST", "/api/v1/tokens", &session, Some(&json!({"name": "bench"})));
         let token = made["secret"].as_str().expect("a secret").to_owned();
         let bearer = format!("Authorization: Bearer {token}\r\n");

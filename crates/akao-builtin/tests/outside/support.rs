@@ -73,6 +73,7 @@ impl Project {
             deadline_ms: None,
             grants: Arc::new(self.grants.iter().map(|grant| grant.parse().unwrap()).collect()),
             volumes: Arc::new(volumes),
+            trace: None,
         };
         let Value::Object(props) = props else { panic!("props are an object") };
         let invocation = Invocation { context, node_type: node_type.into(), props, blackboard: BTreeMap::new() };

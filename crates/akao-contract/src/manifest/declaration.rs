@@ -1,6 +1,6 @@
 //! One node of a package, and the node type that a workflow's catalogue takes for it.
 
-use super::{Manifest, PackageId};
+use super::{Manifest, PackageId, RuntimeKind};
 use crate::{Category, Effects, NodeType, OUTPUT_KEY, Properties, Reads, annotation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -74,13 +74,14 @@ impl NodeDeclaration {
             category: self.category(manifest),
             summary: description.lines().next().unwrap_or(name).to_owned(),
             description: description.to_owned(),
-            props: self.props(),
+            props: self.props(manifest),
             outputs: self.outputs.to_json_schema(),
             main_output: self.main_output.clone(),
             errors: Vec::new(),
             effects: self.effects,
             idempotent: self.idempotent,
-            reads: Reads::Named,
+            // The node of a bundle has the blackboard, as the btree family's nodes do.
+            reads: if manifest.runtime.kind == RuntimeKind::Bundle { Reads::All } else { Reads::Named },
             permissions: manifest.permissions.iter().cloned().collect(),
             children_min: 0,
             children_max: Some(0),
@@ -98,8 +99,13 @@ impl NodeDeclaration {
         }
     }
 
-    fn props(&self) -> Value {
+    fn props(&self, manifest: &Manifest) -> Value {
         let mut schema = self.inputs.to_json_schema();
+        if manifest.runtime.kind == RuntimeKind::Bundle && self.inputs.is_empty() {
+            // The node of a bundle that says nothing of its props takes any; what it says more than a manifest can, holds when
+            // its step runs.
+            schema["additionalProperties"] = Value::Bool(true);
+        }
         if self.main_output.is_some()
             && let Some(Value::Object(properties)) = schema.get_mut("properties")
         {

@@ -1,11 +1,12 @@
-//! Which executions may run: a bound on all, a bound per tenant and concurrency key, and turns between tenants. What is
+//! Which executions may run: a bound on all, one per tenant, one per tenant and concurrency key, and turns between tenants. What is
 //! over a bound queues, in order. An execution that only waits, be it for its children, holds no place; it keeps its key.
 
 use super::{Core, Due, Inner, live::Attributes};
 use crate::{request::QueueEntry, store::Store};
 use akao_contract::{ExecutionId, ExecutionStatus, Tenant};
 use akao_journal::{ExecutionChange, OpenExecution, Write};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use akao_step::Allowances;
+use std::collections::{BTreeMap, VecDeque};
 
 /// One execution that waits for a place.
 #[derive(Debug, Clone)]
@@ -20,7 +21,10 @@ struct Waiting {
 #[derive(Debug)]
 pub(super) struct Admission {
     limit: usize,
-    running: BTreeSet<ExecutionId>,
+    allowances: Allowances,
+    running: BTreeMap<ExecutionId, Tenant>,
+    /// How many of those each tenant has.
+    by_tenant: BTreeMap<Tenant, u64>,
     /// Executions that hold a concurrency key, each with its own bound: those admitted and not ended, also while they
     /// wait. Versions of a workflow may differ in the bound; the smallest of those that hold the key counts for all.
     holders: BTreeMap<(Tenant, String), BTreeMap<ExecutionId, u32>>,
@@ -30,14 +34,48 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { limit, running: BTreeSet::new(), holders: BTreeMap::new(), queues: BTreeMap::new(), last: None }
+    pub(super) fn new(limit: usize, allowances: Allowances) -> Self {
+        Self {
+            limit,
+            allowances,
+            running: BTreeMap::new(),
+            by_tenant: BTreeMap::new(),
+            holders: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            last: None,
+        }
+    }
+
+    fn begin(&mut self, tenant: &Tenant, id: ExecutionId) {
+        if self.running.insert(id, tenant.clone()).is_none() {
+            *self.by_tenant.entry(tenant.clone()).or_default() += 1;
+        }
+    }
+
+    fn end(&mut self, id: ExecutionId) {
+        let Some(tenant) = self.running.remove(&id) else { return };
+        if let Some(count) = self.by_tenant.get_mut(&tenant) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_tenant.remove(&tenant);
+            }
+        }
+    }
+
+    /// How many executions of a tenant run.
+    pub(super) fn running_of(&self, tenant: &Tenant) -> u64 {
+        self.by_tenant.get(tenant).copied().unwrap_or(0)
+    }
+
+    /// How many executions of a tenant wait for a place.
+    pub(super) fn queued_of(&self, tenant: &Tenant) -> u64 {
+        self.queues.get(tenant).map_or(0, |queue| queue.len() as u64)
     }
 
     /// An execution that an earlier engine had admitted.
     pub(super) fn found(&mut self, tenant: &Tenant, key: Option<&(String, u32)>, running: bool, id: ExecutionId) {
         if running {
-            self.running.insert(id);
+            self.begin(tenant, id);
         }
         self.hold(tenant, id, key);
     }
@@ -58,11 +96,12 @@ impl Admission {
             let limit = holders.values().chain([limit]).min().copied().unwrap_or(0);
             holders.len() < limit as usize
         };
-        self.running.len() < self.limit && key.is_none_or(free)
+        let of_tenant = || self.allowances.of(tenant).executions.is_none_or(|max| self.running_of(tenant) < max);
+        self.running.len() < self.limit && key.is_none_or(free) && of_tenant()
     }
 
     fn take(&mut self, tenant: &Tenant, id: ExecutionId, key: Option<&(String, u32)>) {
-        self.running.insert(id);
+        self.begin(tenant, id);
         self.hold(tenant, id, key);
     }
 
@@ -90,7 +129,7 @@ impl Admission {
     }
 
     fn forget(&mut self, id: ExecutionId) {
-        self.running.remove(&id);
+        self.end(id);
         self.holders.retain(|_, holders| {
             holders.remove(&id);
             !holders.is_empty()
@@ -98,7 +137,7 @@ impl Admission {
     }
 
     fn leave(&mut self, id: ExecutionId, tenant: &Tenant, key: Option<&str>) {
-        self.running.remove(&id);
+        self.end(id);
         let Some(key) = key.map(|key| (tenant.clone(), key.to_owned())) else { return };
         if let Some(holders) = self.holders.get_mut(&key) {
             holders.remove(&id);
@@ -176,10 +215,10 @@ impl Core {
         if ended {
             self.admission.leave(id, tenant, key);
         } else if working {
-            self.admission.running.insert(id);
+            self.admission.begin(tenant, id);
             return;
         } else {
-            self.admission.running.remove(&id);
+            self.admission.end(id);
         }
         self.admit_soon();
     }
@@ -190,7 +229,8 @@ impl Core {
         self.admit_soon();
     }
 
-    fn admit_soon(&mut self) {
+    /// Looks at the queue again: more may be allowed than before.
+    pub(super) fn admit_soon(&mut self) {
         if !self.admission.queues.is_empty() {
             self.inner.push_back(Inner::Admit);
         }

@@ -30,6 +30,7 @@ impl Core {
         at: &str,
         edits: Vec<(String, Value)>,
         secrets: BTreeMap<String, akao_step::Secret>,
+        made: Option<ExecutionId>,
     ) -> Result<Reply, CallError> {
         for (path, _) in &edits {
             check_path(path)?;
@@ -39,12 +40,13 @@ impl Core {
         let version = self.version(store, &row.tenant, row.definition).map_err(CallError::conflict)?;
         let entries = self.entries(store, source)?;
         let attributes: Attributes = serde_json::from_slice(&row.attributes).unwrap_or_default();
+        let attributes = Attributes { trace: None, ..attributes };
         let Some(Entry { event: Event::Started(start), .. }) = entries.first() else {
             return Err(CallError::conflict(format!("execution {source} has not started")));
         };
         let start = (**start).clone();
         let (index, address) = self.find_start(&row.tenant, &version.program, &entries, at)?;
-        let execution = ExecutionId::from_parts(u64::try_from(self.now_ms).unwrap_or_default(), self.next_entropy());
+        let execution = self.new_id(store, made)?;
         let stop = Breakpoint { at: address.to_string(), condition: None, once: true };
         let mut breakpoints = start.breakpoints.clone();
         if index == 0 {

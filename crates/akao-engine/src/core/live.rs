@@ -34,6 +34,9 @@ pub struct Attributes {
     /// Volumes by name and host folder.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub volumes: BTreeMap<String, String>,
+    /// W3C `traceparent` of what started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
     /// What the execution is to be started with, while it is queued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queued: Option<Box<akao_flow::Start>>,
@@ -56,6 +59,7 @@ pub(super) struct Live {
     pub(super) tenant: Tenant,
     pub(super) grants: Arc<Vec<Permission>>,
     pub(super) volumes: Arc<BTreeMap<String, String>>,
+    pub(super) trace: Option<Arc<str>>,
     pub(super) secrets: BTreeMap<String, Secret>,
     pub(super) parent: Option<(ExecutionId, OpId)>,
     pub(super) queue_key: Option<String>,

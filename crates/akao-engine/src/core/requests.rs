@@ -15,6 +15,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 type Answer = Result<Reply, CallError>;
 
+/// Most breakpoints of an execution.
+const BREAKPOINTS_MAX: usize = 1_000;
+
 impl Core {
     pub(super) fn call(&mut self, store: &dyn Store, call: CallId, request: Request) {
         let answer = self.answer(store, request);
@@ -29,6 +32,10 @@ impl Core {
                 self.signal(store, execution, Event::Signal { name, key, payload }, signal_id)
             }
             Request::Cancel { execution, reason, force } => self.cancel(store, execution, reason, force),
+            Request::LeaveQueue { execution, reason } => match self.leave_queue(store, execution, reason.as_deref()) {
+                true => Ok(Reply::Done),
+                false => Err(CallError::conflict(format!("execution {execution} does not wait in the queue"))),
+            },
             Request::Pause { execution } => self.simple(store, execution, Event::PauseRequested),
             Request::Resume { execution, secrets } => self.resume(store, execution, secrets.0),
             Request::Debug { execution, on } => self.simple(store, execution, Event::DebugAttached { on }),
@@ -44,11 +51,22 @@ impl Core {
             Request::Edit { execution, path, value, at } => self.edit(store, execution, path, value, at),
             Request::Inspect { execution, at } => self.inspect(store, execution, at.as_ref()),
             Request::CompleteTask { execution, op, decision } => self.complete_task(store, execution, op, decision),
-            Request::Fork { execution, at, edits, secrets } => self.fork(store, execution, &at, edits, secrets.0),
+            Request::Fork { execution, at, edits, secrets, made } => {
+                self.fork(store, execution, &at, edits, secrets.0, made)
+            }
             Request::Import { export } => self.import(store, &export),
             Request::Queue => {
                 let (entries, running, limit) = self.queue();
                 Ok(Reply::Queue { entries, running, limit })
+            }
+            Request::Usage { tenant } => Ok(Reply::Usage {
+                executions: self.admission.running_of(&tenant),
+                queued: self.admission.queued_of(&tenant),
+                steps: self.steps.running_of(&tenant),
+            }),
+            Request::Admit => {
+                self.admit_soon();
+                Ok(Reply::Done)
             }
             Request::Health => Ok(Reply::Health {
                 pid: 0,
@@ -74,16 +92,20 @@ impl Core {
         let tenant = request.tenant.clone();
         let (versions, writes) = Version::of_bundle(&tenant, request.bundle, &self.catalogue)?;
         let version = versions.last().cloned().ok_or_else(|| CallError::invalid("the bundle holds no workflow"))?;
-        let execution = ExecutionId::from_parts(u64::try_from(self.now_ms).unwrap_or_default(), self.next_entropy());
+        let execution = self.new_id(store, request.execution)?;
         let mut input = request.input;
         crate::large::externalise(self.blobs.as_ref(), &tenant, &mut input)
             .map_err(|problem| CallError::invalid(format!("the input cannot be stored: {problem}")))?;
         // Refused before anything is written: a key without its execution would spoil the whole batch.
         version.program.concurrency(&input).map_err(|error| CallError::invalid(error.message))?;
+        bound_breakpoints(request.breakpoints.len())?;
         for breakpoint in &request.breakpoints {
             version.program.check_breakpoint(breakpoint)?;
         }
-        require_secrets(&version, &request.grants, &request.secrets.0)?;
+        match self.keeps_secrets_of(&tenant) {
+            true => require_granted(&version, &request.grants)?,
+            false => require_secrets(&version, &request.grants, &request.secrets.0)?,
+        }
         let start = Start {
             execution,
             tenant: tenant.clone(),
@@ -99,8 +121,22 @@ impl Core {
             self.new_keys.insert((tenant.clone(), key.clone()), (hash, execution));
             self.writes.push(Write::PutStartKey { tenant, key, request_hash: hash, execution });
         }
-        let attributes = Attributes { grants: request.grants, volumes: request.volumes, queued: None };
+        let (grants, volumes, trace) = (request.grants, request.volumes, request.trace);
+        let attributes = Attributes { grants, volumes, trace, queued: None };
         self.place(start, version, attributes, request.secrets.0, None, None)
+    }
+
+    /// The id that was asked for, when nothing has it, or a new one.
+    pub(super) fn new_id(&mut self, store: &dyn Store, asked: Option<ExecutionId>) -> Result<ExecutionId, CallError> {
+        let Some(asked) = asked else {
+            let now_ms = u64::try_from(self.now_ms).unwrap_or_default();
+            return Ok(ExecutionId::from_parts(now_ms, self.next_entropy()));
+        };
+        // A second row with the id would spoil the whole batch.
+        let is_taken = self.live.contains_key(&asked)
+            || self.queued_now.contains_key(&asked)
+            || store.execution(asked).map_err(unreadable)?.is_some();
+        if is_taken { Err(CallError::conflict(format!("there is an execution {asked} already"))) } else { Ok(asked) }
     }
 
     fn known_start(
@@ -165,7 +201,12 @@ impl Core {
         let Some(live) = self.live.get(&parent) else { return };
         let tenant = live.tenant.clone();
         let found = live.version.children.get(&start.workflow).copied();
-        let attributes = Attributes { grants: live.grants.to_vec(), volumes: (*live.volumes).clone(), queued: None };
+        let attributes = Attributes {
+            grants: live.grants.to_vec(),
+            volumes: (*live.volumes).clone(),
+            trace: live.trace.as_deref().map(str::to_owned),
+            queued: None,
+        };
         let secrets = live.secrets.clone();
         let started = found
             .ok_or_else(|| format!("workflow `{}` is not part of this version", start.workflow))
@@ -255,7 +296,16 @@ impl Core {
     }
 
     fn cancel(&mut self, store: &dyn Store, execution: ExecutionId, reason: Option<String>, force: bool) -> Answer {
-        if self.cancel_queued(execution, reason.as_deref()) {
+        if self.leave_queue(store, execution, reason.as_deref()) {
+            return Ok(Reply::Done);
+        }
+        self.simple(store, execution, Event::CancelRequested { reason, force })
+    }
+
+    /// Ends an execution that waits for a place, and tells whatever waits for it; false when it does not.
+    fn leave_queue(&mut self, store: &dyn Store, execution: ExecutionId, reason: Option<&str>) -> bool {
+        let is_queued = self.cancel_queued(execution, reason);
+        if is_queued {
             self.queued_secrets.remove(&execution);
             let parent = match self.queued_now.remove(&execution) {
                 Some(fresh) => fresh.parent,
@@ -270,9 +320,8 @@ impl Core {
                 };
                 self.inner.push_back(super::Inner::Event(parent.0, event));
             }
-            return Ok(Reply::Done);
         }
-        self.simple(store, execution, Event::CancelRequested { reason, force })
+        is_queued
     }
 
     fn resume(
@@ -313,6 +362,8 @@ impl Core {
     ) -> Result<(), CallError> {
         self.ensure_live(store, execution)?;
         let Some(live) = self.live.get(&execution) else { return Ok(()) };
+        let others = live.machine.breakpoints().iter().filter(|other| other.at != breakpoint.at);
+        bound_breakpoints(others.count() + 1)?;
         Ok(live.machine.program().check_breakpoint(breakpoint)?)
     }
 
@@ -419,9 +470,21 @@ pub(super) fn check_path(path: &str) -> Result<(), CallError> {
 
 /// What makes two starts the same: everything but the secrets.
 fn request_hash(request: &StartRequest) -> [u8; 32] {
-    let plain = StartRequest { secrets: crate::request::GivenSecrets::default(), ..request.clone() };
+    let secrets = crate::request::GivenSecrets::default();
+    let plain = StartRequest { secrets, execution: None, trace: None, ..request.clone() };
     let value = serde_json::to_value(&plain).unwrap_or_default();
     *Digest::of(&akao_flow::canonical_json(&value)).bytes()
+}
+
+/// Refuses a start that does not grant a secret which a template names. Whether it is kept is seen when a step needs it.
+fn require_granted(version: &Version, grants: &[Permission]) -> Result<(), CallError> {
+    match version.program.secret_names().into_iter().find(|name| !super::is_lent(grants, name)) {
+        None => Ok(()),
+        Some(name) => Err(CallError::Invalid {
+            message: format!("the workflow uses secret `{name}`, which was not granted"),
+            suggestion: Some(format!("Start it with the grant `secrets={name}`.")),
+        }),
+    }
 }
 
 /// Refuses a start without a secret that a template names, or that a node asks for and is granted.
@@ -440,4 +503,13 @@ fn require_secrets(
             suggestion: Some(format!("Give it with --secret {name}=@FILE or --secret {name}=env:VARIABLE.")),
         }),
     }
+}
+
+/// Each node that starts is held against every breakpoint, on the thread that all executions share.
+fn bound_breakpoints(count: usize) -> Result<(), CallError> {
+    if count <= BREAKPOINTS_MAX {
+        return Ok(());
+    }
+    let message = format!("an execution has at most {BREAKPOINTS_MAX} breakpoints");
+    Err(CallError::Invalid { message, suggestion: Some("Clear some, or give one a condition.".to_owned()) })
 }

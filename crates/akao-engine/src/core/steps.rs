@@ -5,7 +5,7 @@ use super::{
     live::{Attempt, Live},
 };
 use crate::{
-    job::{Job, idempotency_key, retry_wait_ms},
+    job::{Job, Kept, idempotency_key, retry_wait_ms},
     large,
     store::Store,
 };
@@ -13,7 +13,7 @@ use akao_contract::{Effects, ErrorKind, ExecutionId, OpId, Outcome, OutcomeStatu
 use akao_expression::SecretPart;
 use akao_flow::{Event, NodeIndex, RunStep};
 use akao_journal::{OperationState, Write};
-use akao_step::{RunnerTraits, SecretMask};
+use akao_step::{Allowances, RunnerTraits, SecretMask};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
@@ -23,15 +23,46 @@ use std::{
 #[derive(Debug)]
 pub(super) struct Slots {
     limit: usize,
-    /// Which attempt of each runs.
-    running: BTreeMap<(ExecutionId, OpId), u32>,
+    allowances: Allowances,
+    /// Which attempt of each runs, and whose.
+    running: BTreeMap<(ExecutionId, OpId), (u32, Tenant)>,
+    /// How many of those each tenant has.
+    by_tenant: BTreeMap<Tenant, u64>,
     waiting: BTreeMap<Tenant, VecDeque<(ExecutionId, RunStep)>>,
     last: Option<Tenant>,
 }
 
 impl Slots {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { limit, running: BTreeMap::new(), waiting: BTreeMap::new(), last: None }
+    pub(super) fn new(limit: usize, allowances: Allowances) -> Self {
+        Self {
+            limit,
+            allowances,
+            running: BTreeMap::new(),
+            by_tenant: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            last: None,
+        }
+    }
+
+    /// How many steps of a tenant run.
+    pub(super) fn running_of(&self, tenant: &Tenant) -> u64 {
+        self.by_tenant.get(tenant).copied().unwrap_or(0)
+    }
+
+    fn begin(&mut self, step: (ExecutionId, OpId), attempt: u32, tenant: Tenant) {
+        *self.by_tenant.entry(tenant.clone()).or_default() += 1;
+        if let Some((_, earlier)) = self.running.insert(step, (attempt, tenant)) {
+            self.one_less(&earlier);
+        }
+    }
+
+    fn one_less(&mut self, tenant: &Tenant) {
+        if let Some(count) = self.by_tenant.get_mut(tenant) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_tenant.remove(tenant);
+            }
+        }
     }
 
     pub(super) fn running(&self) -> usize {
@@ -44,9 +75,9 @@ impl Slots {
 
     /// An attempt has ended; says whether it had a slot. A repeated end of an earlier one frees nothing.
     fn ended(&mut self, execution: ExecutionId, op: OpId, attempt: u32) -> bool {
-        let had_slot = self.running.get(&(execution, op)) == Some(&attempt);
-        if had_slot {
-            self.running.remove(&(execution, op));
+        let had_slot = self.running.get(&(execution, op)).is_some_and(|(running, _)| *running == attempt);
+        if had_slot && let Some((_, tenant)) = self.running.remove(&(execution, op)) {
+            self.one_less(&tenant);
         }
         had_slot
     }
@@ -55,13 +86,15 @@ impl Slots {
         if self.running.len() >= self.limit {
             return None;
         }
-        let after = self.last.clone();
-        let tenant = self
-            .waiting
-            .keys()
-            .find(|tenant| after.as_ref().is_none_or(|after| *tenant > after))
-            .or_else(|| self.waiting.keys().next())?
-            .clone();
+        let after = self.last.as_ref();
+        let may = |tenant: &&Tenant| self.allowances.of(tenant).steps.is_none_or(|max| self.running_of(tenant) < max);
+        let mut free = self.waiting.keys().filter(may);
+        let first = free.next()?;
+        let tenant = match after {
+            Some(after) if first <= after => free.find(|tenant| *tenant > after).unwrap_or(first),
+            _ => first,
+        };
+        let tenant = tenant.clone();
         let queue = self.waiting.get_mut(&tenant)?;
         let job = queue.pop_front();
         if queue.is_empty() {
@@ -97,7 +130,8 @@ impl Core {
             let error = StepError::new(ErrorKind::NotFound, message);
             return self.finish_step(execution, step.op, Outcome::failure(error), 1, None);
         };
-        if let Some(missing) = missing_secret(&step, live) {
+        let kept = self.config.keeps_secrets && live.tenant != Tenant::local();
+        if let Some(missing) = missing_secret(&step, live).filter(|_| !kept) {
             live.blocked.insert(step.op, missing);
             return;
         }
@@ -117,16 +151,22 @@ impl Core {
         let live = self.live.get(&execution)?;
         let program = live.machine.program();
         let (_, timeout_ms) = program.delivery(step.node);
-        let names = step.input.secrets.iter().flat_map(|fill| &fill.parts).filter_map(|part| match part {
-            SecretPart::Secret(name) => Some(name),
-            SecretPart::Text(_) => None,
+        let names = || {
+            step.input.secrets.iter().flat_map(|fill| &fill.parts).filter_map(|part| match part {
+                SecretPart::Secret(name) => Some(name.as_str()),
+                SecretPart::Text(_) => None,
+            })
+        };
+        let kept = self.keeps_secrets_of(&live.tenant).then(|| Kept {
+            filled: names().map(str::to_owned).collect(),
+            lent: lendable(live, step.node).map(str::to_owned).collect(),
         });
-        let secrets = names.filter_map(|name| Some((name.clone(), live.secrets.get(name)?.clone()))).collect();
-        let lent =
-            lendable(live, step.node).filter_map(|name| Some((name.to_owned(), live.secrets.get(name)?.clone())));
-        let lent = Arc::new(lent.collect());
+        let given = |name: &str| Some((name.to_owned(), live.secrets.get(name)?.clone()));
+        let secrets = names().filter_map(given).collect();
+        let lent = Arc::new(lendable(live, step.node).filter_map(given).collect());
         Some(Job {
             lent,
+            kept: kept.unwrap_or_default(),
             context: StepContext {
                 tenant: live.tenant.clone(),
                 execution,
@@ -139,6 +179,7 @@ impl Core {
                 deadline_ms: timeout_ms.map(|ms| u64::try_from(self.now_ms).unwrap_or_default().saturating_add(ms)),
                 grants: Arc::clone(&live.grants),
                 volumes: Arc::clone(&live.volumes),
+                trace: live.trace.clone(),
             },
             node_type: Arc::clone(program.node_type(step.node)),
             input: Arc::clone(&step.input),
@@ -167,7 +208,9 @@ impl Core {
             let Some((execution, step)) = self.steps.next() else { return };
             let attempt = self.attempt_number(execution, step.op);
             let Some(job) = self.job(execution, &step, attempt) else { continue };
-            let once = self.traits(&job.node_type).is_none_or(|traits| !traits.idempotent);
+            let once = self.traits(&job.node_type).is_none_or(|traits| {
+                !traits.idempotent || (traits.once_when_granted && !job.context.grants.is_empty())
+            });
             if once && let Some(live) = self.live.get_mut(&execution) {
                 live.op_rows.insert(step.op);
                 self.touched.insert(execution);
@@ -180,7 +223,7 @@ impl Core {
                     body: Vec::new(),
                 });
             }
-            self.steps.running.insert((execution, step.op), attempt);
+            self.steps.begin((execution, step.op), attempt, job.context.tenant.clone());
             self.effect(Effect::Run(Box::new(job)));
         }
     }

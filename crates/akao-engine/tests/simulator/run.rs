@@ -167,6 +167,8 @@ pub(crate) fn run(seed: u64, catalogue: &Arc<Catalogue>, trace: bool) -> Result<
         idle_executions_max: random.below(3),
         batch_events_max: [1, 2, 5, 4096][random.below(4)],
         speculate: random.percent(70),
+        keeps_secrets: false,
+        allowances: Default::default(),
     };
     let blobs: Arc<dyn BlobStore> = Arc::new(MemBlobs::default());
     let core = new_core(&config, catalogue, &blobs, &mut random);
@@ -286,6 +288,8 @@ impl Simulation<'_> {
             idempotency_key: self.random.percent(60).then(|| format!("key-{marker}")),
             debug: false,
             breakpoints: vec![],
+            execution: None,
+            trace: None,
         };
         self.starts.push(Wanted { request: request.clone(), answered: None, given_up: false });
         self.call(Request::Start(Box::new(request)), Asked::Start { marker });
@@ -374,7 +378,7 @@ impl Simulation<'_> {
             7 => Request::Debug { execution, on: self.random.percent(50) },
             _ => {
                 let edits = vec![(path, value)];
-                Request::Fork { execution, at, edits, secrets: GivenSecrets::default() }
+                Request::Fork { execution, at, edits, secrets: GivenSecrets::default(), made: None }
             }
         };
         self.call(request, Asked::Other);

@@ -18,5 +18,6 @@ pub(crate) fn context(volumes: &[(&str, &Path)]) -> StepContext {
         deadline_ms: None,
         grants: Arc::default(),
         volumes: Arc::new(volumes.collect::<BTreeMap<_, _>>()),
+        trace: None,
     }
 }

@@ -1,5 +1,5 @@
 // `console`: lines of the run's log. Values are written so that people can read them, cut where they are long.
-(function ({ log }) {
+(function ({ log, frames }) {
   const TEXT_MAX = 8000;
   const ITEMS_MAX = 100;
   const DEPTH_MAX = 4;
@@ -8,9 +8,8 @@
 
   const showError = (error) => {
     const stack = typeof error.stack === "string" ? error.stack : "";
-    const lines = stack.split("\n", 11).map((line) =>
-      line.replace(/\(?\bscript:(\d+)(?::(\d+))?\)?/, (_, row, column) => `(line ${row - 1}${column ? `, column ${column}` : ""})`));
-    return [`${error.name}: ${error.message}`, ...lines.filter((line) => line.includes("(line "))].join("\n");
+    const lines = frames(stack);
+    return [`${error.name}: ${error.message}`, ...(lines === "" ? [] : lines.split("\n").map((line) => `    ${line}`))].join("\n");
   };
   const showMany = (shown, total, open, close) => {
     const rest = total > shown.length ? [`… ${total - shown.length} more`] : [];
@@ -57,7 +56,8 @@
     if (value instanceof Promise) return "Promise";
     return cut(showObject(value, above));
   };
-  const write = (level) => (...values) => log(level, cut(values.map((value) => show(value, [])).join(" ")));
+  const shown = (...values) => cut(values.map((value) => show(value, [])).join(" "));
+  const write = (level) => (...values) => log(level, shown(...values));
 
   const console = {};
   for (const [name, level] of [["log", "info"], ["info", "info"], ["warn", "warn"], ["error", "error"], ["debug", "debug"]]) {
@@ -68,5 +68,5 @@
   console.assert = (holds, ...values) => {
     if (!holds) console.error("assertion failed", ...values);
   };
-  return { console };
+  return { console, show: shown };
 })

@@ -1,4 +1,4 @@
-// `crypto`, as far as scripts use it; and `fetch`, which says why it is not there.
+// `crypto`, as far as scripts use it.
 (function ({ randomBytes }) {
   const crypto = {
     getRandomValues(target) {
@@ -17,8 +17,5 @@
       return [text.slice(0, 8), text.slice(8, 12), text.slice(12, 16), text.slice(16, 20), text.slice(20)].join("-");
     },
   };
-  const fetch = async () => {
-    throw new Error("fetch is not available in scripts: use an HttpRequest node before this one and give its answer as an input");
-  };
-  return { crypto, fetch };
+  return { crypto };
 })

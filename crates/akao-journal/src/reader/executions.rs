@@ -2,7 +2,7 @@
 
 use super::{CHECKSUM, Place, Reader};
 use crate::{
-    ExecutionFilter, ExecutionRow, OpenExecution, ReadError,
+    ChangedExecution, ExecutionFilter, ExecutionRow, OpenExecution, ReadError,
     row::{FIRST_FINAL_STATUS, status_code, status_from_code},
     seal::{State, origin_sum, part_sum},
 };
@@ -120,6 +120,32 @@ impl Reader {
             page.next = None;
         }
         Ok(page)
+    }
+
+    /// Executions of which events were written behind a place in the file's order of writing, in the order of each one's last: at
+    /// most `limit` events are looked at. The number is where the next look begins.
+    pub fn changed_since(&self, lsn: i64, limit: u32) -> Result<(Vec<ChangedExecution>, i64), ReadError> {
+        let place = Place::table("frame");
+        let sql = "SELECT max(f.lsn), e.id, min(f.at_ms)
+          FROM (SELECT lsn, execution, at_ms FROM frame WHERE lsn > ?1 ORDER BY lsn LIMIT ?2) f
+          JOIN execution e ON e.key = f.execution GROUP BY f.execution ORDER BY 1";
+        let mut select = self.statement(sql, place)?;
+        let changed = |row: &Row<'_>| {
+            let id = ExecutionId::from_bytes(row.get(1)?);
+            Ok(ChangedExecution { id, last_lsn: row.get(0)?, first_ms: row.get(2)? })
+        };
+        let found = select.query_map((lsn, limit), changed);
+        let found = found.and_then(Iterator::collect::<rusqlite::Result<Vec<ChangedExecution>>>);
+        let found = found.map_err(|error| self.error(&error, place))?;
+        let next = found.last().map_or(lsn, |last| last.last_lsn);
+        Ok((found, next))
+    }
+
+    /// The end of the file's order of writing; 0 when there is nothing.
+    pub fn last_lsn(&self) -> Result<i64, ReadError> {
+        let place = Place::table("frame");
+        let mut select = self.statement("SELECT coalesce(max(lsn), 0) FROM frame", place)?;
+        select.query_row([], |row| row.get(0)).map_err(|error| self.error(&error, place))
     }
 
     /// The oldest executions that ended before `ended_before_ms`, quarantined ones left out.

@@ -64,6 +64,10 @@ impl Reader {
         if let Some(role) = &filter.role {
             add("t.role", role.clone().into());
         }
+        if let Some(since_ms) = filter.since_ms {
+            values.push(since_ms.into());
+            conditions.push(format!("t.created_ms >= ?{}", values.len()));
+        }
         if !filter.statuses.is_empty() {
             let codes: Vec<String> = filter.statuses.iter().map(|status| status.code().to_string()).collect();
             conditions.push(format!("t.status IN ({})", codes.join(", ")));

@@ -70,6 +70,7 @@ fn spec(folder: &Path, grants: Vec<Permission>) -> ProcessSpec {
         environment: vec![("AKAO_RPC_FD".into(), "3".into())],
         resources: Resources::default(),
         grants,
+        public_only: false,
         volumes: Vec::new(),
         wish: akao_runtime::Wish::default(),
     }

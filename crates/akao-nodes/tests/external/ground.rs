@@ -3,9 +3,9 @@
 use crate::world::Names;
 use akao_contract::{
     Address, BlobRef, Digest, ExecutionId, Invocation, LogLine, NodeId, OpId, Outcome, OutcomeStatus, Permission,
-    StepContext, StepError, Tenant,
+    StepContext, StepError, Tenant, manifest::PinnedNode,
 };
-use akao_nodes::{Audit, AuditEvent, ExternalNodes, LaunchOptions, NodesOptions, Subject, pin};
+use akao_nodes::{Audit, AuditEvent, ExternalNodes, LaunchOptions, NodesOptions, PackageGrants, Subject, pin};
 use akao_package::Store;
 use akao_runtime::{CircuitSettings, PoolSnapshot, RuntimeSettings};
 use akao_step::{BlobError, BlobStore, CancellationToken, Secret, StepEvent, StepEvents, StepIo, StepRunner};
@@ -161,7 +161,24 @@ pub(crate) struct Ground {
     pub(crate) names: Arc<Names>,
     pub(crate) audit: Arc<Heard>,
     pub(crate) folder: tempfile::TempDir,
+    pub(crate) lasting: Arc<Lasting>,
     store: Store,
+}
+
+/// What the operator has granted to whatever package is loaded next.
+#[derive(Default)]
+pub(crate) struct Lasting(Mutex<Vec<Permission>>);
+
+impl Lasting {
+    pub(crate) fn give(&self, grant: &str) {
+        self.0.lock().unwrap().push(grant.parse().unwrap());
+    }
+}
+
+impl PackageGrants for Lasting {
+    fn of(&self, _: &PinnedNode) -> Vec<Permission> {
+        self.0.lock().unwrap().clone()
+    }
 }
 
 /// How a step went.
@@ -221,6 +238,7 @@ impl Step {
             deadline_ms: self.deadline.map(|after| u64::try_from((now + after).as_millis()).unwrap()),
             grants: Arc::new(grants),
             volumes: Arc::default(),
+            trace: None,
         };
         let (node_type, props) = (Arc::clone(&self.node), self.props.clone());
         Invocation { context, node_type, props, blackboard: Default::default() }
@@ -236,8 +254,9 @@ impl Ground {
         let folder = tempfile::tempdir().unwrap();
         let (names, audit) = (Arc::new(Names::default()), Arc::new(Heard::default()));
         let store = Store::new(folder.path().join("packages"));
+        let lasting = Arc::new(Lasting::default());
         let nodes = ExternalNodes::new(NodesOptions {
-            grants: Arc::new(akao_nodes::NoPackageGrants),
+            grants: Arc::clone(&lasting) as _,
             packages: Store::new(folder.path().join("packages")),
             state: folder.path().join("state"),
             blobs: Arc::new(MemoryBlobs::default()),
@@ -245,7 +264,7 @@ impl Ground {
             runtime,
             launch: LaunchOptions { resolver: Some(Arc::clone(&names) as _), ..launch },
         });
-        Self { nodes, names, audit, folder, store }
+        Self { nodes, names, audit, folder, store, lasting }
     }
 
     /// Stores a package; gives the name of its node.

@@ -491,6 +491,24 @@ fn operator() {
             format!("out = [talk('10.77.0.1', {port}), talk('10.77.0.2', {port}), talk('home.example', {port})]");
         let said = ground.says(&package, &code).await;
         assert_eq!(said, json!(["hello", "ECONNRESET", "ECONNRESET"]), "a name opens nothing that is not public");
+        // A tenant of a server does not look after the machine: what is not public is the operator's to grant.
+        let home = format!("10.77.0.1:{port}");
+        let theirs = async |hosts: &[&str]| {
+            let code = format!("out = talk('10.77.0.1', {port})");
+            ground.run(ground.code(&Package::with_hosts(hosts), &code).of("neighbour")).await.result()
+        };
+        assert_eq!(
+            theirs(&[home.as_str(), "one.example:80"]).await,
+            "ECONNRESET",
+            "an address that a tenant grants is closed"
+        );
+        ground.lasting.give(&format!("network.tcp={home}"));
+        assert_eq!(
+            theirs(&[home.as_str(), "two.example:80"]).await,
+            "ECONNRESET",
+            "so is all beside a host that it grants"
+        );
+        assert_eq!(theirs(&[home.as_str()]).await, "hello");
         ground.end().await;
         let closed = Ground::new();
         assert_eq!(closed.says(&package, &code).await[0], "ECONNRESET", "where others grant, an address stays closed");

@@ -51,7 +51,7 @@ impl<'a> ExecuteContext<'a> {
             idempotency_key: Some(&context.idempotency_key),
             tenant: Some(&context.tenant),
             deadline: context.deadline_ms,
-            trace: None,
+            trace: context.trace.as_deref(),
         }
     }
 

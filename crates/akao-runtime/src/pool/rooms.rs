@@ -1,8 +1,14 @@
 //! Room for processes, over all pools. Who finds none waits in order, and as long as anybody waits, processes of others make
 //! room: those that are idle at once, and when that is not enough, those that are busy after their calls.
+//!
+//! A process also takes a share of the processor time and memory that its tenant has for all of its processes. For who waits
+//! for a share, only processes of the same tenant make room.
 
 use super::{Inner, Services};
+use akao_contract::{Tenant, manifest::Resources};
+use akao_step::Share;
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -13,6 +19,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A pool whose calls follow each other without a pause gives a process up for another pool that has waited this long.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Room for one process: its place among all, and its share of what its tenant has.
+pub(crate) struct Room {
+    _place: OwnedSemaphorePermit,
+    _share: Share,
+}
 
 /// See the module.
 pub(crate) struct Rooms {
@@ -28,6 +40,8 @@ struct Wanted {
     number: usize,
     /// The pool's number.
     pool: u64,
+    /// Whose processes are to make room; none for those of all.
+    of: Option<Tenant>,
     since: Instant,
 }
 
@@ -64,10 +78,10 @@ impl Rooms {
         Arc::clone(&self.free).try_acquire_owned().ok()
     }
 
-    fn enter(&self, pool: u64) -> Place<'_> {
+    fn enter(&self, pool: u64, of: Option<Tenant>) -> Place<'_> {
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         self.count.fetch_add(1, Ordering::AcqRel);
-        self.lock().push(Wanted { number, pool, since: Instant::now() });
+        self.lock().push(Wanted { number, pool, of, since: Instant::now() });
         Place { rooms: self, number }
     }
 
@@ -76,21 +90,24 @@ impl Rooms {
         self.count.load(Ordering::Acquire) > 0
     }
 
-    /// How many starts wait.
-    fn wanted(&self) -> usize {
-        self.lock().len()
+    /// How many starts wait for processes of whom.
+    fn wanted(&self) -> BTreeMap<Option<Tenant>, usize> {
+        let mut counts = BTreeMap::new();
+        self.lock().iter().for_each(|wanted| *counts.entry(wanted.of.clone()).or_default() += 1);
+        counts
     }
 
-    /// How many starts of other pools than this one have waited too long.
-    pub(super) fn overdue(&self, pool: u64) -> usize {
-        self.lock().iter().filter(|wanted| wanted.pool != pool && wanted.since.elapsed() >= PATIENCE).count()
+    /// How many starts of other pools have waited too long for processes of this pool, which works for a tenant.
+    pub(super) fn overdue(&self, pool: u64, tenant: &Tenant) -> usize {
+        let wants = |wanted: &&Wanted| wanted.pool != pool && wanted.of.as_ref().is_none_or(|of| of == tenant);
+        self.lock().iter().filter(wants).filter(|wanted| wanted.since.elapsed() >= PATIENCE).count()
     }
 }
 
 impl Services {
     /// Room for a process of the pool with this number; waits for it.
     pub(super) async fn room(&self, pool: u64) -> Option<OwnedSemaphorePermit> {
-        let _place = self.rooms.enter(pool);
+        let _place = self.rooms.enter(pool, None);
         self.make_room();
         // The semaphore is never closed.
         Arc::clone(&self.rooms.free).acquire_owned().await.ok()
@@ -100,28 +117,47 @@ impl Services {
     /// Those that are kept warm come last, and among equals those that have been idle longest come first.
     pub(super) fn make_room(&self) {
         let pools = self.live_pools();
-        let ending: usize = pools.iter().map(|pool| pool.ending()).sum();
-        for _ in ending..self.rooms.wanted() {
-            let idlest = pools.iter().filter_map(|pool| Some((pool.idlest()?, pool))).min_by_key(|(idle, _)| *idle);
-            let Some((idle, pool)) = idlest else { return };
-            pool.retire_idle(idle);
+        for (of, wanted) in self.rooms.wanted() {
+            let concerned = || pools.iter().filter(|pool| of.as_ref().is_none_or(|tenant| pool.spec.tenant == *tenant));
+            let ending: usize = concerned().map(|pool| pool.ending()).sum();
+            for _ in ending..wanted {
+                let idle = concerned().filter_map(|pool| Some((pool.idlest()?, pool)));
+                let Some((idle, pool)) = idle.min_by_key(|(idle, _)| *idle) else { break };
+                pool.retire_idle(idle);
+            }
         }
     }
 }
 
 impl Inner {
-    /// Room for the process, or none when nobody needs it any more. Only for those who wait do others make room: a process
-    /// that is kept warm and takes another's place would lose it again at once.
-    pub(super) async fn room(&self) -> Option<OwnedSemaphorePermit> {
-        if let Some(room) = self.services.rooms.take() {
-            return Some(room);
+    /// Room for a process with these limits, or none when nobody needs it any more. Only for those who wait do others make
+    /// room: a process that is kept warm and takes another's place would lose it again at once.
+    pub(super) async fn room(&self, resources: &Resources) -> Option<Room> {
+        let share = self.share(resources).await?;
+        let place = match self.services.rooms.take() {
+            Some(place) => place,
+            None if self.lock().waiting.is_empty() => return None,
+            None => {
+                let place = self.services.room(self.number).await;
+                // Who waited may have been served meanwhile.
+                place.filter(|_| !self.lock().waiting.is_empty())?
+            }
+        };
+        Some(Room { _place: place, _share: share })
+    }
+
+    /// A share of what the tenant has, as [`Inner::room`].
+    async fn share(&self, resources: &Resources) -> Option<Share> {
+        let (allowances, tenant) = (&self.services.settings.allowances, &self.spec.tenant);
+        if let Some(share) = allowances.take(tenant, resources) {
+            return Some(share);
         }
         if self.lock().waiting.is_empty() {
             return None;
         }
-        let room = self.services.room(self.number).await;
-        // Who waited may have been served meanwhile.
-        room.filter(|_| !self.lock().waiting.is_empty())
+        let _wanted = self.services.rooms.enter(self.number, Some(tenant.clone()));
+        let share = allowances.taken(tenant, resources, || self.services.make_room()).await;
+        (!self.lock().waiting.is_empty()).then_some(share)
     }
 
     /// A start is given up before anything was done.

@@ -155,7 +155,7 @@ impl Inner {
     /// Gives a process up, although it may be busy, when others have waited too long for room.
     fn yield_room(&self, state: &mut State, instance: &Instance) {
         let retiring = state.slots.iter().filter(|slot| slot.is_retiring).count();
-        if retiring >= self.services.rooms.overdue(self.number) {
+        if retiring >= self.services.rooms.overdue(self.number, &self.spec.tenant) {
             return;
         }
         if let Some(at) = state.slots.iter().position(|slot| slot.instance.number == instance.number) {

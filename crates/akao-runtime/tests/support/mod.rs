@@ -142,6 +142,7 @@ impl Ground {
             blobs: Arc::clone(&blobs) as Arc<_>,
             state: Arc::new(DiskState::new(folder.path().join("state"))),
             denials: Arc::new(NoDenials),
+            outside: None,
         };
         let runner = Arc::new(ProcessRunner::new(Arc::clone(&launch) as Arc<_>, host, settings));
         Self { runner, launch, blobs, node_type: Mutex::new(NODE.into()), folder }
@@ -270,6 +271,7 @@ impl Step {
             deadline_ms: deadline,
             grants: Arc::new(grants),
             volumes: Arc::new(self.volumes.iter().map(volume).collect()),
+            trace: None,
         }
     }
 

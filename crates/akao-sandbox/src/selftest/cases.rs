@@ -208,7 +208,7 @@ pub const CASES: &[Case] = &[
     case(74, "other ways over IP: UDP-Lite", &["socket", "udplite"], Brokered, FORBIDDEN, &[]),
     same(74, "hand a connection to the kernel's encryption", &["call", "connection-upper-protocol"], Brokered, ALL_FORBIDDEN),
     // Resources.
-    case(81, "take memory", &["memory", "private", "1000000000"], Memory, Ends(&[Cause::Memory]), &[]),
+    case(81, "take memory", &["memory", "private", "1000000000"], Memory, Contained(&[Cause::Memory], &["ENOMEM"]), &[]),
     case(81, "take shared memory", &["memory", "shared", "1000000000"], Memory, Contained(&[Cause::Memory], &["EPERM", "ENOMEM"]), &[]),
     case(81, "take shared memory that no process shows", &["memory-hidden", "1000000000"], Memory, Contained(&[Cause::Memory], &["EPERM", "ENOMEM"]), &[]),
     case(81, "take the memory of a device", &["memory-device", "/dev/zero", "1000000000"], Memory, Contained(&[Cause::Memory], &["EACCES", "ENOENT"]), &[]),

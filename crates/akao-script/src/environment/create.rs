@@ -1,7 +1,16 @@
 //! Making an environment: a node of Akao's own puts its packages together in a sandbox, then the content is sealed and named.
 
-use super::{CONTENTS, Environment, EnvironmentPackage, Environments, FORMAT};
-use crate::{interpreter::Interpreter, node_type::RESULT, package, runner::ENVIRONMENT_PLACE};
+mod bundle;
+
+pub use bundle::Bundler;
+
+use super::{CONTENTS, Environment, EnvironmentPackage, Environments, FORMAT, sweep};
+use crate::{
+    interpreter::{EnvironmentMaker, Interpreter},
+    node_type::RESULT,
+    package,
+    runner::ENVIRONMENT_PLACE,
+};
 use akao_contract::{
     Address, ErrorKind, ExecutionId, Invocation, NodeId, OpId, Outcome, OutcomeStatus, Permission, StepContext,
     StepError, Tenant,
@@ -11,6 +20,7 @@ use akao_nodes::ExternalNodes;
 use akao_package::Store;
 use akao_runtime::Wish;
 use akao_step::StepIo;
+use bundle::Bundled;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use std::{
@@ -25,7 +35,7 @@ use std::{
 const LIMITS: FolderLimits = FolderLimits { entries_max: 200_000, bytes_max: 4 << 30, depth_max: 64 };
 
 /// How the name of a folder begins in which an environment is put together.
-const MAKING: &str = ".making-";
+pub(super) const MAKING: &str = ".making-";
 
 /// The volume that it is put together in.
 const VOLUME: &str = "environment";
@@ -69,13 +79,35 @@ struct Made {
     modules: Vec<String>,
 }
 
-/// Loads the packages as the runs of scripts will have them, and tells the memory that a run then shares.
-const MEASURE: &str =
-    "import os\nresult = int(open('/proc/self/statm').read().split()[1]) * os.sysconf('SC_PAGE_SIZE')";
+/// What the script says that loads the packages.
+#[derive(Deserialize)]
+struct Loaded {
+    /// The memory that they take, where the script knows it.
+    #[serde(default)]
+    bytes: u64,
+    /// What could be loaded, where that is not everything.
+    modules: Option<Vec<String>>,
+    /// What could not, and why.
+    #[serde(default)]
+    refused: BTreeMap<String, String>,
+}
+
+/// What makes environments.
+#[derive(Clone, Copy)]
+pub struct EnvironmentMakers<'a> {
+    /// Runs what puts packages together.
+    pub nodes: &'a ExternalNodes,
+    /// Where its packages are kept.
+    pub packages: &'a Store,
+    /// Puts modules together as one file, for the languages that have them so.
+    pub bundler: &'a dyn Bundler,
+}
 
 /// What loading may take: milliseconds, and bytes.
 const LOADING_MS_MAX: u64 = 120_000;
 const LOADING_BYTES_MAX: u64 = 2_000_000_000;
+/// How much is kept of why a module could not be loaded.
+const REASON_BYTES_MAX: usize = 500;
 
 impl Environments {
     /// Makes an environment, or makes it again. `io` is told how far it is.
@@ -84,8 +116,7 @@ impl Environments {
     /// The packages are not to be had or not to be loaded, or the disk refuses. Then everything is as it was.
     pub async fn create(
         &self,
-        nodes: &ExternalNodes,
-        packages: &Store,
+        makers: EnvironmentMakers<'_>,
         order: &EnvironmentOrder,
         io: StepIo,
     ) -> Result<Environment, EnvironmentError> {
@@ -93,15 +124,48 @@ impl Environments {
             return Err(EnvironmentError::Language(order.interpreter.language));
         };
         fs::create_dir_all(self.folder.join(CONTENTS))?;
+        sweep(&self.folder)?;
         let staged = tempfile::Builder::new().prefix(MAKING).tempdir_in(&self.folder)?;
         if rustix::process::geteuid().is_root() {
             // The sandbox works as a user that is known only to it; nobody else comes as far as this folder.
             fs::set_permissions(staged.path(), fs::Permissions::from_mode(0o777))?;
         }
-        let node = package::keep(order.interpreter.language, maker.files, packages, &self.folder)
+        let made = self.put_together(makers, maker, order, staged.path(), io.clone()).await?;
+        let mut list = list_folder(staged.path(), &LIMITS, &mut |_, _| true).map_err(io::Error::other)?;
+        let bundled = match maker.bundles {
+            false => Bundled::default(),
+            true => {
+                let bundled = bundle::bundle(makers.bundler, staged.path(), &list, &made.modules).await?;
+                list = list_folder(staged.path(), &LIMITS, &mut |_, _| true).map_err(io::Error::other)?;
+                bundled
+            }
+        };
+        seal(staged.path(), &list)?;
+        match self.load_once(makers, maker, order, staged.path(), &made.modules, io).await {
+            Ok(loaded) => {
+                let loaded = Loaded { bytes: loaded.bytes.max(bundled.loaded_bytes()), ..loaded };
+                self.keep(order, made, loaded, &list, staged)
+            }
+            Err(error) => {
+                unseal(staged.path())?;
+                Err(EnvironmentError::Packages(error))
+            }
+        }
+    }
+
+    /// Has the packages fetched into a folder.
+    async fn put_together(
+        &self,
+        makers: EnvironmentMakers<'_>,
+        maker: &EnvironmentMaker,
+        order: &EnvironmentOrder,
+        folder: &Path,
+        io: StepIo,
+    ) -> Result<Made, EnvironmentError> {
+        let node = package::keep(order.interpreter.language, maker.files, makers.packages, &self.folder)
             .map_err(EnvironmentError::Packages)?;
         let invocation = Invocation {
-            context: context(order, staged.path()),
+            context: context(order, folder),
             node_type: node.to_string().into(),
             props: Map::from_iter([
                 ("packages".to_owned(), json!(order.packages)),
@@ -110,32 +174,25 @@ impl Environments {
             blackboard: BTreeMap::new(),
         };
         let wish = Wish { folders: order.folders.clone(), ..Wish::default() };
-        let outcome = nodes.run_as(invocation, io.clone(), wish).await;
-        let made: Made = answered(outcome, "environment").map_err(EnvironmentError::Packages)?;
-        let list = list_folder(staged.path(), &LIMITS, &mut |_, _| true).map_err(io::Error::other)?;
-        seal(staged.path(), &list)?;
-        let loaded = self.load_once(nodes, packages, order, staged.path(), io).await;
-        match loaded {
-            Ok(loaded_bytes) => self.keep(order, made, loaded_bytes, &list, staged),
-            Err(error) => {
-                unseal(staged.path())?;
-                Err(EnvironmentError::Packages(error))
-            }
-        }
+        let outcome = makers.nodes.run_as(invocation, io, wish).await;
+        answered(outcome, "environment").map_err(EnvironmentError::Packages)
     }
 
-    /// Has the interpreter load the packages; the memory that it takes, in bytes.
+    /// Has the interpreter load the packages; what came of it.
     async fn load_once(
         &self,
-        nodes: &ExternalNodes,
-        packages: &Store,
+        makers: EnvironmentMakers<'_>,
+        maker: &EnvironmentMaker,
         order: &EnvironmentOrder,
         folder: &Path,
+        modules: &[String],
         io: StepIo,
-    ) -> Result<u64, StepError> {
-        let node = package::keep(order.interpreter.language, order.interpreter.files, packages, &self.folder)?;
+    ) -> Result<Loaded, StepError> {
+        let Interpreter { language, files, forks, .. } = *order.interpreter;
+        let node = package::keep(language, files, makers.packages, &self.folder)?;
         let props = json!({
-            "script": MEASURE, "inputs": {}, "timeout_ms": LOADING_MS_MAX, "memory_bytes": LOADING_BYTES_MAX,
+            "script": maker.load, "inputs": { "modules": modules }, "timeout_ms": LOADING_MS_MAX,
+            "memory_bytes": LOADING_BYTES_MAX,
         });
         let invocation = Invocation {
             context: StepContext { grants: Arc::default(), volumes: Arc::default(), ..context(order, folder) },
@@ -146,21 +203,27 @@ impl Environments {
         let wish = Wish {
             memory_bytes: Some(2 * LOADING_BYTES_MAX),
             folders: BTreeMap::from([(ENVIRONMENT_PLACE.into(), folder.to_owned())]),
-            ties_children: true,
+            without_network: true,
+            ties_children: forks,
             call_ms: Some(2 * LOADING_MS_MAX),
         };
-        answered(nodes.run_as(invocation, io, wish).await, RESULT)
+        answered(makers.nodes.run_as(invocation, io, wish).await, RESULT)
     }
 
     fn keep(
         &self,
         order: &EnvironmentOrder,
         made: Made,
-        loaded_bytes: u64,
+        loaded: Loaded,
         list: &FolderList,
         staged: tempfile::TempDir,
     ) -> Result<Environment, EnvironmentError> {
         let digest = list.digest();
+        // Packages ran while they were loaded, and what came of it is theirs to say: no more of it is kept than is meant.
+        let asked = |module: &String| made.modules.contains(module);
+        let modules = loaded.modules.map(|modules| modules.into_iter().filter(asked).collect());
+        let refused = loaded.refused.into_iter().filter(|(module, _)| asked(module));
+        let refused = refused.map(|(module, why)| (module, akao_contract::shortened(why, REASON_BYTES_MAX))).collect();
         let environment = Environment {
             environment: FORMAT,
             name: order.name.clone(),
@@ -168,10 +231,11 @@ impl Environments {
             version: made.version,
             content: digest.digest,
             bytes: digest.bytes,
-            loaded_bytes,
+            loaded_bytes: loaded.bytes.min(LOADING_BYTES_MAX),
             asked: order.packages.clone(),
             packages: made.packages,
-            modules: made.modules,
+            modules: modules.unwrap_or(made.modules),
+            refused,
         };
         let place = self.content(&environment);
         if !place.is_dir() {
@@ -181,7 +245,7 @@ impl Environments {
         } else {
             unseal(staged.path())?;
         }
-        let before = self.find(&order.name).ok().flatten();
+        let before = self.find(order.interpreter.language, &order.name).ok().flatten();
         self.write_record(&environment)?;
         if let Some(before) = before {
             self.collect(&before.content)?;
@@ -193,7 +257,7 @@ impl Environments {
         let mut file = tempfile::Builder::new().prefix(MAKING).tempfile_in(&self.folder)?;
         serde_json::to_writer_pretty(&mut file, environment)?;
         file.as_file().sync_all()?;
-        file.persist(self.record(&environment.name)).map_err(|error| error.error)?;
+        file.persist(self.record(&environment.language, &environment.name)).map_err(|error| error.error)?;
         fs::File::open(&self.folder)?.sync_all()
     }
 }
@@ -215,6 +279,7 @@ fn context(order: &EnvironmentOrder, folder: &Path) -> StepContext {
         deadline_ms: None,
         grants: Arc::new(grants),
         volumes: Arc::new(BTreeMap::from([(VOLUME.to_owned(), folder.display().to_string())])),
+        trace: None,
     }
 }
 

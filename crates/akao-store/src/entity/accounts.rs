@@ -1,20 +1,64 @@
 //! People, their sessions, and what is found by a secret before a tenant is known: sessions, tokens, invitations, the setup.
 //!
-//! Secrets are never here, only their hashes.
+//! Secrets are never here, only their hashes. Addresses and names are sealed; an address is found by a hash that needs a key.
 
 use super::tokens::{TOKEN_COLUMNS, Token, token};
 use crate::{
-    Row, StoreError, TenantRow,
-    access::{Access, Value},
+    Row, SealedColumn, StoreError, TenantRow,
+    access::{Scope, Statements, Value},
+    vault::{Keyring, SERVER},
 };
 use akao_contract::Tenant;
+use akao_step::Secret;
 
-/// A person.
+/// Where the address of a person is.
+pub(crate) const ACCOUNT_EMAIL: SealedColumn = SealedColumn { table: "account", column: "email", row: "id" };
+
+/// Where the name of a person is.
+pub(crate) const ACCOUNT_NAME: SealedColumn = SealedColumn { table: "account", column: "name", row: "id" };
+
+/// Where the address of somebody who is asked to join is.
+pub(crate) const INVITATION_EMAIL: SealedColumn = SealedColumn { table: "invitation", column: "email", row: "hash" };
+
+/// What an account is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountKind {
+    /// Somebody who signs in.
+    Person,
+    /// A program: it has tokens and nothing else.
+    Service,
+}
+
+impl AccountKind {
+    /// The word under which it is kept.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Service => "service",
+        }
+    }
+}
+
+impl std::str::FromStr for AccountKind {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "person" => Ok(Self::Person),
+            "service" => Ok(Self::Service),
+            _ => Err(()),
+        }
+    }
+}
+
+/// A person, or a program that is a member like one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// Its id.
     pub id: String,
-    /// The address by which it signs in, in lower case.
+    /// What it is.
+    pub kind: AccountKind,
+    /// The address by which it signs in, in lower case; that of a service is none, and begins with `service:`.
     pub email: String,
     /// Its name for people.
     pub name: String,
@@ -70,15 +114,33 @@ pub struct Membership {
 }
 
 /// People and what is found by secrets.
+#[derive(Clone, Copy)]
 pub struct Accounts<'a> {
-    pub(crate) access: &'a dyn Access,
+    pub(crate) access: Statements<'a>,
+    pub(crate) keys: &'a Keyring<'a>,
 }
 
-const USER_COLUMNS: &str = "id, email, name, password, operator, disabled, created_ms";
+const USER_COLUMNS: &str = "id, email, name, password, operator, disabled, created_ms, kind";
 
 impl Accounts<'_> {
     fn one(&self, table: &'static str, sql: &str, values: &[Value]) -> Result<Option<Row>, StoreError> {
-        Ok(self.access.query(table, sql, values)?.into_iter().next())
+        self.access.one(table, sql, values)
+    }
+
+    /// Seals a text with the server's own data key, for a column of a row.
+    ///
+    /// # Errors
+    /// The keys cannot be had, or the database failed.
+    pub fn seal(&self, column: &SealedColumn, row: &str, text: &str) -> Result<String, StoreError> {
+        self.keys.seal(self.access, SERVER, column, row, text)
+    }
+
+    /// Opens what was sealed with the server's own data key for that column of that row.
+    ///
+    /// # Errors
+    /// It was sealed for something else or is damaged, or the keys cannot be had.
+    pub fn open(&self, column: &SealedColumn, row: &str, sealed: &str) -> Result<Secret, StoreError> {
+        self.keys.open(self.access, SERVER, column, row, sealed)
     }
 
     /// Whether there is nobody yet.
@@ -91,16 +153,19 @@ impl Accounts<'_> {
 
     /// Adds a person.
     pub fn insert(&self, user: &User) -> Result<(), StoreError> {
-        let sql = format!("INSERT INTO account ({USER_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+        let sql =
+            format!("INSERT INTO account ({USER_COLUMNS}, email_hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
         let password = user.password.as_ref();
-        let values: [Value; 7] = [
+        let values: [Value; 9] = [
             (&user.id).into(),
-            (&user.email).into(),
-            (&user.name).into(),
+            (&self.seal(&ACCOUNT_EMAIL, &user.id, &user.email)?).into(),
+            (&self.seal(&ACCOUNT_NAME, &user.id, &user.name)?).into(),
             password.into(),
             user.operator.into(),
             user.disabled.into(),
             user.created_ms.into(),
+            user.kind.as_str().into(),
+            (&self.keys.lookup(self.access, &user.email)?).into(),
         ];
         self.access.execute(&sql, &values).map(drop)
     }
@@ -108,13 +173,14 @@ impl Accounts<'_> {
     /// The person with an id.
     pub fn by_id(&self, id: &str) -> Result<Option<User>, StoreError> {
         let sql = format!("SELECT {USER_COLUMNS} FROM account WHERE id = ?1");
-        self.one("account", &sql, &[id.into()])?.map(|row| user(&row)).transpose()
+        self.one("account", &sql, &[id.into()])?.map(|row| self.user(&row)).transpose()
     }
 
     /// The person with an address, which is in lower case.
     pub fn by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
-        let sql = format!("SELECT {USER_COLUMNS} FROM account WHERE email = ?1");
-        self.one("account", &sql, &[email.into()])?.map(|row| user(&row)).transpose()
+        let sql = format!("SELECT {USER_COLUMNS} FROM account WHERE email_hash = ?1");
+        let hash = self.keys.lookup(self.access, email)?;
+        self.one("account", &sql, &[(&hash).into()])?.map(|row| self.user(&row)).transpose()
     }
 
     /// Changes a password, and ends every session of the person.
@@ -130,10 +196,38 @@ impl Accounts<'_> {
         rows.iter().map(|row| Ok(Membership { tenant: row.parsed(0)?, role: row.text(1)? })).collect()
     }
 
+    /// The names of all tenants.
+    pub fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
+        let rows = self.access.query("tenant", "SELECT name FROM tenant ORDER BY name", &[])?;
+        rows.iter().map(|row| row.parsed(0)).collect()
+    }
+
     /// Makes a tenant.
     pub fn insert_tenant(&self, tenant: &TenantRow) -> Result<(), StoreError> {
         let values: [Value; 3] = [tenant.name.as_str().into(), (&tenant.title).into(), tenant.created_ms.into()];
         self.access.execute("INSERT INTO tenant (name, title, created_ms) VALUES (?1, ?2, ?3)", &values).map(drop)
+    }
+
+    /// At most `limit` tenants after the one with the name `after`.
+    pub fn tenant_page(&self, after: &str, limit: i64) -> Result<Vec<TenantRow>, StoreError> {
+        let sql = "SELECT name, title, created_ms FROM tenant WHERE name > ?1 ORDER BY name LIMIT ?2";
+        let rows = self.access.query("tenant", sql, &[after.into(), limit.into()])?;
+        let tenant =
+            |row: &Row| Ok(TenantRow { name: row.parsed(0)?, title: row.text(1)?, created_ms: row.integer(2)? });
+        rows.iter().map(tenant).collect()
+    }
+
+    /// Up to where something was looked at, by its name.
+    pub fn place(&self, name: &str) -> Result<Option<i64>, StoreError> {
+        let row = self.one("place", "SELECT place FROM place WHERE name = ?1", &[name.into()])?;
+        row.map(|row| row.integer(0)).transpose()
+    }
+
+    /// Remembers up to where something was looked at.
+    pub fn set_place(&self, name: &str, place: i64) -> Result<(), StoreError> {
+        self.access.execute("DELETE FROM place WHERE name = ?1", &[name.into()])?;
+        let sql = "INSERT INTO place (name, place) VALUES (?1, ?2)";
+        self.access.execute(sql, &[name.into(), place.into()]).map(drop)
     }
 
     /// Begins a session, and forgets those that have ended.
@@ -205,25 +299,30 @@ impl Accounts<'_> {
         let sql = "SELECT hash, tenant, email, role, invited_by, expires_ms FROM invitation WHERE hash = ?1";
         let Some(row) = self.one("invitation", sql, &[hash.into()])? else { return Ok(None) };
         self.access.execute("DELETE FROM invitation WHERE hash = ?1", &[hash.into()])?;
+        let tenant: Tenant = row.parsed(1)?;
+        let access = self.access.within(Scope::Tenant(tenant.as_str()));
+        let email = self.keys.open(access, tenant.as_str(), &INVITATION_EMAIL, hash, &row.text(2)?)?;
         Ok(Some(Invitation {
             hash: row.text(0)?,
-            tenant: row.parsed(1)?,
-            email: row.text(2)?,
+            email: email.expose().to_owned(),
+            tenant,
             role: row.text(3)?,
             invited_by: row.text(4)?,
             expires_ms: row.integer(5)?,
         }))
     }
-}
 
-fn user(row: &Row) -> Result<User, StoreError> {
-    Ok(User {
-        id: row.text(0)?,
-        email: row.text(1)?,
-        name: row.text(2)?,
-        password: row.text_if_any(3)?,
-        operator: row.truth(4)?,
-        disabled: row.truth(5)?,
-        created_ms: row.integer(6)?,
-    })
+    fn user(&self, row: &Row) -> Result<User, StoreError> {
+        let id = row.text(0)?;
+        Ok(User {
+            email: self.open(&ACCOUNT_EMAIL, &id, &row.text(1)?)?.expose().to_owned(),
+            name: self.open(&ACCOUNT_NAME, &id, &row.text(2)?)?.expose().to_owned(),
+            id,
+            password: row.text_if_any(3)?,
+            operator: row.truth(4)?,
+            disabled: row.truth(5)?,
+            created_ms: row.integer(6)?,
+            kind: row.parsed(7)?,
+        })
+    }
 }

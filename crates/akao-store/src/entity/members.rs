@@ -1,9 +1,9 @@
 //! The people of a tenant, and who is asked to join it.
 
-use super::accounts::Invitation;
-use crate::{Scoped, StoreError};
+use super::accounts::{ACCOUNT_EMAIL, ACCOUNT_NAME, AccountKind, INVITATION_EMAIL, Invitation};
+use crate::{Row, Scoped, SealedColumn, StoreError, vault::SERVER};
 
-/// A person of a tenant.
+/// A person of a tenant, or a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     /// The person's id.
@@ -12,6 +12,8 @@ pub struct Member {
     pub email: String,
     /// The name for people.
     pub name: String,
+    /// What it is.
+    pub kind: AccountKind,
     /// The role.
     pub role: String,
     /// Since when, in Unix milliseconds.
@@ -21,9 +23,8 @@ pub struct Member {
 /// The people of a tenant.
 pub struct Members<'a>(pub(crate) Scoped<'a>);
 
-const MEMBER: &str =
-    "SELECT m.account, a.email, a.name, m.role, m.since_ms FROM member m JOIN account a ON a.id = m.account
-  WHERE m.tenant = ?1";
+const MEMBER: &str = "SELECT m.account, a.email, a.name, m.role, m.since_ms, a.kind FROM member m
+  JOIN account a ON a.id = m.account WHERE m.tenant = ?1";
 
 impl Members<'_> {
     /// At most `limit` people after the one with the id `after`.
@@ -33,13 +34,13 @@ impl Members<'_> {
     pub fn page(&self, after: &str, limit: i64) -> Result<Vec<Member>, StoreError> {
         let sql = format!("{MEMBER} AND m.account > ?2 ORDER BY m.account LIMIT ?3");
         let rows = self.0.query("member", &sql, [after.into(), limit.into()])?;
-        rows.iter().map(member).collect()
+        rows.iter().map(|row| self.member(row)).collect()
     }
 
     /// One of them.
     pub fn get(&self, account: &str) -> Result<Option<Member>, StoreError> {
         let row = self.0.one("member", &format!("{MEMBER} AND m.account = ?2"), [account.into()])?;
-        row.as_ref().map(member).transpose()
+        row.as_ref().map(|row| self.member(row)).transpose()
     }
 
     /// How many have a role.
@@ -52,6 +53,18 @@ impl Members<'_> {
     pub fn insert(&self, account: &str, role: &str, now_ms: i64) -> Result<(), StoreError> {
         let sql = "INSERT INTO member (tenant, account, role, since_ms) VALUES (?1, ?2, ?3, ?4)";
         self.0.execute(sql, [account.into(), role.into(), now_ms.into()]).map(drop)
+    }
+
+    /// The provider whose rules made a membership, if one did.
+    pub fn managed_by(&self, account: &str) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT managed_by FROM member WHERE tenant = ?1 AND account = ?2";
+        self.0.one("member", sql, [account.into()])?.map_or(Ok(None), |row| row.text_if_any(0))
+    }
+
+    /// Names the provider whose rules made a membership.
+    pub fn set_managed_by(&self, account: &str, provider: &str) -> Result<(), StoreError> {
+        let sql = "UPDATE member SET managed_by = ?3 WHERE tenant = ?1 AND account = ?2";
+        self.0.execute(sql, [account.into(), provider.into()]).map(drop)
     }
 
     /// Changes a role; false when there is no such member.
@@ -67,6 +80,7 @@ impl Members<'_> {
         self.0.execute("DELETE FROM session WHERE tenant = ?1 AND account = ?2", [account.into()])?;
         let revoke = "UPDATE token SET revoked_ms = ?3 WHERE tenant = ?1 AND account = ?2 AND revoked_ms IS NULL";
         self.0.execute(revoke, [account.into(), now_ms.into()])?;
+        self.0.execute("DELETE FROM team_member WHERE tenant = ?1 AND account = ?2", [account.into()])?;
         Ok(self.0.execute("DELETE FROM member WHERE tenant = ?1 AND account = ?2", [account.into()])? > 0)
     }
 
@@ -78,21 +92,32 @@ impl Members<'_> {
 
     /// Asks somebody to join; an older invitation of the same address is worth nothing any more.
     pub fn invite(&self, invitation: &Invitation) -> Result<(), StoreError> {
-        let email = || (&invitation.email).into();
-        self.0.execute("DELETE FROM invitation WHERE tenant = ?1 AND email = ?2", [email()])?;
-        let sql = "INSERT INTO invitation (tenant, hash, email, role, invited_by, expires_ms)
-          VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let Invitation { hash, role, invited_by, expires_ms, .. } = invitation;
-        self.0.execute(sql, [hash.into(), email(), role.into(), invited_by.into(), (*expires_ms).into()]).map(drop)
+        let Invitation { hash, email, role, invited_by, expires_ms, .. } = invitation;
+        let email_hash = self.0.keys.lookup(self.0.access, email)?;
+        let sql = "DELETE FROM invitation WHERE tenant = ?1 AND email_hash = ?2";
+        self.0.execute(sql, [(&email_hash).into()])?;
+        let sql = "INSERT INTO invitation (tenant, hash, email, role, invited_by, expires_ms, email_hash)
+          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let sealed = self.0.seal(&INVITATION_EMAIL, hash, email)?;
+        let expires_ms = (*expires_ms).into();
+        let values = [hash.into(), (&sealed).into(), role.into(), invited_by.into(), expires_ms, (&email_hash).into()];
+        self.0.execute(sql, values).map(drop)
     }
-}
 
-fn member(row: &crate::Row) -> Result<Member, StoreError> {
-    Ok(Member {
-        account: row.text(0)?,
-        email: row.text(1)?,
-        name: row.text(2)?,
-        role: row.text(3)?,
-        since_ms: row.integer(4)?,
-    })
+    fn member(&self, row: &Row) -> Result<Member, StoreError> {
+        let account = row.text(0)?;
+        // A person is of no tenant, so that the server's own key seals what is known of it.
+        let open = |column: &SealedColumn, sealed: String| {
+            let opened = self.0.keys.open(self.0.access, SERVER, column, &account, &sealed)?;
+            Ok::<_, StoreError>(opened.expose().to_owned())
+        };
+        Ok(Member {
+            email: open(&ACCOUNT_EMAIL, row.text(1)?)?,
+            name: open(&ACCOUNT_NAME, row.text(2)?)?,
+            account,
+            role: row.text(3)?,
+            since_ms: row.integer(4)?,
+            kind: row.parsed(5)?,
+        })
+    }
 }

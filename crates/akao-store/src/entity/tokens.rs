@@ -51,7 +51,7 @@ impl Tokens<'_> {
     /// At most `limit` tokens of a person, or of everybody, after the one with the id `after`.
     pub fn page(&self, account: Option<&str>, after: &str, limit: i64) -> Result<Vec<Token>, StoreError> {
         let sql = format!(
-            "SELECT {TOKEN_COLUMNS} FROM token WHERE tenant = ?1 AND (?2 IS NULL OR account = ?2) AND id > ?3
+            "SELECT {TOKEN_COLUMNS} FROM token WHERE tenant = ?1 AND (CAST(?2 AS TEXT) IS NULL OR account = ?2) AND id > ?3
              ORDER BY id LIMIT ?4"
         );
         let rows = self.0.query("token", &sql, [account.into(), after.into(), limit.into()])?;

@@ -102,6 +102,21 @@ impl Workflows<'_> {
         row.map(|row| row.text(0)).transpose()
     }
 
+    /// How many workflows have this text in what is run of their latest version. It holds neither `%` nor `_`.
+    pub fn naming(&self, text: &str) -> Result<i64, StoreError> {
+        let sql = "SELECT count(*) FROM workflow w JOIN workflow_version v
+          ON v.tenant = w.tenant AND v.workflow = w.id AND v.number = w.latest WHERE w.tenant = ?1 AND v.bundle LIKE ?2";
+        self.0.one("workflow_version", sql, [(&format!("%{text}%")).into()])?.map_or(Ok(0), |row| row.integer(0))
+    }
+
+    /// How many bytes all versions have.
+    pub fn bytes(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT coalesce(sum(octet_length(source) + octet_length(bundle)), 0) FROM workflow_version
+          WHERE tenant = ?1";
+        let bytes = self.0.one("workflow_version", sql, [])?.map_or(Ok(0), |row| row.integer(0))?;
+        Ok(u64::try_from(bytes).unwrap_or(0))
+    }
+
     /// Adds the version whose number follows the latest one; the first makes the workflow.
     ///
     /// # Errors

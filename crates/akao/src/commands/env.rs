@@ -2,6 +2,7 @@
 
 mod client;
 mod create;
+mod npm;
 
 use crate::{
     cli::Context,
@@ -11,7 +12,7 @@ use crate::{
     wiring,
 };
 use akao_contract::manifest::format_bytes;
-use akao_script::{Environment, Environments};
+use akao_script::{Environment, Environments, INTERPRETERS, Interpreter};
 use serde_json::json;
 
 /// Every command of `akao env`.
@@ -37,6 +38,19 @@ pub(crate) struct ListArgs {
 pub(crate) struct RemoveArgs {
     /// Its name.
     name: String,
+    /// The one for scripts in Python, where there is another of that name.
+    #[arg(long)]
+    python: bool,
+    /// The one for scripts in JavaScript, where there is another of that name.
+    #[arg(long, conflicts_with = "python")]
+    node: bool,
+}
+
+/// The interpreter whose language an option of a command line names.
+fn interpreter(python: bool, node: bool) -> Option<&'static Interpreter> {
+    let option = if python { "--python" } else { "--node" };
+    let is_named = |one: &&Interpreter| one.environments.is_some_and(|maker| maker.option == option);
+    INTERPRETERS.iter().find(is_named).filter(|_| python || node)
 }
 
 /// Carries out one of the commands.
@@ -68,7 +82,12 @@ fn list(args: &ListArgs, context: &Context) -> Result<Exit, Failure> {
     if context.output.json {
         context.output.document(&json!({"environments": found}))?;
     } else if args.name.is_some() {
-        context.output.text(&found.iter().map(packages).collect::<String>())?;
+        let is_alone = found.len() == 1;
+        let text = |one: &Environment| match is_alone {
+            true => packages(one),
+            false => format!("# {}\n{}", one.language, packages(one)),
+        };
+        context.output.text(&found.iter().map(text).collect::<String>())?;
     } else if found.is_empty() {
         context
             .output
@@ -76,7 +95,7 @@ fn list(args: &ListArgs, context: &Context) -> Result<Exit, Failure> {
     } else {
         let row = |one: &Environment| -> Vec<String> {
             let language = format!("{} {}", one.language, one.version);
-            let cells = [one.name.clone(), language, format_bytes(one.bytes), one.asked.join(", ")];
+            let cells = [one.name.clone(), language, size(one), one.asked.join(", ")];
             cells.map(|cell| plain(&cell)).into()
         };
         let rows: Vec<Vec<String>> = found.iter().map(row).collect();
@@ -85,25 +104,54 @@ fn list(args: &ListArgs, context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
+/// How large an environment is, for people: rounded up to three figures or so.
+fn size(environment: &Environment) -> String {
+    let unit = if environment.bytes < 10_000_000 { 1_000 } else { 1_000_000 };
+    format_bytes(environment.bytes.next_multiple_of(unit))
+}
+
 /// What is in an environment, each package on a line as a package client would take it.
 fn packages(environment: &Environment) -> String {
     let line = |package: &akao_script::EnvironmentPackage| {
-        format!("{}=={} --hash=sha256:{}\n", plain(&package.name), plain(&package.version), plain(&package.sha256))
+        let (name, version) = (plain(&package.name), plain(&package.version));
+        match package.integrity.is_empty() {
+            true => format!("{name}=={version} --hash=sha256:{}\n", plain(&package.sha256)),
+            false => format!("{name}@{version} {}\n", plain(&package.integrity)),
+        }
     };
     environment.packages.iter().map(line).collect()
 }
 
 fn remove(args: &RemoveArgs, context: &Context) -> Result<Exit, Failure> {
     let failed = |error: std::io::Error| Failure::storage(format!("`{}` cannot be removed", args.name)).because(&error);
-    if !environments(context)?.remove(&args.name).map_err(failed)? {
+    let environments = environments(context)?;
+    let language = match interpreter(args.python, args.node) {
+        Some(interpreter) => interpreter.language.to_owned(),
+        None => only_language(&environments, &args.name)?,
+    };
+    if !environments.remove(&language, &args.name).map_err(failed)? {
         return Err(no_such(&args.name));
     }
     if context.output.json {
-        context.output.document(&json!({"removed": args.name}))?;
+        context.output.document(&json!({"removed": args.name, "language": language}))?;
     } else {
-        context.output.note(&format!("The environment `{}` is removed.", args.name));
+        context.output.note(&format!("The environment `{}` of {language} is removed.", args.name));
     }
     Ok(Exit::Success)
+}
+
+/// The language of the one environment of a name.
+fn only_language(environments: &Environments, name: &str) -> Result<String, Failure> {
+    let found = environments.list().map_err(|error| unreadable(&error))?;
+    let mut languages = found.into_iter().filter(|one| one.name == name).map(|one| one.language);
+    match (languages.next(), languages.next()) {
+        (None, _) => Err(no_such(name)),
+        (Some(only), None) => Ok(only),
+        (Some(first), Some(second)) => {
+            let message = format!("there is an environment `{}` of {first} and one of {second}", plain(name));
+            Err(Failure::usage(message).hint("Say which: `--python` or `--node`."))
+        }
+    }
 }
 
 fn no_such(name: &str) -> Failure {

@@ -7,10 +7,8 @@ mod list;
 pub(crate) mod look;
 mod steer;
 
-use crate::{cli::Context, exit::Exit, failure::Failure, owner, wiring};
+use crate::{cli::Context, exit::Exit, failure::Failure, site::Site};
 use akao_contract::ExecutionId;
-use akao_engine::{Executions, Reply, Request};
-use std::path::PathBuf;
 
 /// What `akao executions` can do.
 #[derive(Debug, clap::Subcommand)]
@@ -80,23 +78,11 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
     }
 }
 
-/// The data directory and the execution that a text names there.
-pub(crate) fn locate(id: &str, context: &Context) -> Result<(PathBuf, ExecutionId), Failure> {
-    let folder = wiring::data_dir(context)?;
-    let reader = wiring::reader(&folder)?;
-    let execution = wiring::find_execution(&reader, id)?;
-    Ok((folder, execution))
-}
-
-/// Asks the owner of a data directory, which is started when there is none.
-pub(crate) fn ask(folder: &std::path::Path, request: Request) -> Result<Reply, Failure> {
-    let runtime = wiring::runtime()?;
-    let answer = runtime.block_on(async {
-        let client = owner::background(folder).await?;
-        client.call(request).await.map_err(Failure::from)
-    });
-    runtime.shutdown_background();
-    answer
+/// Where an execution is that a text names, and which one it is.
+pub(crate) fn locate(id: &str, context: &Context) -> Result<(Site, ExecutionId), Failure> {
+    let site = Site::of(context)?;
+    let execution = site.find(id)?;
+    Ok((site, execution))
 }
 
 /// Says that something was done.

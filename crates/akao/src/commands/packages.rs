@@ -1,12 +1,12 @@
-//! Commands of the package manager: what they share. The data directory with its settings and repositories is opened
-//! here, and what was done is told to the audit.
+//! Commands of the package manager: what they share, with each other and with the server. The data directory with its settings and
+//! repositories is opened here, and what was done is told to the audit.
 
 pub(crate) mod install;
 pub(crate) mod lock;
 pub(crate) mod reach;
 pub(crate) mod repositories;
 pub(crate) mod search;
-mod show;
+pub(crate) mod show;
 pub(crate) mod switch;
 pub(crate) mod uninstall;
 pub(crate) mod update;
@@ -29,6 +29,7 @@ use jiff::Timestamp;
 use std::{
     error::Error,
     io::{BufRead, IsTerminal},
+    path::Path,
 };
 
 /// The data directory as the package manager sees it.
@@ -47,9 +48,16 @@ impl Desk {
     /// # Errors
     /// Its settings cannot be read: nothing is installed by half of them.
     pub(crate) fn open(context: &Context) -> Result<Self, Failure> {
-        let folder = wiring::data_dir(context)?;
-        let caps = Operator::read(&folder)?.caps();
-        let places = Places::new(&folder);
+        Self::at(&wiring::data_dir(context)?)
+    }
+
+    /// As [`Desk::open`], of this data directory.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn at(folder: &Path) -> Result<Self, Failure> {
+        let caps = Operator::read(folder)?.caps();
+        let places = Places::new(folder);
         let settings = Settings::read(&places).map_err(|error| refused(&error, error.suggestion()))?;
         let git =
             Git { program: "git".into(), environment: std::env::vars_os().collect(), limits: GitLimits::default() };
@@ -58,9 +66,7 @@ impl Desk {
 
     /// Opens the repositories. One that cannot be reached is told and keeps only its own packages from being had.
     pub(crate) async fn repositories(&self, context: &Context) -> Result<OpenRepositories, Failure> {
-        let list = &self.settings.repositories;
-        let opened = OpenRepositories::open(list, &self.places, reach::configured, self.now).await;
-        let opened = opened.map_err(|error| refused(&error, error.suggestion()))?;
+        let opened = self.opened().await?;
         for (name, error) in opened.failed() {
             let failure = refused(error, error.suggestion());
             context.output.note(&format!("The repository `{name}` is not there: {}.", failure.full_message()));
@@ -68,17 +74,37 @@ impl Desk {
         Ok(opened)
     }
 
+    /// Opens the repositories; which of them cannot be reached, they say themselves.
+    ///
+    /// # Errors
+    /// The list of them cannot be used.
+    pub(crate) async fn opened(&self) -> Result<OpenRepositories, Failure> {
+        let list = &self.settings.repositories;
+        let opened = OpenRepositories::open(list, &self.places, reach::configured, self.now).await;
+        opened.map_err(|error| refused(&error, error.suggestion()))
+    }
+
     /// Holds what is installed against the kill lists, tells what came of it, and records it with what the repositories offer.
     ///
     /// # Errors
     /// A record cannot be written.
     pub(crate) fn enforce(&self, repositories: &OpenRepositories, context: &Context) -> Result<(), Failure> {
+        let events = self.enforced(repositories, &acts::who())?;
+        events.iter().for_each(|event| context.output.note(&show::sentence(event)));
+        Ok(())
+    }
+
+    /// As [`Desk::enforce`], in somebody's name; what came of it.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn enforced(&self, repositories: &OpenRepositories, by: &str) -> Result<Vec<Event>, Failure> {
         let own = self.settings.kill_list.as_ref();
         let events = enforce_kill_list(&self.places, own, repositories, self.now);
         let events = events.map_err(|error| refused(&error, error.suggestion()))?;
-        events.iter().for_each(|event| context.output.note(&show::sentence(event)));
-        self.audit(&events)?;
-        note_offers(&self.places, repositories).map_err(|error| refused(&error, error.suggestion()))
+        self.audit_by(&events, by)?;
+        note_offers(&self.places, repositories).map_err(|error| refused(&error, error.suggestion()))?;
+        Ok(events)
     }
 
     /// Makes plans with these repositories.
@@ -96,8 +122,13 @@ impl Desk {
 
     /// Tells the audit what was done, and by which user of this machine.
     pub(crate) fn audit(&self, events: &[Event]) -> Result<(), Failure> {
+        self.audit_by(events, &acts::who())
+    }
+
+    /// Tells the audit what was done, and by whom.
+    pub(crate) fn audit_by(&self, events: &[Event], by: &str) -> Result<(), Failure> {
         let document = |event: &Event| serde_json::to_value(&event.what).unwrap_or_default();
-        let acts = events.iter().map(|event| Act::on_package(event.id.as_str(), document(event)));
+        let acts = events.iter().map(|event| Act::on_package(event.id.as_str(), document(event), by));
         acts::tell(self.places.root(), acts)
     }
 }

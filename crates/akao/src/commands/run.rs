@@ -2,6 +2,7 @@
 
 mod follow;
 mod result;
+mod there;
 
 pub(crate) use follow::{Seen, View, follow};
 pub(crate) use result::Report;
@@ -9,12 +10,14 @@ pub(crate) use result::Report;
 use crate::{
     catalogue::catalogue,
     cli::Context,
-    commands::{executions::look::history, invalid},
+    commands::invalid,
     exit::Exit,
     failure::Failure,
     load,
     owner::{self, Attached},
-    problems, wiring,
+    problems,
+    site::Site,
+    wiring,
 };
 use akao_contract::{ExecutionId, Permission, Tenant};
 use akao_engine::{Bundle, GivenSecrets, Reply, Request, StartRequest, input};
@@ -74,6 +77,9 @@ pub(crate) enum EventsFormat {
 
 /// Runs the workflow.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+    if let Some(remote) = Site::server_of(context)? {
+        return there::run(&args, &remote, context);
+    }
     let catalogue = catalogue();
     let (start, packages) = prepare(&args, context)?;
     let folder = wiring::data_dir(context)?;
@@ -92,8 +98,8 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         let (execution, seen) = seen?;
         match seen {
             Seen::End(_) => {}
-            Seen::Left => left(&folder, execution, false, context)?,
-            Seen::Terminated => left(&folder, execution, is_own, context)?,
+            Seen::Left => left(&Site::Here(folder), execution, false, context)?,
+            Seen::Terminated => left(&Site::Here(folder), execution, is_own, context)?,
         }
         Ok(seen.exit())
     });
@@ -114,15 +120,18 @@ async fn begin_and_follow(
     if let Some(position) = told["position"].as_u64() {
         context.output.note(&format!("Queued at place {position}; execution {execution} starts when its turn comes."));
     }
-    let view = View { events: args.events.is_some(), debug: args.debug, cancels: true };
-    let seen = follow(attached.executions(), folder, execution, &catalogue, view, context).await?;
+    let (site, view) = (Site::Here(folder.to_owned()), view_of(args));
+    let seen = follow(attached.executions(), &site, execution, &catalogue, view, context).await?;
     Ok((execution, seen))
 }
 
+fn view_of(args: &Args) -> View {
+    View { events: args.events.is_some(), debug: args.debug, cancels: true }
+}
+
 /// Says what becomes of an execution that was left before its end. `rests` when the process that ran it has ended.
-fn left(folder: &Path, execution: ExecutionId, rests: bool, context: &Context) -> Result<(), Failure> {
-    let row = wiring::reader(folder)?.execution(execution)?;
-    let row = row.ok_or_else(|| Failure::not_found(format!("execution {execution} was pruned meanwhile")))?;
+fn left(site: &Site, execution: ExecutionId, rests: bool, context: &Context) -> Result<(), Failure> {
+    let row = site.row_left(execution)?;
     let (output, status) = (&context.output, row.status);
     output.note(&match (status.is_final(), rests) {
         (true, _) => format!("Execution {execution} has ended: {status}."),
@@ -135,7 +144,7 @@ fn left(folder: &Path, execution: ExecutionId, rests: bool, context: &Context) -
         }
     });
     if output.json {
-        let (_, steps) = history(folder, execution)?;
+        let (_, steps) = site.history(execution)?;
         output.document(&Report::new(row).to_json(&steps))?;
     }
     Ok(())
@@ -154,8 +163,13 @@ async fn begin(executions: &dyn akao_engine::Executions, start: StartRequest) ->
 async fn detach(folder: &Path, start: StartRequest, context: &Context) -> Result<Exit, Failure> {
     let client = owner::background(folder).await?;
     let (execution, told) = begin(&client, start).await?;
+    detached(execution, &told, context)
+}
+
+/// Says what was started and is not waited for.
+fn detached(execution: ExecutionId, told: &Value, context: &Context) -> Result<Exit, Failure> {
     if context.output.json {
-        context.output.document(&told)?;
+        context.output.document(told)?;
     } else {
         context.output.line(&execution.to_string())?;
         context.output.note(&format!("See how it goes with `akao executions show {execution}`."));
@@ -179,6 +193,8 @@ fn prepare(args: &Args, context: &Context) -> Result<(StartRequest, Vec<Pinned>)
         idempotency_key: args.idempotency_key.clone(),
         debug: args.debug,
         breakpoints: args.breakpoints.iter().map(|text| breakpoint(text)).collect(),
+        execution: None,
+        trace: None,
     };
     Ok((start, packages))
 }

@@ -1,29 +1,41 @@
 //! `akao serve`: the server for a team, over the data directory that it owns while it runs.
 
+mod log;
+mod telemetry;
+
 use crate::{
     catalogue::catalogue,
     cli::Context,
+    custom::Custom,
     exit::Exit,
     failure::Failure,
+    observe::Observer,
+    operator::Operator,
     owner::{self, Own},
+    packages::ServedPackages,
+    providers,
+    shelf::DataShelf,
     stop::Stops,
-    tls::server_config,
+    store::StoreArgs,
+    tls::{self, Certificate},
     wiring,
 };
-use akao_api::{App, Bound, Settings};
+use akao_api::{App, Bound, Settings, Traces};
+use akao_host::{CheckedEgress, EgressOptions};
 use akao_journal::Readers;
-use akao_platform::{Parts, Platform};
-use akao_step::Secret;
+use akao_platform::{KeptSecrets, Outbound, Parts, Platform, Provider};
+use akao_sandbox::{Launcher, Tier};
+use akao_step::{Allowances, Secret, SecretSource};
 use akao_store::{Store, StoreError};
-use rustls::ServerConfig;
 use serde_json::json;
 use std::{
+    cell::OnceCell,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
-use tracing::Level;
+use tokio::{sync::watch, task::JoinHandle};
 use url::Url;
 
 /// Arguments of `akao serve`.
@@ -35,19 +47,32 @@ pub(crate) struct Args {
     /// An address by which it is reached besides, such as that of a proxy with a certificate; may be given again.
     #[arg(long, value_name = "URL")]
     public_url: Vec<Url>,
-    /// PEM file with the certificate, for HTTPS.
+    #[command(flatten)]
+    store: StoreArgs,
+    /// PEM file with the certificate, for HTTPS; read again when it changes.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
     /// PEM file with the certificate's private key.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// TOML file with the OpenID providers by which people sign in; see docs/server.md.
+    #[arg(long, value_name = "FILE")]
+    oidc: Option<PathBuf>,
     /// Listen beyond this machine although what is sent can be read on the way.
     #[arg(long)]
     allow_plain_http: bool,
+    /// Let webhooks tell addresses that are not public, and by plain HTTP: for receivers in one's own network.
+    #[arg(long)]
+    allow_private_webhooks: bool,
+    #[command(flatten)]
+    telemetry: telemetry::TelemetryArgs,
 }
 
 /// How long requests under way may take to end.
 const DRAIN_GRACE: Duration = Duration::from_secs(10);
+
+/// How long the last spans may take to go out.
+const LAST_SPANS: Duration = Duration::from_millis(1_500);
 
 /// Between two looks at whether the engine still works.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -63,27 +88,16 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     }
     let hosts = args.public_url.iter().map(host).collect::<Result<_, _>>()?;
     let folder = wiring::data_dir(context)?;
-    let tls = match (&args.tls_cert, &args.tls_key) {
-        (Some(certificate), Some(key)) => Some(server_config(certificate, key)?),
+    let providers = args.oidc.as_deref().map(providers::read).transpose()?.unwrap_or_default();
+    let certificate = match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), Some(key)) => Some(Certificate::read(certificate, key)?),
         _ => None,
     };
-    begin_log(context);
+    log::begin(context);
     let runtime = wiring::runtime()?;
-    let served = runtime.block_on(offer(args, hosts, tls, &folder, context));
+    let served = runtime.block_on(offer(args, Face { hosts, certificate, providers }, &folder, context));
     runtime.shutdown_background();
-    served.map(|()| Exit::Success)
-}
-
-/// Lines for the operator: one JSON document each, on standard error. Those of one request have its number as `correlationId`.
-fn begin_log(context: &Context) {
-    let level = match (context.output.quiet, context.output.verbose) {
-        (true, _) => Level::WARN,
-        (false, 0) => Level::INFO,
-        (false, _) => Level::DEBUG,
-    };
-    let lines = tracing_subscriber::fmt().json().flatten_event(true).with_span_list(false).with_target(false);
-    // Only one command runs in a process, so that nobody has begun a log before.
-    let _ = lines.with_max_level(level).with_writer(std::io::stderr).try_init();
+    served.inspect_err(log::fatal).map(|()| Exit::Success)
 }
 
 /// The name by which browsers know an address.
@@ -96,24 +110,53 @@ fn host(url: &Url) -> Result<String, Failure> {
     })
 }
 
-async fn offer(
-    args: &Args,
+/// What the operator decides about how the server is reached, and by whom.
+struct Face {
     hosts: Vec<String>,
-    tls: Option<Arc<ServerConfig>>,
-    folder: &Path,
-    context: &Context,
-) -> Result<(), Failure> {
+    certificate: Option<Arc<Certificate>>,
+    providers: Vec<Provider>,
+}
+
+async fn offer(args: &Args, face: Face, folder: &Path, context: &Context) -> Result<(), Failure> {
+    let Face { hosts, certificate, providers } = face;
     let mut stops = Stops::new()?;
     let bound = Bound::to(args.listen).await.map_err(|error| {
         Failure::storage(format!("cannot listen on {}", args.listen))
             .because(&error)
             .hint("Name another address with `--listen`; port 0 takes a free one.")
     })?;
-    let own = owner::only_owner(folder).await?;
-    let served = match platform(&own, folder) {
-        Ok(platform) => {
+    let (tracer, telling) = telemetry::tracer(&args.telemetry)?.unzip();
+    let observer = Observer::new(tracer.clone());
+    wiring::observe(observer.clone());
+    let tls = certificate.as_ref().map(tls::server_config).transpose()?;
+    let watching = certificate.map(|certificate| tokio::spawn(certificate.watch()));
+    let opened = OnceCell::new();
+    // Platform data are opened by whoever has the lock, before any step runs that may need a secret, and before the engine
+    // takes up what is queued.
+    let prepare = |allowances: &Allowances| {
+        let (store, key_made) = tokio::task::block_in_place(|| {
+            let (store, key_made) = args.store.open(folder)?;
+            akao_platform::allow(&store, allowances).map_err(|error| Failure::storage(error.to_string()))?;
+            Ok::<_, Failure>((store, key_made))
+        })?;
+        let store = Arc::new(store);
+        let kept = Arc::new(KeptSecrets::new(Arc::clone(&store))) as Arc<dyn SecretSource>;
+        let _ = opened.set((store, key_made));
+        Ok(Some(kept))
+    };
+    let own = owner::only_owner(folder, &prepare).await?;
+    let public_url = public_url(args, &bound);
+    let served = match opened.into_inner() {
+        Some((store, key_made)) => {
+            let platform = match platform(args, store, &own, folder, providers, public_url.clone()) {
+                Ok(platform) => platform,
+                Err(failure) => {
+                    own.stop().await?;
+                    return Err(failure);
+                }
+            };
             let settings = Settings { address: bound.address(), hosts, tls };
-            tell(args, &bound, &platform, context).await?;
+            tell(&public_url, &bound, &platform, key_made, context).await?;
             let stop = async {
                 tokio::select! {
                     // Whichever signal it is, requests under way are finished.
@@ -122,14 +165,76 @@ async fn offer(
                 }
             };
             tracing::info!("serving at {}", bound.address());
-            akao_api::serve(App::new(platform, settings), bound, stop, DRAIN_GRACE).await;
+            let automation = Automation::begin(&platform);
+            let executions = tracer.clone().map(|tracer| {
+                tokio::spawn(telemetry::tell_executions(tracer, platform.clone(), Arc::new(Readers::new(folder))))
+            });
+            let figures = telemetry::figures(observer, Arc::clone(&own.nodes), tier(context));
+            let traces = tracer.map(|tracer| Arc::new(tracer) as Arc<dyn Traces>);
+            let app = App::observed(platform, settings, figures, traces);
+            akao_api::serve(app, bound, stop, DRAIN_GRACE).await;
+            if let Some(executions) = executions {
+                executions.abort();
+            }
+            automation.end().await;
             tracing::info!("ending");
             Ok(())
         }
-        Err(failure) => Err(failure),
+        None => Err(Failure::internal("platform data were not opened")),
     };
+    if let Some(watching) = watching {
+        watching.abort();
+    }
     let stopped = own.stop().await;
+    if let Some(telling) = telling {
+        // The steps' runner holds the tracer to the end of the process; what waits has a moment to go out.
+        let _ = tokio::time::timeout(LAST_SPANS, telling).await;
+    }
     served.and(stopped)
+}
+
+/// What goes on beside the requests: schedules and webhooks.
+struct Automation {
+    ending: watch::Sender<bool>,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Automation {
+    fn begin(platform: &Platform) -> Self {
+        let (ending, ended) = watch::channel(false);
+        let stop = |mut ended: watch::Receiver<bool>| async move { drop(ended.wait_for(|ended| *ended).await) };
+        let (schedules, webhooks) = (platform.clone(), platform.clone());
+        let (first, second) = (stop(ended.clone()), stop(ended));
+        let tasks = [
+            tokio::spawn(async move { schedules.run_schedules(first).await }),
+            tokio::spawn(async move { webhooks.run_webhooks(second).await }),
+        ];
+        Self { ending, tasks }
+    }
+
+    /// A time that comes now is found by the next server, and what is under way is left to it.
+    async fn end(self) {
+        self.ending.send_replace(true);
+        for task in self.tasks {
+            drop(task.await);
+        }
+    }
+}
+
+/// The isolation that this machine reaches, once that was found: nobody waits for it.
+fn tier(context: &Context) -> Arc<OnceLock<Tier>> {
+    let found = Arc::new(OnceLock::new());
+    let options = wiring::data_dir(context).and_then(|folder| Operator::read(&folder));
+    if let Ok(operator) = options {
+        let (found, options) = (Arc::clone(&found), operator.sandbox_options());
+        tokio::task::spawn_blocking(move || {
+            // Where no sandbox can be made there is no tier to tell.
+            if let Ok(launcher) = Launcher::start(options) {
+                let _ = found.set(launcher.tier().tier);
+            }
+        });
+    }
+    found
 }
 
 /// Ends when the engine has ended by itself, which it does only when the journal fails.
@@ -139,34 +244,78 @@ async fn failure_of(own: &Own) {
     }
 }
 
-fn platform(own: &Own, folder: &Path) -> Result<Platform, Failure> {
+/// The address by which people reach the server.
+fn public_url(args: &Args, bound: &Bound) -> String {
+    let scheme = if args.tls_cert.is_some() { "https" } else { "http" };
+    let local = format!("{scheme}://{}", bound.address());
+    args.public_url.first().map_or(local, |url| url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn platform(
+    args: &Args,
+    store: Arc<Store>,
+    own: &Own,
+    folder: &Path,
+    providers: Vec<Provider>,
+    public_url: String,
+) -> Result<Platform, Failure> {
+    let blobs = Arc::clone(&own.blobs);
+    let private = args.allow_private_webhooks;
     Ok(Platform::new(Parts {
-        store: Store::open(folder)?,
+        store,
         executions: Arc::new(own.engine.clone()),
         readers: Arc::new(Readers::new(folder)),
-        blobs: wiring::blobs(folder),
+        blobs: Arc::clone(&own.blobs) as _,
+        blob_bytes: Arc::new(move |tenant| blobs.bytes(tenant)),
+        allowances: own.allowances.clone(),
+        providers,
+        // To the public web, and to the issuers that the operator has named.
+        egress: Arc::new(CheckedEgress::new(EgressOptions::default())),
+        public_url,
         catalogue: catalogue(),
+        nodes: Arc::new(Custom::new(folder, Arc::clone(&own.nodes))),
+        changes: own.engine.changes(),
+        outbound: Outbound {
+            egress: Arc::new(CheckedEgress::new(EgressOptions {
+                public_web: false,
+                public_only: !private,
+                ..EgressOptions::default()
+            })),
+            private,
+        },
+        packages: Arc::new(ServedPackages::new(folder, Arc::clone(&own.nodes), tokio::runtime::Handle::current())),
+        shelf: Arc::new(DataShelf::new(folder, wiring::scripts(folder)?.environments, Arc::clone(&own.nodes))),
         clock: Arc::new(wiring::now_ms),
         check_grant: |permission| akao_host::check_grant(permission).map_err(|error| error.to_string()),
     }))
 }
 
 /// Says where it is, and how it is set up when nobody is in it.
-async fn tell(args: &Args, bound: &Bound, platform: &Platform, context: &Context) -> Result<(), Failure> {
+async fn tell(
+    url: &str,
+    bound: &Bound,
+    platform: &Platform,
+    key_made: Option<String>,
+    context: &Context,
+) -> Result<(), Failure> {
     let code = platform.blocking(Platform::setup_code).await.map_err(|error| Failure::storage(error.to_string()))?;
-    let scheme = if args.tls_cert.is_some() { "https" } else { "http" };
-    let local = format!("{scheme}://{}", bound.address());
-    let url = args.public_url.first().map_or(local, |url| url.as_str().trim_end_matches('/').to_owned());
-    let setup = code.as_ref().map(|code| setup_link(&url, code));
+    let setup = code.as_ref().map(|code| setup_link(url, code));
     let output = &context.output;
     if output.json {
         let code = code.as_ref().map(Secret::expose);
-        return output.document(&json!({"url": url, "address": bound.address(), "setup": setup, "code": code}));
+        return output.document(
+            &json!({"url": url, "address": bound.address(), "setup": setup, "code": code, "master_key": key_made}),
+        );
     }
-    output.line(&url)?;
+    output.line(url)?;
     if let Some(setup) = setup {
         output.note("Nobody is here yet. Whoever opens this link first makes the first tenant and owns it:");
         output.line(&setup)?;
+    }
+    if let Some(place) = key_made {
+        output.note(&format!(
+            "A master key was made in {place}. Keep a copy elsewhere: without it, what is sealed is lost."
+        ));
     }
     output.note("Ctrl-C ends it.");
     Ok(())

@@ -1,6 +1,6 @@
 //! `akao tasks`: what waits for people, and how they answer.
 
-use super::executions::{ask, locate};
+use super::executions::locate;
 use crate::{
     cli::Context,
     exit::Exit,
@@ -8,14 +8,13 @@ use crate::{
     live::steps::timestamp,
     load,
     output::{plain, table},
-    wiring,
+    site::Site,
 };
-use akao_contract::{ExecutionId, OpId, Tenant};
+use akao_contract::{ExecutionId, OpId};
 use akao_engine::Request;
 use akao_flow::Decision;
 use akao_journal::{TaskFilter, TaskRow, TaskStatus};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
 
 /// What `akao tasks` can do.
 #[derive(Debug, clap::Subcommand)]
@@ -86,16 +85,15 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
 }
 
 fn list(args: &ListArgs, context: &Context) -> Result<Exit, Failure> {
-    let folder = wiring::data_dir(context)?;
     let filter = TaskFilter {
-        tenant: Some(Tenant::local()),
+        tenant: None,
         statuses: if args.all { Vec::new() } else { vec![TaskStatus::Open] },
         assignee: args.assignee.clone(),
         role: args.role.clone(),
         execution: None,
+        since_ms: None,
     };
-    let reader = wiring::reader_if_any(&folder)?;
-    let rows = reader.map(|reader| reader.tasks(&filter, args.limit)).transpose()?.unwrap_or_default();
+    let rows = Site::of(context)?.tasks(filter, args.limit)?;
     if context.output.json {
         let tasks: Vec<Value> = rows.iter().map(to_json).collect();
         context.output.document(&json!({"tasks": tasks}))?;
@@ -141,31 +139,31 @@ fn to_json(row: &TaskRow) -> Value {
 }
 
 /// The execution and the number that a task's name holds.
-fn named(task: &str, context: &Context) -> Result<(PathBuf, ExecutionId, OpId), Failure> {
+fn named(task: &str, context: &Context) -> Result<(Site, ExecutionId, OpId), Failure> {
     let not_a_task = || {
         Failure::usage(format!("`{task}` does not name a task"))
             .hint("A task is named EXECUTION:NUMBER; see `akao tasks list`.")
     };
     let (id, number) = task.split_once(':').ok_or_else(not_a_task)?;
     let op = OpId(number.parse().map_err(|_| not_a_task())?);
-    let (folder, execution) = locate(id, context)?;
-    Ok((folder, execution, op))
+    let (site, execution) = locate(id, context)?;
+    Ok((site, execution, op))
 }
 
 /// Tasks of one execution among which one is looked for.
 const TASKS_MAX: u32 = 1_000;
 
-fn find(folder: &Path, execution: ExecutionId, op: OpId) -> Result<TaskRow, Failure> {
+fn find(site: &Site, execution: ExecutionId, op: OpId) -> Result<TaskRow, Failure> {
     let filter = TaskFilter { execution: Some(execution), ..TaskFilter::default() };
-    let rows = wiring::reader(folder)?.tasks(&filter, TASKS_MAX)?;
+    let rows = site.tasks(filter, TASKS_MAX)?;
     rows.into_iter().find(|row| row.op == op).ok_or_else(|| {
         Failure::not_found(format!("there is no task {execution}:{op}")).hint("See `akao tasks list --all`.")
     })
 }
 
 fn show(args: &ShowArgs, context: &Context) -> Result<Exit, Failure> {
-    let (folder, execution, op) = named(&args.task, context)?;
-    let row = find(&folder, execution, op)?;
+    let (site, execution, op) = named(&args.task, context)?;
+    let row = find(&site, execution, op)?;
     let document = to_json(&row);
     let output = &context.output;
     if output.json {
@@ -191,9 +189,9 @@ fn show(args: &ShowArgs, context: &Context) -> Result<Exit, Failure> {
 fn complete(args: &CompleteArgs, context: &Context) -> Result<Exit, Failure> {
     let data = load::input::read_input("--data", args.data.as_deref(), &[])?;
     let decision = Decision { approved: !args.reject, data, by: args.by.clone(), comment: args.comment.clone() };
-    let (folder, execution, op) = named(&args.task, context)?;
+    let (site, execution, op) = named(&args.task, context)?;
     let name = format!("{execution}:{op}");
-    ask(&folder, Request::CompleteTask { execution, op, decision }).map_err(|failure| match failure.hint {
+    site.ask(Request::CompleteTask { execution, op, decision }).map_err(|failure| match failure.hint {
         None if failure.exit == Exit::Usage => {
             failure.hint(format!("`akao tasks show {name}` shows the form; give its content with `--data '{{…}}'`."))
         }

@@ -6,6 +6,8 @@ use crate::{
     failure::Failure,
     load::{FileProblem, Sources, load, read_bytes},
     problems,
+    remote::Remote,
+    site::Site,
 };
 use akao_flow::{Position, Problem, Severity};
 use serde_json::json;
@@ -13,6 +15,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// How deep folders are walked; links to folders are not followed.
@@ -39,14 +42,16 @@ struct Findings {
     skipped: usize,
     /// Names that have been looked at, so that a child that is also given by itself is told once.
     seen: BTreeSet<String>,
+    /// Who checks, if not this program.
+    server: Option<Arc<Remote>>,
 }
 
 /// Checks the files and prints what is wrong. Exit 2 when something is.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let sources = Sources::new(context);
-    let mut findings = Findings::default();
+    let mut findings = Findings { server: Site::server_of(context)?, ..Findings::default() };
     for file in &args.files {
-        if file.is_dir() { findings.folder(file, &sources, 0)? } else { findings.file(file, &sources) }
+        if file.is_dir() { findings.folder(file, &sources, 0)? } else { findings.file(file, &sources)? }
     }
     let bad = |found: &FileProblem| args.strict || found.problem.severity == Severity::Error;
     let valid = !findings.problems.iter().any(bad);
@@ -68,8 +73,18 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
 }
 
 impl Findings {
-    fn file(&mut self, file: &Path, sources: &Sources) {
+    fn file(&mut self, file: &Path, sources: &Sources) -> Result<(), Failure> {
         self.files += 1;
+        if let Some(server) = &self.server {
+            return match checked_there(file, server) {
+                Ok((text, problems)) => {
+                    self.texts.insert(file.display().to_string(), text);
+                    self.problems.extend(problems);
+                    Ok(())
+                }
+                Err(failure) => Err(failure),
+            };
+        }
         match load(file, sources) {
             Ok(loaded) => {
                 let new = |found: &FileProblem| !self.seen.contains(&found.file);
@@ -80,6 +95,7 @@ impl Findings {
             }
             Err(error) => self.problems.push(unreadable(file, &error)),
         }
+        Ok(())
     }
 
     /// Checks the workflows below a folder, in the order of their names.
@@ -94,11 +110,23 @@ impl Findings {
             if kind.is_dir() && !hidden && depth < FOLDER_DEPTH_MAX {
                 self.folder(&path, sources, depth + 1)?;
             } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
-                if looks_like_workflow(&path) { self.file(&path, sources) } else { self.skipped += 1 }
+                if looks_like_workflow(&path) { self.file(&path, sources)? } else { self.skipped += 1 }
             }
         }
         Ok(())
     }
+}
+
+/// What a server says of a file: against the node types and the workflows that a tenant has there.
+fn checked_there(file: &Path, server: &Remote) -> Result<(String, Vec<FileProblem>), Failure> {
+    let (_, bytes) = match read_bytes(file) {
+        Ok(read) => read,
+        Err(error) => return Ok((String::new(), vec![unreadable(file, &error)])),
+    };
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let name = file.display().to_string();
+    let problems = server.validate(&text)?.into_iter().map(|problem| FileProblem { file: name.clone(), problem });
+    Ok((text, problems.collect()))
 }
 
 /// Whether a file has `akao:` or `type:` at its top. One that cannot be read is looked at, so that it is told.

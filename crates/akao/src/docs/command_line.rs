@@ -1,7 +1,7 @@
 //! The reference of the command line, from the declarations that also make `--help`.
 
 use crate::cli::Cli;
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, ArgAction, Command, CommandFactory};
 use std::fmt::Write as _;
 
 /// The page as Markdown.
@@ -36,8 +36,11 @@ fn about(command: &Command) -> String {
 }
 
 fn options<'a>(arguments: impl Iterator<Item = &'a Arg>) -> String {
-    let rows: Vec<String> =
-        arguments.filter(|arg| !matches!(arg.get_id().as_str(), "help" | "version")).map(row).collect();
+    // What clap adds by itself; a command may have a `--version` of its own that takes one.
+    let is_own = |arg: &&Arg| {
+        !matches!(arg.get_action(), ArgAction::Help | ArgAction::HelpShort | ArgAction::HelpLong | ArgAction::Version)
+    };
+    let rows: Vec<String> = arguments.filter(is_own).map(row).collect();
     match rows.is_empty() {
         true => String::new(),
         false => format!("| option | meaning |\n|---|---|\n{}", rows.concat()),

@@ -4,11 +4,12 @@
 mod locks;
 
 use super::FileProblem;
-use crate::{commands::packages::lock, failure::Failure, linked::Linked};
+use crate::{commands::packages::lock, failure::Failure, linked::Linked, wiring};
 use akao_contract::{
-    NodeType,
+    NodeType, Tenant,
     manifest::{MANIFEST_FILE, PackageId},
 };
+use akao_custom::{NodeVersion, Shelf};
 use akao_flow::{Catalogue, Draft, Problem, Refusal};
 use akao_install::{Installed, Places};
 use akao_manifest::FolderError;
@@ -127,6 +128,9 @@ impl Packages {
             let place = self.root.join(within);
             return Some(self.node_type(&place, named, node));
         }
+        if node.is_none() && NodeVersion::may_be(named) {
+            return self.custom(named);
+        }
         // An id has a publisher; what has none is a mistaken name, for which nothing is read.
         let data_dir = self.data_dir.clone().filter(|_| named.contains('.'))?;
         let need = lock::named(named)?;
@@ -149,6 +153,46 @@ impl Packages {
         self.records.extend(Places::new(&data_dir).records_of(&need.node));
         let range = locked.as_ref().map_or(need.range, |locked| locked.range.clone());
         Some(self.installed(&Places::new(&data_dir), &need.node, &range, locked.as_ref(), named))
+    }
+
+    /// A custom node: of the project, whose workflows bring it along, else of the data directory. None where there is none of
+    /// the name, which may be a mistaken one.
+    fn custom(&mut self, named: &str) -> Option<Result<Arc<NodeType>, Refusal>> {
+        let wanted = match named.parse::<NodeVersion>() {
+            Ok(wanted) => wanted,
+            Err(error) => {
+                let suggestion = "Write the version with three numbers: `type: SendSlackMessage@1.0.0`.".to_owned();
+                return Some(Err(Refusal { message: error.to_string(), suggestion }));
+            }
+        };
+        let own = Shelf::of_project(&self.root);
+        let data = self.data_dir.as_ref().map(|folder| wiring::shelf(folder, &Tenant::local()));
+        let mut known = Vec::new();
+        for shelf in std::iter::once(own).chain(data) {
+            let found = shelf.find(&wanted).and_then(|place| Ok((place, shelf.versions(&wanted.name)?)));
+            match found {
+                Ok((Some(place), _)) => return Some(self.node_type(&place, named, None)),
+                Ok((None, versions)) => known.extend(versions),
+                Err(error) => {
+                    let message = format!("the custom nodes cannot be read: {error}");
+                    return Some(Err(Refusal { message, suggestion: "Check the folder's permissions.".to_owned() }));
+                }
+            }
+        }
+        let version = wanted.version?;
+        let name = &wanted.name;
+        let known: Vec<String> = known.iter().map(|version| format!("`{name}@{version}`")).collect();
+        let (message, suggestion) = match known.is_empty() {
+            true => (
+                format!("there is no custom node `{name}`"),
+                format!("Deploy it with `akao sdk deploy`, or begin one with `akao sdk init {name}`."),
+            ),
+            false => (
+                format!("the custom node `{name}` has no version {version}"),
+                format!("There is {}.", known.join(", ")),
+            ),
+        };
+        Some(Err(Refusal { message, suggestion }))
     }
 
     fn installed(

@@ -22,7 +22,7 @@ pub(crate) struct PoolState {
 }
 
 impl PoolState {
-    pub(super) fn of(pool: &PoolSnapshot) -> Self {
+    pub(crate) fn of(pool: &PoolSnapshot) -> Self {
         let fails = pool.failures != Some(0);
         Self {
             package: pool.package.clone(),

@@ -27,7 +27,7 @@ with zipfile.ZipFile(f"{folder}/{name}-{version}-py3-none-any.whl", "w") as whee
         wheel.writestr(path, text)
 "#;
 
-fn wheel(desk: &Desk, name: &str, version: &str, code: &str) {
+pub(crate) fn wheel(desk: &Desk, name: &str, version: &str, code: &str) {
     let folder = desk.path("wheels");
     let made =
         Command::new("/usr/bin/python3").args(["-I", "-c", WHEEL]).arg(&folder).args([name, version, code]).status();
@@ -36,7 +36,7 @@ fn wheel(desk: &Desk, name: &str, version: &str, code: &str) {
 }
 
 /// A desk whose pip takes wheels from a folder and asks no index.
-fn desk_with_wheels(user: u32) -> Desk {
+pub(crate) fn desk_with_wheels(user: u32) -> Desk {
     let desk = Desk::new(user);
     desk.write("wheels/README", "wheels\n");
     let wheels = desk.path("wheels");

@@ -1,4 +1,6 @@
 //! Scripts that mean harm: each is ended with a name within its limits, and the one after it runs as ever.
+//!
+//! Cases 24, 31, 33, 38, 51, 53 to 58, 81 to 87, 91 and 95 from inside Python; what is refused and ends nothing is in catalogue.rs.
 
 use crate::{
     bench::{Case, run_in_turn},
@@ -197,6 +199,121 @@ const HOSTILE: &[Hostile] = &[
         script: "import os\nos.setpriority(os.PRIO_PROCESS, os.getppid(), 19)\nraise SystemExit('lower')",
         kinds: &["user"],
         message: "the script exited: lower",
+    },
+    Hostile {
+        what: "memory in mappings that are shared",
+        script: "import mmap\nx = []\nwhile True:\n    x.append(mmap.mmap(-1, 10_000_000))\n    x[-1][::4096] = b'x' * len(x[-1][::4096])",
+        // Where nobody could count it, it is not to be had at all.
+        kinds: &["resource", "user"],
+        message: "(line 4)",
+    },
+    Hostile {
+        what: "memory in pipes",
+        script: "import os\nx = []\nwhile True:\n    x.append(os.pipe())\n    os.set_blocking(x[-1][1], False)\n    os.write(x[-1][1], b'x' * 65_536)",
+        kinds: &["user"],
+        message: "OSError: [Errno 24] Too many open files",
+    },
+    Hostile {
+        what: "memory in sockets",
+        script: "import socket\nx = []\nwhile True:\n    x.append(socket.socketpair())\n    x[-1][0].setblocking(False)\n    x[-1][0].send(b'x' * 200_000)",
+        kinds: &["user", "resource"],
+        message: "",
+    },
+    Hostile {
+        what: "children that nobody waits for",
+        script: "import os\nwhile True:\n    if os.fork() == 0:\n        os._exit(0)",
+        kinds: &["user", "resource"],
+        message: "",
+    },
+    Hostile {
+        what: "descriptors without end",
+        script: "x = []\nwhile True:\n    x.append(open('/dev/null'))",
+        kinds: &["user"],
+        message: "OSError: [Errno 24] Too many open files: '/dev/null' (line 3)",
+    },
+    Hostile {
+        what: "watches without end",
+        script: "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\nwhile True:\n    if libc.inotify_init() < 0:\n        raise OSError(ctypes.get_errno(), 'no more')",
+        kinds: &["user"],
+        message: "OSError: [Errno 24] no more",
+    },
+    Hostile {
+        what: "a file with holes",
+        script: "import os\nos.truncate(os.open('/tmp/x', os.O_CREAT | os.O_RDWR), 1 << 40)",
+        kinds: &["user", "resource"],
+        message: "",
+    },
+    Hostile {
+        what: "files without content",
+        script: "n = 0\nwhile True:\n    open(f'/workspace/{n}', 'w')\n    n += 1",
+        kinds: &["user", "resource"],
+        message: "",
+    },
+    Hostile {
+        what: "its own process stopped",
+        script: "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)",
+        kinds: &["timeout"],
+        message: "the script did not end within 2s",
+    },
+    Hostile {
+        what: "a stopped child",
+        script: "import os, signal\nif os.fork() == 0:\n    os.kill(os.getpid(), signal.SIGSTOP)\nraise SystemExit('stopped')",
+        kinds: &["user"],
+        message: "the script exited: stopped",
+    },
+    Hostile {
+        what: "a pipe that nobody writes to",
+        script: "import os\nos.mkfifo('/tmp/x')\nopen('/tmp/x')",
+        kinds: &["timeout"],
+        message: "the script did not end within 2s",
+    },
+    Hostile {
+        what: "every signal ignored",
+        script: "import signal\nfor n in range(1, 65):\n    try:\n        signal.signal(n, signal.SIG_IGN)\n    except (OSError, ValueError):\n        pass\nwhile True: pass",
+        kinds: &["timeout"],
+        message: "the script did not end within 2s",
+    },
+    Hostile {
+        what: "real time",
+        script: "import os\nos.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))",
+        kinds: &["user"],
+        message: "PermissionError",
+    },
+    Hostile {
+        what: "calls by foreign numbers",
+        script: "import ctypes, os, platform, signal\nctypes.CDLL(None).syscall(0x4000_0027) if platform.machine() == 'x86_64' else os.kill(os.getpid(), signal.SIGSYS)",
+        kinds: &["user"],
+        message: "the script's process was ended by SIGSYS",
+    },
+    Hostile {
+        what: "everything that it may end",
+        script: "import os\nos.kill(-1, 9)\nraise SystemExit('alone')",
+        kinds: &["user"],
+        message: "the script exited: alone",
+    },
+    Hostile {
+        what: "its limits lifted",
+        script: "import resource\nresource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))",
+        kinds: &["user"],
+        message: "ValueError: not allowed to raise maximum limit",
+    },
+    Hostile {
+        what: "its interpreter's objects and memory",
+        script: "import gc\nfor one in gc.get_objects():\n    if type(one).__name__ == 'Server':\n        one.transit[:10]\nraise SystemExit('nothing to be had')",
+        kinds: &["user"],
+        message: "",
+    },
+    Hostile {
+        what: "itself as another program",
+        script: "import os\nos.execv('/usr/bin/python3', ['python3', '-c', 'while True: pass'])",
+        kinds: &["timeout"],
+        message: "the script did not end within 2s",
+    },
+    Hostile {
+        what: "an end that does not come",
+        script: "class Odd:\n    def __del__(self):\n        while True: pass\nOdd()",
+        kinds: &["timeout"],
+        message: "the script did not end within 2s",
     },
     Hostile {
         what: "a child that answers, too",

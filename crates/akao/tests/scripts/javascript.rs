@@ -1,4 +1,6 @@
 //! The same for JavaScript: its worker serves many runs, each in a fresh QuickJS, and is replaced when it had to be ended.
+//!
+//! Case 93 of the catalogue, and 94 for what one run finds of another; the single operations of QuickJS are tried in its own crate.
 
 use crate::{
     bench::{Case, Ran, run_all, run_in_turn},
@@ -66,7 +68,19 @@ fn hostile_scripts_end_with_a_name_and_the_next_one_runs() {
         ("return { get a() { throw new Error('no') } }", "user", "script_exception"),
         ("return 'x'.repeat(30_000_000)", "user", "script_result"),
         ("/(a+)+$/.test('a'.repeat(40) + 'b')", "timeout", "script_timeout"),
-        ("await fetch('http://169.254.169.254/')", "user", "script_exception"),
+        ("const all = []; for (;;) all.push(new Uint8Array(10_000_000).fill(1))", "resource", "script_memory"),
+        ("const all = []; for (;;) all.push(new SharedArrayBuffer(10_000_000))", "resource", "script_memory"),
+        ("let n = 10n; for (;;) n *= n", "user", "script_exception"),
+        ("const all = []; for (;;) all.push(setTimeout(() => {}, 1e9))", "user", "script_exception"),
+        ("(function again() { Promise.resolve().then(again) })()", "timeout", "script_timeout"),
+        ("Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)", "user", "script_exception"),
+        ("await new Promise(() => {})", "user", "script_stuck"),
+        ("JSON.parse('['.repeat(5_000_000))", "resource", "script_stack"),
+        ("eval('(' .repeat(1e6))", "resource", "script_stack"),
+        ("throw new Proxy({}, { get() { throw 1 }, getPrototypeOf() { throw 2 } })", "user", "script_exception"),
+        ("Error.prepareStackTrace = () => { for (;;) {} }; throw new Error('x')", "timeout", "script_timeout"),
+        ("for (;;) progress(0.5, 'x'.repeat(5000))", "timeout", "script_timeout"),
+        ("await fetch('http://169.254.169.254/')", "permission", "script_exception"),
         ("await import('/etc/passwd')", "user", "script_exception"),
     ];
     let with = |text: &str, kind: &str| {

@@ -1,12 +1,21 @@
 //! Inline scripts through the program, on the real kernel, as root and as a user without rights.
 
 mod bench;
+mod catalogue;
+mod data;
 #[path = "../support/desk.rs"]
 mod desk;
 mod environments;
 mod hostile;
 mod javascript;
+mod javascript_environments;
+mod javascript_node;
+mod node_hostile;
+mod npm;
 mod results;
+#[allow(dead_code, reason = "each test uses its part of it")]
+#[path = "../custom_nodes/standin.rs"]
+mod standin;
 mod state;
 
 use bench::{Case, Ran, run_all};
@@ -52,6 +61,14 @@ fn a_script_sees_its_inputs_as_variables_and_its_result_is_stored() {
         (with("print('one'); print('two', end='')"), json!({})),
         (with("import math\nresult = math.floor(2.5)"), json!(2)),
         (with("import __main__\nresult = __name__ == '__main__' and __main__.a"), json!(2)),
+        // Threads share the memory of a script; what each could reserve for itself does not count.
+        (
+            Case::new(
+                "from concurrent.futures import ThreadPoolExecutor\nimport time\ndef work(n):\n    time.sleep(0.2)\n    return len([bytes(1000) for _ in range(1000)])\n\
+                 with ThreadPoolExecutor(32) as pool:\n    result = sum(pool.map(work, range(32)))",
+            ),
+            json!(32_000),
+        ),
         (Case::new("result = 7").with("outputKey", json!("mine")), json!(7)),
     ];
     for user in users() {

@@ -31,6 +31,11 @@ fn values_become_json_by_documented_rules() {
         ("__import__('collections').Counter('aab')", json!({"a": 2, "b": 1})),
         ("2 ** 53 - 1", json!(9_007_199_254_740_991_u64)),
         ("type('Text', (str,), {})('own')", json!("own")),
+        // What a tuple tells of itself beside its fields is not told.
+        (
+            "type('P', (__import__('collections').namedtuple('P', 'x y'),), {'_asdict': lambda self: {'x': 1, 'more': print}})(1, 2)",
+            json!({"x": 1, "y": 2}),
+        ),
     ];
     let scripts: Vec<Case> = cases.iter().map(|(text, _)| Case::new(&format!("result = {text}"))).collect();
     let ran = run_all(&Desk::new(users()[0]), &scripts);
@@ -123,6 +128,7 @@ impl Random {
     }
 }
 
+/// Case 92 of the catalogue.
 #[test]
 fn three_hundred_attempts_to_get_in_by_keys_and_values_stay_data() {
     let mut random = Random(2026);

@@ -2,9 +2,32 @@
 //! server gives of itself.
 
 mod access;
+mod backup;
+mod catalogue;
+#[path = "../../../akao-store/tests/support/cluster.rs"]
+mod cluster;
 mod crash;
+mod custom_nodes;
+mod debugger;
+mod deploy;
+#[path = "../support/desk.rs"]
+mod desk;
 mod executions;
+mod hooks;
+mod live;
+mod oidc;
+mod packages;
 mod people;
+mod postgres;
 mod protocol;
+mod quotas;
+mod remote;
+mod roles;
+mod schedules;
+mod schemathesis;
+mod second_factor;
+mod secrets;
 mod server;
+mod telemetry;
+mod vault;
 mod workflows;

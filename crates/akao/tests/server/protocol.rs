@@ -48,6 +48,45 @@ fn raw(server: &Server, request: &str) -> String {
     answer
 }
 
+/// What is refused, or takes no body, is answered before the body is there. The connection is used for the next request all the same.
+#[test]
+fn a_connection_survives_a_body_that_nobody_wanted() {
+    let server = Server::new();
+    let host = server.url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).expect("a connection");
+    stream.set_read_timeout(Some(crate::server::WITHIN)).expect("a limit");
+    for (request, status) in [
+        ("POST /api/v1/tokens", "401"),
+        ("POST /api/v1/nothing", "404"),
+        ("PUT /api/v1/me", "405"),
+        ("POST /api/v1/session", "415"),
+        ("GET /healthz", "200"),
+    ] {
+        let head = format!("{request} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 4\r\n\r\n");
+        stream.write_all(head.as_bytes()).expect("a head");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        stream.write_all(b"null").unwrap_or_else(|error| panic!("{request}: {error}"));
+        let answer = one_answer(&mut stream);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
+        assert!(!answer.to_lowercase().contains("connection: close"), "{request}: {answer}");
+    }
+}
+
+/// The head of the next answer on a connection; its body is read too.
+fn one_answer(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).expect("the answer goes on");
+        head.extend_from_slice(&byte);
+    }
+    let head = String::from_utf8(head).expect("text").to_lowercase().replacen("http", "HTTP", 1);
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
+    let mut body = vec![0; length.parse().expect("a number")];
+    stream.read_exact(&mut body).expect("a body");
+    head
+}
+
 #[test]
 fn bodies_and_methods_that_a_route_does_not_take_are_refused() {
     let server = Server::new();
@@ -136,8 +175,20 @@ fn with_a_certificate_it_speaks_https_alone() {
     });
     assert!(server.url.starts_with("https://127.0.0.1:"), "{}", server.url);
     let address = server.url.trim_start_matches("https://").to_owned();
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let answer = over_tls(&address, &made.cert, &request).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("strict-transport-security: max-age="), "{answer}");
+    let mut plain = TcpStream::connect(&address).expect("a connection");
+    plain.write_all(request.as_bytes()).expect("a request");
+    let mut answer = Vec::new();
+    let _ = plain.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP/"), "plain HTTP is not answered");
+}
+
+/// The answer over TLS of a server that shows this certificate; none when it shows another.
+fn over_tls(address: &str, certificate: &rcgen::Certificate, request: &str) -> Option<String> {
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(made.cert.der().clone()).expect("a root");
+    roots.add(certificate.der().clone()).expect("a root");
     let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let client = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -146,15 +197,46 @@ fn with_a_certificate_it_speaks_https_alone() {
         .with_no_client_auth();
     let name = "localhost".try_into().expect("a name");
     let connection = rustls::ClientConnection::new(std::sync::Arc::new(client), name).expect("a client");
-    let mut stream = rustls::StreamOwned::new(connection, TcpStream::connect(&address).expect("a connection"));
-    let request = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).expect("a request");
+    let mut stream = rustls::StreamOwned::new(connection, TcpStream::connect(address).expect("a connection"));
+    stream.write_all(request.as_bytes()).ok()?;
     let mut answer = String::new();
     let _ = stream.read_to_string(&mut answer);
-    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("strict-transport-security: max-age="), "{answer}");
-    let mut plain = TcpStream::connect(&address).expect("a connection");
-    plain.write_all(request.as_bytes()).expect("a request");
-    let mut answer = Vec::new();
-    let _ = plain.read_to_end(&mut answer);
-    assert!(!answer.starts_with(b"HTTP/"), "plain HTTP is not answered");
+    Some(answer)
+}
+
+#[test]
+fn a_certificate_is_read_again_when_it_changes_and_kept_when_it_cannot_be() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = tempfile::tempdir().expect("a folder");
+    let (certificate, key) = (files.path().join("cert.pem"), files.path().join("key.pem"));
+    let make = || rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let place = |made: &rcgen::CertifiedKey<rcgen::KeyPair>| {
+        std::fs::write(&certificate, made.cert.pem()).expect("a file");
+        std::fs::write(&key, made.signing_key.serialize_pem()).expect("a file");
+    };
+    let (first, second) = (make(), make());
+    place(&first);
+    let server = Server::started(folder, |command| {
+        command.arg("--tls-cert").arg(&certificate).arg("--tls-key").arg(&key);
+    });
+    let address = server.url.trim_start_matches("https://").to_owned();
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let shows = |made: &rcgen::CertifiedKey<rcgen::KeyPair>| {
+        over_tls(&address, &made.cert, &request).is_some_and(|answer| answer.starts_with("HTTP/1.1 200 "))
+    };
+    let wait = |what: &str, until: &dyn Fn() -> bool| {
+        let end = std::time::Instant::now() + crate::server::WITHIN;
+        while !until() {
+            assert!(std::time::Instant::now() < end, "{what}");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    };
+    assert!(shows(&first) && !shows(&second));
+    std::fs::write(&key, "not a key").expect("a file");
+    let told = |what: &str| server.log.text().contains(what);
+    wait("what cannot be used is told", &|| told("the certificate before it goes on"));
+    assert!(shows(&first), "the certificate before it goes on");
+    place(&second);
+    wait("the new certificate is shown", &|| shows(&second));
+    assert!(!shows(&first));
 }

@@ -1,12 +1,13 @@
 //! A server of the real program, and people who ask it.
 
+use crate::cluster::Database;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
-    sync::Mutex,
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -17,14 +18,69 @@ pub(crate) const WITHIN: Duration = Duration::from_secs(60);
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
+/// The variable that puts the stores of all servers into PostgreSQL, as the nightly suite and `postgres.rs` do.
+pub(crate) const STORE_VARIABLE: &str = "AKAO_TEST_STORE";
+
+/// Where a server keeps its platform data.
+#[derive(Clone)]
+pub(crate) enum Platform {
+    /// In a file of its data directory.
+    File,
+    /// In a database of a real PostgreSQL.
+    Postgres(Arc<Database>),
+}
+
+impl Platform {
+    /// The kind that this run of the tests is about.
+    pub(crate) fn wanted() -> Self {
+        match std::env::var(STORE_VARIABLE).as_deref() {
+            Ok("postgres") => Self::Postgres(Arc::new(Database::new())),
+            _ => Self::File,
+        }
+    }
+
+    /// Tells a command where platform data are.
+    pub(crate) fn tell(&self, command: &mut Command) {
+        if let Self::Postgres(database) = self {
+            command.env("AKAO_STORE", database.url());
+        }
+    }
+}
+
 /// A server that runs.
 pub(crate) struct Server {
     child: Child,
+    pub(crate) platform: Platform,
+    agent: Agent,
     pub(crate) folder: TempDir,
     pub(crate) url: String,
     pub(crate) code: Option<String>,
+    pub(crate) log: Log,
     document: Value,
     validators: Mutex<BTreeMap<String, jsonschema::Validator>>,
+}
+
+/// What a server tells its operator, on standard output after its first line.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<String>>);
+
+impl Log {
+    /// Reads on to the end, so that the server never waits for a reader.
+    fn gather(&self, mut out: BufReader<ChildStdout>) {
+        let log = Arc::clone(&self.0);
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            while out.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+                eprint!("{line}");
+                log.lock().expect("no panic").push_str(&std::mem::take(&mut line));
+            }
+        });
+    }
+
+    /// All of it until now.
+    pub(crate) fn text(&self) -> String {
+        self.0.lock().expect("no panic").clone()
+    }
 }
 
 /// An answer.
@@ -58,28 +114,49 @@ impl Answer {
 impl Server {
     /// A server over a new data directory.
     pub(crate) fn new() -> Self {
-        Self::over(tempfile::tempdir().expect("a folder"))
+        Self::over(tempfile::tempdir().expect("a folder"), Platform::wanted())
     }
 
     /// A server over a data directory that is there.
-    pub(crate) fn over(folder: TempDir) -> Self {
-        let mut server = Self::started(folder, |_| ());
+    pub(crate) fn over(folder: TempDir, platform: Platform) -> Self {
+        Self::documented(Self::on(folder, platform, |_| ()))
+    }
+
+    /// A server over a data directory, with further options.
+    pub(crate) fn with(folder: TempDir, options: impl FnOnce(&mut Command)) -> Self {
+        Self::documented(Self::on(folder, Platform::wanted(), options))
+    }
+
+    fn documented(mut server: Self) -> Self {
         server.document = server.anybody().get("/api/v1/openapi.json").is(200).body;
         server
     }
 
     /// A server with further options, whose document is not read.
     pub(crate) fn started(folder: TempDir, options: impl FnOnce(&mut Command)) -> Self {
+        Self::on(folder, Platform::wanted(), options)
+    }
+
+    /// A server over data that are there.
+    pub(crate) fn on(folder: TempDir, platform: Platform, options: impl FnOnce(&mut Command)) -> Self {
         let mut command = command(folder.path());
+        platform.tell(&mut command);
         options(&mut command);
+        if !command.get_args().any(|argument| argument == "--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         let mut child = command.spawn().expect("the program starts");
         let mut line = String::new();
         let out = child.stdout.take().expect("its output is read");
-        BufReader::new(out).read_line(&mut line).expect("it says where it is");
+        let mut out = BufReader::new(out);
+        out.read_line(&mut line).expect("it says where it is");
+        let log = Log::default();
+        log.gather(out);
         let told: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not a document: {line:?}"));
         let url = told["url"].as_str().expect("an address").to_owned();
         let code = told["code"].as_str().map(str::to_owned);
-        Self { child, folder, url, code, document: Value::Null, validators: Mutex::default() }
+        let validators = Mutex::default();
+        Self { child, platform, agent: agent(), folder, url, code, log, document: Value::Null, validators }
     }
 
     /// The server after it was ended by a signal, and started again.
@@ -92,8 +169,20 @@ impl Server {
     /// The server, started again after its process has ended.
     pub(crate) fn restarted_after_end(mut self) -> Self {
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a folder"));
+        let platform = self.platform.clone();
         drop(self);
-        Self::over(folder)
+        Self::over(folder, platform)
+    }
+
+    /// Changes platform data by hand, past everything; in SQL that both databases take.
+    pub(crate) fn edit(&self, sql: &str) {
+        match &self.platform {
+            Platform::Postgres(database) => drop(database.sql(sql)),
+            Platform::File => {
+                let file = rusqlite::Connection::open(self.folder.path().join("platform.db")).expect("platform data");
+                file.busy_timeout(WITHIN).and_then(|()| file.execute_batch(sql)).expect("an edit");
+            }
+        }
     }
 
     /// Ends the process and says how it ended.
@@ -160,7 +249,7 @@ impl Server {
     }
 
     /// Holds an answer against the document.
-    fn check(&self, method: &str, template: &str, answer: &Answer) {
+    pub(crate) fn check(&self, method: &str, template: &str, answer: &Answer) {
         if self.document.is_null() {
             return;
         }
@@ -199,7 +288,7 @@ impl Drop for Server {
 
 fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_akao"));
-    command.args(["serve", "--listen", "127.0.0.1:0", "--json", "--data-dir"]).arg(folder);
+    command.args(["serve", "--json", "--data-dir"]).arg(folder);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     command
 }
@@ -212,7 +301,9 @@ pub(crate) struct Person<'s> {
 }
 
 fn agent() -> Agent {
-    Agent::config_builder().http_status_as_error(false).timeout_global(Some(WITHIN)).build().into()
+    let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(WITHIN));
+    // A server may end a connection at any time, and what changes something is not sent again: each request has its own.
+    config.max_idle_connections(0).build().into()
 }
 
 impl Person<'_> {
@@ -231,9 +322,24 @@ impl Person<'_> {
         Self { server: self.server, headers }
     }
 
-    /// Asks. Parameters fill the braces of the template, in order.
+    /// Asks, and holds the answer against the document. Parameters fill the braces of the template, in order.
     #[track_caller]
     pub(crate) fn ask(
+        &self,
+        method: &str,
+        template: &str,
+        params: &[&str],
+        query: &str,
+        body: Option<&Value>,
+    ) -> Answer {
+        let answer = self.ask_unchecked(method, template, params, query, body);
+        self.server.check(method, template, &answer);
+        answer
+    }
+
+    /// Asks what the document may not know.
+    #[track_caller]
+    pub(crate) fn ask_unchecked(
         &self,
         method: &str,
         template: &str,
@@ -250,18 +356,18 @@ impl Person<'_> {
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
+        let agent = &self.server.agent;
         let sent = match body {
-            Some(body) => agent()
-                .run(request.header("content-type", "application/json").body(body.to_string()).expect("a request")),
-            None => agent().run(request.body(()).expect("a request")),
+            Some(body) => {
+                agent.run(request.header("content-type", "application/json").body(body.to_string()).expect("a request"))
+            }
+            None => agent.run(request.body(()).expect("a request")),
         };
         let mut response = sent.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
         let text = response.body_mut().read_to_string().expect("a body");
         let body =
             serde_json::from_str(&text).unwrap_or(if text.is_empty() { Value::Null } else { Value::String(text) });
-        let answer = Answer { status: response.status().as_u16(), headers: response.headers().clone(), body };
-        self.server.check(method, template, &answer);
-        answer
+        Answer { status: response.status().as_u16(), headers: response.headers().clone(), body }
     }
 
     #[track_caller]

@@ -34,6 +34,11 @@ impl Desk {
         desk
     }
 
+    /// For whoever runs the tests.
+    pub(crate) fn own_user() -> Self {
+        Self::new(rustix::process::geteuid().as_raw())
+    }
+
     pub(crate) fn own(&self, path: &Path) {
         if rustix_is_root() {
             std::os::unix::fs::chown(path, Some(self.user), Some(self.user)).expect("root gives files away");
@@ -72,14 +77,19 @@ impl Desk {
         }
     }
 
-    pub(crate) fn akao(&self, arguments: &[&str]) -> Said {
+    /// The program, as it is used here.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_akao"));
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
         command.env_clear().env("HOME", self.folder.path()).env("AKAO_DATA_DIR", self.path("data"));
         if rustix_is_root() && self.user != 0 {
             command.uid(self.user).gid(self.user);
         }
-        let output = command.output().expect("the program runs");
+        command
+    }
+
+    pub(crate) fn akao(&self, arguments: &[&str]) -> Said {
+        let output = self.command(arguments).output().expect("the program runs");
         Said {
             code: output.status.code().unwrap_or(-1),
             out: String::from_utf8_lossy(&output.stdout).into_owned(),

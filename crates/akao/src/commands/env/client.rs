@@ -92,7 +92,7 @@ fn understood(text: &str) -> Result<Client, Failure> {
 
 impl Client {
     fn index(&mut self, option: &str, place: &str) -> Result<(), Failure> {
-        self.hosts.push(host_of(place)?);
+        self.hosts.push(host_of(place, "pip")?);
         if place.contains("pypi.org") {
             self.hosts.extend(USUAL_HOSTS.map(str::to_owned));
         }
@@ -103,7 +103,7 @@ impl Client {
     /// A place of wheels: a URL, or a folder of this machine.
     fn wheels(&mut self, place: &str) -> Result<(), Failure> {
         if place.starts_with("http:") || place.starts_with("https:") {
-            self.hosts.push(host_of(place)?);
+            self.hosts.push(host_of(place, "pip")?);
             self.options.extend(["--find-links".to_owned(), place.to_owned()]);
             return Ok(());
         }
@@ -117,15 +117,22 @@ impl Client {
         Ok(())
     }
 
-    /// The system's own certificates are seen inside anyway.
     fn certificate(&mut self, file: &Path) {
-        if let Ok(real) = file.canonicalize()
-            && !real.starts_with("/etc/ssl")
-            && !real.starts_with("/usr")
+        if let Some(place) = self.seen_certificate(file)
+            && place == Path::new(CERTIFICATE_PLACE)
         {
             self.options.extend(["--cert".to_owned(), CERTIFICATE_PLACE.to_owned()]);
-            self.folders.insert(CERTIFICATE_PLACE.into(), real);
         }
+    }
+
+    /// Where a file of certificates is seen inside. The system's own are seen there anyway.
+    pub(super) fn seen_certificate(&mut self, file: &Path) -> Option<PathBuf> {
+        let real = file.canonicalize().ok()?;
+        if real.starts_with("/etc/ssl") || real.starts_with("/usr") {
+            return Some(real);
+        }
+        self.folders.insert(CERTIFICATE_PLACE.into(), real);
+        Some(CERTIFICATE_PLACE.into())
     }
 
     /// The networks of what must be reached, since an operator's index may have an address of the operator's network.
@@ -139,9 +146,12 @@ impl Client {
     }
 }
 
-fn host_of(place: &str) -> Result<String, Failure> {
-    let unusable =
-        || Failure::usage("pip is configured with an index that is no URL of HTTP").hint("See `pip config list`.");
+/// Host and port of a place that a package client is configured with.
+pub(super) fn host_of(place: &str, client: &str) -> Result<String, Failure> {
+    let unusable = || {
+        Failure::usage(format!("{client} is configured with a place of packages that is no URL of HTTP"))
+            .hint(format!("See `{client} config list`."))
+    };
     let url = Url::parse(place).map_err(|_| unusable())?;
     match (url.host_str(), url.port_or_known_default()) {
         (Some(host), Some(port)) if matches!(url.scheme(), "http" | "https") => Ok(format!("{host}:{port}")),

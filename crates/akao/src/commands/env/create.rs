@@ -1,9 +1,9 @@
 //! `akao env create`: packages put together in a sandbox that reaches what the operator's package client reaches.
 
-use super::client;
+use super::{client, npm};
 use crate::{cli::Context, exit::Exit, failure::Failure, output::plain, wiring};
-use akao_contract::{LogLevel, Permission, StepError, manifest::format_bytes};
-use akao_script::{Environment, EnvironmentError, EnvironmentOrder, Environments, Interpreter, ScriptOptions};
+use akao_contract::{LogLevel, Permission, StepError};
+use akao_script::{Environment, EnvironmentError, EnvironmentMakers, EnvironmentOrder, Environments, ScriptOptions};
 use akao_step::{CancellationToken, StepEvent, StepEvents, StepIo};
 use serde_json::json;
 use std::{path::Path, sync::Arc};
@@ -23,10 +23,13 @@ const PACKAGES_MAX: usize = 200;
 pub(crate) struct Args {
     /// What the environment is called; `default` is had by every step that names none.
     name: String,
-    /// For scripts in Python.
-    #[arg(long, required = true)]
+    /// For scripts in Python, of the index that pip is configured to ask.
+    #[arg(long, required_unless_present = "node")]
     python: bool,
-    /// The packages, with versions where it matters, such as `numpy,pandas==2.2.3`.
+    /// For scripts in JavaScript, of the registry that npm is configured to ask.
+    #[arg(long, conflicts_with = "python")]
+    node: bool,
+    /// The packages, with versions where it matters, such as `numpy,pandas==2.2.3` or `lodash,date-fns@4`.
     #[arg(long, value_name = "LIST", value_delimiter = ',', required = true)]
     packages: Vec<String>,
     /// Something more that the package client must reach, as HOST:PORT; may be given again.
@@ -43,10 +46,18 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         );
     }
     let packages: Vec<String> = args.packages.iter().map(|name| name.trim().to_owned()).collect();
-    if let Some(wrong) = packages.iter().find(|name| !is_requirement(name)) {
+    let (is_package, hint): (fn(&str) -> bool, _) = match args.node {
+        false => {
+            (is_requirement, "Write names of an index such as `numpy` or `numpy==2.3.5`, with commas between them.")
+        }
+        true => (
+            npm::is_requirement,
+            "Write names of a registry such as `lodash`, `date-fns@4` or `dayjs/plugin/utc`, with commas between them.",
+        ),
+    };
+    if let Some(wrong) = packages.iter().find(|name| !is_package(name)) {
         let message = format!("`{}` is not a package with a version", plain(wrong));
-        return Err(Failure::usage(message)
-            .hint("Write names of an index such as `numpy` or `numpy==2.3.5`, with commas between them."));
+        return Err(Failure::usage(message).hint(hint));
     }
     if packages.len() > PACKAGES_MAX {
         return Err(Failure::usage(format!("{} packages are more than the {PACKAGES_MAX} allowed", packages.len())));
@@ -64,9 +75,14 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             "The environment `{}` has {} packages, {} in all. Its scripts can import {}.",
             made.name,
             made.packages.len(),
-            format_bytes(made.bytes),
+            super::size(&made),
             made.asked.join(", "),
         ));
+        let refused =
+            made.refused.iter().filter(|(module, _)| made.asked.iter().any(|asked| asked.starts_with(*module)));
+        for (module, reason) in refused {
+            context.output.note(&plain(&format!("`{module}` cannot be loaded without Node.js: {reason}.")));
+        }
     }
     Ok(Exit::Success)
 }
@@ -78,10 +94,10 @@ fn is_requirement(text: &str) -> bool {
 }
 
 async fn create(args: &Args, packages: Vec<String>, folder: &Path, context: &Context) -> Result<Environment, Failure> {
-    let Some(interpreter) = Interpreter::of("PythonInterpreter").filter(|_| args.python) else {
-        return Err(Failure::usage("the environment has no language").hint("Say `--python`."));
+    let Some(interpreter) = super::interpreter(args.python, args.node) else {
+        return Err(Failure::usage("the environment has no language").hint("Say `--python` or `--node`."));
     };
-    let mut client = client::configured(Path::new(PYTHON))?;
+    let mut client = if args.node { npm::configured()? } else { client::configured(Path::new(PYTHON))? };
     client.hosts.extend(args.hosts.iter().cloned());
     let grants: Result<Vec<Permission>, _> =
         client.hosts.iter().map(|host| format!("network.http={host}").parse::<Permission>()).collect();
@@ -90,7 +106,8 @@ async fn create(args: &Args, packages: Vec<String>, folder: &Path, context: &Con
             .because(&error)
             .hint("Write HOST:PORT, such as `mirror.example.com:443`.")
     })?;
-    let nodes = wiring::maker_nodes(folder, client.networks())?;
+    let nodes = Arc::new(wiring::maker_nodes(folder, client.networks())?);
+    let compiler = wiring::compiler(folder, Arc::clone(&nodes));
     let ScriptOptions { packages: store, environments, .. } = wiring::scripts(folder)?;
     let order = EnvironmentOrder {
         name: args.name.clone(),
@@ -103,7 +120,8 @@ async fn create(args: &Args, packages: Vec<String>, folder: &Path, context: &Con
     let (sender, mut events) = mpsc::channel(EVENTS_MAX);
     let cancel = CancellationToken::new();
     let io = StepIo { cancel: cancel.clone(), events: StepEvents::new(sender), secrets: Arc::default() };
-    let work = environments.create(&nodes, &store, &order, io);
+    let makers = EnvironmentMakers { nodes: &nodes, packages: &store, bundler: &compiler };
+    let work = environments.create(makers, &order, io);
     tokio::pin!(work);
     let made = loop {
         tokio::select! {
@@ -141,6 +159,10 @@ fn hint_of(error: &StepError) -> String {
     match error.detail["reason"].as_str() {
         Some("no_wheel") => {
             "Only wheels are taken: name another version, or build a wheel and put it where pip finds it.".to_owned()
+        }
+        Some("npm" | "no_npm") => {
+            "See `npm config list` for where packages come from; `akao audit --denied` tells what could not be reached."
+                .to_owned()
         }
         Some("pip") => {
             "See `pip config list` for where packages come from; `akao audit --denied` tells what could not be reached."

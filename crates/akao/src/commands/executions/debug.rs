@@ -1,15 +1,14 @@
 //! The commands of the debugger: stop at a step, look at values, change them, go on. What is typed while an execution is
 //! held is read in `debugger.rs`.
 
-use super::{ask, done, locate, steer::OneArgs};
+use super::{done, locate, steer::OneArgs};
 use crate::{
-    catalogue::catalogue, cli::Context, commands::run, exit::Exit, failure::Failure, live, load, owner, wiring,
+    catalogue::catalogue, cli::Context, commands::run, exit::Exit, failure::Failure, load, owner, site::Site, wiring,
 };
 use akao_contract::{Address, ExecutionId};
 use akao_engine::{Executions, Reply, Request};
 use akao_flow::StepMode;
 use serde_json::{Value, json};
-use std::path::Path;
 
 /// Arguments of `akao executions break`.
 #[derive(Debug, clap::Args)]
@@ -83,7 +82,7 @@ pub(crate) struct SetArgs {
 
 /// Sets or clears a breakpoint.
 pub(super) fn set_break(args: &BreakArgs, context: &Context) -> Result<Exit, Failure> {
-    let (folder, execution) = locate(&args.id, context)?;
+    let (site, execution) = locate(&args.id, context)?;
     let breakpoint = run::breakpoint(&args.step);
     let (request, words) = if args.clear {
         let words = format!("Cleared {}.", breakpoint.at);
@@ -92,25 +91,25 @@ pub(super) fn set_break(args: &BreakArgs, context: &Context) -> Result<Exit, Fai
         let words = format!("Stops at {}.", breakpoint.at);
         (Request::SetBreakpoint { execution, breakpoint }, words)
     };
-    ask(&folder, request)?;
+    site.ask(request)?;
     done(context, execution, &words)
 }
 
 /// Goes on to the next stop.
 pub(super) fn step(args: &StepArgs, context: &Context) -> Result<Exit, Failure> {
-    let (folder, execution) = locate(&args.id, context)?;
-    ask(&folder, Request::Step { execution, mode: args.mode.into() })?;
+    let (site, execution) = locate(&args.id, context)?;
+    site.ask(Request::Step { execution, mode: args.mode.into() })?;
     done(context, execution, &format!("{execution} goes on."))
 }
 
 /// Shows values.
 pub(super) fn values(args: &ValuesArgs, context: &Context) -> Result<Exit, Failure> {
-    let (folder, execution) = locate(&args.id, context)?;
-    let row = wiring::reader(&folder)?.execution(execution)?;
+    let (site, execution) = locate(&args.id, context)?;
+    let row = site.row(execution)?;
     let ended = row.map(|row| row.status).filter(|status| status.is_final());
     let (values, held, status) = match ended {
-        Some(status) => (last_values(&folder, execution, args.at.as_ref())?, Vec::new(), status),
-        None => match ask(&folder, Request::Inspect { execution, at: args.at.clone() })? {
+        Some(status) => (last_values(&site, execution, args.at.as_ref())?, Vec::new(), status),
+        None => match site.ask(Request::Inspect { execution, at: args.at.clone() })? {
             Reply::Values { values, held, status } => (values, held, status),
             _ => return Err(Failure::internal("the engine did not answer with values")),
         },
@@ -126,8 +125,8 @@ pub(super) fn values(args: &ValuesArgs, context: &Context) -> Result<Exit, Failu
 }
 
 /// The values with which an execution ended.
-fn last_values(folder: &Path, execution: ExecutionId, at: Option<&Address>) -> Result<Value, Failure> {
-    let mut follower = live::follower(folder, execution, &catalogue())?;
+fn last_values(site: &Site, execution: ExecutionId, at: Option<&Address>) -> Result<Value, Failure> {
+    let mut follower = site.follower(execution, &catalogue())?;
     follower.catch_up()?;
     let never = || Failure::not_found(format!("execution {execution} never began, so that it has no values"));
     follower.machine().map(|machine| machine.values_at(at)).ok_or_else(never)
@@ -136,21 +135,22 @@ fn last_values(folder: &Path, execution: ExecutionId, at: Option<&Address>) -> R
 /// Changes a value.
 pub(super) fn set(args: &SetArgs, context: &Context) -> Result<Exit, Failure> {
     let (path, value) = load::input::read_assignment(&args.assignment)?;
-    let (folder, execution) = locate(&args.id, context)?;
+    let (site, execution) = locate(&args.id, context)?;
     let words = format!("{path} is changed.");
-    ask(&folder, Request::Edit { execution, path, value, at: args.at.clone() })?;
+    site.ask(Request::Edit { execution, path, value, at: args.at.clone() })?;
     done(context, execution, &words)
 }
 
 /// Debugs an execution that another process holds.
 pub(super) fn debug(args: &OneArgs, context: &Context) -> Result<Exit, Failure> {
-    let (folder, execution) = locate(&args.id, context)?;
+    let (site, execution) = locate(&args.id, context)?;
+    let folder = site.folder()?.to_owned();
     let runtime = wiring::runtime()?;
     let left = runtime.block_on(async {
         let client = owner::background(&folder).await?;
         client.call(Request::Debug { execution, on: true }).await?;
         let view = run::View { events: false, debug: true, cancels: false };
-        let seen = run::follow(&client, &folder, execution, &catalogue(), view, context).await?;
+        let seen = run::follow(&client, &site, execution, &catalogue(), view, context).await?;
         if matches!(seen, run::Seen::Left | run::Seen::Terminated) {
             context.output.note(&format!("Left; come back with `akao executions debug {execution}`."));
         }

@@ -1,9 +1,9 @@
 //! `akao executions replay`, `fork`, `export`, `import` and `prune`.
 
-use super::{ask, done, list, locate};
+use super::{done, list, locate};
 use crate::{
     catalogue::catalogue, cli::Context, commands::run, exit::Exit, failure::Failure, load, output,
-    replace::replace_file, wiring,
+    replace::replace_file, site::Site, wiring,
 };
 use akao_engine::{Reply, Request, export};
 use serde_json::json;
@@ -62,8 +62,8 @@ pub(super) fn replay(args: &ReplayArgs, context: &Context) -> Result<Exit, Failu
     let text = if Path::new(&args.what).is_file() {
         read(Path::new(&args.what))?
     } else {
-        let (folder, execution) = locate(&args.what, context)?;
-        export_text(&folder, execution)?
+        let (site, execution) = locate(&args.what, context)?;
+        site.export(execution)?
     };
     let unreadable = |problem| Failure::usage(format!("{}: {problem}", args.what));
     let exported = export::Export::parse(&text).map_err(unreadable)?;
@@ -86,8 +86,8 @@ pub(super) fn fork(args: &ForkArgs, context: &Context) -> Result<Exit, Failure> 
     let read = |text: &String| load::input::read_assignment(text).map_err(Failure::from);
     let edits = args.set.iter().map(read).collect::<Result<_, _>>()?;
     let secrets = run::secrets(&args.secrets)?;
-    let (folder, execution) = locate(&args.id, context)?;
-    let reply = ask(&folder, Request::Fork { execution, at: args.at.clone(), edits, secrets })?;
+    let (site, execution) = locate(&args.id, context)?;
+    let reply = site.ask(Request::Fork { execution, at: args.at.clone(), edits, secrets, made: None })?;
     started(reply, context)
 }
 
@@ -104,16 +104,10 @@ fn started(reply: Reply, context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-fn export_text(folder: &Path, execution: akao_contract::ExecutionId) -> Result<String, Failure> {
-    let reader = wiring::reader(folder)?;
-    export::export(&reader, wiring::blobs(folder).as_ref(), execution)
-        .map_err(|problem| Failure::new("damaged", Exit::Internal, problem))
-}
-
 /// Writes an execution as one file.
 pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<Exit, Failure> {
-    let (folder, execution) = locate(&args.id, context)?;
-    let text = export_text(&folder, execution)?;
+    let (site, execution) = locate(&args.id, context)?;
+    let text = site.export(execution)?;
     let Some(file) = &args.output else {
         if context.output.json {
             return Err(
@@ -131,8 +125,7 @@ pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<Exit, Failu
 pub(super) fn import(args: &ImportArgs, context: &Context) -> Result<Exit, Failure> {
     let export = read(&args.file)?;
     export::Export::parse(&export).map_err(|problem| Failure::usage(format!("{}: {problem}", args.file.display())))?;
-    let folder = wiring::data_dir(context)?;
-    let reply = ask(&folder, Request::Import { export })?;
+    let reply = Site::of(context)?.ask(Request::Import { export })?;
     started(reply, context)
 }
 
@@ -144,10 +137,10 @@ fn read(file: &Path) -> Result<String, Failure> {
 /// Removes executions that ended long ago.
 pub(super) fn prune(args: &PruneArgs, context: &Context) -> Result<Exit, Failure> {
     let ended_before_ms = list::time(&args.older_than)?;
-    let folder = wiring::data_dir(context)?;
-    let executions = match wiring::reader_if_any(&folder)? {
+    let site = Site::of(context)?;
+    let executions = match wiring::reader_if_any(site.folder()?)? {
         None => 0,
-        Some(_) => match ask(&folder, Request::Prune { ended_before_ms })? {
+        Some(_) => match site.ask(Request::Prune { ended_before_ms })? {
             Reply::Pruned { executions } => executions,
             _ => return Err(Failure::internal("the engine did not say what it removed")),
         },

@@ -6,13 +6,14 @@ use crate::{
     failure::Failure,
     live::{steps::timestamp, tree},
     output::{plain, table},
-    owner, wiring,
+    site::Site,
+    wiring,
 };
-use akao_contract::{BareNumber, ExecutionId, ExecutionStatus, Tenant, parse_duration_ms};
-use akao_engine::{Executions, QueueEntry, Reply, Request};
-use akao_journal::{ExecutionFilter, ExecutionRow, Page};
+use akao_contract::{BareNumber, ExecutionId, ExecutionStatus, parse_duration_ms};
+use akao_engine::{QueueEntry, Reply};
+use akao_journal::{ExecutionFilter, ExecutionRow};
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 /// Arguments of `akao executions list`.
 #[derive(Debug, clap::Args)]
@@ -34,7 +35,7 @@ pub(crate) struct Args {
     limit: u32,
     /// Go on where an earlier list ended.
     #[arg(long)]
-    cursor: Option<i64>,
+    cursor: Option<String>,
 }
 
 fn status(text: &str) -> Result<ExecutionStatus, String> {
@@ -46,27 +47,24 @@ fn status(text: &str) -> Result<ExecutionStatus, String> {
 
 /// Lists executions.
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let folder = wiring::data_dir(context)?;
+    let site = Site::of(context)?;
     let filter = ExecutionFilter {
-        tenant: Some(Tenant::local()),
         statuses: args.status.clone(),
         workflow: args.workflow.clone(),
         since_ms: args.since.as_deref().map(time).transpose()?,
         text: args.text.clone(),
         ..ExecutionFilter::default()
     };
-    let reader = wiring::reader_if_any(&folder)?;
-    let page = reader.map(|reader| reader.list(&filter, args.cursor, args.limit)).transpose()?;
-    let page = page.unwrap_or_else(|| Page { rows: Vec::new(), next: None });
+    let any = filter == ExecutionFilter::default();
+    let page = site.list(filter, args.cursor.as_deref(), args.limit)?;
     let queued = page.rows.iter().any(|row| row.status == ExecutionStatus::Queued);
-    let positions = if queued { positions(&folder)? } else { BTreeMap::new() };
+    let positions = if queued { positions(&site)? } else { BTreeMap::new() };
     if context.output.json {
         let rows: Vec<Value> = page.rows.iter().map(|row| to_json(row, &positions)).collect();
         context.output.document(&json!({"executions": rows, "next": page.next}))?;
         return Ok(Exit::Success);
     }
     if page.rows.is_empty() {
-        let any = filter == ExecutionFilter { tenant: Some(Tenant::local()), ..ExecutionFilter::default() };
         context.output.note(if any && args.cursor.is_none() {
             "There are no executions yet; start one with `akao run FILE`."
         } else {
@@ -77,6 +75,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let rows: Vec<Vec<String>> = page.rows.iter().map(|row| cells(row, &positions)).collect();
     context.output.text(&table(&["ID", "WORKFLOW", "STATE", "STARTED", "TOOK", "WAITS FOR"], &rows))?;
     if let Some(next) = page.next {
+        let next = next.as_str().map_or_else(|| next.to_string(), str::to_owned);
         context.output.note(&format!("There are more; go on with `--cursor {next}`."));
     }
     Ok(Exit::Success)
@@ -95,8 +94,8 @@ pub(super) fn time(text: &str) -> Result<i64, Failure> {
 }
 
 /// Places in the queue, as far as there is an owner who knows.
-pub(super) fn positions(folder: &Path) -> Result<BTreeMap<ExecutionId, u64>, Failure> {
-    let queue = queue_of(folder)?.map(|queue| queue.entries).unwrap_or_default();
+pub(super) fn positions(site: &Site) -> Result<BTreeMap<ExecutionId, u64>, Failure> {
+    let queue = queue_of(site)?.map(|queue| queue.entries).unwrap_or_default();
     Ok(queue.into_iter().map(|entry| (entry.id, entry.position)).collect())
 }
 
@@ -107,16 +106,8 @@ struct Queue {
     limit: u64,
 }
 
-fn queue_of(folder: &Path) -> Result<Option<Queue>, Failure> {
-    let runtime = wiring::runtime()?;
-    let reply = runtime.block_on(async {
-        match owner::existing(folder).await {
-            Some(client) => client.call(Request::Queue).await.map(Some),
-            None => Ok(None),
-        }
-    });
-    runtime.shutdown_background();
-    Ok(match reply? {
+fn queue_of(site: &Site) -> Result<Option<Queue>, Failure> {
+    Ok(match site.queue()? {
         Some(Reply::Queue { entries, running, limit }) => Some(Queue { entries, running, limit }),
         _ => None,
     })
@@ -128,8 +119,7 @@ pub(crate) struct QueueArgs {}
 
 /// Shows what waits for its turn.
 pub(super) fn queue(_: &QueueArgs, context: &Context) -> Result<Exit, Failure> {
-    let folder = wiring::data_dir(context)?;
-    let queue = queue_of(&folder)?;
+    let queue = queue_of(&Site::of(context)?)?;
     let output = &context.output;
     let (running, limit) = queue.as_ref().map_or((0, None), |queue| (queue.running, Some(queue.limit)));
     let entries = queue.map(|queue| queue.entries).unwrap_or_default();

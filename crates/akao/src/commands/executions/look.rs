@@ -7,15 +7,14 @@ use crate::{
     commands::run::Report,
     exit::Exit,
     failure::Failure,
-    live::{self, Follower, Steps, Update, steps, steps::timestamp, tree},
+    live::{Follower, Steps, Update, steps, steps::timestamp, tree},
     output::{self, Style, plain},
-    owner, wiring,
+    wiring,
 };
-use akao_contract::{Address, ExecutionId, ExecutionStatus, LogLevel, NodeStatus};
+use akao_contract::{Address, ExecutionStatus, LogLevel, NodeStatus};
 use akao_engine::{Executions, Told};
 use akao_flow::Note;
 use serde_json::{Value, json};
-use std::path::Path;
 
 /// Runs of a loop that are named when they failed.
 const FAILED_RUNS_SHOWN: usize = 5;
@@ -63,30 +62,20 @@ fn level(text: &str) -> Result<LogLevel, String> {
     serde_json::from_value(Value::String(text.to_owned())).map_err(|_| "the levels are debug, info, warn, error".into())
 }
 
-/// The whole history as it stands now.
-pub(crate) fn history(folder: &Path, execution: ExecutionId) -> Result<(Vec<Told>, Steps), Failure> {
-    let mut follower = live::follower(folder, execution, &catalogue())?;
-    follower.catch_up()?;
-    let told = follower.take_ready();
-    let mut steps = Steps::default();
-    told.iter().for_each(|told| steps.take(told));
-    Ok((told, steps))
-}
-
 /// Shows the tree, or one step.
 pub(super) fn show(args: &ShowArgs, context: &Context) -> Result<Exit, Failure> {
-    let (folder, execution) = locate(&args.id, context)?;
-    let (_, steps) = history(&folder, execution)?;
+    let (site, execution) = locate(&args.id, context)?;
+    let (_, steps) = site.history(execution)?;
     if let Some(step) = &args.step {
         return show_step(&steps, step, context);
     }
-    let row = wiring::reader(&folder)?.execution(execution)?;
+    let row = site.row(execution)?;
     let row = row.ok_or_else(|| Failure::not_found(format!("there is no execution {execution}")))?;
     let report = Report::new(row);
     let output = &context.output;
     let row = &report.row;
     let queued = row.status == ExecutionStatus::Queued;
-    let position = if queued { list::positions(&folder)?.get(&execution).copied() } else { None };
+    let position = if queued { list::positions(&site)?.get(&execution).copied() } else { None };
     if output.json {
         let mut document = report.to_json(&steps);
         if let Value::Object(map) = &mut document {
@@ -103,7 +92,7 @@ pub(super) fn show(args: &ShowArgs, context: &Context) -> Result<Exit, Failure> 
         "{} {} {}",
         output.out(Style::Strong, &row.id.to_string()),
         plain(&row.workflow),
-        row.version
+        plain(&row.version)
     ))?;
     output.line(&format!("{}{took}, started {}", row.status, timestamp(row.started_ms)))?;
     if let Some(position) = position {
@@ -192,8 +181,8 @@ fn show_step(steps: &Steps, name: &str, context: &Context) -> Result<Exit, Failu
 
 /// Shows log lines with their step.
 pub(super) fn logs(args: &LogsArgs, context: &Context) -> Result<Exit, Failure> {
-    let (folder, execution) = locate(&args.id, context)?;
-    let (told, steps) = history(&folder, execution)?;
+    let (site, execution) = locate(&args.id, context)?;
+    let (told, steps) = site.history(execution)?;
     let wanted_steps = args.step.as_ref().map(|name| steps.named(name));
     let mut documents = Vec::new();
     for told in &told {
@@ -233,11 +222,11 @@ fn rank(level: LogLevel) -> u8 {
 
 /// Prints events as JSON lines, or as one document with `--json`.
 pub(super) fn events(args: &EventsArgs, context: &Context) -> Result<Exit, Failure> {
-    let (folder, execution) = locate(&args.id, context)?;
+    let (site, execution) = locate(&args.id, context)?;
     if args.follow && context.output.json {
         return Err(Failure::usage("`--follow` prints lines, `--json` one document").hint("Leave out `--json`."));
     }
-    let mut follower = live::follower(&folder, execution, &catalogue())?;
+    let mut follower = site.follower(execution, &catalogue())?;
     follower.catch_up()?;
     let print = |told: &Told| -> Result<(), Failure> {
         if told.seq < args.from {
@@ -260,8 +249,8 @@ pub(super) fn events(args: &EventsArgs, context: &Context) -> Result<Exit, Failu
     if args.follow && !follower.has_ended() {
         let runtime = wiring::runtime()?;
         let followed = runtime.block_on(async {
-            let client = owner::background(&folder).await?;
-            follow(&mut follower, &client, context, |told| {
+            let executions = site.executions().await?;
+            follow(&mut follower, executions.as_ref(), context, |told| {
                 steps.take(told);
                 print(told)
             })
@@ -270,7 +259,7 @@ pub(super) fn events(args: &EventsArgs, context: &Context) -> Result<Exit, Failu
         runtime.shutdown_background();
         followed?;
     }
-    let row = wiring::reader(&folder)?.execution(execution)?;
+    let row = site.row(execution)?;
     let Some(row) = row.filter(|row| row.status.is_final()) else { return Ok(Exit::Success) };
     // Who waits for the end gets its exit code, as from `akao run`.
     let exit = if args.follow { Exit::of(row.status) } else { Exit::Success };

@@ -1,6 +1,6 @@
 //! `akao executions signal`, `cancel`, `pause` and `resume`.
 
-use super::{ask, done, locate};
+use super::{done, locate};
 use crate::{cli::Context, commands::run, exit::Exit, failure::Failure, load};
 use akao_engine::Request;
 
@@ -55,7 +55,7 @@ pub(crate) struct ResumeArgs {
 /// Sends a signal.
 pub(super) fn signal(args: &SignalArgs, context: &Context) -> Result<Exit, Failure> {
     let payload = load::input::read_input("--payload", args.payload.as_deref(), &[])?;
-    let (folder, execution) = locate(&args.id, context)?;
+    let (site, execution) = locate(&args.id, context)?;
     let request = Request::Signal {
         execution,
         name: args.name.clone(),
@@ -63,28 +63,28 @@ pub(super) fn signal(args: &SignalArgs, context: &Context) -> Result<Exit, Failu
         payload,
         signal_id: args.signal_id.clone(),
     };
-    ask(&folder, request)?;
+    site.ask(request)?;
     done(context, execution, &format!("Sent {} to {execution}.", args.name))
 }
 
 /// Asks for the end.
 pub(super) fn cancel(args: &CancelArgs, context: &Context) -> Result<Exit, Failure> {
-    let (folder, execution) = locate(&args.id, context)?;
-    ask(&folder, Request::Cancel { execution, reason: args.reason.clone(), force: args.force })?;
+    let (site, execution) = locate(&args.id, context)?;
+    site.ask(Request::Cancel { execution, reason: args.reason.clone(), force: args.force })?;
     done(context, execution, &format!("Cancelling {execution}."))
 }
 
 /// Starts nothing new.
 pub(super) fn pause(args: &OneArgs, context: &Context) -> Result<Exit, Failure> {
-    let (folder, execution) = locate(&args.id, context)?;
-    ask(&folder, Request::Pause { execution })?;
+    let (site, execution) = locate(&args.id, context)?;
+    site.ask(Request::Pause { execution })?;
     done(context, execution, &format!("Paused {execution}; go on with `akao executions resume {execution}`."))
 }
 
 /// Goes on.
 pub(super) fn resume(args: &ResumeArgs, context: &Context) -> Result<Exit, Failure> {
     let secrets = run::secrets(&args.secrets)?;
-    let (folder, execution) = locate(&args.id, context)?;
-    ask(&folder, Request::Resume { execution, secrets })?;
+    let (site, execution) = locate(&args.id, context)?;
+    site.ask(Request::Resume { execution, secrets })?;
     done(context, execution, &format!("Resumed {execution}."))
 }

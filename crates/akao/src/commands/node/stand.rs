@@ -89,6 +89,7 @@ impl Stand {
             blobs: Arc::new(DiskBlobs::new(folder.path().join("blobs"))),
             state: Arc::new(DiskState::new(folder.path().join("state"))),
             denials: Arc::new(NoDenials),
+            outside: None,
         };
         let runner = ProcessRunner::new(launch, host, operator.runtime());
         let cannot = |error| Failure::usage("the package cannot be run").because(&error);
@@ -215,6 +216,7 @@ impl Stand {
             deadline_ms: None,
             grants: Arc::new(given.grants.clone()),
             volumes: Arc::new(given.volumes.clone()),
+            trace: None,
         }
     }
 }

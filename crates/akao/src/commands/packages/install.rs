@@ -9,7 +9,7 @@ use crate::{
     publisher::PublisherPlaces,
     wiring,
 };
-use akao_install::{Agreement, Applied, ApplyError, OpenRepositories, Plan, PlannedPackage, Source, apply};
+use akao_install::{Agreement, Applied, ApplyError, OpenRepositories, Plan, Source, apply};
 use akao_package::{LOCK_FILE, Lock};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -160,18 +160,7 @@ fn agreement(plan: &Plan, consent: &ConsentArgs, context: &Context) -> Result<Op
         } else {
             Agreement { agreed: true, ..Agreement::default() }
         };
-        for grant in &named {
-            // Who named it meant what was asked for: a dependency is given it only where it asks for that by name.
-            let meant = |package: &&PlannedPackage| {
-                let by_name = package.explanation.asks.iter().any(|asked| asked.permission == *grant);
-                package.asks_for(grant) && (package.requested || by_name)
-            };
-            let asking: Vec<_> = plan.packages.iter().filter(meant).collect();
-            // Where nobody asks for it, writing the plan says so.
-            for package in if asking.is_empty() { plan.packages.iter().take(1).collect() } else { asking } {
-                all.grants.entry(package.id.clone()).or_default().push(grant.clone());
-            }
-        }
+        all.grant(plan, &named);
         all
     };
     let needs_nobody = plan.consents().is_empty() || plan.refusal().is_some();

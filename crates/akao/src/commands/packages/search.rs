@@ -63,11 +63,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let repositories = runtime.block_on(desk.repositories(context));
     runtime.shutdown_background();
     let (query, installed) = (args.query.join(" "), Installed::of(&desk.places));
-    let mut found = offered(&repositories?, &installed, &query, args.limit.into());
-    found.extend(only_installed(&installed, &query, &found));
-    found.sort_by(|one, other| other.0.total_cmp(&one.0));
-    found.truncate(args.limit.into());
-    let found: Vec<Value> = found.into_iter().map(|(_, document)| document).collect();
+    let found = find(&repositories?, &installed, &query, args.limit.into());
     let exit = if found.is_empty() { Exit::Failure } else { Exit::Success };
     if context.output.json {
         context.output.document(&json!({ "packages": found }))?;
@@ -76,6 +72,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         tell(&found, configured, context)?;
     }
     Ok(exit)
+}
+
+/// What is installed or in the repositories, best first.
+pub(crate) fn find(repositories: &OpenRepositories, installed: &Installed, query: &str, limit: usize) -> Vec<Value> {
+    let mut found = offered(repositories, installed, query, limit);
+    found.extend(only_installed(installed, query, &found));
+    found.sort_by(|one, other| other.0.total_cmp(&one.0));
+    found.truncate(limit);
+    found.into_iter().map(|(_, document)| document).collect()
 }
 
 /// What the repositories have, with how well each fits.

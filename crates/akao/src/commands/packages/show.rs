@@ -155,7 +155,7 @@ pub(super) fn done(plan: &Plan, events: &[Event], context: &Context) {
 }
 
 /// What was done, as a sentence.
-pub(super) fn sentence(event: &Event) -> String {
+pub(crate) fn sentence(event: &Event) -> String {
     plain_line(&told(event))
 }
 
@@ -195,24 +195,29 @@ fn package_json(package: &PlannedPackage) -> Value {
     let needs: Vec<String> = package.consents().iter().map(ToString::to_string).collect();
     let look_alikes: Vec<Value> =
         package.look_alikes.iter().map(|found| json!({"known": found.known, "why": found.sentence()})).collect();
-    let (state, key) = match &package.signature {
-        SignatureState::Absent => ("absent", None),
-        SignatureState::Valid { key } => ("valid", Some(key.fingerprint().to_string())),
-        SignatureState::Invalid { .. } => ("invalid", None),
-        SignatureState::UnknownKey { number } => ("unknown_key", Some(number.clone())),
-    };
     let refused = package.refusal().map(|(why, cure)| json!({"why": why.to_string(), "cure": cure}));
     json!({
         "id": package.id, "version": package.version, "name": package.name(), "description": package.description(),
         "content": package.content, "archive": package.archive, "source": package.source,
         "requested": package.requested, "needed_by": package.needed_by, "needs": package.needs,
-        "provides": package.provides, "signature": {"state": state, "key": key},
+        "provides": package.provides, "signature": signature_json(package),
         "asks": package.explanation.asks, "limits": package.explanation.limits,
         "installed": package.installed, "already": package.already, "activates": package.activates,
         "difference": package.difference, "agree": needs, "refused": refused, "look_alikes": look_alikes,
         "deprecated": package.warning,
         "skipped": skipped_json(&package.skipped), "left_out": package.left_out,
     })
+}
+
+/// What its signature is worth, with the key's fingerprint, or the number of one that is not known.
+pub(crate) fn signature_json(package: &PlannedPackage) -> Value {
+    let (state, key) = match &package.signature {
+        SignatureState::Absent => ("absent", None),
+        SignatureState::Valid { key } => ("valid", Some(key.fingerprint().to_string())),
+        SignatureState::Invalid { .. } => ("invalid", None),
+        SignatureState::UnknownKey { number } => ("unknown_key", Some(number.clone())),
+    };
+    json!({"state": state, "key": key})
 }
 
 fn kept_json(kept: &Kept) -> Value {

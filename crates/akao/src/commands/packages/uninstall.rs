@@ -2,9 +2,10 @@
 
 use super::{Desk, ask, is_yes, package_id, refused, show};
 use crate::{cli::Context, exit::Exit, failure::Failure, wiring};
-use akao_contract::{Digest, Tenant};
+use akao_contract::Digest;
 use akao_install::{Installed, Use, collect, uninstall};
 use akao_journal::{Damage, OpenExecution};
+use akao_nodes::pin;
 use serde_json::json;
 use std::{
     collections::BTreeSet,
@@ -45,7 +46,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         output.note("Nothing was changed.");
         return Ok(Exit::Cancelled);
     }
-    let uses = if args.force { Vec::new() } else { uses(&desk, &id)? };
+    let by = |execution: &OpenExecution| format!("the execution {} of `{}`", execution.id, execution.workflow);
+    let uses = if args.force { Vec::new() } else { uses(&desk, &id, by)? };
     let events = uninstall(&desk.places, &id, version.as_ref(), &uses, args.force, desk.now);
     let events = events.map_err(|error| refused(&error, error.suggestion()))?;
     desk.audit(&events)?;
@@ -62,26 +64,40 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// Removes contents that no package and no execution of the journal refers to any more.
-fn collected(desk: &Desk) -> Result<Vec<Digest>, Failure> {
-    let referenced = pinned(desk)?;
+/// Removes contents that no package, no execution of the journal and no custom node refers to any more.
+pub(crate) fn collected(desk: &Desk) -> Result<Vec<Digest>, Failure> {
+    let mut referenced = pinned(desk)?;
+    referenced.extend(custom(desk)?);
     let since = SystemTime::now().checked_sub(SETTLED).unwrap_or(SystemTime::UNIX_EPOCH);
     let collected = collect(&desk.places, &referenced, since);
     Ok(collected.map_err(|error| refused(&error, error.suggestion()))?.removed)
 }
 
-/// Every content that a definition in the journal names. One that cannot be read keeps everything.
+/// Every content that a definition in the journal names, whichever tenant's. One that cannot be read keeps everything.
 fn pinned(desk: &Desk) -> Result<BTreeSet<Digest>, Failure> {
     let Some(reader) = wiring::reader_if_any(desk.places.root())? else { return Ok(BTreeSet::new()) };
-    let (tenant, mut pinned) = (Tenant::local(), BTreeSet::new());
-    for definition in reader.definitions(&tenant)? {
-        let body = reader.definition(&tenant, definition)?.unwrap_or_default();
-        let text = String::from_utf8_lossy(&body);
-        // Whatever looks like a digest keeps what has it: too much rather than too little.
-        let named = text.match_indices("sha256:").filter_map(|(at, _)| text.get(at..at + "sha256:".len() + 64));
-        pinned.extend(named.filter_map(|digest| digest.parse::<Digest>().ok()));
+    let mut pinned = BTreeSet::new();
+    for tenant in reader.tenants()?.into_keys() {
+        for definition in reader.definitions(&tenant)? {
+            let body = reader.definition(&tenant, definition)?.unwrap_or_default();
+            let text = String::from_utf8_lossy(&body);
+            // Whatever looks like a digest keeps what has it: too much rather than too little.
+            let named = text.match_indices("sha256:").filter_map(|(at, _)| text.get(at..at + "sha256:".len() + 64));
+            pinned.extend(named.filter_map(|digest| digest.parse::<Digest>().ok()));
+        }
     }
     Ok(pinned)
+}
+
+/// The contents of all custom nodes, of every tenant: workflows of a server name them in its database. What cannot be read
+/// keeps everything.
+fn custom(desk: &Desk) -> Result<Vec<Digest>, Failure> {
+    let unreadable = |cause: &dyn std::error::Error| {
+        Failure::storage(format!("a custom node cannot be read: {cause}"))
+            .hint("Remove its folder below `nodes/custom` of the data directory, and deploy it again.")
+    };
+    let places = wiring::custom_nodes(desk.places.root()).map_err(|error| unreadable(&error))?;
+    places.iter().map(|place| pin(place).map(|pinned| pinned.digest).map_err(|error| unreadable(&error))).collect()
 }
 
 fn agreed(package: &str, context: &Context) -> Result<bool, Failure> {
@@ -89,8 +105,12 @@ fn agreed(package: &str, context: &Context) -> Result<bool, Failure> {
     Ok(is_yes(&ask(&format!("Uninstall {package}? [y/N]: "), alone, context)?))
 }
 
-/// The executions that have not ended and are pinned to a content of the package.
-fn uses(desk: &Desk, id: &akao_contract::manifest::PackageId) -> Result<Vec<Use>, Failure> {
+/// The executions that have not ended and are pinned to a content of the package, called as `by` says.
+pub(crate) fn uses(
+    desk: &Desk,
+    id: &akao_contract::manifest::PackageId,
+    by: impl Fn(&OpenExecution) -> String,
+) -> Result<Vec<Use>, Failure> {
     let record = Installed::of(&desk.places).record(id).map_err(|error| refused(&error, error.suggestion()))?;
     let Some(record) = record else { return Ok(Vec::new()) };
     let Some(reader) = wiring::reader_if_any(desk.places.root())? else { return Ok(Vec::new()) };
@@ -105,8 +125,7 @@ fn uses(desk: &Desk, id: &akao_contract::manifest::PackageId) -> Result<Vec<Use>
         let definition = reader.definition(&execution.tenant, execution.definition)?.unwrap_or_default();
         let definition = String::from_utf8_lossy(&definition);
         for version in record.versions.iter().filter(|version| definition.contains(&version.content.to_string())) {
-            let by = format!("the execution {} of `{}`", execution.id, execution.workflow);
-            uses.push(Use { by, content: Some(version.content) });
+            uses.push(Use { by: by(&execution), content: Some(version.content) });
         }
     }
     Ok(uses)

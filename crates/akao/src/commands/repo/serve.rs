@@ -7,7 +7,7 @@ use crate::{
     output::Output,
     publisher::{Keys, PasswordArgs, PublisherPlaces, serve_failure, signing_key},
     stop::Stops,
-    tls::server_config,
+    tls::{Certificate, server_config},
     wiring,
 };
 use akao_repository::{
@@ -45,7 +45,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let folder = Folder::at(&args.dir);
     let (root, identity) = (TrustedRoot::new(folder.first_root()?), folder.identity()?);
     let tls = match (&args.tls_cert, &args.tls_key) {
-        (Some(certificate), Some(key)) => Some(server_config(certificate, key)?),
+        (Some(certificate), Some(key)) => Some(server_config(&Certificate::read(certificate, key)?)?),
         _ => None,
     };
     let online = online(&args, &folder, context)?;

@@ -6,8 +6,9 @@ use crate::{
     commands::executions::debugger::Debugger,
     exit::Exit,
     failure::Failure,
-    live::{self, Steps, Update, lines, lines::Lines, steps, terminal},
+    live::{Steps, Update, lines, lines::Lines, steps, terminal},
     output::Output,
+    site::Site,
     stop::{Stop, Stops},
     wiring,
 };
@@ -18,7 +19,6 @@ use akao_journal::{TaskFilter, TaskStatus};
 use std::{
     collections::BTreeSet,
     io::{self, IsTerminal},
-    path::Path,
 };
 
 /// Tasks of one execution that are told while it is watched.
@@ -67,14 +67,14 @@ enum Cause {
 /// Follows an execution to its end and presents it.
 pub(crate) async fn follow(
     executions: &dyn Executions,
-    folder: &Path,
+    site: &Site,
     execution: ExecutionId,
     catalogue: &Catalogue,
     view: View,
     context: &Context,
 ) -> Result<Seen, Failure> {
     let output = &context.output;
-    let mut follower = live::follower(folder, execution, catalogue)?;
+    let mut follower = site.follower(execution, catalogue)?;
     let mut screen = Screen::new(view, execution, output);
     let mut stops = Stops::new()?;
     let mut tick = tokio::time::interval(terminal::REDRAW_EVERY);
@@ -94,7 +94,7 @@ pub(crate) async fn follow(
             Cause::Update(None) => break,
             Cause::Update(Some(Update::Told(told))) => {
                 debugger.iter_mut().for_each(Debugger::interrupted);
-                screen.tell(&told, folder)?;
+                screen.tell(&told, site)?;
                 held |= told.notes.iter().any(|note| matches!(note, Note::Held { .. }));
                 // What was held in the past, or was released from another terminal, is nothing to ask about.
                 let holds = debugger.is_some() && screen.steps.holds();
@@ -126,8 +126,7 @@ pub(crate) async fn follow(
         }
     }
     screen.finish();
-    let row = wiring::reader(folder)?.execution(execution)?;
-    let row = row.ok_or_else(|| Failure::not_found(format!("execution {execution} was pruned meanwhile")))?;
+    let row = site.row_left(execution)?;
     let report = Report::new(row);
     if view.events {
         output.document(&report.last_event(&screen.steps))?;
@@ -174,7 +173,7 @@ impl<'a> Screen<'a> {
         self.drawing.is_some()
     }
 
-    fn tell(&mut self, told: &Told, folder: &Path) -> Result<(), Failure> {
+    fn tell(&mut self, told: &Told, site: &Site) -> Result<(), Failure> {
         self.steps.take(told);
         if self.events {
             let events = steps::events(self.execution, told);
@@ -193,7 +192,7 @@ impl<'a> Screen<'a> {
                         self.say(&line);
                     }
                 }
-                Note::Waiting { what, .. } if what.starts_with("task ") => self.tell_tasks(folder)?,
+                Note::Waiting { what, .. } if what.starts_with("task ") => self.tell_tasks(site)?,
                 Note::Waiting { what, .. } => {
                     if let Some(signal) = what.strip_prefix("signal ") {
                         self.say(&advice(signal, self.execution));
@@ -206,10 +205,10 @@ impl<'a> Screen<'a> {
     }
 
     /// Says how the tasks that wait are completed.
-    fn tell_tasks(&mut self, folder: &Path) -> Result<(), Failure> {
+    fn tell_tasks(&mut self, site: &Site) -> Result<(), Failure> {
         let filter =
             TaskFilter { statuses: vec![TaskStatus::Open], execution: Some(self.execution), ..TaskFilter::default() };
-        for task in wiring::reader(folder)?.tasks(&filter, TASKS_TOLD_MAX)? {
+        for task in site.tasks(filter, TASKS_TOLD_MAX)? {
             if self.tasks_told.insert(task.op) {
                 self.say(&format!("Complete it with: akao tasks complete {}:{} --approve", task.execution, task.op));
             }

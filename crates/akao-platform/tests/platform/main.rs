@@ -1,12 +1,14 @@
 //! The platform at its own boundary, with a clock that the test holds.
 
+mod custom_nodes;
+
 use akao_contract::{ExecutionId, Tenant};
 use akao_engine::{CallError, Executions, Feed, Reply, Request};
 use akao_flow::Catalogue;
-use akao_host::DiskBlobs;
+use akao_host::{CheckedEgress, DiskBlobs, EgressOptions};
 use akao_journal::Readers;
 use akao_platform::{Actor, Code, Credential, NewToken, Parts, Permission, Platform, Role, Setup, SignedIn};
-use akao_step::{BoxFuture, Secret};
+use akao_step::{Allowances, BoxFuture, Secret};
 use akao_store::Store;
 use std::sync::{
     Arc,
@@ -34,6 +36,8 @@ impl Executions for NoEngine {
 struct Ground {
     folder: TempDir,
     platform: Platform,
+    nodes: Arc<custom_nodes::Maker>,
+    allowances: Allowances,
     now_ms: Arc<AtomicI64>,
 }
 
@@ -42,16 +46,30 @@ impl Ground {
         let folder = tempfile::tempdir().unwrap();
         let now_ms = Arc::new(AtomicI64::new(1_000_000));
         let clock = Arc::clone(&now_ms);
+        let (nodes, allowances) = (Arc::new(custom_nodes::Maker::default()), Allowances::default());
         let platform = Platform::new(Parts {
-            store: Store::open(folder.path()).unwrap(),
+            store: Arc::new(Store::open(folder.path()).unwrap()),
             executions: Arc::new(NoEngine),
             readers: Arc::new(Readers::new(folder.path())),
             blobs: Arc::new(DiskBlobs::new(folder.path().join("blobs"))),
+            blob_bytes: Arc::new(|_| Ok(0)),
+            allowances: allowances.clone(),
+            providers: Vec::new(),
+            egress: Arc::new(CheckedEgress::new(EgressOptions::default())),
+            public_url: "http://127.0.0.1:8420".to_owned(),
             catalogue: Arc::new(Catalogue::from(akao_flow::control_types())),
+            nodes: Arc::clone(&nodes) as _,
+            changes: akao_engine::Changes::default(),
+            shelf: Arc::new(akao_platform::EmptyShelf),
+            packages: Arc::new(akao_platform::NoPackages),
+            outbound: akao_platform::Outbound {
+                egress: Arc::new(akao_host::CheckedEgress::new(akao_host::EgressOptions::default())),
+                private: false,
+            },
             clock: Arc::new(move || clock.load(Ordering::SeqCst)),
             check_grant: |_| Ok(()),
         });
-        Self { folder, platform, now_ms }
+        Self { folder, platform, nodes, allowances, now_ms }
     }
 
     fn set_up(&self) -> SignedIn {
@@ -99,8 +117,12 @@ fn a_change_counts_for_whoever_is_known_already() {
     let ground = Ground::new();
     let owner = ground.set_up().actor;
     let invited = ground.platform.invite(&owner, "bob@example.com", "admin").unwrap();
-    let joined =
-        akao_platform::Joined { code: invited.code, name: Some("Bob".to_owned()), password: Secret::new(PASSWORD) };
+    let joined = akao_platform::Joined {
+        code: invited.code,
+        name: Some("Bob".to_owned()),
+        password: Secret::new(PASSWORD),
+        totp: None,
+    };
     let admin = ground.platform.join(&joined).unwrap().actor;
     let credential = ground.token(&admin, 1);
     assert!(ground.platform.actor(&credential).unwrap().may(Permission::WorkflowsWrite));
@@ -120,6 +142,7 @@ fn an_invitation_is_good_for_a_week_and_once() {
             code: code.clone(),
             name: name.map(str::to_owned),
             password: Secret::new(PASSWORD),
+            totp: None,
         };
         ground.platform.join(&joined)
     };
@@ -136,10 +159,10 @@ fn an_invitation_is_good_for_a_week_and_once() {
 fn an_account_joins_a_second_tenant_by_its_own_password() {
     let ground = Ground::new();
     let owner = ground.set_up().actor;
-    let invited = ground.platform.make_tenant(&owner, "globex", None, "ada@example.com").unwrap();
+    let invited = ground.platform.make_tenant(&owner, "globex", None, "ada@example.com", None).unwrap();
     let join = |password: &str| {
         let code = invited.code.clone();
-        ground.platform.join(&akao_platform::Joined { code, name: None, password: Secret::new(password) })
+        ground.platform.join(&akao_platform::Joined { code, name: None, password: Secret::new(password), totp: None })
     };
     assert_eq!(join("another horse battery staple").unwrap_err().code, Code::Forbidden);
     let there = join(PASSWORD).unwrap().actor;
@@ -147,12 +170,15 @@ fn an_account_joins_a_second_tenant_by_its_own_password() {
     let named: Tenant = "globex".parse().unwrap();
     let sign_in = |tenant: Option<&Tenant>| {
         let password = Secret::new(PASSWORD);
-        ground.platform.sign_in("ada@example.com", &password, tenant).map(|signed_in| signed_in.actor.tenant)
+        ground.platform.sign_in("ada@example.com", &password, tenant, None).map(|signed_in| signed_in.actor.tenant)
     };
     assert_eq!(sign_in(None).unwrap().as_str(), "acme");
     assert_eq!(sign_in(Some(&named)).unwrap(), named);
     assert_eq!(sign_in(Some(&"initech".parse().unwrap())).unwrap_err().code, Code::Forbidden);
-    assert_eq!(ground.platform.make_tenant(&owner, "globex", None, "x@example.com").unwrap_err().code, Code::Conflict);
+    assert_eq!(
+        ground.platform.make_tenant(&owner, "globex", None, "x@example.com", None).unwrap_err().code,
+        Code::Conflict
+    );
 }
 
 #[test]
@@ -160,7 +186,7 @@ fn guessing_is_slowed_down_also_for_who_is_not_there() {
     let ground = Ground::new();
     ground.set_up();
     let guess =
-        |email: &str| ground.platform.sign_in(email, &Secret::new("wrong horse battery"), None).unwrap_err().code;
+        |email: &str| ground.platform.sign_in(email, &Secret::new("wrong horse battery"), None, None).unwrap_err().code;
     for _ in 0..10 {
         assert_eq!(guess("nobody@example.com"), Code::Unauthenticated);
     }

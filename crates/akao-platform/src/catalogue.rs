@@ -1,0 +1,116 @@
+//! What workflows may be made of: node types, and what the operator has installed on this server. Every tenant reads it and
+//! may use it; `packages.rs` is where the operator changes it.
+
+use crate::{Code, Error, Platform};
+use akao_contract::{NodeType, Tenant};
+use akao_engine::Bundle;
+use akao_flow::Refusal;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// What a name in a workflow stands for: a node type whose name is pinned to one content, or why it cannot be used. None where
+/// the name is not one of a package.
+pub type Resolved = Option<Result<Arc<NodeType>, Refusal>>;
+
+/// What the operator has put on this server beside the program itself.
+pub trait Shelf: Send + Sync {
+    /// The installed packages: id, version, status, and how their processes for a tenant are.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    fn packages(&self, tenant: &Tenant) -> Result<Vec<Value>, Error>;
+
+    /// The node types of the packages that may be used, under the names by which workflows know them.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    fn node_types(&self) -> Result<Vec<Arc<NodeType>>, Error>;
+
+    /// What a name in a workflow stands for now. Blocks.
+    fn resolve(&self, named: &str) -> Resolved;
+
+    /// Why nothing new may be started of the content that a node is pinned to; none when it may. Blocks.
+    fn refuses(&self, pinned: &str) -> Option<String>;
+
+    /// The environments of scripts: name, language, packages.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    fn environments(&self) -> Result<Vec<Value>, Error>;
+}
+
+/// A shelf on which there is nothing.
+pub struct EmptyShelf;
+
+impl Shelf for EmptyShelf {
+    fn packages(&self, _: &Tenant) -> Result<Vec<Value>, Error> {
+        Ok(Vec::new())
+    }
+
+    fn node_types(&self) -> Result<Vec<Arc<NodeType>>, Error> {
+        Ok(Vec::new())
+    }
+
+    fn resolve(&self, _: &str) -> Resolved {
+        None
+    }
+
+    fn refuses(&self, _: &str) -> Option<String> {
+        Some("no packages are kept here".to_owned())
+    }
+
+    fn environments(&self) -> Result<Vec<Value>, Error> {
+        Ok(Vec::new())
+    }
+}
+
+/// The beginning of the ids of custom nodes, which belong to their tenants and not to the shelf.
+const CUSTOM: &str = "custom.t-";
+
+impl Platform {
+    /// The node types of a category, or all of them: the program's, then those of packages. Blocks.
+    ///
+    /// # Errors
+    /// What is installed cannot be read.
+    pub fn node_types(&self, category: Option<&str>) -> Result<Vec<Arc<NodeType>>, Error> {
+        let named = |node_type: &NodeType| serde_json::to_value(node_type.category).unwrap_or_default();
+        let is_wanted = |node_type: &Arc<NodeType>| category.is_none_or(|wanted| named(node_type) == wanted);
+        let catalogue = &self.parts().catalogue;
+        let installed = self.shelf().node_types()?.into_iter();
+        // A standard name stays with what has it, as where workflows are checked.
+        let installed = installed.filter(|node_type| catalogue.get(&node_type.name).is_none());
+        Ok(catalogue.types().iter().cloned().chain(installed).filter(is_wanted).collect())
+    }
+
+    /// The node type of a name or alias. Blocks.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn node_type(&self, name: &str) -> Result<Arc<NodeType>, Error> {
+        let is_called =
+            |node_type: &Arc<NodeType>| node_type.name == name || node_type.aliases.iter().any(|alias| alias == name);
+        let found = self.node_types(None)?.into_iter().find(is_called);
+        found.ok_or_else(|| {
+            Error::not_found(format_args!("node type `{}`", akao_contract::shortened(name.to_owned(), 60)))
+        })
+    }
+
+    /// What the operator has installed. Blocks.
+    pub fn shelf(&self) -> &dyn Shelf {
+        self.parts().shelf.as_ref()
+    }
+
+    /// Refuses to start what uses a package that is disabled, must not run, or is not installed any more. Blocks.
+    pub(crate) fn check_packages(&self, bundle: &Bundle) -> Result<(), Error> {
+        let of_packages = bundle.nodes.iter().filter(|node_type| !node_type.name.starts_with(CUSTOM));
+        for node_type in of_packages {
+            if let Some(reason) = self.shelf().refuses(&node_type.name) {
+                let message = format!("`{}` cannot be started: {reason}", bundle.definition.id);
+                let hint =
+                    "Ask the operator of the server for the package, or save a version of the workflow without it.";
+                return Err(Error::new(Code::Conflict, message).hint(hint));
+            }
+        }
+        bundle.children.values().try_for_each(|child| self.check_packages(child))
+    }
+}

@@ -1,0 +1,348 @@
+//! Who somebody is here whom a provider vouches for: known already, linked by a session, asked to join, let in by a rule of the
+//! operator's, or nobody.
+
+use super::{Begun, Provider, Wish, flow::Link, id_token::Claims};
+use crate::{
+    Actor, Code, Error, Means, Platform, Role, SignedIn, UserId,
+    accounts::{begin_session, clean_email, clean_name, only_in_person, tenant_of},
+    members, password, roles, secret,
+};
+use akao_contract::Tenant;
+use akao_store::{AccountKind, IdentityRow, User, Work};
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, sync::Arc};
+
+pub use akao_store::IdentityRow as Identity;
+
+impl Platform {
+    /// Begins to link an identity to the actor's account; the sign-in at the provider ends that.
+    ///
+    /// # Errors
+    /// The actor is a token, or as [`Platform::begin_oidc`].
+    pub async fn begin_link(&self, actor: &Arc<Actor>, provider: &str) -> Result<Begun, Error> {
+        let Means::Session { hash, .. } = &actor.means else { return Err(only_in_person("link an identity")) };
+        let wish = Wish { tenant: Some(actor.tenant.clone()), invitation: None };
+        let link = Link { user: actor.user.clone(), session: hash.clone() };
+        self.begin_flow(provider, wish, Some(link)).await
+    }
+
+    /// The identities that are linked to the actor's account. Blocks.
+    ///
+    /// # Errors
+    /// Platform data cannot be read.
+    pub fn identities(&self, actor: &Actor) -> Result<Vec<Identity>, Error> {
+        self.read(|work| Ok(work.accounts().identities(actor.user.as_str())?))
+    }
+
+    /// Takes a link away. Blocks.
+    ///
+    /// # Errors
+    /// There is none with this id, or the person could not sign in any more.
+    pub fn remove_identity(&self, actor: &Actor, id: &str) -> Result<(), Error> {
+        let Means::Session { .. } = &actor.means else { return Err(only_in_person("take a link away")) };
+        self.write(|work| {
+            let all = work.accounts().identities(actor.user.as_str())?;
+            let found = all.iter().find(|identity| identity.id == id);
+            let found = found.ok_or_else(|| Error::not_found("such identity"))?;
+            let has_password = work.accounts().by_id(actor.user.as_str())?.is_some_and(|user| user.password.is_some());
+            if all.len() == 1 && !has_password {
+                return Err(Error::new(Code::Conflict, "there would be no way to sign in any more")
+                    .hint("Link another identity first, or ask the operator for a password."));
+            }
+            work.accounts().remove_identity(id)?;
+            actor.record(work, self.now_ms(), "identity.unlinked", json!({"provider": found.provider}))
+        })
+    }
+
+    /// Signs in whomever a provider vouches for. Blocks.
+    pub(super) fn sign_in_by(
+        &self,
+        provider: &Provider,
+        claims: &Claims,
+        wish: &Wish,
+        link: Option<&Link>,
+    ) -> Result<SignedIn, Error> {
+        let now_ms = self.now_ms();
+        self.write(|work| {
+            let account = Arrival { work, provider, claims, wish, link, now_ms }.account()?;
+            let user = work.accounts().by_id(&account)?;
+            user.filter(|user| !user.disabled && user.kind == AccountKind::Person).ok_or_else(|| nobody(provider))?;
+            apply_rules(work, provider, claims, &account, now_ms)?;
+            let tenant = tenant_of(work, &account, wish.tenant.as_ref())?;
+            let signed_in = begin_session(work, &tenant, &account, now_ms)?;
+            signed_in.actor.record(work, now_ms, "session.begun", json!({"provider": provider.name}))?;
+            Ok(signed_in)
+        })
+    }
+}
+
+fn nobody(provider: &Provider) -> Error {
+    Error::new(Code::Forbidden, format!("nobody here is known by this identity of `{}`", provider.title))
+        .hint("Ask an admin for an invitation and sign in by its link, or sign in by password and link the identity.")
+}
+
+/// Somebody who comes back from a provider.
+struct Arrival<'a> {
+    work: &'a Work<'a>,
+    provider: &'a Provider,
+    claims: &'a Claims,
+    wish: &'a Wish,
+    link: Option<&'a Link>,
+    now_ms: i64,
+}
+
+impl Arrival<'_> {
+    /// The account, which may be made or linked now.
+    fn account(&self) -> Result<String, Error> {
+        let (accounts, provider) = (self.work.accounts(), self.provider);
+        let known = accounts.identity(&provider.issuer, &self.claims.sub)?;
+        if let Some(link) = self.link {
+            return self.linked_by_session(link, known);
+        }
+        if let Some(known) = known {
+            if let Some(code) = &self.wish.invitation {
+                self.join(&secret::hash_text(code.expose()), Some(&known.account))?;
+            }
+            return Ok(known.account);
+        }
+        if let Some(code) = &self.wish.invitation {
+            let account = self.join(&secret::hash_text(code.expose()), None)?;
+            self.link(&account)?;
+            return Ok(account);
+        }
+        if let Some(user) = self.by_verified_address()? {
+            self.end_other_ways_in(&user)?;
+            self.link(&user.id)?;
+            return Ok(user.id);
+        }
+        // Whoever fits no rule would be nobody anywhere.
+        if !matches(provider, self.claims).any(|_| true) {
+            return Err(nobody(provider));
+        }
+        // Under an address that is not theirs somebody would act in another's name.
+        let email = self.claims.verified_email().ok_or_else(|| {
+            tracing::warn!("provider {} does not vouch for the address of whom a rule lets in", provider.name);
+            nobody(provider)
+        })?;
+        let account = self.new_account(email)?;
+        self.link(&account)?;
+        Ok(account)
+    }
+
+    /// The account whose session asked for the link.
+    fn linked_by_session(&self, Link { user, session }: &Link, known: Option<IdentityRow>) -> Result<String, Error> {
+        let session = self.work.accounts().session(session)?;
+        if session.is_none_or(|session| session.expires_ms <= self.now_ms) {
+            return Err(Error::new(Code::Forbidden, "the session that asked for the link has ended")
+                .hint("Sign in and begin again."));
+        }
+        match known {
+            Some(known) if known.account == user.as_str() => {}
+            Some(_) => return Err(Error::new(Code::Conflict, "this identity belongs to another account")),
+            None => self.link(user.as_str())?,
+        }
+        Ok(user.as_str().to_owned())
+    }
+
+    /// The account that has the address, where the operator lets a verified one count.
+    fn by_verified_address(&self) -> Result<Option<User>, Error> {
+        let Some(email) = self.claims.verified_email().filter(|_| self.provider.links_verified_email) else {
+            return Ok(None);
+        };
+        let Ok(email) = clean_email(email) else { return Ok(None) };
+        Ok(self.work.accounts().by_email(&email)?)
+    }
+
+    /// Nobody has verified here that whoever made the account has its address. Now somebody has shown it, and what was there before,
+    /// which may be another's, opens nothing any more. The operator's own account is not one that strangers make.
+    fn end_other_ways_in(&self, user: &User) -> Result<(), Error> {
+        if user.operator {
+            return Ok(());
+        }
+        let accounts = self.work.accounts();
+        // A password that nobody has; sessions end with the one before.
+        accounts.set_password(&user.id, &password::hash(&secret::new("")?)?)?;
+        accounts.remove_totp(&user.id)?;
+        for other in accounts.identities(&user.id)? {
+            accounts.remove_identity(&other.id)?;
+        }
+        Ok(())
+    }
+
+    /// Joins by an invitation: as an account that is known, or as a new one with the address that was invited.
+    fn join(&self, code: &str, known: Option<&str>) -> Result<String, Error> {
+        let invitation = members::taken(self.work, code, self.now_ms)?;
+        let account = match known {
+            Some(known) => known.to_owned(),
+            None => self.new_account(&invitation.email)?,
+        };
+        let members = self.work.of(&invitation.tenant).members();
+        members.insert(&account, &invitation.role, self.now_ms)?;
+        self.record(&invitation.tenant, &account, "member.joined", json!({"role": invitation.role}))?;
+        Ok(account)
+    }
+
+    /// Makes an account without a password. One that has the address already is never taken over by saying so.
+    fn new_account(&self, email: &str) -> Result<String, Error> {
+        let email = clean_email(email)?;
+        if self.work.accounts().by_email(&email)?.is_some() {
+            return Err(Error::new(Code::Conflict, "there is an account with this address, and it is not linked")
+                .hint("Sign in by its password and link the identity there."));
+        }
+        let id = UserId::new(self.now_ms, secret::random_bits()?);
+        let name = self.claims.text("name").and_then(|name| clean_name("name", name).ok());
+        self.work.accounts().insert(&User {
+            id: id.as_str().to_owned(),
+            kind: AccountKind::Person,
+            name: name.unwrap_or_else(|| email.clone()),
+            email,
+            password: None,
+            operator: false,
+            disabled: false,
+            created_ms: self.now_ms,
+        })?;
+        Ok(id.as_str().to_owned())
+    }
+
+    fn link(&self, account: &str) -> Result<(), Error> {
+        self.work.accounts().insert_identity(&IdentityRow {
+            id: UserId::new(self.now_ms, secret::random_bits()?).as_str().to_owned(),
+            issuer: self.provider.issuer.clone(),
+            subject: self.claims.sub.clone(),
+            account: account.to_owned(),
+            provider: self.provider.name.clone(),
+            created_ms: self.now_ms,
+        })?;
+        // Each tenant of the person is told: from now on there is another way in.
+        for membership in self.work.accounts().memberships(account)? {
+            self.record(&membership.tenant, account, "identity.linked", json!({"provider": self.provider.name}))?;
+        }
+        Ok(())
+    }
+
+    fn record(&self, tenant: &Tenant, account: &str, what: &str, details: Value) -> Result<(), Error> {
+        let by = json!({"user": account, "provider": self.provider.name});
+        crate::audit::record(self.work, tenant, self.now_ms, by, what, details)
+    }
+}
+
+/// The rules that fit, in their order.
+fn matches<'a>(provider: &'a Provider, claims: &'a Claims) -> impl Iterator<Item = &'a super::Rule> {
+    provider.rules.iter().filter(|rule| {
+        let has = |found: &Value| rule.value.as_ref().is_none_or(|wanted| found.as_str() == Some(wanted));
+        match claims.others.get(&rule.claim) {
+            None | Some(Value::Null) => false,
+            // Whether an address is the person's own decides whether it may open a door.
+            Some(_) if rule.claim == "email" => {
+                claims.verified_email().is_some_and(|email| rule.value.as_deref().is_none_or(|wanted| wanted == email))
+            }
+            Some(Value::Array(found)) => found.iter().any(has),
+            Some(found) => has(found) || rule.value.as_deref() == Some(&found.to_string()),
+        }
+    })
+}
+
+/// Brings memberships up to date that the rules of a provider have made: they come, change and go with the claims. Others are
+/// left alone.
+fn apply_rules(work: &Work<'_>, provider: &Provider, claims: &Claims, account: &str, now_ms: i64) -> Result<(), Error> {
+    let mut wanted: BTreeMap<&Tenant, &str> = BTreeMap::new();
+    for rule in matches(provider, claims) {
+        wanted.entry(&rule.tenant).or_insert(&rule.role);
+    }
+    let tenants: std::collections::BTreeSet<&Tenant> = provider.rules.iter().map(|rule| &rule.tenant).collect();
+    for tenant in tenants {
+        let scope = work.of(tenant);
+        if scope.row()?.is_none() {
+            tracing::warn!("a rule of provider {} names tenant {tenant}, which is not there", provider.name);
+            continue;
+        }
+        let members = scope.members();
+        let (member, managed_by) = (members.get(account)?, members.managed_by(account)?);
+        // Who was made an owner meanwhile is one: a tenant keeps an owner whatever a provider says.
+        let is_owner = member.as_ref().is_some_and(|member| member.role == Role::Owner.as_str());
+        let is_ours = !is_owner && managed_by.as_deref() == Some(provider.name.as_str());
+        let role = match wanted.get(tenant) {
+            Some(role) if roles::find(work, tenant, role)?.is_none() => {
+                tracing::warn!("a rule of provider {} names role {role}, which {tenant} does not have", provider.name);
+                continue;
+            }
+            role => role.copied(),
+        };
+        let told = match (role, &member) {
+            (Some(role), None) => {
+                members.insert(account, role, now_ms)?;
+                members.set_managed_by(account, &provider.name)?;
+                Some(("member.joined", json!({"role": role})))
+            }
+            (Some(role), Some(member)) if is_ours && member.role != role => {
+                members.set_role(account, role)?;
+                Some(("member.changed", json!({"user": account, "from": member.role, "to": role})))
+            }
+            (None, Some(_)) if is_ours => {
+                members.remove(account, now_ms)?;
+                Some(("member.removed", json!({"user": account})))
+            }
+            _ => None,
+        };
+        if let Some((what, details)) = told {
+            let by = json!({"user": account, "provider": provider.name});
+            crate::audit::record(work, tenant, now_ms, by, what, details)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_fit_texts_lists_and_verified_addresses() {
+        let rule = |claim: &str, value: Option<&str>, role: &str| super::super::Rule {
+            claim: claim.to_owned(),
+            value: value.map(str::to_owned),
+            tenant: "acme".parse().unwrap(),
+            role: role.to_owned(),
+        };
+        let provider = Provider {
+            name: "corp".to_owned(),
+            title: "Corp".to_owned(),
+            issuer: "https://login.example.com".to_owned(),
+            client_id: "akao".to_owned(),
+            client_secret: None,
+            scopes: Vec::new(),
+            links_verified_email: false,
+            rules: vec![
+                rule("groups", Some("admins"), "admin"),
+                rule("team", Some("red"), "editor"),
+                rule("email", Some("ada@example.com"), "operator"),
+                rule("employee", Some("true"), "viewer"),
+            ],
+        };
+        let fit = |document: Value| -> Vec<String> {
+            let claims: Claims = serde_json::from_value(document).unwrap();
+            matches(&provider, &claims).map(|rule| rule.role.clone()).collect()
+        };
+        let with = |more: Value| {
+            let mut document = json!({"sub": "s", "aud": "akao"});
+            document.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            fit(document)
+        };
+        assert_eq!(with(json!({"groups": ["staff", "admins"], "team": "red"})), ["admin", "editor"]);
+        assert_eq!(with(json!({"groups": "admins", "employee": true})), ["admin", "viewer"]);
+        assert!(with(json!({"groups": ["administrators"], "email": "ada@example.com"})).is_empty());
+        assert_eq!(with(json!({"email": "ada@example.com", "email_verified": true})), ["operator"]);
+        let anybody = Provider { rules: vec![rule("email", None, "viewer")], ..provider.clone() };
+        for (document, fits) in [
+            (json!({"email": "ada@example.com", "email_verified": true}), true),
+            (json!({"email": "ada@example.com", "email_verified": false}), false),
+            (json!({"email": "ada@example.com"}), false),
+            (json!({"email": ["ada@example.com"]}), false),
+        ] {
+            let mut claims = json!({"sub": "s", "aud": "akao"});
+            claims.as_object_mut().unwrap().extend(document.as_object().unwrap().clone());
+            let claims: Claims = serde_json::from_value(claims).unwrap();
+            assert_eq!(matches(&anybody, &claims).next().is_some(), fits, "{document}");
+        }
+    }
+}

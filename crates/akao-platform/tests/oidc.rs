@@ -1,0 +1,442 @@
+//! Signing in by a provider, against hostile providers and browsers: each attack built, and refused. Requests to the provider end
+//! in the test, which signs with keys of its own. The certified provider is in `crates/akao/tests/server/oidc.rs`.
+
+mod support;
+
+use akao_contract::{ExecutionId, Permission};
+use akao_engine::{CallError, Executions, Feed, Reply, Request};
+use akao_flow::Catalogue;
+use akao_host::DiskBlobs;
+use akao_journal::Readers;
+use akao_platform::{Begun, Callback, Code, Parts, Platform, Provider, Setup, Wish};
+use akao_step::{Allowances, BoxFuture, Egress, EgressError, HttpAnswer, HttpCall, Reach, Secret};
+use akao_store::Store;
+use aws_lc_rs::{
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde_json::{Value, json};
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+use support::NoNodes;
+use tempfile::TempDir;
+use url::Url;
+
+const ISSUER: &str = "https://login.example.com";
+
+/// An engine that is not there.
+struct NoEngine;
+
+impl Executions for NoEngine {
+    fn call(&self, _: Request) -> BoxFuture<'_, Result<Reply, CallError>> {
+        Box::pin(async { Err(CallError::Stopped { message: "it is not there".to_owned() }) })
+    }
+
+    fn follow(&self, _: ExecutionId) -> BoxFuture<'_, Result<Feed, CallError>> {
+        Box::pin(async { Err(CallError::Stopped { message: "it is not there".to_owned() }) })
+    }
+}
+
+/// A key of a provider.
+struct Key {
+    name: &'static str,
+    private: EncodingKey,
+    public: Value,
+}
+
+impl Key {
+    fn new(name: &'static str) -> Self {
+        let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, made.as_ref()).unwrap();
+        let point = pair.public_key().as_ref();
+        let part = |from: usize| URL_SAFE_NO_PAD.encode(&point[from..from + 32]);
+        let public = json!({"kty": "EC", "crv": "P-256", "use": "sig", "kid": name, "x": part(1), "y": part(33)});
+        Self { name, private: EncodingKey::from_ec_der(made.as_ref()), public }
+    }
+
+    fn sign(&self, claims: &Value) -> String {
+        let header = Header { kid: Some(self.name.to_owned()), ..Header::new(Algorithm::ES256) };
+        encode(&header, claims, &self.private).unwrap()
+    }
+}
+
+/// What the provider answers.
+struct Remote {
+    metadata: Value,
+    keys: Vec<Value>,
+    id_token: String,
+    userinfo: Value,
+    /// What was asked: method, address, body.
+    asked: Vec<(String, String, String)>,
+}
+
+/// The way out that leads to the test.
+#[derive(Clone)]
+struct Way(Arc<Mutex<Remote>>);
+
+impl Egress for Way {
+    fn http<'a>(&'a self, _: &'a [Permission], call: HttpCall) -> BoxFuture<'a, Result<HttpAnswer, EgressError>> {
+        let mut remote = self.0.lock().unwrap();
+        let body = String::from_utf8(call.body).unwrap();
+        remote.asked.push((call.method, call.url.clone(), body));
+        let path = call.url.strip_prefix(ISSUER).unwrap_or_default().to_owned();
+        let answer = match path.as_str() {
+            "/.well-known/openid-configuration" => remote.metadata.clone(),
+            "/keys" => json!({"keys": remote.keys}),
+            "/token" => json!({"id_token": remote.id_token, "access_token": "at"}),
+            "/userinfo" => remote.userinfo.clone(),
+            other => panic!("nobody should ask for {other} of {}", call.url),
+        };
+        Box::pin(async move {
+            let body = answer.to_string().into_bytes();
+            Ok(HttpAnswer { status: 200, headers: Vec::new(), body, url: call.url })
+        })
+    }
+
+    fn reach<'a>(&'a self, _: &'a [Permission], _: &'a str, _: u16) -> BoxFuture<'a, Result<Reach, EgressError>> {
+        Box::pin(async { Err(EgressError::Connection("there is nothing".to_owned())) })
+    }
+}
+
+struct Ground {
+    _folder: TempDir,
+    platform: Platform,
+    way: Way,
+    key: Key,
+    now_ms: Arc<AtomicI64>,
+}
+
+fn seconds() -> i64 {
+    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
+}
+
+fn provider(name: &str, issuer: &str) -> Provider {
+    Provider {
+        name: name.to_owned(),
+        title: name.to_owned(),
+        issuer: issuer.to_owned(),
+        client_id: "akao".to_owned(),
+        client_secret: Some(Secret::new("s:e c")),
+        scopes: vec!["email".to_owned()],
+        links_verified_email: true,
+        rules: Vec::new(),
+    }
+}
+
+impl Ground {
+    /// A server whose owner is `ada@example.com`, whom the provider may vouch for.
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key = Key::new("one");
+        let metadata = json!({
+            "issuer": ISSUER, "authorization_endpoint": format!("{ISSUER}/authorize"),
+            "token_endpoint": format!("{ISSUER}/token"), "jwks_uri": format!("{ISSUER}/keys"),
+            "userinfo_endpoint": format!("{ISSUER}/userinfo"),
+        });
+        let remote = Remote {
+            metadata,
+            keys: vec![json!({"kty": "unknown"}), key.public.clone()],
+            id_token: String::new(),
+            userinfo: json!({}),
+            asked: Vec::new(),
+        };
+        let way = Way(Arc::new(Mutex::new(remote)));
+        let now_ms = Arc::new(AtomicI64::new(1_000_000));
+        let clock = Arc::clone(&now_ms);
+        let platform = Platform::new(Parts {
+            store: Arc::new(Store::open(folder.path()).unwrap()),
+            executions: Arc::new(NoEngine),
+            readers: Arc::new(Readers::new(folder.path())),
+            blobs: Arc::new(DiskBlobs::new(folder.path().join("blobs"))),
+            blob_bytes: Arc::new(|_| Ok(0)),
+            allowances: Allowances::default(),
+            providers: vec![provider("corp", ISSUER), provider("evil", "https://evil.example.com")],
+            egress: Arc::new(way.clone()),
+            public_url: "https://akao.example".to_owned(),
+            catalogue: Arc::new(Catalogue::from(akao_flow::control_types())),
+            nodes: Arc::new(NoNodes),
+            changes: akao_engine::Changes::default(),
+            shelf: Arc::new(akao_platform::EmptyShelf),
+            packages: Arc::new(akao_platform::NoPackages),
+            outbound: akao_platform::Outbound { egress: Arc::new(way.clone()), private: false },
+            clock: Arc::new(move || clock.load(Ordering::SeqCst)),
+            check_grant: |_| Ok(()),
+        });
+        let code = platform.setup_code().unwrap().expect("nobody is here");
+        let setup = Setup {
+            code,
+            tenant: "acme".to_owned(),
+            title: None,
+            email: "ada@example.com".to_owned(),
+            name: "Ada".to_owned(),
+            password: Secret::new("correct horse battery staple"),
+        };
+        platform.set_up(&setup).unwrap();
+        Self { _folder: folder, platform, way, key, now_ms }
+    }
+
+    async fn begin(&self) -> (Begun, String, String) {
+        let begun = self.platform.begin_oidc("corp", Wish::default()).await.unwrap();
+        let of = |name: &str| {
+            let url = Url::parse(&begun.location).unwrap();
+            url.query_pairs().find(|(found, _)| found == name).unwrap().1.into_owned()
+        };
+        let (state, nonce) = (of("state"), of("nonce"));
+        (begun, state, nonce)
+    }
+
+    /// What comes back to the browser that began.
+    fn callback(begun: &Begun, state: &str) -> Callback {
+        Callback {
+            state: Some(state.to_owned()),
+            code: Some("c".to_owned()),
+            browser: Some(begun.browser.clone()),
+            ..Callback::default()
+        }
+    }
+
+    fn claims(nonce: &str) -> Value {
+        json!({
+            "iss": ISSUER, "aud": "akao", "sub": "ada", "nonce": nonce, "exp": seconds() + 300, "iat": seconds(),
+            "email": "ada@example.com", "email_verified": true,
+        })
+    }
+
+    /// How a sign-in ends for which the provider gives the token that `token` makes for its nonce.
+    async fn with_token(&self, token: impl FnOnce(&str) -> String) -> Result<String, Code> {
+        let (begun, state, nonce) = self.begin().await;
+        self.way.0.lock().unwrap().id_token = token(&nonce);
+        self.end(Self::callback(&begun, &state)).await
+    }
+
+    async fn end(&self, callback: Callback) -> Result<String, Code> {
+        let ended = self.platform.end_oidc("corp", callback).await;
+        ended.map(|signed_in| signed_in.actor.email).map_err(|error| error.code)
+    }
+
+    fn asked(&self, path: &str) -> usize {
+        self.way.0.lock().unwrap().asked.iter().filter(|(_, url, _)| url.ends_with(path)).count()
+    }
+}
+
+const IN: Result<&str, Code> = Ok("ada@example.com");
+
+fn text(answer: &Result<String, Code>) -> Result<&str, Code> {
+    answer.as_deref().map_err(|code| *code)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_is_changed_for_a_token_with_the_verifier_and_the_secret() {
+    let ground = Ground::new();
+    let (begun, state, nonce) = ground.begin().await;
+    let url = Url::parse(&begun.location).unwrap();
+    let of = |name: &str| url.query_pairs().find(|(found, _)| found == name).unwrap().1.into_owned();
+    assert_eq!(
+        (of("response_type"), of("scope"), of("code_challenge_method")),
+        ("code".into(), "openid email".into(), "S256".into())
+    );
+    assert_eq!(of("redirect_uri"), "https://akao.example/api/v1/oidc/corp/callback");
+    ground.way.0.lock().unwrap().id_token = ground.key.sign(&Ground::claims(&nonce));
+    assert_eq!(text(&ground.end(Ground::callback(&begun, &state)).await), IN);
+    let asked = ground.way.0.lock().unwrap().asked.clone();
+    let (_, _, form) = asked.iter().find(|(_, url, _)| url.ends_with("/token")).unwrap();
+    let form: std::collections::BTreeMap<_, _> = url::form_urlencoded::parse(form.as_bytes()).into_owned().collect();
+    let challenge = {
+        use aws_lc_rs::digest::{SHA256, digest};
+        URL_SAFE_NO_PAD.encode(digest(&SHA256, form["code_verifier"].as_bytes()))
+    };
+    assert_eq!((form["code"].as_str(), challenge), ("c", of("code_challenge")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_browser_that_began_ends_it_once_and_in_time() {
+    let ground = Ground::new();
+    let good = |begun: &Begun, state: &str| Ground::callback(begun, state);
+    for attack in ["state", "no state", "no browser", "another browser", "provider", "late", "refused"] {
+        let (begun, state, nonce) = ground.begin().await;
+        ground.way.0.lock().unwrap().id_token = ground.key.sign(&Ground::claims(&nonce));
+        let mut callback = good(&begun, &state);
+        match attack {
+            "state" => callback.state = Some("guessed".to_owned()),
+            "no state" => callback.state = None,
+            "no browser" => callback.browser = None,
+            "another browser" => callback.browser = Some(ground.begin().await.0.browser),
+            "late" => drop(ground.now_ms.fetch_add(11 * 60 * 1000, Ordering::SeqCst)),
+            "refused" => callback.error = Some("access_denied".to_owned()),
+            _ => {}
+        }
+        let name = if attack == "provider" { "evil" } else { "corp" };
+        let ended = ground.platform.end_oidc(name, callback).await;
+        assert_eq!(ended.map(|_| ()).map_err(|error| error.code), Err(Code::Forbidden), "{attack}");
+        assert_eq!(ground.asked("/token"), 0, "{attack}: nothing was asked for");
+    }
+    let (begun, state, nonce) = ground.begin().await;
+    ground.way.0.lock().unwrap().id_token = ground.key.sign(&Ground::claims(&nonce));
+    assert_eq!(text(&ground.end(good(&begun, &state)).await), IN);
+    assert_eq!(text(&ground.end(good(&begun, &state)).await), Err(Code::Forbidden), "a second time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answer_of_one_provider_does_not_pass_for_that_of_another() {
+    let ground = Ground::new();
+    let end = async |issuer: Option<&str>| {
+        let (begun, state, nonce) = ground.begin().await;
+        ground.way.0.lock().unwrap().id_token = ground.key.sign(&Ground::claims(&nonce));
+        let issuer = issuer.map(str::to_owned);
+        ground.end(Callback { issuer, ..Ground::callback(&begun, &state) }).await
+    };
+    assert_eq!(text(&end(Some("https://evil.example.com")).await), Err(Code::Forbidden));
+    assert_eq!(ground.asked("/token"), 0, "the code does not leave");
+    assert_eq!(text(&end(Some(ISSUER)).await), IN);
+    assert_eq!(text(&end(None).await), IN, "a provider that does not name itself");
+    let ground = Ground::new();
+    ground.way.0.lock().unwrap().metadata["authorization_response_iss_parameter_supported"] = json!(true);
+    let (begun, state, _) = ground.begin().await;
+    assert_eq!(text(&ground.end(Ground::callback(&begun, &state)).await), Err(Code::Forbidden), "one that does");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_not_for_this_sign_in_is_refused() {
+    let ground = Ground::new();
+    let changed = |name: &'static str, value: Value| {
+        let key = &ground.key;
+        move |nonce: &str| {
+            let mut claims = Ground::claims(nonce);
+            claims[name] = value;
+            key.sign(&claims)
+        }
+    };
+    assert_eq!(text(&ground.with_token(|nonce| ground.key.sign(&Ground::claims(nonce))).await), IN);
+    assert_eq!(text(&ground.with_token(changed("aud", json!(["akao"]))).await), IN);
+    assert_eq!(text(&ground.with_token(changed("exp", json!(seconds() - 30))).await), IN, "clocks differ a little");
+    for (name, value) in [
+        ("aud", json!("another")),
+        ("aud", json!(["akao", "another"])),
+        ("azp", json!("another")),
+        ("iss", json!("https://evil.example.com")),
+        ("iss", json!(format!("{ISSUER}/"))),
+        ("nonce", json!("another")),
+        ("nonce", Value::Null),
+        ("exp", json!(seconds() - 3_600)),
+        ("exp", Value::Null),
+        ("nbf", json!(seconds() + 3_600)),
+        ("sub", json!("")),
+        ("sub", Value::Null),
+        ("sub", json!("x".repeat(300))),
+    ] {
+        let refused = ground.with_token(changed(name, value.clone())).await;
+        assert_eq!(text(&refused), Err(Code::Forbidden), "{name}: {value}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_nobody_or_somebody_else_signed_is_refused() {
+    let ground = Ground::new();
+    let unsigned = |alg: &str, nonce: &str| {
+        let part = |document: &Value| URL_SAFE_NO_PAD.encode(document.to_string());
+        format!("{}.{}.", part(&json!({"alg": alg, "kid": "one"})), part(&Ground::claims(nonce)))
+    };
+    let secret = ground.key.public["x"].as_str().unwrap().to_owned();
+    let public = EncodingKey::from_secret(&URL_SAFE_NO_PAD.decode(&secret).unwrap()).unwrap();
+    let header = Header { kid: Some("one".to_owned()), ..Header::new(Algorithm::HS256) };
+    let other = Key::new("one");
+    let mut results = vec![
+        ("alg none", ground.with_token(|nonce| unsigned("none", nonce)).await),
+        ("alg NONE", ground.with_token(|nonce| unsigned("NONE", nonce)).await),
+        ("no signature", ground.with_token(|nonce| unsigned("ES256", nonce)).await),
+        ("a shared key", ground.with_token(|nonce| encode(&header, &Ground::claims(nonce), &public).unwrap()).await),
+        ("another key", ground.with_token(|nonce| other.sign(&Ground::claims(nonce))).await),
+        ("no token", ground.with_token(|_| "nothing".to_owned()).await),
+    ];
+    let changed = ground.with_token(|nonce| {
+        let token = ground.key.sign(&Ground::claims(nonce));
+        let mut parts: Vec<String> = token.split('.').map(str::to_owned).collect();
+        let mut claims = Ground::claims(nonce);
+        claims["sub"] = json!("mallory");
+        parts[1] = URL_SAFE_NO_PAD.encode(claims.to_string());
+        parts.join(".")
+    });
+    results.push(("a changed token", changed.await));
+    for (attack, result) in &results {
+        assert_eq!(text(result), Err(Code::Forbidden), "{attack}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_change_are_followed_and_unknown_ones_do_not_make_it_knock() {
+    let ground = Ground::new();
+    assert_eq!(text(&ground.with_token(|nonce| ground.key.sign(&Ground::claims(nonce))).await), IN);
+    assert_eq!(text(&ground.with_token(|nonce| ground.key.sign(&Ground::claims(nonce))).await), IN);
+    assert_eq!((ground.asked("/keys"), ground.asked("/openid-configuration")), (1, 1), "they are remembered");
+    let next = Key::new("two");
+    ground.way.0.lock().unwrap().keys = vec![next.public.clone()];
+    ground.now_ms.fetch_add(11_000, Ordering::SeqCst);
+    assert_eq!(text(&ground.with_token(|nonce| next.sign(&Ground::claims(nonce))).await), IN);
+    assert_eq!(ground.asked("/keys"), 2);
+    assert_eq!(text(&ground.with_token(|nonce| ground.key.sign(&Ground::claims(nonce))).await), Err(Code::Forbidden));
+    for _ in 0..5 {
+        let made_up = Key::new("three");
+        let refused = ground.with_token(|nonce| made_up.sign(&Ground::claims(nonce))).await;
+        assert_eq!(text(&refused), Err(Code::Forbidden));
+    }
+    assert_eq!(ground.asked("/keys"), 2, "asked again only after a while");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_is_another_one_or_leads_elsewhere_is_not_used() {
+    for (name, value) in [
+        ("issuer", "https://evil.example.com"),
+        ("token_endpoint", "http://login.example.com/token"),
+        ("jwks_uri", "file:///etc/passwd"),
+        ("authorization_endpoint", "javascript:alert(1)"),
+    ] {
+        let ground = Ground::new();
+        ground.way.0.lock().unwrap().metadata[name] = json!(value);
+        let refused = ground.platform.begin_oidc("corp", Wish::default()).await.unwrap_err();
+        assert_eq!(refused.code, Code::Unavailable, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_links_only_where_the_provider_has_verified_it() {
+    let without = |verified: Value| {
+        move |nonce: &str| {
+            let mut claims = Ground::claims(nonce);
+            claims["email_verified"] = verified;
+            claims
+        }
+    };
+    for (verified, expected) in [
+        (json!(true), IN),
+        (json!("true"), IN),
+        (json!(false), Err(Code::Forbidden)),
+        (Value::Null, Err(Code::Forbidden)),
+        (json!(1), Err(Code::Forbidden)),
+    ] {
+        let ground = Ground::new();
+        let token = without(verified.clone());
+        let ended = ground.with_token(|nonce| ground.key.sign(&token(nonce))).await;
+        assert_eq!(text(&ended), expected, "{verified}");
+    }
+    // What the token does not tell is asked for, and only believed of the same person.
+    for (told, expected) in [("ada", IN), ("mallory", Err(Code::Forbidden))] {
+        let ground = Ground::new();
+        ground.way.0.lock().unwrap().userinfo =
+            json!({"sub": told, "email": "ada@example.com", "email_verified": true});
+        let ended = ground.with_token(|nonce| {
+            let mut claims = Ground::claims(nonce);
+            claims["email"] = Value::Null;
+            claims["email_verified"] = Value::Null;
+            let claims = claims.as_object().unwrap().iter().filter(|(_, value)| !value.is_null());
+            ground.key.sign(&Value::Object(claims.map(|(name, value)| (name.clone(), value.clone())).collect()))
+        });
+        assert_eq!(text(&ended.await), expected, "{told}");
+    }
+}

@@ -1,0 +1,194 @@
+// The thread of a script: makes a module of it, runs that, and tells what came of it.
+const fs = require("node:fs");
+const vm = require("node:vm");
+const { Console } = require("node:console");
+const { Writable } = require("node:stream");
+const { parentPort, workerData } = require("node:worker_threads");
+const { NotJson, written } = require("./values.cjs");
+
+// Packages are found from here, and the script's own lines by this name.
+const FOLDER = "/tmp/script";
+const SCRIPT = `${FOLDER}/script.cjs`;
+const PACKAGES = "/environment/node_modules";
+const BEFORE = "module.exports = (async function () {";
+const AFTER = "\narguments[0].read = () => result;\n})";
+// What is told of one run; the host keeps less. Beyond the third bound a script is not logging any more, it is flooding.
+const LINES_MAX = 2_500;
+const BYTES_MAX = 300_000;
+const FLOOD_BYTES_MAX = 100_000_000;
+const LINE_CHARACTERS_MAX = 8_000;
+const MESSAGE_CHARACTERS_MAX = 2_000;
+const FRAMES_MAX = 10;
+const MISSING = /^Cannot find (?:package|module) '([^']*)'/;
+
+const helper = (name) => vm.runInThisContext(fs.readFileSync(`${__dirname}/${name}.js`, "utf8"), { filename: `akao:${name}` });
+
+// The script may replace what it finds, and what is told must not depend on that.
+const post = parentPort.postMessage.bind(parentPort);
+const exit = process.exit.bind(process);
+let isOver = false;
+const over = (told) => {
+  if (isOver) return;
+  isOver = true;
+  post(told);
+};
+const fail = (kind, message, reason, detail = {}) => over({ failed: [kind, message, reason, detail] });
+
+const log = (() => {
+  let count = 0;
+  let bytes = 0;
+  return (level, text) => {
+    for (const line of text.replace(/\n$/, "").split("\n")) {
+      const wasOpen = count <= LINES_MAX && bytes <= BYTES_MAX;
+      count += 1;
+      bytes += line.length + 1;
+      if (count <= LINES_MAX && bytes <= BYTES_MAX) post({ log: level, line: line.slice(0, LINE_CHARACTERS_MAX) });
+      else if (wasOpen) post({ log: "warn", line: `the log ends here: a run may tell ${LINES_MAX} lines and ${BYTES_MAX} bytes` });
+    }
+    if (bytes > FLOOD_BYTES_MAX) {
+      fail("resource", "the script logged more than 100 MB, which is more than a run may", "script_output");
+      exit(1);
+    }
+  };
+})();
+
+const speak = () => {
+  const voice = (level) => new Writable({ decodeStrings: false, write: (text, _, done) => (log(level, String(text)), done()) });
+  const at = (level) => new Console({ stdout: voice(level), stderr: voice(level), colorMode: false });
+  const [info, warn, error, debug] = ["info", "warn", "error", "debug"].map(at);
+  globalThis.console = Object.assign(info, {
+    warn: warn.log.bind(warn), error: error.log.bind(error), debug: debug.log.bind(debug), trace: error.trace.bind(error),
+  });
+};
+
+// Where a frame of a stack lies in the script, whose first line stands below one of ours.
+const placesOf = (source, imports) => {
+  const lastLine = source.split("\n").length;
+  return (line, column) => {
+    if (line > 1) return [Math.min(line - 1, lastLine), column];
+    const found = imports.findLast(([at]) => at + BEFORE.length <= column);
+    return found === undefined ? [1, column] : found.slice(1);
+  };
+};
+
+const framesOf = (stack, place) => {
+  const frames = [];
+  for (const text of String(stack ?? "").split("\n")) {
+    const found = /(?:file:\/\/)?\/tmp\/script\/script\.cjs:(\d+):(\d+)\)?$/.exec(text.trimEnd());
+    if (found === null || !text.trimStart().startsWith("at ")) continue;
+    const [line, column] = place(Number(found[1]), Number(found[2]));
+    const name = /^\s*at (?:async )?(.+?) \(/.exec(text)?.[1] ?? "";
+    frames.push({ line, column, name: ["", "module.exports", "<anonymous>"].includes(name) ? "" : `${name} ` });
+  }
+  return frames.slice(0, FRAMES_MAX);
+};
+
+const shown = (value) => {
+  try {
+    return typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
+  } catch {
+    return `a value of type ${typeof value}`;
+  }
+};
+
+const field = (error, name) => {
+  try {
+    return typeof error[name] === "string" ? error[name] : "";
+  } catch {
+    return "";
+  }
+};
+
+// What was thrown, as it is told.
+const thrown = (error, place) => {
+  const isError = error instanceof Error || (field(error ?? {}, "stack") !== "" && field(error ?? {}, "name") !== "");
+  const name = isError ? field(error, "name") : "";
+  let message = (isError ? field(error, "message") : shown(error)).slice(0, MESSAGE_CHARACTERS_MAX);
+  const detail = { exception: name };
+  const missing = isError && ["MODULE_NOT_FOUND", "ERR_MODULE_NOT_FOUND"].includes(field(error, "code")) ? MISSING.exec(message) : null;
+  if (missing !== null) {
+    detail.module = missing[1].slice(0, 300);
+    message = `there is no module \`${missing[1]}\``;
+  }
+  const frames = isError ? framesOf(field(error, "stack"), place) : [];
+  const [at] = frames;
+  detail.line = at?.line ?? null;
+  detail.column = at?.column ?? null;
+  detail.stack = frames.map((frame) => `at ${frame.name}(line ${frame.line}, column ${frame.column})`).join("\n");
+  const where = at === undefined ? "" : ` (line ${at.line}, column ${at.column})`;
+  if (name === "RangeError" && message === "Maximum call stack size exceeded") {
+    return fail("resource", `the script calls functions within each other too deeply${where}`, "script_stack", detail);
+  }
+  fail("user", `${[name, message].filter(Boolean).join(": ")}${where}`, "script_exception", detail);
+};
+
+const syntax = (text, line) =>
+  fail("input", `the script is not JavaScript: ${text}${line === null ? "" : ` (line ${line})`}`, "script_syntax", { line });
+
+// Makes a module of the script, with its imports before it.
+const compile = (source, found, place) => {
+  fs.mkdirSync(FOLDER);
+  if (fs.existsSync(PACKAGES)) fs.symlinkSync(PACKAGES, `${FOLDER}/node_modules`);
+  fs.writeFileSync(`${FOLDER}/load.cjs`, "module.exports = (name) => import(name);\n");
+  fs.writeFileSync(SCRIPT, `${BEFORE}${found?.before ?? ""}\n${found?.rest ?? source}${AFTER}`);
+  try {
+    const body = require(SCRIPT);
+    if (typeof body === "function") return body;
+    syntax("it closes more brackets than it opens", null);
+  } catch (error) {
+    const line = new RegExp(`^${SCRIPT.replaceAll(".", "\\.")}:(\\d+)\\n`).exec(field(error ?? {}, "stack"))?.[1];
+    if (!(error instanceof SyntaxError) || line === undefined) throw error;
+    const [own] = place(Number(line), Number.MAX_SAFE_INTEGER);
+    const late = (source.split("\n")[own - 1] ?? "").trimStart().startsWith("import ");
+    syntax(`${error.name}: ${error.message}${late ? "; imports stand at the beginning of a script, each well formed" : ""}`, own);
+  }
+  return undefined;
+};
+
+const give = (value) => {
+  try {
+    over({ result: written(value === undefined ? {} : value) });
+  } catch (error) {
+    if (!(error instanceof NotJson)) throw error;
+    fail("user", `\`result${error.path}\` ${error.rule}`.slice(0, MESSAGE_CHARACTERS_MAX), "script_result", { path: `result${error.path}` });
+  }
+};
+
+const main = async ({ script, inputs }) => {
+  const source = script.replace(/^\uFEFF/, "");
+  const { read, taker } = helper("imports")();
+  const found = read(source);
+  const place = placesOf(source, found?.places ?? []);
+  const caught = (error) => thrown(error, place);
+  process.on("uncaughtException", caught);
+  process.on("unhandledRejection", caught);
+  const body = compile(source, found, place);
+  if (body === undefined) return;
+  speak();
+  Object.defineProperty(globalThis, "result", { value: undefined, writable: true, configurable: true });
+  globalThis.progress = helper("progress")({ progress: (fraction, message) => post({ progress: { fraction, message } }) }).progress;
+  for (const [name, value] of [["inputs", inputs], ...Object.entries(inputs)]) {
+    // What the language or Node.js already means by a name, it goes on meaning.
+    if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
+  }
+  const ending = { take: taker(require(`${FOLDER}/load.cjs`)) };
+  let isDone = false;
+  // Nothing is left that could still set `result`.
+  process.on("beforeExit", () => {
+    if (!isDone) return fail("user", "the script waits for a promise that nothing settles", "script_stuck");
+    try {
+      give(ending.read === undefined ? globalThis.result : ending.read());
+    } catch (error) {
+      caught(error);
+    }
+  });
+  try {
+    const value = await body(ending);
+    isDone = true;
+    if (value !== undefined) give(value);
+  } catch (error) {
+    caught(error);
+  }
+};
+
+void main(workerData);

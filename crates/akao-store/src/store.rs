@@ -1,0 +1,95 @@
+//! Platform data, in whichever database they are.
+
+use crate::{
+    Location, StoreError, Work,
+    access::Access,
+    postgres::Postgres,
+    sqlite::Sqlite,
+    vault::{KEY_FILE, KeyFile, Keyring, Vault},
+};
+use std::{path::Path, sync::Arc};
+
+/// Platform data.
+pub struct Store {
+    database: Database,
+    vault: Vault,
+}
+
+enum Database {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+impl Store {
+    /// Opens the platform data of a data directory, which exists, with the master key beside them; makes both, or brings the
+    /// data to the newest schema.
+    ///
+    /// # Errors
+    /// The file cannot be used or is of a later version, or the key is not there any more.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        Self::open_with(folder, Vault::new(Arc::new(KeyFile::new(folder.join(KEY_FILE)))))
+    }
+
+    /// As [`Store::open`], with the master keys of this vault.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_with(folder: &Path, vault: Vault) -> Result<Self, StoreError> {
+        Self::begin(Database::Sqlite(Sqlite::open(folder, &vault)?), vault)
+    }
+
+    /// Opens platform data in PostgreSQL; makes them, or brings them to the newest schema. Blocks; not to be called where
+    /// blocking is not allowed.
+    ///
+    /// # Errors
+    /// The database cannot be reached, is not set up as it has to be or is of a later version, or the key is not there any more.
+    pub fn open_postgres(location: &Location, vault: Vault) -> Result<Self, StoreError> {
+        Self::begin(Database::Postgres(Postgres::open(location, &vault)?), vault)
+    }
+
+    /// Makes sure that what is sealed can be opened, before anything relies on it.
+    fn begin(database: Database, vault: Vault) -> Result<Self, StoreError> {
+        let store = Self { database, vault };
+        store.write(|work| work.begin_keys())?;
+        Ok(store)
+    }
+
+    /// Where the master keys come from.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// Where the data are, for people.
+    pub fn place(&self) -> String {
+        match &self.database {
+            Database::Sqlite(sqlite) => sqlite.place(),
+            Database::Postgres(postgres) => postgres.place().to_owned(),
+        }
+    }
+
+    /// Reads in one view.
+    ///
+    /// # Errors
+    /// The database failed, or `read` did.
+    pub fn read<T, E: From<StoreError>>(&self, read: impl FnOnce(&Work<'_>) -> Result<T, E>) -> Result<T, E> {
+        let keys = Keyring::new(&self.vault);
+        let read = |database: &dyn Access| read(&Work::new(database, &keys));
+        match &self.database {
+            Database::Sqlite(sqlite) => sqlite.read(read),
+            Database::Postgres(postgres) => postgres.read(read),
+        }
+    }
+
+    /// Writes in one transaction: everything when `write` is `Ok`, and then durably; nothing otherwise.
+    ///
+    /// # Errors
+    /// The database failed, or `write` did.
+    pub fn write<T, E: From<StoreError>>(&self, write: impl FnOnce(&Work<'_>) -> Result<T, E>) -> Result<T, E> {
+        let keys = Keyring::new(&self.vault);
+        let write = |database: &dyn Access| write(&Work::new(database, &keys));
+        match &self.database {
+            Database::Sqlite(sqlite) => sqlite.write(write),
+            Database::Postgres(postgres) => postgres.write(write),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! `akao run` at a server: the file becomes the next version of its workflow there, unless the latest one says the same, and that
+//! version is started and followed. What a tenant of a server does not have is refused before anything is sent.
+
+use super::{Args, Seen, bad_input, detached, follow, grants, left, view_of};
+use crate::{
+    catalogue::catalogue, cli::Context, commands::invalid, exit::Exit, failure::Failure, load, problems,
+    remote::Remote, site::Site, wiring,
+};
+use akao_contract::Tenant;
+use akao_engine::{GivenSecrets, StartRequest, input};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Runs the workflow.
+pub(super) fn run(args: &Args, remote: &Arc<Remote>, context: &Context) -> Result<Exit, Failure> {
+    let (start, source) = prepare(args, context)?;
+    let version = remote.save(&start.bundle.definition.id, &source)?;
+    let (catalogue, site) = (catalogue(), Site::There(Arc::clone(remote)));
+    let runtime = wiring::runtime()?;
+    let done = runtime.block_on(async {
+        let (execution, told) = remote.start(&version, &start).await?;
+        if args.detach {
+            return detached(execution, &told, context);
+        }
+        if let Some(position) = told["position"].as_u64() {
+            let note = format!("Queued at place {position}; execution {execution} starts when its turn comes.");
+            context.output.note(&note);
+        }
+        let seen = follow(remote.as_ref(), &site, execution, &catalogue, view_of(args), context).await?;
+        if !matches!(seen, Seen::End(_)) {
+            left(&site, execution, false, context)?;
+        }
+        Ok(seen.exit())
+    });
+    runtime.shutdown_background();
+    done
+}
+
+/// Everything that can be refused before anything is sent.
+fn prepare(args: &Args, context: &Context) -> Result<(StartRequest, String), Failure> {
+    let no = |what: &str, hint: &str| Err(Failure::usage(format!("{what} over a server")).hint(hint));
+    if !args.volumes.is_empty() {
+        return no("there are no volumes", "A server has no folder of this machine; send data as input.");
+    }
+    if !args.secrets.is_empty() {
+        return no("secrets are not sent", "Keep them at the server, and grant them with `--grant secrets=NAME`.");
+    }
+    if args.debug || !args.breakpoints.is_empty() {
+        return no("there is no debugger", "Run the workflow on this machine to debug it.");
+    }
+    let mut loaded = load::load(&args.file, &load::Sources::new(context))?;
+    let Some(bundle) = loaded.bundle.take() else { return Err(invalid(&loaded, &args.file, context)) };
+    if !context.output.json {
+        context.output.note_text(&problems::render(&loaded.problems, &loaded.texts, context.output.color_err));
+    }
+    let source = loaded.texts.get(&args.file.display().to_string()).cloned();
+    let source = match source {
+        Some(source) => source,
+        None => std::fs::read_to_string(&args.file)
+            .map_err(|error| Failure::usage(format!("cannot read {}", args.file.display())).because(&error))?,
+    };
+    let given = load::input::read_input("--input", args.input.as_deref(), &args.set)?;
+    let input = input::accept(&bundle.definition, given).map_err(|problems| bad_input(&problems))?;
+    let start = StartRequest {
+        tenant: Tenant::local(),
+        bundle,
+        input,
+        grants: grants(&args.grants)?,
+        volumes: BTreeMap::new(),
+        vars: serde_json::Map::new(),
+        secrets: GivenSecrets::default(),
+        idempotency_key: args.idempotency_key.clone(),
+        debug: false,
+        breakpoints: Vec::new(),
+        execution: None,
+        trace: None,
+    };
+    Ok((start, source))
+}

@@ -1,0 +1,199 @@
+//! What the operator has installed in the data directory, as a server shows it to its tenants and as their workflows use it:
+//! packages of nodes and environments of scripts. Nothing of where they lie is told.
+
+use crate::{commands::packages::lock, owner::PoolState, wiring};
+use akao_contract::{
+    Digest, NodeType, Tenant,
+    manifest::{PackageId, PinnedNode},
+};
+use akao_flow::Refusal;
+use akao_install::{Installed, LookupError, Places, Record};
+use akao_nodes::{ExternalNodes, Pinned};
+use akao_package::Store;
+use akao_platform::{Error, Resolved, Shelf};
+use akao_script::{Environment, EnvironmentPackage, Environments};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// The beginning of ids that no package for everybody has: those of what belongs to one tenant.
+const OWN: &str = "custom.";
+
+/// The data directory's shelf.
+pub(crate) struct DataShelf {
+    places: Places,
+    packages: Store,
+    environments: Environments,
+    nodes: Arc<ExternalNodes>,
+    /// The node types of contents that were looked at, by pinned names.
+    known: Mutex<BTreeMap<Digest, Arc<Vec<Arc<NodeType>>>>>,
+}
+
+impl DataShelf {
+    /// Of a data directory whose nodes this process runs.
+    pub(crate) fn new(folder: &Path, environments: Environments, nodes: Arc<ExternalNodes>) -> Self {
+        let (places, packages) = (Places::new(folder), wiring::packages(folder));
+        Self { places, packages, environments, nodes, known: Mutex::default() }
+    }
+
+    fn records(&self) -> Result<Vec<Record>, Error> {
+        let all = Installed::of(&self.places).all().map_err(|error| Error::internal(&error))?;
+        // A record that cannot be used is told to the operator by `akao verify`.
+        Ok(all.into_iter().filter_map(|(_, record)| record.ok()).collect())
+    }
+
+    /// The node types of an installed content, which is held against its digest when it is looked at first. Why it cannot be
+    /// used is for the log: tenants can do nothing about it.
+    fn types_of(&self, content: &Digest) -> Option<Arc<Vec<Arc<NodeType>>>> {
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(types) = known().get(content) {
+            return Some(Arc::clone(types));
+        }
+        let unusable = |error: &dyn std::error::Error| tracing::warn!("the package {content} cannot be used: {error}");
+        let stored = self.packages.get(content).inspect_err(|error| unusable(error)).ok()?;
+        let pinned = Pinned { folder: stored.folder, digest: stored.digest };
+        pinned.check().inspect_err(|error| unusable(error)).ok()?;
+        let types = Arc::new(pinned.node_types());
+        known().insert(*content, Arc::clone(&types));
+        Some(types)
+    }
+
+    fn resolved(&self, node: &PackageId, range: &semver::VersionReq) -> Result<Arc<NodeType>, Refusal> {
+        let found = Installed::of(&self.places).find(node, range).map_err(|error| not_found(&error))?;
+        let (package, version) = (&found.package, &found.version.version);
+        let types = self.types_of(&found.version.content).ok_or_else(|| Refusal {
+            message: format!("`{package}` {version} cannot be used as it is installed"),
+            suggestion: "Ask the operator of the server to look at it with `akao verify`.".to_owned(),
+        })?;
+        let is_it = |node_type: &&Arc<NodeType>| name_of(node_type).is_some_and(|pinned| pinned.node == *node);
+        types.iter().find(is_it).cloned().ok_or_else(|| {
+            let nodes: Vec<String> = found.version.nodes.iter().map(|node| format!("`{node}`")).collect();
+            let message = format!("`{package}` {version} holds no node `{node}`");
+            Refusal { message, suggestion: format!("It holds {}.", nodes.join(", ")) }
+        })
+    }
+}
+
+/// What a pinned node type is called.
+fn name_of(node_type: &NodeType) -> Option<PinnedNode> {
+    node_type.name.parse().ok()
+}
+
+/// Why a name of a package means nothing here, for somebody who cannot install anything.
+fn not_found(error: &LookupError) -> Refusal {
+    let message = match error {
+        // Where the record lies is the operator's business.
+        LookupError::Record(error) => {
+            tracing::warn!("a package cannot be looked up: {error}");
+            "what is installed cannot be read now".to_owned()
+        }
+        error => error.to_string(),
+    };
+    let suggestion = match error {
+        LookupError::Absent { .. } | LookupError::Version { .. } => "Ask the operator of the server to install it.",
+        LookupError::Disabled { .. } => "Ask the operator of the server to enable it.",
+        LookupError::Blocked { .. } => "Ask the operator of the server to update it.",
+        LookupError::Node { .. } => "`GET /api/v1/packages` tells which nodes a package has.",
+        LookupError::Record(_) => "Ask the operator of the server to look at the log.",
+    };
+    Refusal { message, suggestion: suggestion.to_owned() }
+}
+
+impl Shelf for DataShelf {
+    fn packages(&self, tenant: &Tenant) -> Result<Vec<Value>, Error> {
+        let pools = self.nodes.snapshot();
+        let own: Vec<PoolState> = pools.iter().filter(|pool| pool.tenant == *tenant).map(PoolState::of).collect();
+        Ok(self.records()?.iter().map(|record| package(record, &own)).collect())
+    }
+
+    fn node_types(&self) -> Result<Vec<Arc<NodeType>>, Error> {
+        let (mut types, mut contents) = (Vec::new(), BTreeSet::new());
+        for record in self.records()? {
+            contents.extend(record.versions.iter().map(|version| version.content));
+            let usable = record.disabled.is_none() && !record.id.as_str().starts_with(OWN);
+            let active = record.active_version().filter(|version| usable && version.blocked.is_none());
+            let of_active = active.and_then(|version| self.types_of(&version.content));
+            types.extend(of_active.iter().flat_map(|types| types.iter()).filter_map(as_named));
+        }
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).retain(|content, _| contents.contains(content));
+        Ok(types)
+    }
+
+    fn resolve(&self, named: &str) -> Resolved {
+        // Neither a folder nor a content is a tenant's to name, nor what belongs to another tenant.
+        if named.contains(['/', '#']) || named.starts_with(OWN) {
+            return None;
+        }
+        let need = lock::named(named)?;
+        Some(self.resolved(&need.node, &need.range))
+    }
+
+    fn refuses(&self, pinned: &str) -> Option<String> {
+        let Ok(pinned) = pinned.parse::<PinnedNode>() else { return Some("it uses what is no package".to_owned()) };
+        let record = match Installed::of(&self.places).package_of(&pinned.node) {
+            Ok(record) => record,
+            Err(error) => {
+                tracing::warn!("a package cannot be looked up: {error}");
+                return Some(format!("whether `{}` may run cannot be read now", pinned.node));
+            }
+        };
+        let named = format!("`{}@{}`", pinned.node, pinned.version);
+        let found = record.as_ref().and_then(|record| Some((record, record.content(&pinned.digest)?)));
+        match found {
+            None => Some(format!("{named} is not installed any more")),
+            Some((record, version)) => match (&version.blocked, &record.disabled) {
+                (Some(reason), _) => Some(format!("{named} must not run any more: {reason}")),
+                (None, Some(disabled)) => Some(format!("`{}` is disabled: {}", record.id, disabled.reason)),
+                (None, None) => None,
+            },
+        }
+    }
+
+    fn environments(&self) -> Result<Vec<Value>, Error> {
+        let found = self.environments.list().map_err(|error| Error::internal(&error))?;
+        Ok(found.iter().map(environment).collect())
+    }
+}
+
+/// A pinned node type under the names by which workflows know it: the id means the version that is used where none is named.
+fn as_named(node_type: &Arc<NodeType>) -> Option<Arc<NodeType>> {
+    let PinnedNode { node, version, .. } = name_of(node_type)?;
+    let aliases = vec![format!("{node}@{version}")];
+    Some(Arc::new(NodeType { name: node.to_string(), aliases, ..NodeType::clone(node_type) }))
+}
+
+fn package(record: &Record, pools: &[PoolState]) -> Value {
+    let active = record.active_version();
+    let blocked = active.and_then(|version| version.blocked.clone());
+    let (status, reason) = match (&record.disabled, blocked) {
+        (_, Some(reason)) => ("blocked", Some(reason)),
+        (Some(disabled), None) => ("disabled", Some(disabled.reason.clone())),
+        (None, None) => ("installed", None),
+    };
+    let own: Vec<&PoolState> = pools.iter().filter(|pool| pool.package == record.id.as_str()).collect();
+    let processes: usize = own.iter().map(|pool| pool.processes).sum();
+    let health = match () {
+        () if own.iter().any(|pool| pool.stopped) => "stopped",
+        () if own.iter().any(|pool| pool.unwell) => "unwell",
+        () if processes > 0 => "ready",
+        () => "idle",
+    };
+    json!({
+        "package": record.id, "version": record.active, "status": status, "reason": reason,
+        "nodes": active.map(|version| version.nodes.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap_or_default(),
+        "update": record.update(),
+        "deprecated": record.offered.as_ref().and_then(|offered| offered.warning.as_ref()),
+        "health": health, "processes": processes,
+    })
+}
+
+fn environment(environment: &Environment) -> Value {
+    let package = |package: &EnvironmentPackage| json!({"name": package.name, "version": package.version});
+    json!({
+        "name": environment.name, "language": environment.language, "version": environment.version,
+        "bytes": environment.bytes, "packages": environment.packages.iter().map(package).collect::<Vec<_>>(),
+    })
+}

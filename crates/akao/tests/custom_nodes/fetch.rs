@@ -1,0 +1,143 @@
+//! `fetch` of nodes and of inline scripts: where it was granted, and nowhere else.
+
+use crate::{
+    deployed,
+    desk::{Desk, users},
+    run,
+    standin::{StandIn, json_reply},
+};
+use serde_json::json;
+
+const SOURCE: &str = "
+export const permissions = ['network.http'];
+export const schema = { type: 'object', properties: { url: { type: 'string' }, method: { type: 'string' }, body: {}, redirect: { type: 'string' } } };
+export default async ({ url, method, body, redirect }: any) => {
+  const answer = await fetch(url, { method, body, redirect, headers: { 'X-Own': 'yes' } });
+  const bytes = new Uint8Array(await answer.clone().arrayBuffer());
+  return { status: answer.status, ok: answer.ok, type: answer.headers.get('Content-Type'), text: await answer.text(), first: bytes[0], redirected: answer.redirected };
+};
+";
+
+#[test]
+fn a_node_fetches_what_was_granted_and_nothing_else() {
+    for user in users() {
+        let desk = Desk::new(user);
+        deployed(&desk, "Get", SOURCE);
+        let there = StandIn::new(|sent| match sent.path.as_str() {
+            "/away" => (302, "location: /\r\n".to_owned(), Vec::new()),
+            "/bytes" => (200, "content-type: image/png\r\n".to_owned(), vec![0x89, 0xff, 0x00]),
+            _ => json_reply(200, &json!({"method": sent.method, "own": sent.header("x-own"), "body": sent.body})),
+        });
+        let fetched = |props: serde_json::Value, grants: &[&str]| run(&desk, "Get@1.0.0", &props, grants);
+        let refused = fetched(json!({"url": there.url()}), &[]);
+        let error = &refused.json()["error"];
+        assert_eq!((refused.code, error["kind"].as_str()), (1, Some("permission")), "{refused:?}");
+        assert!(error["message"].as_str().is_some_and(|text| text.contains("without a grant")), "{error:#}");
+        assert!(there.sent().is_empty(), "nothing was connected");
+
+        let grant = there.grant();
+        let granted = ["--grant", grant.as_str()];
+        let posted = fetched(json!({"url": there.url(), "method": "POST", "body": "ä"}), &granted);
+        let result = &posted.json()["outputs"]["result"];
+        assert_eq!(
+            (posted.code, &result["status"], &result["type"]),
+            (0, &json!(200), &json!("application/json")),
+            "{posted:?}"
+        );
+        let text: serde_json::Value = serde_json::from_str(result["text"].as_str().expect("text")).expect("JSON");
+        assert_eq!(text, json!({"method": "POST", "own": "yes", "body": "ä"}));
+        let bytes = fetched(json!({"url": format!("{}/bytes", there.url())}), &granted).json();
+        assert_eq!(bytes["outputs"]["result"]["first"], 0x89);
+        let followed = fetched(json!({"url": format!("{}/away", there.url())}), &granted).json();
+        assert_eq!(
+            (&followed["outputs"]["result"]["status"], &followed["outputs"]["result"]["redirected"]),
+            (&json!(200), &json!(true))
+        );
+        let held = fetched(json!({"url": format!("{}/away", there.url()), "redirect": "manual"}), &granted).json();
+        assert_eq!(held["outputs"]["result"]["status"], 302);
+
+        let other = StandIn::new(|_| json_reply(200, &json!({})));
+        let elsewhere = fetched(json!({"url": other.url()}), &granted);
+        assert_eq!(
+            (elsewhere.code, elsewhere.json()["error"]["kind"].as_str()),
+            (1, Some("permission")),
+            "{elsewhere:?}"
+        );
+        for url in ["file:///etc/passwd", "ftp://127.0.0.1/", "not a url", "http://169.254.169.254/"] {
+            let bad = fetched(json!({"url": url}), &granted);
+            assert_eq!(bad.code, 1, "{url}: {bad:?}");
+        }
+    }
+}
+
+#[test]
+fn a_node_that_does_not_ask_for_the_network_has_none() {
+    let desk = Desk::new(users()[0]);
+    deployed(&desk, "Quiet", &SOURCE.replace("export const permissions = ['network.http'];", ""));
+    let there = StandIn::new(|_| json_reply(200, &json!({})));
+    let ran = run(&desk, "Quiet@1.0.0", &json!({"url": there.url()}), &["--grant", &there.grant()]);
+    assert_eq!((ran.code, ran.json()["error"]["kind"].as_str()), (1, Some("permission")), "{ran:?}");
+    assert!(there.sent().is_empty());
+}
+
+#[test]
+fn an_inline_script_fetches_what_its_execution_was_granted() {
+    let desk = Desk::new(users()[0]);
+    let there = StandIn::new(|_| json_reply(200, &json!({"n": 42})));
+    let script = "const answer = await fetch(url); return (await answer.json()).n;";
+    let props = json!({"script": script, "inputs": {"url": there.url()}});
+    let refused = run(&desk, "JavaScriptInterpreter", &props, &[]);
+    assert_eq!((refused.code, refused.json()["error"]["kind"].as_str()), (1, Some("permission")), "{refused:?}");
+    let granted = run(&desk, "JavaScriptInterpreter", &props, &["--grant", &there.grant()]);
+    assert_eq!((granted.code, &granted.json()["outputs"]["result"]), (0, &json!(42)), "{granted:?}");
+}
+
+#[test]
+fn a_call_whose_answer_does_not_come_ends_by_its_own_time() {
+    let desk = Desk::new(users()[0]);
+    let source = "
+export const permissions = ['network.http'];
+export const schema = { type: 'object', properties: { url: { type: 'string' }, by: { type: 'string' } } };
+export default async ({ url, by }: any) => {
+  const late = new Promise((done) => setTimeout(() => done('late'), 50));
+  if (by === 'race') return Promise.race([fetch(url), late]);
+  try {
+    await fetch(url, { signal: AbortSignal.timeout(50) });
+  } catch (error: any) {
+    return error.name;
+  }
+};
+";
+    deployed(&desk, "Patient", source);
+    // It answers when the test is over.
+    let (held, over) = std::sync::mpsc::channel::<()>();
+    let over = std::sync::Mutex::new(over);
+    let there = StandIn::new(move |_| {
+        let _ = over.lock().expect("no test panics here").recv();
+        json_reply(200, &json!({}))
+    });
+    for (by, result) in [("race", "late"), ("signal", "TimeoutError")] {
+        let began = std::time::Instant::now();
+        let ran = run(&desk, "Patient@1.0.0", &json!({"url": there.url(), "by": by}), &["--grant", &there.grant()]);
+        assert_eq!((ran.code, &ran.json()["outputs"]["result"]), (0, &json!(result)), "{by}: {ran:?}");
+        assert!(began.elapsed().as_secs() < 20, "{by} took {:?}", began.elapsed());
+    }
+    drop(held);
+}
+
+#[test]
+fn a_node_may_fetch_much_at_once() {
+    let desk = Desk::new(users()[0]);
+    let source = "
+export const permissions = ['network.http'];
+export const schema = { type: 'object', properties: { url: { type: 'string' } } };
+export default async ({ url }: any) => {
+  const all = await Promise.all(Array.from({ length: 30 }, async (_, n) => (await fetch(`${url}/${n}`)).json()));
+  return all.every((one: any, n) => one.path === `/${n}`);
+};
+";
+    deployed(&desk, "Many", source);
+    let there = StandIn::new(|sent| json_reply(200, &json!({"path": sent.path})));
+    let ran = run(&desk, "Many@1.0.0", &json!({"url": there.url()}), &["--grant", &there.grant()]);
+    assert_eq!((ran.code, &ran.json()["outputs"]["result"]), (0, &json!(true)), "{ran:?}");
+}

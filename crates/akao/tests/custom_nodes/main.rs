@@ -1,0 +1,330 @@
+//! Custom nodes through the program, on the real kernel: from a file of TypeScript to a step, as root and as a user without
+//! rights.
+
+#[path = "../support/desk.rs"]
+mod desk;
+mod fetch;
+mod project;
+mod s3;
+mod standard;
+mod standin;
+
+use desk::{Desk, Said, users};
+use serde_json::{Value, json};
+
+/// A node as people write it against the btree family, with `NodeStatus` imported as a type alone.
+pub(crate) const GREET: &str = "import { ActionNode } from '@wayfarer-ai/btree';
+import type { NodeStatus, TemporalContext } from '@wayfarer-ai/btree';
+
+enum Tone { Kind = 'kind', Short = 'short' }
+
+export class Greet extends ActionNode {
+  private who: string;
+  constructor(config: any) {
+    super(config);
+    this.who = config.who;
+  }
+
+  protected async executeTick(context: TemporalContext): Promise<NodeStatus> {
+    const tone: Tone = this.config.tone as Tone ?? Tone.Kind;
+    this.log('greeting', this.who);
+    if (this.who === 'nobody') {
+      throw new RangeError('there is nobody');
+    }
+    context.blackboard.set('greeted', (context.blackboard.get('greeted') as number ?? 0) + 1);
+    context.setResult(tone === Tone.Short ? `hi ${this.who}` : `hello ${this.who}`);
+    return NodeStatus.SUCCESS;
+  }
+}
+";
+
+pub(crate) const GREET_SCHEMA: &str = "export default {
+  type: 'object',
+  properties: { who: { type: 'string', minLength: 2 }, tone: { enum: ['kind', 'short'] } },
+  required: ['who'],
+  additionalProperties: false,
+};
+";
+
+/// A workflow of one node.
+pub(crate) fn workflow(node: &str, props: &Value) -> String {
+    let tree = json!({"type": node, "id": "it", "props": props});
+    format!(
+        "akao: 1\nid: w\nversion: 1.0.0\ninputs: {{ name: {{ type: string, default: Ada }} }}\n\
+         outputs: {{ result: \"${{steps.it.outputs.result}}\" }}\nroot: {tree}\n"
+    )
+}
+
+/// A node that is written and deployed.
+pub(crate) fn deployed(desk: &Desk, name: &str, source: &str) {
+    let name_of_file = format!("{}.ts", name.to_lowercase());
+    desk.write(&name_of_file, source);
+    let said = desk.akao(&["sdk", "deploy", &name_of_file, "--name", name]);
+    assert_eq!(said.code, 0, "{said:?}");
+}
+
+/// Runs one node.
+pub(crate) fn run(desk: &Desk, node: &str, props: &Value, more: &[&str]) -> Said {
+    desk.write("w.yaml", &workflow(node, props));
+    let arguments: Vec<&str> = ["run", "w.yaml", "--json"].into_iter().chain(more.iter().copied()).collect();
+    desk.akao(&arguments)
+}
+
+#[test]
+fn a_file_of_typescript_becomes_a_step() {
+    for user in users() {
+        let desk = Desk::new(user);
+        desk.write("src/greet.ts", GREET);
+        desk.write("src/greet.schema.ts", GREET_SCHEMA);
+        let deployed = desk.akao(&["sdk", "deploy", "--json"]);
+        assert_eq!((deployed.code, &deployed.json()["name"]), (0, &json!("Greet")), "{deployed:?}");
+        let ran = run(&desk, "Greet@1.0.0", &json!({"who": "${input.name}", "outputKey": "said"}), &[]);
+        assert_eq!((ran.code, &ran.json()["outputs"]["result"]), (0, &json!("hello Ada")), "{ran:?}");
+        let short = run(&desk, "Greet", &json!({"who": "Bob", "tone": "short"}), &[]);
+        assert_eq!(short.json()["outputs"]["result"], "hi Bob", "without a version the newest: {short:?}");
+        let again = desk.akao(&["sdk", "deploy", "--json"]).json();
+        assert_eq!(again["new"], false, "the same content again changes nothing");
+        desk.write("src/greet.ts", &GREET.replace("hello", "good day"));
+        let taken = desk.akao(&["sdk", "deploy"]);
+        assert!(taken.code == 2 && taken.err.contains("a version never changes"), "{taken:?}");
+    }
+}
+
+#[test]
+fn what_a_node_sets_is_on_the_blackboard_of_the_next_step() {
+    let desk = Desk::new(users()[0]);
+    deployed(&desk, "Greet", GREET);
+    let greet = json!({"type": "Greet@1.0.0", "props": {"who": "Ada", "outputKey": "said"}});
+    let tree = json!({"type": "Sequence", "children": [greet, greet, {"type": "SetVariable", "id": "last", "props": {"key": "all", "value": "${bb.greeted} ${bb.said}"}}]});
+    desk.write(
+        "w.yaml",
+        &format!("akao: 1\nid: w\nversion: 1.0.0\noutputs: {{ all: \"${{bb.all}}\" }}\nroot: {tree}\n"),
+    );
+    let ran = desk.akao(&["run", "w.yaml", "--json"]);
+    assert_eq!((ran.code, &ran.json()["outputs"]["all"]), (0, &json!("2 hello Ada")), "{ran:?}");
+}
+
+#[test]
+fn failures_have_the_lines_of_the_typescript() {
+    let desk = Desk::new(users()[0]);
+    deployed(&desk, "Greet", GREET);
+    let ran = run(&desk, "Greet@1.0.0", &json!({"who": "nobody"}), &[]);
+    let error = &ran.json()["error"];
+    let line = GREET.lines().position(|line| line.contains("throw new")).expect("the line") + 1;
+    assert_eq!((ran.code, &error["detail"]["line"]), (1, &json!(line)), "{ran:?}");
+    assert_eq!(
+        (&error["detail"]["file"], &error["detail"]["reason"]),
+        (&json!("greet.ts"), &json!("node_exception")),
+        "{error:#}"
+    );
+    let message = error["message"].as_str().expect("a message");
+    assert!(
+        message.contains("RangeError: there is nobody") && message.contains(&format!("greet.ts:{line}:")),
+        "{message}"
+    );
+}
+
+#[test]
+fn what_does_not_compile_says_where() {
+    let desk = Desk::new(users()[0]);
+    let cases = [
+        ("export class A {\n  x: = 1;\n}\n", "a.ts:2:"),
+        ("import x from './gone';\nexport default x;\n", "a.ts:1:1: `./gone` is not found"),
+        ("import fs from 'fs';\nexport default fs;\n", "a.ts:1:1: `fs` is a module of Node.js"),
+        ("export default function () {\n  return <b/>;\n}\n", "a.ts:2:"),
+    ];
+    for (source, place) in cases {
+        desk.write("a.ts", source);
+        let said = desk.akao(&["sdk", "deploy", "a.ts"]);
+        let is_told = said.err.contains("TypeScript compilation failed: ") && said.err.contains(place);
+        assert!(said.code == 2 && is_told, "{source}: {said:?}");
+    }
+    desk.write("a.ts", "export class Other {}\n");
+    let said = desk.akao(&["sdk", "deploy", "a.ts"]);
+    assert!(said.code == 2 && said.err.contains("Node class not found in bundle: A"), "{said:?}");
+    let unknown = run(&desk, "Absent@1.0.0", &json!({}), &[]);
+    assert!(unknown.code == 2, "{unknown:?}");
+}
+
+#[test]
+fn props_are_held_against_the_schema_before_and_after_their_templates_are_filled() {
+    let desk = Desk::new(users()[0]);
+    desk.write("src/greet.ts", GREET);
+    desk.write("src/greet.schema.ts", GREET_SCHEMA);
+    assert_eq!(desk.akao(&["sdk", "deploy"]).code, 0);
+    let early = run(&desk, "Greet@1.0.0", &json!({"whom": "Ada"}), &[]);
+    assert_eq!(early.code, 2, "a prop that there is not is a mistake of the file: {early:?}");
+    let late = run(&desk, "Greet@1.0.0", &json!({"who": "${input.name}"}), &["--input", "{\"name\": \"A\"}"]);
+    let error = &late.json()["error"];
+    assert_eq!(
+        (late.code, &error["kind"], &error["detail"]["reason"]),
+        (1, &json!("input"), &json!("props")),
+        "{late:?}"
+    );
+    assert!(error["message"].as_str().is_some_and(|text| text.contains("`who`")), "{error:#}");
+}
+
+#[test]
+fn a_node_is_bounded_like_a_script_and_the_next_call_is_sound() {
+    let desk = Desk::new(users()[0]);
+    let source = "
+export const timeout = '2s';
+export const memory = '64MB';
+export const schema = { type: 'object', properties: { what: { type: 'string' } }, required: ['what'] };
+let calls = 0;
+export default async ({ what }: { what: string }) => {
+  calls += 1;
+  if (what === 'loop') for (;;) {}
+  if (what === 'memory') { const all: string[] = []; for (;;) all.push('x'.repeat(100000) + all.length); }
+  if (what === 'stack') { const deep = (): number => 1 + deep(); return deep(); }
+  if (what === 'stuck') await new Promise(() => {});
+  if (what === 'log') { for (let i = 0; i < 100; i += 1) console.log('line', i); }
+  if (what === 'bigint') return 1n;
+  return calls;
+};
+";
+    deployed(&desk, "Bounds", source);
+    for (what, kind, reason) in [
+        ("loop", "timeout", None),
+        ("memory", "resource", Some("node_memory")),
+        ("stack", "resource", Some("node_stack")),
+        ("stuck", "user", Some("node_stuck")),
+        ("bigint", "user", Some("node_result")),
+    ] {
+        let ran = run(&desk, "Bounds@1.0.0", &json!({"what": what}), &[]);
+        let error = &ran.json()["error"];
+        assert_eq!((ran.code, error["kind"].as_str()), (1, Some(kind)), "{what}: {ran:?}");
+        assert!(reason.is_none_or(|reason| error["detail"]["reason"] == reason), "{what}: {error:#}");
+    }
+    let sound = run(&desk, "Bounds@1.0.0", &json!({"what": "log"}), &[]);
+    assert_eq!((sound.code, &sound.json()["outputs"]["result"]), (0, &json!(1)), "{sound:?}");
+}
+
+#[test]
+fn modules_stay_within_a_process_and_what_a_call_leaves_behind_does_not() {
+    let desk = Desk::new(users()[0]);
+    let source = "
+export const schema = { type: 'object', properties: { leave: { type: 'boolean' } } };
+let calls = 0;
+export default async ({ leave }: { leave?: boolean }) => {
+  calls += 1;
+  if (leave) { fetch('http://127.0.0.1:9/').catch(() => { calls = 100; }); setTimeout(() => { calls = 1000; }, 1); }
+  return calls;
+};
+";
+    deployed(&desk, "Count", source);
+    let step = |id: &str, leave: bool| json!({"type": "Count@1.0.0", "id": id, "props": {"leave": leave}});
+    let wait = json!({"type": "WaitAction", "props": {"waitMs": 30}});
+    let children = [step("a", false), step("b", false), step("c", true), wait, step("d", false)];
+    let tree = json!({"type": "Sequence", "children": children});
+    let outputs = ["a", "b", "c", "d"].map(|id| format!("{id}: \"${{steps.{id}.outputs.result}}\"")).join(", ");
+    desk.write("w.yaml", &format!("akao: 1\nid: w\nversion: 1.0.0\noutputs: {{ {outputs} }}\nroot: {tree}\n"));
+    let ran = desk.akao(&["run", "w.yaml", "--json"]);
+    let outputs = ran.json()["outputs"].clone();
+    assert_eq!((&outputs["a"], &outputs["b"], &outputs["c"]), (&json!(1), &json!(2), &json!(3)), "{ran:?}");
+    assert_eq!(outputs["d"], 1, "whoever left something behind is followed by a fresh runtime: {ran:?}");
+}
+
+#[test]
+fn a_call_ends_with_its_promise_whatever_it_left_behind() {
+    let desk = Desk::new(users()[0]);
+    let source = "
+export const schema = { type: 'object', properties: { what: { type: 'string' } } };
+let calls = 0;
+export default async ({ what }: { what?: string }) => {
+  calls += 1;
+  if (what === 'jobs') { const again = (): any => Promise.resolve().then(again); again(); }
+  if (what === 'loop') Promise.resolve().then(() => Promise.resolve()).then(() => { for (;;) {} });
+  return calls;
+};
+";
+    deployed(&desk, "Leaves", source);
+    let step = |id: &str, what: &str| json!({"type": "Leaves@1.0.0", "id": id, "props": {"what": what}});
+    let tree = json!({"type": "Sequence", "children": [step("a", "jobs"), step("b", "none"), step("c", "none")]});
+    let outputs = ["a", "b", "c"].map(|id| format!("{id}: \"${{steps.{id}.outputs.result}}\"")).join(", ");
+    desk.write("w.yaml", &format!("akao: 1\nid: w\nversion: 1.0.0\noutputs: {{ {outputs} }}\nroot: {tree}\n"));
+    let began = std::time::Instant::now();
+    let ran = desk.akao(&["run", "w.yaml", "--json"]);
+    let outputs = ran.json()["outputs"].clone();
+    assert_eq!(outputs, json!({"a": 1, "b": 1, "c": 2}), "a fresh runtime follows what goes on and on: {ran:?}");
+    assert!(began.elapsed().as_secs() < 60, "nothing waited for the time limit of five minutes");
+    let looped = run(&desk, "Leaves@1.0.0", &json!({"what": "none"}), &[]);
+    assert_eq!((looped.code, &looped.json()["outputs"]["result"]), (0, &json!(1)), "{looped:?}");
+}
+
+#[test]
+fn a_file_is_deployed_under_the_name_that_it_gives_its_node() {
+    let desk = Desk::new(users()[0]);
+    let made = desk.akao(&["sdk", "init", "SendSMS", "--json"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    desk.write("src/send-sms.ts", &GREET.replace("class Greet", "class SendSMS"));
+    let deployed = desk.akao(&["sdk", "deploy", "--json"]);
+    assert_eq!((deployed.code, &deployed.json()["name"]), (0, &json!("SendSMS")), "{deployed:?}");
+}
+
+#[test]
+fn what_a_node_says_of_itself_is_read_or_told() {
+    let desk = Desk::new(users()[0]);
+    let node = "export default () => 1;\n";
+    for (more, told) in [
+        (
+            "import * as z from './z';\nexport const schema = z.object({});\n",
+            "`schema` of the node is not plain data (a.ts:2)",
+        ),
+        ("const seconds = 5;\nexport const timeout = `${seconds}s`;\n", "`timeout` of the node is not plain data"),
+        ("export const idempotent = 'yes';\n", "`idempotent` of the node is neither true nor false"),
+        ("import { two } from './z';\nexport const x = two;\n", "a.ts:1:10: `./z` does not export `two`"),
+        ("const permissions = ['filesystem.read=/'];\nexport { permissions };\n", "custom nodes have only"),
+    ] {
+        desk.write("z.ts", "export const object = (given: any) => given;\n");
+        desk.write("a.ts", &format!("{more}{node}"));
+        let said = desk.akao(&["sdk", "deploy", "a.ts"]);
+        assert!(said.code == 2 && said.err.contains(told), "{more}: {said:?}");
+    }
+    desk.write("a.ts", &format!("class Other {{ static timeout = Date.now(); }}\nexport const x = Other;\n{node}"));
+    let said = desk.akao(&["sdk", "deploy", "a.ts"]);
+    assert_eq!(said.code, 0, "another class is not the node: {said:?}");
+}
+
+#[test]
+fn props_that_are_no_names_are_held_against_the_schema_when_the_step_runs() {
+    let desk = Desk::new(users()[0]);
+    let source = "
+export const schema = {
+  type: 'object', properties: { 'content-type': { type: 'string' } }, required: ['content-type'], additionalProperties: false,
+};
+export default (props: any) => props['content-type'];
+";
+    deployed(&desk, "Header", source);
+    let good = run(&desk, "Header@1.0.0", &json!({"content-type": "text/plain"}), &[]);
+    assert_eq!((good.code, &good.json()["outputs"]["result"]), (0, &json!("text/plain")), "{good:?}");
+    let bad = run(&desk, "Header@1.0.0", &json!({"content": "text/plain"}), &[]);
+    assert_eq!((bad.code, &bad.json()["error"]["detail"]["reason"]), (1, &json!("props")), "{bad:?}");
+}
+
+#[test]
+fn activities_that_there_are_not_are_named() {
+    let desk = Desk::new(users()[0]);
+    let source = "
+import { ActivityFailure, proxyActivities, sleep, workflowInfo, log } from '@temporalio/workflow';
+const { agentLoopTurn } = proxyActivities<any>({ startToCloseTimeout: '1 minute' });
+export const schema = { type: 'object', properties: { call: { type: 'boolean' } } };
+export default async ({ call }: any) => {
+  await sleep('1 ms');
+  log.info('here', { id: workflowInfo().workflowId.length });
+  if (!call) return 'slept';
+  try {
+    return await agentLoopTurn({});
+  } catch (error) {
+    if (!(error instanceof ActivityFailure) || error.activityType !== 'agentLoopTurn') throw new Error('another one');
+    throw error;
+  }
+};
+";
+    deployed(&desk, "Turn", source);
+    let good = run(&desk, "Turn@1.0.0", &json!({}), &[]);
+    assert_eq!(good.json()["outputs"]["result"], "slept", "{good:?}");
+    let bad = run(&desk, "Turn@1.0.0", &json!({"call": true}), &[]);
+    let message = bad.json()["error"]["message"].as_str().unwrap_or_default().to_owned();
+    assert!(bad.code == 1 && message.contains("`agentLoopTurn`"), "{bad:?}");
+}

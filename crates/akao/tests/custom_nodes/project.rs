@@ -1,0 +1,185 @@
+//! A project of nodes: begun, tested, checked, deployed, and carried by workflows.
+
+use crate::{
+    GREET,
+    desk::{Desk, users},
+    workflow,
+};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use std::{
+    fs,
+    process::Stdio,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long a trial may take to begin.
+const BEGIN_WITHIN: Duration = Duration::from_secs(60);
+
+#[test]
+fn what_init_makes_passes_its_own_test_and_is_deployed() {
+    for user in users() {
+        let desk = Desk::new(user);
+        let made = desk.akao(&["sdk", "init", "SendSlackMessage", "--json"]);
+        assert_eq!(made.code, 0, "{made:?}");
+        for file in ["src/send-slack-message.ts", "src/send-slack-message.test.ts", "src/send-slack-message.schema.ts"]
+        {
+            assert!(desk.path(file).is_file(), "{file}");
+        }
+        let tested = desk.akao(&["sdk", "test", "--json"]);
+        assert_eq!((tested.code, &tested.json()["failed"]), (0, &json!(0)), "{tested:?}");
+        let coverage = &tested.json()["coverage"];
+        assert_eq!(coverage["percent"], 100.0, "{coverage:#}");
+        let deployed = desk.akao(&["sdk", "deploy", "--json"]);
+        assert_eq!((deployed.code, &deployed.json()["version"]), (0, &json!("1.0.0")), "{deployed:?}");
+        assert_eq!(desk.akao(&["sdk", "init", "SendSlackMessage"]).code, 2, "nothing is written over");
+    }
+}
+
+#[test]
+fn an_interrupted_trial_leaves_no_folder() {
+    let desk = Desk::new(*users().last().expect("a user"));
+    desk.write("src/endless.test.ts", "import { it } from 'vitest';\nit('goes on', () => { for (;;) {} });\n");
+    desk.write("temporary/own", "");
+    let temporary = desk.path("temporary");
+    let entries = || fs::read_dir(&temporary).expect("the folder").count();
+    let mut command = desk.command(&["sdk", "test"]);
+    command.env("TMPDIR", &temporary).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("the program runs");
+    let begun = Instant::now();
+    while entries() == 1 {
+        assert!(child.try_wait().expect("a child").is_none() && begun.elapsed() < BEGIN_WITHIN, "no trial has begun");
+        thread::sleep(Duration::from_millis(10));
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).expect("it runs");
+    let ended = child.wait().expect("it ends");
+    assert_eq!((ended.code(), entries()), (Some(3), 1), "it says that it was interrupted, and takes its folder away");
+}
+
+#[test]
+fn tests_tell_what_failed_where_and_which_lines_they_do_not_reach() {
+    let desk = Desk::new(users()[0]);
+    desk.write("src/greet.ts", GREET);
+    let test = "import { describe, expect, it, vi } from 'vitest';
+import { runNode } from 'workflow-sdk/test';
+import { Greet } from './greet';
+
+describe('Greet', () => {
+  it('greets', async () => {
+    const ended = await runNode(Greet, { who: 'Ada' }, { blackboard: { greeted: 4 } });
+    expect(ended.result).toBe('hello Ada');
+    expect(ended.writes).toEqual({ greeted: 5 });
+  });
+  it('counts calls', () => {
+    const f = vi.fn((n: number) => n + 1);
+    f(1);
+    expect(f).toHaveBeenCalledWith(1);
+    expect(() => { throw new Error('x'); }).toThrow('x');
+  });
+  it('is wrong', () => {
+    expect({ a: [1, 2] }).toEqual({ a: [1, 3] });
+  });
+  it.skip('is left out', () => {});
+});
+";
+    desk.write("src/greet.test.ts", test);
+    let ran = desk.akao(&["sdk", "test", "--json"]);
+    let document = ran.json();
+    assert_eq!((ran.code, &document["failed"]), (1, &json!(1)), "{ran:?}");
+    let statuses: Vec<&str> = document["results"]
+        .as_array()
+        .expect("results")
+        .iter()
+        .map(|one| one["status"].as_str().expect("a status"))
+        .collect();
+    assert_eq!(statuses, ["passed", "passed", "failed", "skipped"]);
+    let failed = &document["results"][2];
+    assert_eq!(failed["name"], "Greet > is wrong");
+    let line = test.lines().position(|line| line.contains("[1, 3]")).expect("the line") + 1;
+    assert!(
+        failed["stack"].as_str().is_some_and(|stack| stack.contains(&format!("src/greet.test.ts:{line}:"))),
+        "{failed:#}"
+    );
+    let missed = &document["coverage"]["files"]["src/greet.ts"]["missed"];
+    let line = GREET.lines().position(|line| line.contains("throw new")).expect("the line") + 1;
+    assert_eq!(missed, &json!([line]), "{document:#}");
+    let strict = desk.akao(&["sdk", "test", "--coverage-min", "100"]);
+    assert_eq!(strict.code, 1);
+}
+
+#[test]
+fn a_project_brings_its_nodes_along_and_what_they_import() {
+    let desk = Desk::new(users()[0]);
+    desk.write("package.json", "{\"version\": \"2.1.0\", \"type\": \"module\"}");
+    desk.write(
+        "src/sum.ts",
+        "import { add } from './add.js';\nimport data from './data.json';\nimport legacy, { twice } from 'legacy';\nimport { shout } from '@s/esm/loud';\n\
+         export default async () => ({ sum: add(data.a, data.b), twice: twice(4), name: legacy.name, loud: shout('a') });\n",
+    );
+    desk.write("src/add.ts", "export const add = (a: number, b: number): number => a + b;\n");
+    desk.write("src/data.json", "{\"a\": 1, \"b\": 2}");
+    desk.write("node_modules/legacy/package.json", "{\"main\": \"./main.js\"}");
+    desk.write("node_modules/legacy/main.js", "'use strict';\nconst inner = require('./inner');\nexports.twice = (n) => inner.by(2, n);\nexports.name = module.id;\n");
+    desk.write("node_modules/legacy/inner.js", "const main = require('./main');\nmodule.exports = { by: (a, b) => a * b, isCycle: typeof main === 'object' };\n");
+    desk.write("node_modules/@s/esm/package.json", "{\"exports\": {\"./loud\": {\"import\": \"./l.mjs\"}}}");
+    desk.write("node_modules/@s/esm/l.mjs", "export const shout = (text) => text.toUpperCase();\n");
+    let deployed = desk.akao(&["sdk", "deploy", "src/sum.ts", "--project", "."]);
+    assert_eq!(deployed.code, 0, "{deployed:?}");
+    assert!(desk.path("custom-nodes/Sum/2.1.0/bundle.js").is_file());
+    desk.write("w.yaml", &workflow("Sum@2.1.0", &json!({})));
+    let ran = desk.akao(&["run", "w.yaml", "--json"]);
+    let expected = json!({"sum": 3, "twice": 8, "name": "node_modules/legacy/main.js", "loud": "A"});
+    assert_eq!((ran.code, &ran.json()["outputs"]["result"]), (0, &expected), "{ran:?}");
+    desk.write("w.yaml", &workflow("Sum@1.0.0", &json!({})));
+    let other = desk.akao(&["validate", "w.yaml"]);
+    assert!(other.code == 2 && format!("{other:?}").contains("has no version 1.0.0"), "{other:?}");
+}
+
+#[test]
+fn a_hook_that_throws_fails_its_own_tests_and_no_others() {
+    let desk = Desk::new(users()[0]);
+    desk.write("package.json", "{}");
+    desk.write(
+        "src/a.test.ts",
+        "import { afterEach, beforeAll, describe, expect, it } from 'workflow-sdk/test';\n\
+         describe('a', () => { afterEach(() => { throw new Error('after') }); it('one', () => {}); });\n\
+         describe('b', () => { beforeAll(() => { throw new Error('before') }); it('two', () => {}); });\n\
+         describe('c', () => { it('three', () => expect(process).toBe(1)); it('four', () => {}); });\n",
+    );
+    let tested = desk.akao(&["sdk", "test", "--json"]);
+    let results = tested.json()["results"].clone();
+    let told: Vec<(&str, &str)> = results
+        .as_array()
+        .expect("results")
+        .iter()
+        .map(|one| (one["name"].as_str().expect("a name"), one["status"].as_str().expect("a status")))
+        .collect();
+    let expected = [
+        ("a > one", "failed"),
+        ("b > beforeAll (1 not run)", "failed"),
+        ("c > three", "failed"),
+        ("c > four", "passed"),
+    ];
+    assert_eq!((tested.code, &told[..]), (1, &expected[..]), "{tested:?}");
+}
+
+#[test]
+fn npm_packages_may_ask_whether_this_is_production_and_stand_above_the_project() {
+    let desk = Desk::new(users()[0]);
+    desk.write("node_modules/cjs/package.json", "{\"main\": \"./main.js\"}");
+    desk.write("node_modules/cjs/main.js", "module.exports = process.env.NODE_ENV + typeof global;\n");
+    desk.write("node_modules/esm/package.json", "{\"exports\": \"./main.mjs\"}");
+    desk.write("node_modules/esm/main.mjs", "export default process.env.NODE_ENV;\n");
+    desk.write("packages/own/package.json", "{}");
+    desk.write(
+        "packages/own/src/env.ts",
+        "import cjs from 'cjs';\nimport esm from 'esm';\nexport default () => [cjs, esm, typeof (globalThis as any).process];\n",
+    );
+    let deployed = desk.akao(&["sdk", "deploy", "packages/own/src/env.ts"]);
+    assert_eq!(deployed.code, 0, "{deployed:?}");
+    desk.write("w.yaml", &workflow("Env@1.0.0", &json!({})));
+    let ran = desk.akao(&["run", "w.yaml", "--json"]);
+    let expected = json!(["productionobject", "production", "undefined"]);
+    assert_eq!((ran.code, &ran.json()["outputs"]["result"]), (0, &expected), "{ran:?}");
+}

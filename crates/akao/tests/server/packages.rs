@@ -1,0 +1,309 @@
+//! Packages on a server: installed by its operator, used by workflows of every tenant, each in processes of its own, and with
+//! no more than was granted.
+
+use crate::{
+    desk::{Desk, Said},
+    server::{Person, Server},
+};
+use serde_json::{Value, json};
+
+const GREET: &str = "com.example.greet";
+
+/// What the package asks for in these stories.
+const ASKS: &str = "permissions:\n  - network.http: { hosts: [\"api.example.com:443\"] }\n";
+
+const GRANT: &str = "network.http=api.example.com:443";
+
+/// Writes a version of the package; it says who greets, and in which process.
+fn release(desk: &Desk, version: &str, hello: &str, more: &str) {
+    let manifest = format!(
+        "manifest: 1\nid: {GREET}\nname: Greet\ndescription: Greets people by their name.\nversion: {version}\n\
+         runtime: {{ type: python, command: ./main.py }}\nresources: {{ cpu: 1000m }}\n\
+         inputs: {{ name: {{ type: string, required: true }} }}\noutputs: {{ text: {{ type: string }} }}\n{more}"
+    );
+    let code = format!(
+        "from akao import node, serve\n\ncalls = []\n\n@node('{GREET}')\ndef greet(context, name: str):\n    \
+         calls.append(name)\n    return {{'text': '{hello} ' + ' and '.join(calls)}}\n\n\
+         if __name__ == '__main__':\n    serve(greet, version='{version}')\n"
+    );
+    desk.node("src/greet", &manifest, &code);
+    desk.write("src/greet/LICENSE", "Do what you like.\n");
+    desk.write("src/greet/README.md", "# Greet\n");
+}
+
+/// What the operator does at the command line of the server's machine.
+fn on(server: &Server, desk: &Desk, arguments: &[&str]) -> Said {
+    let folder = server.folder.path().to_string_lossy().into_owned();
+    let said = desk.akao(&[arguments, &["--data-dir", &folder]].concat());
+    assert_eq!(said.code, 0, "{arguments:?}: {said:?}");
+    said
+}
+
+fn workflow(id: &str, version: &str, node: &str, name: &str) -> String {
+    format!(
+        "akao: 1\nid: {id}\nversion: {version}\noutputs: {{ said: \"${{steps.g.outputs.text}}\" }}\n\
+         root: {{ type: \"{node}\", id: g, props: {{ name: {name} }} }}\n"
+    )
+}
+
+fn ended(person: &Person<'_>, workflow: &str, grants: &[&str]) -> Value {
+    let body = json!({"workflow": workflow, "input": {}, "grants": grants});
+    let started = person.post("/api/v1/executions", &[], &body).is(201).body;
+    person.wait(started["execution"].as_str().expect("an id"), &["success", "failure"])
+}
+
+#[track_caller]
+fn said(person: &Person<'_>, workflow: &str, grants: &[&str]) -> String {
+    let ended = ended(person, workflow, grants);
+    ended["outputs"]["said"].as_str().unwrap_or_else(|| panic!("{ended:#}")).to_owned()
+}
+
+fn is_listed(person: &Person<'_>, route: &str, name: &str) -> bool {
+    let query = if route.ends_with("node-types") { "?limit=200" } else { "" };
+    let listed = person.ask("GET", route, &[], query, None).is(200).body;
+    listed["items"].as_array().expect("types").iter().any(|one| one["type"] == name || one["name"] == name)
+}
+
+#[test]
+fn every_tenant_uses_what_the_operator_installed_in_processes_of_its_own() {
+    let (server, desk) = (Server::new(), Desk::own_user());
+    let owner = server.owner();
+    let other = server.other_owner(&owner, "globex");
+    release(&desk, "1.0.0", "Hello", ASKS);
+    let early = owner.save("w", &workflow("w", "1.0.0", GREET, "Ada")).refuses(422, "invalid_workflow").body;
+    assert!(early["problems"].to_string().contains("Ask the operator of the server to install it."), "{early:#}");
+    on(&server, &desk, &["install", "./src/greet", "--yes", "--no-grants"]);
+
+    // The editor is told of it, and its documentation can be read.
+    assert!(is_listed(&owner, "/api/v1/catalogue", GREET) && is_listed(&other, "/api/v1/node-types", GREET));
+    let shown = other.show("/api/v1/node-types/{type}", &[GREET]).is(200).body;
+    assert_eq!((&shown["version"], &shown["permissions"]), (&json!("1.0.0"), &json!([GRANT])), "{shown:#}");
+
+    // Nothing is granted by itself, nor by whoever may not.
+    owner.save("w", &workflow("w", "1.0.0", "com.example.greet@^1.0", "Ada")).is(201);
+    other.save("w", &workflow("w", "1.0.0", GREET, "Eve")).is(201);
+    let refused = ended(&owner, "w", &[]);
+    assert_eq!(refused["error"]["kind"], "permission", "{refused:#}");
+    let editor = server.member(&owner, "editor");
+    let body = json!({"workflow": "w", "input": {}, "grants": [GRANT]});
+    editor.post("/api/v1/executions", &[], &body).refuses(403, "forbidden");
+    // A process tells whom it has greeted until now: never anybody of another tenant.
+    for _ in 0..3 {
+        let (ours, theirs) = (said(&owner, "w", &[GRANT]), said(&other, "w", &[GRANT]));
+        assert!(ours.starts_with("Hello Ada") && !ours.contains("Eve"), "{ours}");
+        assert!(theirs.starts_with("Hello Eve") && !theirs.contains("Ada"), "{theirs}");
+    }
+
+    // What the operator grants holds for whoever uses it.
+    on(&server, &desk, &["install", "./src/greet", "--grant", GRANT]);
+    let granted = (0..100).find_map(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        ended(&editor, "w", &[])["outputs"]["said"].as_str().map(str::to_owned)
+    });
+    assert!(granted.is_some_and(|said| said.starts_with("Hello Ada")), "the operator's grant counts for everybody");
+}
+
+#[test]
+fn what_was_saved_stays_what_it_was_and_what_is_disabled_is_not_started() {
+    let (server, desk) = (Server::new(), Desk::own_user());
+    let owner = server.owner();
+    release(&desk, "1.0.0", "Hello", "");
+    on(&server, &desk, &["install", "./src/greet", "--yes"]);
+    owner.save("w", &workflow("w", "1.0.0", GREET, "Ada")).is(201);
+    let calls = "akao: 1\nid: calls\nversion: 1.0.0\nroot: { type: SubWorkflow, props: { workflow: w } }\n";
+    owner.save("calls", calls).is(201);
+    release(&desk, "1.1.0", "Hi", "");
+    on(&server, &desk, &["update", "--all", "--yes"]);
+    let begins = |workflow: &str, words: &str| {
+        let said = said(&owner, workflow, &[]);
+        assert!(said.starts_with(words), "{workflow}: {said}");
+    };
+    begins("w", "Hello ");
+    owner.save("next", &workflow("next", "1.0.0", GREET, "Bob")).is(201);
+    owner.save("first", &workflow("first", "1.0.0", "com.example.greet@=1.0.0", "Cy")).is(201);
+    begins("next", "Hi ");
+    begins("first", "Hello ");
+
+    let refused = |id: &str, node: &str| {
+        let refused = owner.save(id, &workflow(id, "1.0.0", node, "Ada")).refuses(422, "invalid_workflow");
+        refused.body["problems"].to_string()
+    };
+    assert!(refused("x", "com.example.greet@^2").contains("there are 1.0.0, 1.1.0"));
+    for foreign in ["./src/greet", "custom.t-globex.greet@1.0.0", "com.example.greet@1.0.0#sha256:00"] {
+        let told = refused("x", foreign);
+        let unknown = ["unknown-type", "unavailable-type", "names a folder"].iter().any(|word| told.contains(word));
+        assert!(unknown, "{foreign}: {told}");
+    }
+
+    on(&server, &desk, &["disable", GREET, "--reason", "it greets too much"]);
+    for workflow in ["w", "calls"] {
+        let body = json!({"workflow": workflow, "input": {}});
+        let refused = owner.post("/api/v1/executions", &[], &body).refuses(409, "conflict").body;
+        assert!(refused["detail"].to_string().contains("is disabled: it greets too much"), "{refused:#}");
+    }
+    assert!(refused("x", GREET).contains("is disabled: it greets too much"));
+    assert!(!is_listed(&owner, "/api/v1/catalogue", GREET));
+    on(&server, &desk, &["enable", GREET]);
+    begins("w", "Hello ");
+    on(&server, &desk, &["uninstall", GREET, "--yes"]);
+    let body = json!({"workflow": "w", "input": {}});
+    let refused = owner.post("/api/v1/executions", &[], &body).refuses(409, "conflict").body;
+    assert!(refused["detail"].to_string().contains("is not installed any more"), "{refused:#}");
+}
+
+const PREVIEW: &str = "/api/v1/packages/preview";
+const INSTALL: &str = "/api/v1/packages/install";
+const UPDATE: &str = "/api/v1/packages/update";
+const ONE: &str = "/api/v1/packages/{package}";
+
+/// A folder with a signed repository, which the server knows as `own`.
+fn repository(server: &Server, desk: &Desk) {
+    let done = |arguments: &[&str]| {
+        let said = desk.akao(arguments);
+        assert_eq!(said.code, 0, "{arguments:?}: {said:?}");
+        said
+    };
+    done(&["key", "new", "me"]);
+    let root = done(&["repo", "init", "packages", "--json"]).json();
+    let fingerprint = root["fingerprint"].as_str().expect("a fingerprint").to_owned();
+    let place = desk.path("packages").to_string_lossy().into_owned();
+    let add = ["repo", "add", "own", &place, "--prefix", "com.example", "--fingerprint", &fingerprint, "--vouches"];
+    on(server, desk, &add);
+}
+
+fn publish(desk: &Desk, version: &str, hello: &str, more: &str) {
+    release(desk, version, hello, more);
+    for arguments in [
+        &["node", "pack", "src/greet", "-o", "greet.akao"][..],
+        &["node", "sign", "greet.akao"],
+        &["node", "publish", "greet.akao", "--repo", "packages"],
+    ] {
+        let said = desk.akao(arguments);
+        assert_eq!(said.code, 0, "{arguments:?}: {said:?}");
+    }
+}
+
+/// What an order says when somebody agrees to what is shown for it.
+fn agreed(owner: &Person<'_>, order: &Value, grants: &[&str]) -> (Value, Value) {
+    let plan = owner.post(PREVIEW, &[], order).is(200).body;
+    let mut body = order.clone();
+    body.as_object_mut().expect("an order").remove("update");
+    body["consent"] = plan["consent"].clone();
+    body["grants"] = json!(grants);
+    (plan, body)
+}
+
+#[test]
+fn the_operator_installs_and_updates_exactly_what_was_shown() {
+    let (server, desk) = (Server::new(), Desk::own_user());
+    let owner = server.owner();
+    let other = server.other_owner(&owner, "globex");
+    repository(&server, &desk);
+    publish(&desk, "1.0.0", "Hello", ASKS);
+
+    let found = owner.ask("GET", "/api/v1/packages/search", &[], "?query=gret", None).is(200).body;
+    let first = &found["items"][0];
+    assert_eq!(
+        (&first["package"], &first["version"], &first["repository"], &first["installed"]),
+        (&json!(GREET), &json!("1.0.0"), &json!("own"), &Value::Null),
+        "{found:#}"
+    );
+    let order = json!({"package": GREET, "versions": "^1"});
+    other.post(PREVIEW, &[], &order).refuses(403, "forbidden");
+    let token = server.token(&owner.new_token(None));
+    token.post(PREVIEW, &[], &order).refuses(403, "forbidden");
+
+    let (plan, agreed_to) = agreed(&owner, &order, &[]);
+    let shown = &plan["packages"][0];
+    assert_eq!(
+        (&shown["version"], &shown["signature"]["state"], &shown["grantable"], &shown["installed"]),
+        (&json!("1.0.0"), &json!("valid"), &json!([GRANT]), &Value::Null),
+        "{plan:#}"
+    );
+    assert!(shown["agree"].to_string().contains("it is new"), "{plan:#}");
+    let guessed = json!({"package": GREET, "versions": "^1", "consent": format!("sha256:{}", "0".repeat(64))});
+    owner.post(INSTALL, &[], &guessed).refuses(409, "conflict");
+    assert_eq!(owner.get("/api/v1/packages").is(200).body["items"], json!([]), "nothing was written");
+    let done = owner.post(INSTALL, &[], &agreed_to).is(200).body;
+    assert!(done["done"].to_string().contains("1.0.0 is installed"), "{done:#}");
+    other.save("w", &workflow("w", "1.0.0", GREET, "Eve")).is(201);
+    assert_eq!(ended(&other, "w", &[])["error"]["kind"], "permission", "what was not agreed to is not granted");
+
+    // An update tells what it may do more, and the word for it is another one.
+    let more = ASKS.replace("\"api.example.com:443\"", "\"api.example.com:443\", \"files.example.com:443\"");
+    publish(&desk, "1.1.0", "Hi", &more);
+    let grants = [GRANT, "network.http=files.example.com:443"];
+    let (plan, wider) = agreed(&owner, &json!({"update": true, "package": GREET}), &grants);
+    let changes = plan["packages"][0]["changes"].as_array().expect("changes");
+    let widens: Vec<&Value> = changes.iter().filter(|change| change["effect"] == "widens").collect();
+    assert!(json!(widens).to_string().contains("files.example.com:443"), "{plan:#}");
+    let mut old = wider.clone();
+    old["consent"] = agreed_to["consent"].clone();
+    owner.post(UPDATE, &[], &old).refuses(409, "conflict");
+    let mut foreign = wider.clone();
+    foreign["grants"] = json!(["system.exec=sh"]);
+    owner.post(UPDATE, &[], &foreign).refuses(400, "invalid_request");
+    owner.post(UPDATE, &[], &wider).is(200);
+    other.save("next", &workflow("next", "1.0.0", GREET, "Eve")).is(201);
+    assert!(said(&other, "next", &[]).starts_with("Hi "));
+    let listed = owner.get("/api/v1/packages").is(200).body;
+    assert_eq!(listed["items"][0]["version"], "1.1.0", "{listed:#}");
+    owner.post("/api/v1/packages/{package}/rollback", &[GREET], &json!({})).is(200);
+    assert_eq!(owner.get("/api/v1/packages").is(200).body["items"][0]["version"], "1.0.0");
+
+    for foreign in ["./src/greet", "/srv/greet", "git+https://example.com/greet.git", "greet"] {
+        owner.post(PREVIEW, &[], &json!({"package": foreign})).refuses(400, "invalid_request");
+    }
+    owner.post(PREVIEW, &[], &json!({"package": "com.example.none"})).refuses(409, "conflict");
+    owner.post(PREVIEW, &[], &json!({"update": true, "package": "com.example.none"})).refuses(404, "not_found");
+}
+
+#[test]
+fn a_package_is_disabled_enabled_and_taken_away_once_nobody_is_pinned_to_it() {
+    let (server, desk) = (Server::new(), Desk::own_user());
+    let owner = server.owner();
+    let other = server.other_owner(&owner, "globex");
+    release(&desk, "1.0.0", "Hello", "");
+    on(&server, &desk, &["install", "./src/greet", "--yes"]);
+    owner.post(PREVIEW, &[], &json!({"update": true, "package": GREET})).refuses(409, "conflict");
+    other.save("w", &workflow("w", "1.0.0", GREET, "Eve")).is(201);
+
+    let disable = "/api/v1/packages/{package}/disable";
+    other.post(disable, &[GREET], &json!({"reason": "mine"})).refuses(403, "forbidden");
+    owner.post(disable, &["com.example.none"], &json!({"reason": "x"})).refuses(404, "not_found");
+    owner.post(disable, &[GREET], &json!({"reason": "it greets too much"})).is(200);
+    let listed = owner.get("/api/v1/packages").is(200).body["items"][0].clone();
+    assert_eq!((&listed["status"], &listed["reason"]), (&json!("disabled"), &json!("it greets too much")));
+    other.post("/api/v1/executions", &[], &json!({"workflow": "w", "input": {}})).refuses(409, "conflict");
+    owner.ask("POST", "/api/v1/packages/{package}/enable", &[GREET], "", None).is(200);
+    assert!(said(&other, "w", &[]).starts_with("Hello "));
+
+    let used = owner.delete(ONE, &[GREET]).refuses(409, "conflict").body;
+    assert!(used["detail"].to_string().contains("1 workflow of the tenant `globex`"), "{used:#}");
+    let without = "akao: 1\nid: w\nversion: 1.1.0\nroot: { type: LogMessage, props: { message: Hello } }\n";
+    let versions = "/api/v1/workflows/{workflow}/versions";
+    let tag = other.show("/api/v1/workflows/{workflow}", &["w"]).is(200).header("etag").to_owned();
+    other.with("if-match", &tag).post(versions, &["w"], &json!({"source": without})).is(201);
+    owner.delete(ONE, &[GREET]).is(200);
+    owner.delete(ONE, &[GREET]).refuses(404, "not_found");
+    assert_eq!(owner.get("/api/v1/packages").is(200).body["items"], json!([]));
+    let old = json!({"workflow": "w", "version": "1.0.0", "input": {}});
+    other.post("/api/v1/executions", &[], &old).refuses(409, "conflict");
+
+    // The tenant of the operator knows who did it, and so does the machine.
+    let audit = owner.get("/api/v1/audit").is(200).body;
+    let acts: Vec<&str> = audit["items"]
+        .as_array()
+        .expect("lines")
+        .iter()
+        .rev()
+        .filter_map(|line| line["what"].as_str())
+        .filter(|what| what.starts_with("package."))
+        .collect();
+    assert_eq!(acts, ["package.disabled", "package.enabled", "package.uninstalled"]);
+    assert!(!other.get("/api/v1/audit").is(200).body.to_string().contains("package."));
+    let told = on(&server, &desk, &["audit", "--package", GREET, "--json"]).json();
+    let entries = told["entries"].as_array().expect("entries");
+    let last = entries.iter().find(|entry| entry["act"] == "uninstalled").expect("it is told");
+    assert!(last["by"].to_string().contains("account "), "{told:#}");
+}
