@@ -3,7 +3,7 @@
 mod instance;
 mod source_map;
 
-pub(crate) use instance::{BundleCall, Player};
+pub(crate) use instance::{BundleCall, BundleCalls, Ended, play};
 
 use crate::guard::{At, Spot};
 use akao_node::Value;

@@ -9,7 +9,7 @@ use crate::{
 };
 use akao_node::{Failure, Kind, json};
 use rquickjs::{Ctx, Error, Object, Value};
-use std::rc::Rc;
+use std::sync::Arc;
 
 const MESSAGE_BYTES_MAX: usize = 2_000;
 const FRAMES_MAX: usize = 10;
@@ -27,7 +27,7 @@ pub(crate) enum Place {
     /// stand: by the column that each has on the line before the script, its own line and column.
     Script { lines: u32, last_column: u32, imports: Vec<(u32, u32, u32)> },
     /// The files of which a bundle was made.
-    Bundle(Rc<Bundle>),
+    Bundle(Arc<Bundle>),
 }
 
 impl Place {

@@ -2,10 +2,10 @@
 
 use crate::{
     Answer, Host, Limits, Packages,
-    bundle::{BundleCall, Player},
+    bundle::{Bundle, BundleCall, BundleCalls, Ended, play},
     run_with,
 };
-use akao_node::{Context, Failure, Kind, Level, Map, Node, Package, Value, inputs, json};
+use akao_node::{Calls, Context, Failure, Kind, Level, Map, Node, Package, Value, inputs, json};
 use std::{
     fs,
     path::Path,
@@ -61,10 +61,13 @@ pub fn serve_bundle(file: &Path, id: &str, version: &str, name: &str) -> ! {
     map.push(MAP);
     // Without a map, places are those of the bundle.
     let map = read(Path::new(&map)).unwrap_or_default();
-    let player = read(file).and_then(|text| Player::start(text, map));
+    let bundle = read(file).and_then(|text| Bundle::read(text, map));
     let name = name.to_owned();
-    let node = match player {
-        Ok(player) => Node::new(id, move |context: &Context, step: Step| play(context, &player, &name, step)),
+    let node = match bundle {
+        Ok(bundle) => {
+            let bundle = Arc::new(bundle);
+            Node::staying::<Step>(id, move |calls| play(&bundle, &name, &mut Steps(calls)))
+        }
         Err(reason) => Node::new(id, move |_: &Context, _: Step| -> Result<Value, Failure> {
             Err(Failure::new(Kind::Input, format!("the bundle cannot be used: {reason}")))
         }),
@@ -72,16 +75,30 @@ pub fn serve_bundle(file: &Path, id: &str, version: &str, name: &str) -> ! {
     akao_node::serve(Package::new(id, version).messages_up_to(MESSAGE_BYTES_MAX), vec![node])
 }
 
-fn play(context: &Context, player: &Player, name: &str, step: Step) -> Result<Value, Failure> {
-    let limits = limits(context, step.timeout_ms, step.memory_bytes)?;
-    let request = Map::from_iter([
-        ("props".to_owned(), Value::Object(step.props)),
-        ("blackboard".to_owned(), Value::Object(step.blackboard)),
-        ("step".to_owned(), Value::Object(step.step)),
-    ]);
-    let handle = context.handle();
-    let call = BundleCall { name: name.to_owned(), request, limits };
-    player.call(call, move || Rc::new(Caller { context: handle }))
+/// Steps as calls of a bundle. QuickJS is bound to the thread that they come on.
+struct Steps<'a, 'b>(&'a mut Calls<'b>);
+
+impl BundleCalls for Steps<'_, '_> {
+    fn next(&mut self) -> Option<BundleCall> {
+        loop {
+            let (context, step) = self.0.next::<Step>()?;
+            match limits(&context, step.timeout_ms, step.memory_bytes) {
+                Ok(limits) => {
+                    let request = Map::from_iter([
+                        ("props".to_owned(), Value::Object(step.props)),
+                        ("blackboard".to_owned(), Value::Object(step.blackboard)),
+                        ("step".to_owned(), Value::Object(step.step)),
+                    ]);
+                    return Some(BundleCall { request, limits, host: Rc::new(Caller { context }) });
+                }
+                Err(failure) => self.answer(Err(failure)),
+            }
+        }
+    }
+
+    fn answer(&mut self, ended: Ended) {
+        self.0.answer(ended);
+    }
 }
 
 /// Answers the host until it closes.

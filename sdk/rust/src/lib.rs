@@ -3,6 +3,7 @@
 //! A node is a function of a context and its inputs; [`serve`] answers the host until it closes. The README shows a whole node with its
 //! test; it is `examples/greet.rs`.
 
+mod calls;
 mod context;
 mod failure;
 mod inputs;
@@ -15,6 +16,7 @@ pub mod testing;
 mod turns;
 mod wire;
 
+pub use calls::Calls;
 pub use context::{Blob, Context, Level};
 pub use failure::{Failure, Kind};
 pub use inputs::{InputType, Inputs, Problem, Schema};

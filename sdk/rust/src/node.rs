@@ -1,6 +1,7 @@
 //! A node type: its id, its inputs and the work.
 
 use crate::{
+    calls::Calls,
     context::Context,
     failure::{Failure, Kind},
     inputs::{problems, Inputs, Problem, Schema},
@@ -9,7 +10,14 @@ use crate::{
 use serde::Serialize;
 use serde_json::{json, Map, Value};
 
-type Work = Box<dyn Fn(&Context, Map<String, Value>) -> Result<String, Failure> + Send + Sync>;
+/// What a node does with its calls.
+pub(crate) enum Work {
+    /// Each by itself.
+    Each(Box<dyn Fn(&Context, Map<String, Value>) -> Result<String, Failure> + Send + Sync>),
+    /// One after the other, on a thread that it does not leave.
+    Staying(Box<dyn Fn(&mut Calls<'_>) + Send + Sync>),
+}
+
 type Validate = Box<dyn Fn(Map<String, Value>) -> Result<Vec<Problem>, Failure> + Send + Sync>;
 
 /// A node's own word on its health.
@@ -50,7 +58,7 @@ pub struct Node {
     pub(crate) batch: bool,
     pub(crate) health: Option<Box<dyn Fn() -> Health + Send + Sync>>,
     validate: Option<Validate>,
-    work: Work,
+    pub(crate) work: Work,
 }
 
 impl Node {
@@ -62,8 +70,22 @@ impl Node {
     ) -> Self {
         let work =
             move |context: &Context, parameters| outputs::encode(&work(context, I::from_parameters(parameters)?)?);
-        let (id, schemas, work) = (id.into(), I::schemas(), Box::new(work));
-        Self { id, schemas, batch: false, health: None, validate: None, work }
+        Self::of::<I>(id.into(), Work::Each(Box::new(work)))
+    }
+
+    /// A node type whose work stays on one thread from call to call, with what is bound to that thread. It asks for one call
+    /// after the other and answers each; calls come one at a time then, whatever the host allows. When it ends it is begun again
+    /// with the next call.
+    pub fn staying<I: Inputs>(id: impl Into<String>, work: impl Fn(&mut Calls<'_>) + Send + Sync + 'static) -> Self {
+        Self::of::<I>(id.into(), Work::Staying(Box::new(work)))
+    }
+
+    fn of<I: Inputs>(id: String, work: Work) -> Self {
+        Self { id, schemas: I::schemas(), batch: false, health: None, validate: None, work }
+    }
+
+    pub(crate) fn stays(&self) -> bool {
+        matches!(self.work, Work::Staying(_))
     }
 
     /// Lets a call with `{"$items": […]}` run the work once for each item.
@@ -96,16 +118,23 @@ impl Node {
 
     /// Checks the parameters, works, and gives the outputs as text.
     pub(crate) fn execute(&self, context: &Context, parameters: Map<String, Value>) -> Result<String, Failure> {
-        let found = self.problems(&parameters)?;
-        if let Some(first) = found.first() {
-            let problems: Vec<Value> = found.iter().map(Problem::to_json).collect();
-            let failure = Failure::new(Kind::Input, format!("{} {}", first.path, first.message));
-            return Err(failure.with_detail(json!({"problems": problems})));
+        self.check(&parameters)?;
+        match &self.work {
+            Work::Each(work) => work(context, self.filled(parameters)),
+            Work::Staying(_) => Err(Failure::new(Kind::Internal, "this node asks for its calls itself")),
         }
-        (self.work)(context, self.filled(parameters))
     }
 
-    fn filled(&self, mut parameters: Map<String, Value>) -> Map<String, Value> {
+    /// Refuses parameters that do not fit.
+    pub(crate) fn check(&self, parameters: &Map<String, Value>) -> Result<(), Failure> {
+        let found = self.problems(parameters)?;
+        let Some(first) = found.first() else { return Ok(()) };
+        let problems: Vec<Value> = found.iter().map(Problem::to_json).collect();
+        let failure = Failure::new(Kind::Input, format!("{} {}", first.path, first.message));
+        Err(failure.with_detail(json!({"problems": problems})))
+    }
+
+    pub(crate) fn filled(&self, mut parameters: Map<String, Value>) -> Map<String, Value> {
         for schema in &self.schemas {
             if let (Some(default), false) = (&schema.default, parameters.contains_key(schema.name)) {
                 parameters.insert(schema.name.to_owned(), default.clone());

@@ -1,10 +1,11 @@
 //! One conversation with the host: the five methods, the notifications, and the answers to the node's own calls.
 
 use crate::{
+    calls::Calls,
     context::Context,
     failure::{Failure, Fault, Kind},
     inputs::Problem,
-    node::Health,
+    node::{Health, Work},
     state::{Job, Shared},
     wire::{Line, MESSAGE_BYTES_MAX},
 };
@@ -32,7 +33,11 @@ type Params = Map<String, Value>;
 impl Shared {
     /// Answers until the host closes or says so, and gives the exit code.
     pub(crate) fn serve(self: &Arc<Self>) -> u8 {
-        self.take_turns(true);
+        if self.stays() {
+            self.stay_at_home();
+        } else {
+            self.take_turns(true);
+        }
         // The answer that said so is still held when reading and work part.
         self.flush();
         if self.state().exit.is_none() {
@@ -163,7 +168,7 @@ impl Shared {
         }
         // Before another thread reads, and would hold the lines while it waits.
         let bytes_max = if is_first { self.agree_on_length(params) } else { None };
-        if is_first && concurrency > 1 {
+        if is_first && concurrency > 1 && !self.stays() {
             state.concurrency = concurrency;
             drop(state);
             self.separate(concurrency);
@@ -340,7 +345,10 @@ impl Shared {
     }
 
     /// Works on a call and answers it.
-    pub(crate) fn run(self: &Arc<Self>, job: &Job) {
+    pub(crate) fn run(self: &Arc<Self>, job: &Arc<Job>) {
+        if let Work::Staying(work) = &self.nodes[job.node].work {
+            return self.run_staying(work, job);
+        }
         let started = Instant::now();
         let parameters = job.parameters.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
         let work = || match parameters.contains_key("$items") {
@@ -354,6 +362,17 @@ impl Shared {
         let answered = outputs.and_then(|outputs| self.answer_outputs(job, &outputs, started));
         if let Err(failure) = answered {
             self.answer_failure(job, &failure, started);
+        }
+    }
+
+    /// Lets work begin that asks for its calls itself, with this one as the first.
+    fn run_staying(self: &Arc<Self>, work: &dyn Fn(&mut Calls<'_>), first: &Arc<Job>) {
+        let mut calls = Calls::new(self, Arc::clone(first));
+        match catch_unwind(AssertUnwindSafe(|| work(&mut calls))) {
+            Ok(()) => calls.refuse_unanswered(),
+            Err(panic) => {
+                calls.fail(&Failure::new(Kind::Internal, panic_message(&*panic)).with_detail(json!({"type": "panic"})))
+            }
         }
     }
 
@@ -382,7 +401,7 @@ impl Shared {
         Ok(format!(r#"{{"$items":[{}]}}"#, results.join(",")))
     }
 
-    fn answer_outputs(self: &Arc<Self>, job: &Job, outputs: &str, started: Instant) -> Result<(), Failure> {
+    pub(crate) fn answer_outputs(self: &Arc<Self>, job: &Job, outputs: &str, started: Instant) -> Result<(), Failure> {
         let (id, took) = (json!(job.context.id), milliseconds(started));
         let line = format!(
             r#"{{"jsonrpc":"2.0","id":{id},"result":{{"success":true,"outputs":{outputs},"metadata":{{"execution_time":{took:.3}}}}}}}"#
@@ -397,7 +416,7 @@ impl Shared {
         Ok(())
     }
 
-    fn answer_failure(self: &Arc<Self>, job: &Job, failure: &Failure, started: Instant) {
+    pub(crate) fn answer_failure(self: &Arc<Self>, job: &Job, failure: &Failure, started: Instant) {
         let (id, took) = (json!(job.context.id), milliseconds(started));
         let line = |error: Value| {
             format!(

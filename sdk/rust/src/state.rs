@@ -64,6 +64,11 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Whether the thread reads on which the conversation began; the other one has the odd turns.
+    pub(crate) fn is_home_turn(&self) -> bool {
+        self.turn % 2 == 0
+    }
+
     pub(crate) fn credit(&self, id: &str, stream: &str) -> usize {
         self.credit.get(&(id.to_owned(), stream.to_owned())).copied().unwrap_or(CREDIT_BYTES_START)
     }

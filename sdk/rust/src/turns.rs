@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | one call at a time | the thread that reads | nobody, until the call is found to be a long one |
 //! | the same, and the call has run for 20 ms, or a thread that it started waits for the host | the same thread | the other one, which keeps the reading |
+//! | one, of a node that stays on its thread | the thread that the conversation began on | the same; the other one from the time on at which a call has run for 20 ms, to the next call |
 //! | several calls at a time | threads, of which each wakes the next one while calls wait | a thread of its own |
 //!
 //! A short call is thus never handed from thread to thread, which would cost more than the call. There are two threads that
@@ -49,6 +50,9 @@ impl Shared {
                 held_since = None;
             }
             if let Some(job) = self.receive() {
+                if self.stays() {
+                    return self.hand_home(job);
+                }
                 let mut state = self.state();
                 state.busy_turn = turn;
                 state.busy_thread = Some(thread::current().id());
@@ -76,6 +80,73 @@ impl Shared {
                 *held_since = None;
             }
         }
+    }
+
+    /// Whether all work stays on one thread.
+    pub(crate) fn stays(&self) -> bool {
+        self.nodes.iter().any(crate::node::Node::stays)
+    }
+
+    /// Works until the conversation ends, on the one thread on which work stays.
+    pub(crate) fn stay_at_home(self: &Arc<Self>) {
+        while let Some(job) = self.next_at_home() {
+            self.run(&job);
+        }
+    }
+
+    /// The next call of a node; nothing where the next one is another's, or none comes.
+    pub(crate) fn next_at_home_of(self: &Arc<Self>, node: usize) -> Option<Arc<Job>> {
+        let job = self.next_at_home()?;
+        if job.node == node {
+            return Some(job);
+        }
+        self.state().queue.push_front(job);
+        None
+    }
+
+    /// The next call, on the thread on which work stays: read here, while the reading is this thread's.
+    fn next_at_home(self: &Arc<Self>) -> Option<Arc<Job>> {
+        loop {
+            self.flush();
+            let mut state = self.state();
+            if state.exit.is_some() {
+                return None;
+            }
+            let queued = state.queue.pop_front();
+            state.is_busy = queued.is_some();
+            state.serial += u64::from(queued.is_some());
+            let reads = state.is_home_turn();
+            drop(state);
+            let job = match queued {
+                Some(job) => Some(job),
+                None if reads => self.receive(),
+                None => {
+                    self.sleep_until(|state| {
+                        (state.exit.is_some() || !state.queue.is_empty() || state.is_home_turn()).then_some(())
+                    });
+                    None
+                }
+            };
+            if let Some(job) = job {
+                let mut state = self.state();
+                if state.is_home_turn() {
+                    state.busy_turn = state.turn;
+                }
+                state.busy_thread = Some(thread::current().id());
+                drop(state);
+                self.begin_to_watch();
+                return Some(job);
+            }
+        }
+    }
+
+    /// Gives a call that the other thread has read, and the reading, back to the thread on which work stays.
+    fn hand_home(&self, job: Arc<Job>) {
+        let mut state = self.state();
+        state.queue.push_back(job);
+        state.turn += 1;
+        drop(state);
+        self.ring();
     }
 
     fn begin_to_watch(self: &Arc<Self>) {
@@ -200,7 +271,7 @@ mod tests {
         os::unix::net::UnixStream,
         sync::{Arc, Barrier},
         thread,
-        time::Duration,
+        time::{Duration, Instant},
     };
 
     crate::inputs! {
@@ -282,6 +353,111 @@ mod tests {
             }
             assert_eq!(host.receive_ids(COUNT).len(), COUNT);
         }
+    }
+
+    crate::inputs! {
+        /// How long the work takes, in milliseconds, and what happens to it.
+        struct Stay {
+            ms: u64 = 0,
+            act: String = "",
+        }
+    }
+
+    /// A node that counts the calls it had without leaving its work, and tells its thread.
+    fn staying() -> Node {
+        Node::staying::<Stay>("com.example.stay", |calls| {
+            let mut count = 0;
+            while let Some((context, stay)) = calls.next::<Stay>() {
+                count += 1;
+                let until = Instant::now() + Duration::from_millis(stay.ms);
+                while Instant::now() < until && !context.cancelled() {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                match stay.act.as_str() {
+                    "panic" => panic!("on purpose"),
+                    "forget" => {}
+                    "leave" => return calls.answer(Ok(json!({"count": count}))),
+                    "ask" => calls.answer(context.secret("name").map(|_| json!({"count": count}))),
+                    _ => {
+                        let thread = format!("{:?}", thread::current().id());
+                        let answer = context.check_cancelled();
+                        calls.answer(answer.map(|()| json!({"count": count, "thread": thread})));
+                    }
+                }
+            }
+        })
+    }
+
+    fn stay(host: &mut Host, id: &str, parameters: Value) {
+        let params = json!({"context": {"node_id": "com.example.stay"}, "parameters": parameters});
+        host.send(&[json!({"jsonrpc": "2.0", "id": id, "method": "node.execute", "params": params})]);
+    }
+
+    #[test]
+    fn work_that_stays_keeps_its_thread_whoever_reads() {
+        // However many calls the host allows.
+        for concurrency in [1, 8] {
+            let barrier = Arc::new(Barrier::new(1));
+            let mut nodes = nodes(&barrier);
+            nodes.push(staying());
+            let mut host = Host::new(nodes, concurrency);
+            let (mut threads, mut expected) = (BTreeSet::new(), 0);
+            for round in 0..60 {
+                // Each third call is a long one, during which the other thread begins to read.
+                let ms = if round % 3 == 0 { 50 } else { 0 };
+                stay(&mut host, &format!("s{round}"), json!({"ms": ms}));
+                let queued = round % 4 == 0;
+                if queued {
+                    stay(&mut host, &format!("t{round}"), json!({}));
+                }
+                for id in [Some(format!("s{round}")), queued.then(|| format!("t{round}"))].into_iter().flatten() {
+                    expected += 1;
+                    let answer = host.receive();
+                    let outputs = &answer["result"]["outputs"];
+                    assert_eq!((&answer["id"], &outputs["count"]), (&json!(id), &json!(expected)), "{answer}");
+                    threads.insert(outputs["thread"].to_string());
+                }
+            }
+            assert_eq!(threads.len(), 1);
+            // Another node's call ends the stay, and the next one begins another.
+            host.send(&[execute("q", "com.example.quick")]);
+            assert_eq!(host.receive()["id"], "q");
+            stay(&mut host, "again", json!({}));
+            assert_eq!(host.receive()["result"]["outputs"]["count"], 1);
+        }
+    }
+
+    #[test]
+    fn work_that_stays_answers_every_call_once() {
+        let mut host = Host::new(vec![staying()], 1);
+        let mut told = |host: &mut Host, id: &str, parameters: Value| {
+            stay(host, id, parameters);
+            let answer = host.receive();
+            assert_eq!(answer["id"], id, "{answer}");
+            answer["result"].clone()
+        };
+        let error = |result: &Value| result["error"]["message"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(told(&mut host, "a", json!({}))["outputs"]["count"], 1);
+        assert_eq!(error(&told(&mut host, "b", json!({"act": "forget"}))), "the node gave no answer");
+        assert_eq!(error(&told(&mut host, "c", json!({"ms": "long"}))), "/ms expected integer, found string");
+        assert_eq!(error(&told(&mut host, "d", json!({"$items": []}))), "`com.example.stay` takes no batch of items");
+        assert_eq!(told(&mut host, "e", json!({"act": "leave"}))["outputs"]["count"], 3);
+        assert_eq!(told(&mut host, "f", json!({}))["outputs"]["count"], 1);
+        assert_eq!(error(&told(&mut host, "g", json!({"act": "panic"}))), "on purpose");
+        assert_eq!(told(&mut host, "h", json!({}))["outputs"]["count"], 1);
+        // A question to the host is answered on the same thread.
+        stay(&mut host, "i", json!({"act": "ask"}));
+        let question = host.receive();
+        assert_eq!(question["method"], "host.secret", "{question}");
+        host.send(&[json!({"jsonrpc": "2.0", "id": question["id"], "result": {"value": "x"}})]);
+        assert_eq!(host.receive()["result"]["outputs"]["count"], 2);
+        // A call that runs is cancelled, by a word that the other thread reads.
+        stay(&mut host, "j", json!({"ms": 20_000}));
+        thread::sleep(Duration::from_millis(100));
+        host.send(&[json!({"jsonrpc": "2.0", "method": "$/cancel", "params": {"id": "j"}})]);
+        let cancelled = host.receive();
+        assert_eq!((&cancelled["id"], &cancelled["result"]["error"]["kind"]), (&json!("j"), &json!("cancelled")));
+        assert_eq!(told(&mut host, "k", json!({}))["outputs"]["count"], 4);
     }
 
     #[test]

@@ -139,13 +139,32 @@ export const definition = (described) => {
   return { ...(typeof described === "function" ? {} : described), [DEFINED]: run };
 };
 
-const isClass = (value) => typeof value === "function" && (/^class\b/.test(Function.prototype.toString.call(value)) || typeof value.prototype?.tick === "function" || typeof value.prototype?.executeTick === "function" || typeof value.prototype?.execute === "function");
+// A function stays what it is, and the whole of its text is looked at to know it.
+const known = new WeakMap();
+const isClass = (value) => {
+  if (typeof value !== "function") return false;
+  let is = known.get(value);
+  if (is === undefined) known.set(value, (is = looksLikeClass(value)));
+  return is;
+};
+
+const looksLikeClass = (value) => (/^class\b/.test(Function.prototype.toString.call(value)) || typeof value.prototype?.tick === "function" || typeof value.prototype?.executeTick === "function" || typeof value.prototype?.execute === "function");
 
 // The node among what a bundle exports: the default one, or the one of its name.
 const find = (all, name) => {
   const found = [all.default, all[name], all.default?.[name]].find((one) => typeof one === "function" || one?.[DEFINED]);
   if (found === undefined) throw refused({ message: `Node class not found in bundle: ${name}`, kind: "input" }, "NodeNotFound");
   return found;
+};
+
+// What every call's context has in common.
+const COMMON = {
+  treeRegistry: Object.freeze({ hasTree: () => false, getTree: () => undefined, getAllTreeIds: () => [] }),
+  log: Object.freeze(Object.fromEntries(["debug", "info", "warn", "error"].map((level) => [level, (...values) => log(level, format(values))]))),
+  progress: (fraction, message) => progress(fraction, message),
+  secret,
+  secrets: Object.freeze({ get: secret }),
+  state: Object.freeze(state),
 };
 
 const contextOf = (board, props) => {
@@ -158,13 +177,8 @@ const contextOf = (board, props) => {
     sessionId: step.execution,
     workflowInfo: { workflowId: step.execution, runId: step.execution, namespace: step.tenant, workflowType: step.workflow },
     signal: world.signal,
-    treeRegistry: { hasTree: () => false, getTree: () => undefined, getAllTreeIds: () => [] },
     step,
-    log: Object.fromEntries(["debug", "info", "warn", "error"].map((level) => [level, (...values) => log(level, format(values))])),
-    progress: (fraction, message) => progress(fraction, message),
-    secret,
-    secrets: { get: secret },
-    state,
+    ...COMMON,
     setResult(value) {
       world.result = { value };
     },

@@ -21,122 +21,78 @@ use rquickjs::{
     loader::{ImportAttributes, Loader, Resolver},
     module::Declared,
 };
-use std::{
-    rc::Rc,
-    sync::mpsc::{Receiver, Sender, channel},
-};
+use std::{rc::Rc, sync::Arc};
 
 const HOST_MODULE: &str = "akao:host";
 const HOST_SOURCE: &str = include_str!("host.js");
-/// The thread's own stack, of which QuickJS may have half.
-const THREAD_STACK_BYTES: usize = 4 << 20;
 
 /// A step for the node of a bundle.
 pub(crate) struct BundleCall {
-    /// The node's name, by which it is exported.
-    pub(crate) name: String,
     /// `props`, `blackboard` and `step`.
     pub(crate) request: Map<String, Json>,
     pub(crate) limits: Limits,
-}
-
-struct Job {
-    call: BundleCall,
-    /// Made on the thread that uses it.
-    host: Box<dyn FnOnce() -> Rc<dyn Host> + Send>,
-    answer: Sender<Ended>,
+    pub(crate) host: Rc<dyn Host>,
 }
 
 /// How a call ended.
-type Ended = Result<Json, Failure>;
+pub(crate) type Ended = Result<Json, Failure>;
 
-/// Plays a bundle on a thread of its own, to which QuickJS is bound.
-pub(crate) struct Player(Sender<Job>);
-
-impl Player {
-    /// Reads the bundle and waits for calls.
-    ///
-    /// # Errors
-    /// It is no bundle.
-    pub(crate) fn start(text: String, map: String) -> Result<Self, String> {
-        // Read here, so that it is said before the first call; and there, because it is not shared between threads.
-        Bundle::read(text.clone(), String::new())?;
-        let (sender, receiver) = channel();
-        let work = move || {
-            if let Ok(bundle) = Bundle::read(text, map) {
-                play(&Rc::new(bundle), &receiver);
-            }
-        };
-        let thread = std::thread::Builder::new().name("akao-bundle".to_owned()).stack_size(THREAD_STACK_BYTES);
-        thread.spawn(work).map_err(|error| format!("no thread for it: {error}"))?;
-        Ok(Self(sender))
-    }
-
-    /// Runs a call.
-    ///
-    /// # Errors
-    /// The node failed, or met a limit.
-    pub(crate) fn call(&self, call: BundleCall, host: impl FnOnce() -> Rc<dyn Host> + Send + 'static) -> Ended {
-        let (answer, ended) = channel();
-        let gone = || Failure::new(Kind::Internal, "the thread of the bundle has ended");
-        self.0.send(Job { call, host: Box::new(host), answer }).map_err(|_| gone())?;
-        ended.recv().map_err(|_| gone())?
-    }
+/// Where calls come from.
+pub(crate) trait BundleCalls {
+    /// Waits for the next one; nothing where none comes.
+    fn next(&mut self) -> Option<BundleCall>;
+    /// Answers the one that was given last.
+    fn answer(&mut self, ended: Ended);
 }
 
-/// Answers calls until nobody asks any more, with a runtime after the other.
-fn play(bundle: &Rc<Bundle>, jobs: &Receiver<Job>) {
-    while let Ok(first) = jobs.recv() {
-        if let Err((job, failure)) = runtime(bundle, jobs, first) {
-            // Nobody waits any more where it cannot be sent.
-            let _ = job.send(Err(failure));
+/// Answers calls with the node `name`, with a runtime after the other, until none comes any more.
+pub(crate) fn play(bundle: &Arc<Bundle>, name: &str, calls: &mut dyn BundleCalls) {
+    while let Some(first) = calls.next() {
+        if let Err(failure) = runtime(bundle, name, first, calls) {
+            calls.answer(Err(failure));
         }
     }
 }
 
-type Refused = (Sender<Ended>, Failure);
-
-/// One runtime, from its first call to the one after which it is not used again.
-fn runtime(bundle: &Rc<Bundle>, jobs: &Receiver<Job>, first: Job) -> Result<(), Refused> {
-    let limits = first.call.limits;
-    let Job { call, host, answer } = first;
-    let guard = Rc::new(Guard::new("node", host(), limits));
-    let no_room = |_| (answer.clone(), failure::no_memory(&guard, None));
+/// One runtime, from its first call to the one after which it is not used again; a failure is the first call's.
+fn runtime(bundle: &Arc<Bundle>, name: &str, first: BundleCall, calls: &mut dyn BundleCalls) -> Result<(), Failure> {
+    let limits = first.limits;
+    let guard = Rc::new(Guard::new("node", Rc::clone(&first.host), limits));
+    let no_room = |_| failure::no_memory(&guard, None);
     let runtime = Runtime::new().map_err(no_room)?;
     runtime.set_memory_limit(usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX));
     runtime.set_max_stack_size(STACK_BYTES_MAX);
     let asked = Rc::clone(&guard);
     runtime.set_interrupt_handler(Some(Box::new(move || asked.stop().is_some())));
-    runtime.set_loader(Leads(Rc::clone(bundle)), Texts(Rc::clone(bundle)));
+    runtime.set_loader(Leads(Arc::clone(bundle)), Texts(Arc::clone(bundle)));
     let rejections = Rejections::default();
     rejections.watch(&runtime);
     let context = Context::full(&runtime).map_err(no_room)?;
     context.with(|ctx| {
         let (timers, asks) = (Rc::new(Timers::default()), Rc::new(Asks::default()));
-        let place = Rc::new(Place::Bundle(Rc::clone(bundle)));
+        let place = Rc::new(Place::Bundle(Arc::clone(bundle)));
         let run = Run { guard: Rc::clone(&guard), rejections, timers, asks, place };
         let _clears = run.clears();
-        let loaded = match load(&run, &ctx, bundle) {
-            Ok(loaded) => loaded,
-            Err(failure) => return Err((answer, failure)),
-        };
-        let mut next = Some((call, answer));
-        while let Some((call, answer)) = next.take() {
-            let ended = one(&run, &ctx, &loaded, call);
-            let is_sound = !matches!(&ended, Err(failure) if matches!(failure.kind, Kind::Resource | Kind::Timeout | Kind::Cancelled | Kind::Internal));
-            let is_sound = is_sound && guard.stop().is_none();
-            // Nobody waits any more where it cannot be sent. What the call left behind holds nobody up.
-            let _ = answer.send(ended);
+        let loaded = load(&run, &ctx, bundle)?;
+        let mut request = first.request;
+        loop {
+            let ended = one(&run, &ctx, &loaded, name, request);
+            let is_sound = is_sound(&ended) && guard.stop().is_none();
+            // What the call left behind holds nobody up.
+            calls.answer(ended);
             if !is_sound || !run.is_quiet(&ctx) {
                 return Ok(());
             }
-            if let Ok(Job { call, host, answer }) = jobs.recv() {
-                guard.begin(host(), call.limits);
-                next = Some((call, answer));
-            }
+            let Some(next) = calls.next() else { return Ok(()) };
+            guard.begin(next.host, next.limits);
+            request = next.request;
         }
-        Ok(())
     })
+}
+
+/// Whether a runtime may go on after a call that ended like this.
+fn is_sound(ended: &Ended) -> bool {
+    !matches!(ended, Err(failure) if matches!(failure.kind, Kind::Resource | Kind::Timeout | Kind::Cancelled | Kind::Internal))
 }
 
 /// What a loaded bundle is called by.
@@ -159,11 +115,11 @@ fn load<'js>(run: &Run<'js>, ctx: &Ctx<'js>, bundle: &Bundle) -> Result<Loaded<'
     Ok(Loaded { invoke, exports })
 }
 
-fn one<'js>(run: &Run<'js>, ctx: &Ctx<'js>, loaded: &Loaded<'js>, call: BundleCall) -> Result<Json, Failure> {
+fn one<'js>(run: &Run<'js>, ctx: &Ctx<'js>, loaded: &Loaded<'js>, name: &str, request: Map<String, Json>) -> Ended {
     let caught = |error| failure::of_error(ctx, error, &run.guard, &run.place);
-    let request = Json::Object(call.request).to_string();
+    let request = Json::Object(request).to_string();
     let request: Value<'js> = ctx.json_parse(request).map_err(caught)?;
-    let promise: Promise<'js> = loaded.invoke.call((loaded.exports.clone(), call.name, request)).map_err(caught)?;
+    let promise: Promise<'js> = loaded.invoke.call((loaded.exports.clone(), name, request)).map_err(caught)?;
     let value = run.drive(ctx, &promise, Ends::WithItsPromise)?;
     let value = json::of(ctx, &run.guard, &run.place, value)?;
     match run.guard.stop() {
@@ -173,7 +129,7 @@ fn one<'js>(run: &Run<'js>, ctx: &Ctx<'js>, loaded: &Loaded<'js>, call: BundleCa
 }
 
 /// Where imports lead: to what the bundle's table says, and nowhere else.
-struct Leads(Rc<Bundle>);
+struct Leads(Arc<Bundle>);
 
 impl Resolver for Leads {
     fn resolve<'js>(
@@ -194,7 +150,7 @@ impl Resolver for Leads {
 }
 
 /// The texts of modules.
-struct Texts(Rc<Bundle>);
+struct Texts(Arc<Bundle>);
 
 impl Loader for Texts {
     fn load<'js>(
