@@ -7,6 +7,7 @@ use axum::{
         header::{CONTENT_TYPE, ETAG, HeaderName, LOCATION, SET_COOKIE},
     },
 };
+use serde::Serialize;
 use serde_json::Value;
 
 /// An answer.
@@ -26,8 +27,10 @@ impl Answer {
     }
 
     /// A document.
-    pub(crate) fn json(document: &Value) -> Self {
-        Self::new(StatusCode::OK, Some("application/json"), Body::from(document.to_string()))
+    pub(crate) fn json(document: &impl Serialize) -> Self {
+        // What is answered has names as keys and finite numbers, all of which JSON can say.
+        let text = serde_json::to_vec(document).unwrap_or_default();
+        Self::new(StatusCode::OK, Some("application/json"), Body::from(text))
     }
 
     /// A document about something that was made, with the place where it is.

@@ -1,7 +1,7 @@
 //! What the platform answers, as the documents that callers see. Each field is named here; nothing gets out because a row has
 //! it.
 
-use akao_contract::{Address, ExecutionStatus};
+use akao_contract::{Address, Digest, ExecutionId, ExecutionStatus};
 use akao_engine::steps::{Step, failure_json, timestamp};
 use akao_flow::{Finish, Problem};
 use akao_journal::{ExecutionRow, TaskRow};
@@ -10,6 +10,7 @@ use akao_platform::{
 };
 use akao_step::Secret;
 use akao_store::{CustomNode, CustomNodeUse, Member, SecretRow, TenantRow, Token, Workflow, WorkflowVersion};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 /// A page of documents.
@@ -200,8 +201,32 @@ pub(crate) fn problems(problems: &[Problem]) -> Value {
     problems.iter().map(|problem| json!(problem)).collect()
 }
 
+/// An execution as callers see it.
+#[derive(Serialize)]
+pub(crate) struct ExecutionDocument<'r> {
+    execution: ExecutionId,
+    workflow: &'r str,
+    version: &'r str,
+    digest: Digest,
+    status: ExecutionStatus,
+    waiting: Option<&'r str>,
+    started_at: String,
+    ended_at: Option<String>,
+    duration_ms: Option<i64>,
+    parent: Option<ExecutionId>,
+    forked_from: Option<ExecutionId>,
+    outputs: Option<Map<String, Value>>,
+    error: Option<Value>,
+    last_event: u64,
+}
+
 /// An execution, from its row alone.
 pub(crate) fn execution(row: &ExecutionRow) -> Value {
+    json!(execution_document(row))
+}
+
+/// The same, to be written at once.
+pub(crate) fn execution_document(row: &ExecutionRow) -> ExecutionDocument<'_> {
     let finish = row.summary.as_deref().and_then(|bytes| serde_json::from_slice::<Finish>(bytes).ok());
     let error = match (&finish, row.status) {
         (_, ExecutionStatus::Quarantined) => {
@@ -212,14 +237,22 @@ pub(crate) fn execution(row: &ExecutionRow) -> Value {
         (Some(finish), _) => finish.failure.as_ref().map(|failure| failure_json(&Default::default(), failure)),
         (None, _) => None,
     };
-    json!({
-        "execution": row.id, "workflow": row.workflow, "version": row.version, "digest": row.definition,
-        "status": row.status, "waiting": row.waiting,
-        "started_at": timestamp(row.started_ms), "ended_at": row.ended_ms.map(timestamp),
-        "duration_ms": row.ended_ms.map(|ended| ended.saturating_sub(row.started_ms).max(0)),
-        "parent": row.parent.map(|(parent, _)| parent), "forked_from": row.forked_from.map(|(origin, _)| origin),
-        "outputs": finish.map(|finish| finish.outputs), "error": error, "last_event": row.last_seq,
-    })
+    ExecutionDocument {
+        execution: row.id,
+        workflow: &row.workflow,
+        version: &row.version,
+        digest: row.definition,
+        status: row.status,
+        waiting: row.waiting.as_deref(),
+        started_at: timestamp(row.started_ms),
+        ended_at: row.ended_ms.map(timestamp),
+        duration_ms: row.ended_ms.map(|ended| ended.saturating_sub(row.started_ms).max(0)),
+        parent: row.parent.map(|(parent, _)| parent),
+        forked_from: row.forked_from.map(|(origin, _)| origin),
+        outputs: finish.map(|finish| finish.outputs),
+        error,
+        last_event: row.last_seq,
+    }
 }
 
 /// A step of an execution.

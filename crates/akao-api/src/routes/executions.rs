@@ -179,7 +179,7 @@ fn list(call: Call) -> Answering {
 fn show(call: Call) -> Answering {
     Box::pin(async move {
         let row = call.platform().execution(call.actor()?, call.param("execution"))?;
-        Ok(Answer::json(&documents::execution(&row)))
+        Ok(Answer::json(&documents::execution_document(&row)))
     })
 }
 
