@@ -1,7 +1,7 @@
 //! The application: the router that is made from the table of routes, and the way of a request through it.
 
 use crate::{
-    Route,
+    Access, Route,
     answer::Answer,
     body, browser, console, guard,
     live::Hub,
@@ -12,7 +12,7 @@ use crate::{
     routes,
     traces::{RequestSpan, Told, Traces},
 };
-use akao_platform::{Code, Error, Platform};
+use akao_platform::{Code, Error, Permission, Platform};
 use axum::{
     Router,
     body::Body,
@@ -25,8 +25,8 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
+        Arc, LazyLock,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Instant,
 };
@@ -36,6 +36,9 @@ use ulid::Ulid;
 
 /// Requests under way at once; beyond that new ones are told to come again, so that those under way end soon.
 const REQUESTS_MAX: usize = 1_024;
+
+/// Starts of executions among them: enough to keep the disk and every processor busy, and few enough to be acknowledged soon.
+const STARTS_MAX: usize = 256;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -95,6 +98,7 @@ pub struct App {
     pub(crate) figures: Figures,
     traces: Told,
     under_way: AtomicUsize,
+    starts: AtomicUsize,
 }
 
 impl App {
@@ -119,6 +123,7 @@ impl App {
             figures,
             traces: Told(traces),
             under_way: AtomicUsize::new(0),
+            starts: AtomicUsize::new(0),
         })
     }
 
@@ -165,12 +170,15 @@ impl App {
         request: Request,
     ) -> Response<Body> {
         let (began, id) = (Instant::now(), request_id());
-        let under_way = UnderWay::begin(&self);
+        let under_way = UnderWay::begin(&self.under_way);
+        let is_start = route.access == Access::May(Permission::ExecutionsStart);
+        let start = is_start.then(|| UnderWay::begin(&self.starts));
+        let is_full = under_way.count > REQUESTS_MAX || start.as_ref().is_some_and(|start| start.count > STARTS_MAX);
         let app = Arc::clone(&self);
         let parent = traceparent(request.headers());
         let mut trace = None;
         let method = route.method.as_str();
-        let answered = match under_way.count > REQUESTS_MAX {
+        let answered = match is_full {
             true => Err(Error {
                 retry_after_s: Some(1),
                 ..Error::new(Code::Unavailable, "the server has more requests under way than it can answer in time")
@@ -284,28 +292,35 @@ impl App {
 
 /// Counts a request while it is under way.
 struct UnderWay<'a> {
-    app: &'a App,
+    all: &'a AtomicUsize,
     count: usize,
 }
 
 impl<'a> UnderWay<'a> {
-    fn begin(app: &'a App) -> Self {
-        Self { app, count: app.under_way.fetch_add(1, Ordering::Relaxed) + 1 }
+    fn begin(all: &'a AtomicUsize) -> Self {
+        Self { all, count: all.fetch_add(1, Ordering::Relaxed) + 1 }
     }
 }
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        self.app.under_way.fetch_sub(1, Ordering::Relaxed);
+        self.all.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// A number for each request, by which its lines of the log are found. A name that a caller gave would let it write into the log.
+/// It is no secret: a number that each process begins at another place.
 fn request_id() -> String {
-    let mut random = [0; 16];
-    // Without random numbers ids repeat, which only makes the log harder to read.
-    let _ = getrandom::fill(&mut random);
-    Ulid::from_parts(0, u128::from_ne_bytes(random)).to_string().split_off(10)
+    static BEGIN: LazyLock<u64> = LazyLock::new(|| {
+        let mut random = [0; 8];
+        // Without random numbers ids repeat with each process, which only makes the log harder to read.
+        let _ = getrandom::fill(&mut random);
+        u64::from_ne_bytes(random)
+    });
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let random = u128::from(*BEGIN) << 16;
+    let count = u128::from(COUNT.fetch_add(1, Ordering::Relaxed));
+    Ulid::from_parts(0, random.wrapping_add(count)).to_string().split_off(10)
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ fn permit(access: Access, actor: &Actor) -> Result<(), Error> {
 pub(crate) async fn actor(app: &Arc<App>, credential: Credential) -> Result<Arc<Actor>, Error> {
     match app.platform.known_actor(&credential) {
         Some(actor) => Ok(actor),
-        None => app.platform.blocking(move |platform| platform.actor(&credential)).await,
+        None => app.platform.briefly(move |platform| platform.actor(&credential)).await,
     }
 }
 

@@ -121,7 +121,7 @@ impl Platform {
         version: Option<String>,
     ) -> Result<Started, Error> {
         let (who, wanted) = (Arc::clone(actor), Arc::clone(start));
-        let prepared = self.blocking(move |platform| {
+        let prepared = self.briefly(move |platform| {
             let (_, bundle): (WorkflowVersion, Bundle) = platform.bundle(&who, &wanted.workflow, version.as_deref())?;
             // A key that has started something starts nothing more; the engine says whether it is the same request.
             let known = match &wanted.key {

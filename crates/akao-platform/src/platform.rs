@@ -21,7 +21,7 @@ use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 /// What a platform is made of.
 pub struct Parts {
@@ -67,6 +67,9 @@ pub struct Platform {
     pub(crate) inner: Arc<Inner>,
 }
 
+/// How many look something up at once: as many as keep their connections.
+const LOOKS_MAX: usize = 8;
+
 pub(crate) struct Inner {
     pub(crate) parts: Parts,
     pub(crate) known: Known,
@@ -83,6 +86,8 @@ pub(crate) struct Inner {
     /// Told when somebody has decided something about a webhook.
     pub(crate) webhooks_changed: Notify,
     pub(crate) in_flight: InFlight,
+    /// Places of those who look something up for a moment.
+    looks: Semaphore,
     pub(crate) buckets: Buckets,
     pub(crate) waiters: Waiters,
 }
@@ -104,6 +109,7 @@ impl Platform {
                 waiting_after: Mutex::default(),
                 webhooks_changed: Notify::new(),
                 in_flight: InFlight::default(),
+                looks: Semaphore::new(LOOKS_MAX),
                 buckets: Buckets::default(),
                 waiters: Waiters::default(),
             }),
@@ -180,5 +186,18 @@ impl Platform {
             Ok(answer) => answer,
             Err(broken) => Err(Error::internal(&broken)),
         }
+    }
+
+    /// As [`Platform::blocking`], for what ends soon and is asked for by everybody at once: beyond some, it waits for its turn. As
+    /// many threads as there are requests would take the processors from each other, and each a connection of its own.
+    ///
+    /// # Errors
+    /// Those of the work.
+    pub async fn briefly<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let _place = self.inner.looks.acquire().await.map_err(|closed| Error::internal(&closed))?;
+        self.blocking(work).await
     }
 }

@@ -62,14 +62,65 @@ fn a_connection_survives_a_body_that_nobody_wanted() {
         ("POST /api/v1/session", "415"),
         ("GET /healthz", "200"),
     ] {
-        let head = format!("{request} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 4\r\n\r\n");
-        stream.write_all(head.as_bytes()).expect("a head");
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        stream.write_all(b"null").unwrap_or_else(|error| panic!("{request}: {error}"));
-        let answer = one_answer(&mut stream);
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
-        assert!(!answer.to_lowercase().contains("connection: close"), "{request}: {answer}");
+        for (how, body) in [("Content-Length: 4", "null"), ("Transfer-Encoding: chunked", "4\r\nnull\r\n0\r\n\r\n")] {
+            let head = format!("{request} HTTP/1.1\r\nHost: {host}\r\n{how}\r\n\r\n");
+            stream.write_all(head.as_bytes()).expect("a head");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            stream.write_all(body.as_bytes()).unwrap_or_else(|error| panic!("{request}: {error}"));
+            let answer = one_answer(&mut stream);
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}, {how}: {answer}");
+            assert!(!answer.to_lowercase().contains("connection: close"), "{request}, {how}: {answer}");
+        }
     }
+}
+
+/// Starts that are under way hold up no other request, and beyond some of them whoever comes is told when to come again.
+#[test]
+fn more_starts_than_can_be_taken_in_time_are_told_to_come_again() {
+    const STARTS_MAX: usize = 256;
+    const FURTHER: usize = 10;
+    let server = Server::new();
+    let owner = server.owner();
+    owner.save("hello", include_str!("../../../../examples/hello/workflow.yaml")).is(201);
+    let token = owner.new_token(None);
+    let host = server.url.trim_start_matches("http://");
+    let begin = || {
+        let mut stream = TcpStream::connect(host).expect("a connection");
+        let head = format!(
+            "POST /api/v1/executions HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: 20\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).expect("a head");
+        stream
+    };
+    // Each that is let in waits for its body.
+    let mut waiting: Vec<TcpStream> = (0..STARTS_MAX + FURTHER).map(|_| begin()).collect();
+    let mut refused = Vec::new();
+    let begun = std::time::Instant::now();
+    while refused.len() < FURTHER && begun.elapsed() < crate::server::WITHIN {
+        let answered = waiting.extract_if(.., |stream| {
+            stream.set_read_timeout(Some(std::time::Duration::from_millis(2))).expect("a limit");
+            stream.peek(&mut [0]).is_ok()
+        });
+        refused.extend(answered);
+    }
+    assert_eq!((waiting.len(), refused.len()), (STARTS_MAX, FURTHER));
+    for stream in waiting.iter().chain(&refused) {
+        stream.set_read_timeout(Some(crate::server::WITHIN)).expect("a limit");
+    }
+    for stream in &mut refused {
+        let answer = one_answer(stream);
+        assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 1\r\n"), "{answer}");
+    }
+    owner.get("/api/v1/me").is(200);
+    for stream in &mut waiting {
+        stream.write_all(br#"{"workflow":"hello"}"#).expect("a body");
+    }
+    for stream in &mut waiting {
+        let answer = one_answer(stream);
+        assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    }
+    owner.start("hello", &serde_json::json!({}));
 }
 
 /// The head of the next answer on a connection; its body is read too.
