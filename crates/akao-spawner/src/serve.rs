@@ -25,6 +25,7 @@ use rustix::{
     fs::{CWD, Mode, OFlags, openat},
     io::{Errno, fcntl_dupfd_cloexec},
     process::{Resource, Rlimit, getrlimit, setrlimit, umask},
+    thread::disable_transparent_huge_pages,
 };
 use sandboxes::{Ground, Sandboxes};
 use std::time::{Duration, Instant};
@@ -41,6 +42,8 @@ pub fn run() -> i32 {
     sys::stop_ignoring_signals();
     // What is made for all sandboxes to see must be readable for all, whatever the owner keeps from others.
     umask(Mode::from_raw_mode(0o022));
+    // What a server decides about its own memory is not meant for the programs of nodes.
+    let _ = disable_transparent_huge_pages(false);
     if sys::block_signals().is_err() {
         return 63;
     }

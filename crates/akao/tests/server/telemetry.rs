@@ -167,6 +167,10 @@ fn lines_for_the_operator_are_json_on_standard_output() {
         (line["correlationId"] == json!(id)).then_some(line)
     });
     assert_eq!(found.expect("a line of the request")["level"], "DEBUG");
+    // Memory that is idle is not rounded up to huge pages.
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("the process is there");
+    let huge = status.lines().find_map(|line| line.strip_prefix("THP_enabled:"));
+    assert!(huge.is_none_or(|enabled| enabled.trim() == "0"), "{status}");
     child.kill().expect("it is there");
     child.wait().expect("it ends");
 }
