@@ -146,6 +146,8 @@ fn step(ground: &Ground) -> Vec<Row> {
             ground.quick,
         ),
     ];
+    // Until the next process waits, the one that forks it is alone and nothing is shared.
+    std::thread::sleep(10 * PACE);
     rows.extend(floor::waiting_memory(&bench.nodes, &prototype).map(|(ours, bare)| {
         let floor = Some((bare, "the bare process that waits, MB"));
         Row::new(

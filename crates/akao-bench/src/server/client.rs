@@ -16,6 +16,9 @@ use tokio::{
     task::JoinSet,
 };
 
+/// A connection that was not used for so long is not used again: the server ends those that ask nothing for a minute.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+
 /// An answer whose body was read.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
@@ -48,7 +51,7 @@ pub(crate) struct Client {
     address: String,
     /// Lines of the head of each request.
     headers: String,
-    idle: Mutex<Vec<TcpStream>>,
+    idle: Mutex<Vec<(TcpStream, Instant)>>,
 }
 
 impl Client {
@@ -61,8 +64,7 @@ impl Client {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
         );
-        let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut stream = match kept {
+        let mut stream = match self.kept() {
             Some(stream) => stream,
             None => TcpStream::connect(address).await?,
         };
@@ -78,9 +80,21 @@ impl Client {
             }
         };
         if !answer.head.to_ascii_lowercase().contains("connection: close") {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(stream);
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push((stream, Instant::now()));
         }
         Ok(answer)
+    }
+
+    /// The connection that was used last, if that is not too long ago.
+    fn kept(&self) -> Option<TcpStream> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let (stream, used) = idle.pop()?;
+        if used.elapsed() < IDLE_MAX {
+            return Some(stream);
+        }
+        // Those below were used before it.
+        idle.clear();
+        None
     }
 }
 
