@@ -4,6 +4,7 @@
 #[path = "../support/desk.rs"]
 mod desk;
 mod fetch;
+mod hostile;
 mod project;
 mod s3;
 mod standard;

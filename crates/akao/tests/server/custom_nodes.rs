@@ -94,6 +94,59 @@ fn an_upload_is_used_by_workflows_of_its_tenant_and_of_no_other() {
     assert_eq!(versions["items"].as_array().map(Vec::len), Some(2));
 }
 
+/// A node that tells what it finds of earlier calls, and leaves something for later ones in every place that it reaches.
+const LEAVES: &str = "
+export const permissions = ['network.http'];
+let inModule = 0;
+const world = globalThis as any;
+export default async () => {
+  const found = [inModule, world.left ?? 0, ({} as any).left ?? 0, (JSON as any).left ?? 0, (Array.prototype as any).left ?? 0];
+  inModule += 1;
+  for (const place of [world, Object.prototype, JSON, Array.prototype]) {
+    try { Object.defineProperty(place, 'left', { value: inModule, configurable: true, enumerable: false, writable: true }); } catch {}
+  }
+  return found;
+};
+";
+
+/// Case 96: the process of a node is warm, and what a call leaves in it is met by no other tenant, no other version and no
+/// execution that was granted something else.
+#[test]
+fn what_a_call_leaves_in_a_warm_process_is_met_by_its_like_alone() {
+    let server = Server::new();
+    let owner = server.owner();
+    let other = server.other_owner(&owner, "globex");
+    let deploy = |person: &Person<'_>, version: &str| {
+        let body = json!({"name": "Leave", "version": version, "source": LEAVES});
+        let made = person.post(NODES, &[], &body).is(201).body;
+        let id = made["id"].as_str().expect("an id").to_owned();
+        person.post(ACTIVATE, &[&id], &json!({})).is(200);
+        let named = format!("v{}", version.replace('.', "-"));
+        let text = workflow(&named, &format!("Leave@{version}")).replace("props: { name: Ada }", "props: {}");
+        person.save(&named, &text).is(201);
+    };
+    deploy(&owner, "1.0.0");
+    deploy(&owner, "1.0.1");
+    deploy(&other, "1.0.0");
+    let found = |person: &Person<'_>, workflow: &str, grants: &[&str]| {
+        let body = json!({"workflow": workflow, "grants": grants});
+        let started = person.post("/api/v1/executions", &[], &body).is(201).body;
+        let ended = person.wait(started["execution"].as_str().expect("an id"), &["success", "failure"]);
+        assert_eq!(ended["status"], "success", "{ended:#}");
+        ended["outputs"]["said"].clone()
+    };
+    let (fresh, one) = (json!([0, 0, 0, 0, 0]), "network.http:example.com");
+    assert_eq!(found(&owner, "v1-0-0", &[]), fresh);
+    let again = found(&owner, "v1-0-0", &[]);
+    assert_eq!(again[0], 1, "the process is warm, or this would show nothing: {again}");
+    assert_eq!(found(&other, "v1-0-0", &[]), fresh, "another tenant, the same text");
+    assert_eq!(found(&owner, "v1-0-1", &[]), fresh, "another version, the same text");
+    assert_eq!(found(&owner, "v1-0-0", &[one]), fresh, "something was granted");
+    assert_eq!(found(&owner, "v1-0-0", &["network.http:example.org"]), fresh, "something else was granted");
+    assert_eq!(found(&owner, "v1-0-0", &[one])[0], 1, "the same was granted");
+    assert_eq!(found(&owner, "v1-0-0", &[])[0], 2);
+}
+
 #[test]
 fn a_version_that_is_withdrawn_runs_no_more_until_it_is_let_in_again() {
     let server = Server::new();
