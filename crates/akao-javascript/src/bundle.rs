@@ -92,6 +92,14 @@ impl Bundle {
         self.text.get(module.start..module.end)
     }
 
+    /// The places in source files that something finds in the texts of the modules, by line and column from 1.
+    pub(crate) fn spots(&self, find: impl Fn(&str) -> Vec<(u32, u32)>) -> Vec<Spot> {
+        let texts =
+            self.modules.iter().filter_map(|(name, module)| Some((name, self.text.get(module.start..module.end)?)));
+        let found = texts.flat_map(|(name, text)| find(text).into_iter().map(move |place| (name, place)));
+        found.filter_map(|(name, (line, column))| self.find(name, line, column)).collect()
+    }
+
     /// Where an import leads.
     pub(crate) fn target(&self, from: &str, specifier: &str) -> Option<&str> {
         self.modules.get(from)?.imports.get(specifier).map(String::as_str)

@@ -3,6 +3,7 @@
 use crate::{
     bundle::Bundle,
     guard::{At, Guard, Spot, failed},
+    nothing,
     packages::NOT_FOUND,
     run::SCRIPT_NAME,
     text,
@@ -23,9 +24,9 @@ const NO_STACK: &str = "Maximum call stack size exceeded";
 
 /// Where what QuickJS names lies in what somebody wrote.
 pub(crate) enum Place {
-    /// A script within the function that was made of it: how many lines it has, where its last one ends, and where its imports
-    /// stand: by the column that each has on the line before the script, its own line and column.
-    Script { lines: u32, last_column: u32, imports: Vec<(u32, u32, u32)> },
+    /// A script within the function that was made of it: how it is written, how many lines it has, where its last one ends, and
+    /// where its imports stand: by the column that each has on the line before the script, its own line and column.
+    Script { source: String, lines: u32, last_column: u32, imports: Vec<(u32, u32, u32)> },
     /// The files of which a bundle was made.
     Bundle(Arc<Bundle>),
 }
@@ -36,25 +37,39 @@ impl Place {
         let last = source.rsplit('\n').next().unwrap_or_default();
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let (lines, last_column) = (count(source.matches('\n').count() + 1), count(last.chars().count() + 1));
-        Self::Script { lines, last_column, imports }
+        Self::Script { source: source.to_owned(), lines, last_column, imports }
     }
 
     /// The place of a line and column in what QuickJS calls `name`; none where nobody wrote that.
     fn find(&self, name: &str, line: u32, column: u32) -> At {
         match self {
             // One line was put before a script, and what comes after it is its end.
-            Self::Script { lines, last_column, imports } if name == SCRIPT_NAME => Some(match line.saturating_sub(1) {
-                0 => {
-                    let import = imports.iter().rev().find(|(at, ..)| *at <= column);
-                    let (line, column) = import.map_or((1, column), |(_, line, column)| (*line, *column));
-                    Spot { file: None, line, column }
-                }
-                line if line > *lines => Spot { file: None, line: *lines, column: *last_column },
-                line => Spot { file: None, line, column },
-            }),
+            Self::Script { lines, last_column, imports, .. } if name == SCRIPT_NAME => {
+                Some(match line.saturating_sub(1) {
+                    0 => {
+                        let import = imports.iter().rev().find(|(at, ..)| *at <= column);
+                        let (line, column) = import.map_or((1, column), |(_, line, column)| (*line, *column));
+                        Spot { file: None, line, column }
+                    }
+                    line if line > *lines => Spot { file: None, line: *lines, column: *last_column },
+                    line => Spot { file: None, line, column },
+                })
+            }
             Self::Script { .. } => None,
             Self::Bundle(bundle) => bundle.find(name, line, column),
         }
+    }
+
+    /// Where `null` or `undefined` is thrown, if that is written in a single place.
+    fn only_throw(&self, thrown: &str) -> At {
+        let mut spots = match self {
+            Self::Script { source, .. } => {
+                let spot = |(line, column)| Spot { file: None, line, column };
+                nothing::places(source, thrown).into_iter().map(spot).collect()
+            }
+            Self::Bundle(bundle) => bundle.spots(|text| nothing::places(text, thrown)),
+        };
+        spots.pop().filter(|_| spots.is_empty())
     }
 
     /// The lines of a stack trace that somebody wrote, one below the other, for people.
@@ -113,9 +128,8 @@ pub(crate) fn of_thrown<'js>(ctx: &Ctx<'js>, value: &Value<'js>, guard: &Guard, 
     if let Some(stop) = guard.stop() {
         return stop.to_failure(guard.noun, thrown.at());
     }
-    if value.is_null() {
-        let text = format!("the {} threw null, as QuickJS does when no memory is left for an error", guard.noun);
-        return failed(Kind::Resource, "script_memory", &text, None);
+    if let Some(nothing) = nothing::of(value) {
+        return of_nothing(ctx, nothing, guard, place);
     }
     match (thrown.name.as_str(), thrown.message.as_str()) {
         ("InternalError", NO_MEMORY) => no_memory(guard, thrown.at()),
@@ -125,6 +139,19 @@ pub(crate) fn of_thrown<'js>(ctx: &Ctx<'js>, value: &Value<'js>, guard: &Guard, 
         }
         _ => thrown.to_failure(thrown.kind.unwrap_or(Kind::User), "script_exception", ""),
     }
+}
+
+/// The failure of `null` or `undefined`, of which QuickJS throws the one itself when no memory is left for an error.
+fn of_nothing(ctx: &Ctx<'_>, thrown: &str, guard: &Guard, place: &Place) -> Failure {
+    if thrown == "null" && nothing::was_full(ctx, guard.limits().memory_bytes) {
+        let text = format!("the {} threw null, as QuickJS does when no memory is left for an error", guard.noun);
+        return failed(Kind::Resource, "script_memory", &text, None);
+    }
+    let text = format!("the {} threw {thrown}, which says nothing about what is wrong", guard.noun);
+    let mut failure = failed(Kind::User, "script_exception", &text, place.only_throw(thrown));
+    failure.detail["exception"] = json!("");
+    failure.detail["stack"] = json!("");
+    failure
 }
 
 /// The failure of a script that could not be read.

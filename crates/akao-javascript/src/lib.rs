@@ -13,6 +13,7 @@ mod globals;
 mod guard;
 mod imports;
 mod json;
+mod nothing;
 mod packages;
 mod random;
 mod rejections;

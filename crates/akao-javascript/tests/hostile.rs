@@ -103,6 +103,39 @@ fn what_takes_too_much_memory_is_stopped() {
 }
 
 #[test]
+fn memory_that_ran_out_is_told_apart_from_null_that_was_thrown() {
+    // None of these leaves room for an error, so that QuickJS throws null; what was taken may be free again when it is seen.
+    let out = [
+        "let a; for (;;) a = { a }",
+        "let f; for (;;) { const g = f; f = () => g }",
+        "globalThis.a = undefined; for (;;) a = { a }",
+        "await (async () => { let a; for (;;) a = { a } })()",
+        "await new Promise(() => { let a; for (;;) a = { a } })",
+        "let a; for (;;) { a = { a }; const round = {}; round.round = round }",
+    ];
+    for memory in [8_000_000, 9_999_999, MEMORY] {
+        for script in out {
+            let failure = run(script, &Map::new(), limits(memory, AMPLE), Rc::new(Told::default())).expect_err(script);
+            assert_eq!(reason(&failure), (Kind::Resource, "script_memory"), "{memory}: {script}\n{failure:?}");
+        }
+    }
+    let thrown = [
+        "throw null",
+        "await null; throw null",
+        "Promise.reject(null)",
+        "setTimeout(() => { throw null }, 1)",
+        "const a = []; for (let i = 0; i < 1e5; i++) a.push({}); a.length = 0; throw null",
+        "'x'.repeat(2e6); new ArrayBuffer(3e6); throw null",
+        "try { new ArrayBuffer(1e9) } catch { } throw null",
+    ];
+    for script in thrown {
+        let failure = run(script, &Map::new(), limits(MEMORY, AMPLE), Rc::new(Told::default())).expect_err(script);
+        assert_eq!(reason(&failure), (Kind::User, "script_exception"), "{script}\n{failure:?}");
+        assert!(failure.detail["line"] == json!(1) && failure.retryable == Some(false), "{script}\n{failure:?}");
+    }
+}
+
+#[test]
 fn what_calls_too_deeply_is_stopped() {
     let scripts = [
         "function deep() { return deep() + 1 } deep()",

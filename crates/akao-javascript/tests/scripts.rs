@@ -168,7 +168,31 @@ fn failures_show_the_scripts_own_lines() {
         ("await null;\nthrow new RangeError('later')", "RangeError: later (line 2, column 11)", Kind::User),
         ("throw 'plain'", "plain", Kind::User),
         ("throw { code: 7 }", "{\"code\":7}", Kind::User),
-        ("throw undefined", "a value of type undefined", Kind::User),
+        (
+            "throw undefined",
+            "the script threw undefined, which says nothing about what is wrong (line 1, column 1)",
+            Kind::User,
+        ),
+        (
+            "const a = 1\n  throw null",
+            "the script threw null, which says nothing about what is wrong (line 2, column 3)",
+            Kind::User,
+        ),
+        (
+            "\nPromise.reject(null)",
+            "the script threw null, which says nothing about what is wrong (line 2, column 9)",
+            Kind::User,
+        ),
+        (
+            "await Promise.reject(undefined)",
+            "the script threw undefined, which says nothing about what is wrong (line 1, column 15)",
+            Kind::User,
+        ),
+        (
+            "const a = [null, 1]; throw a[0]",
+            "the script threw null, which says nothing about what is wrong",
+            Kind::User,
+        ),
         (
             "class Own extends Error { get name() { return 'Own' } }\nthrow new Own('kind')",
             "Own: kind (line 2, column 11)",

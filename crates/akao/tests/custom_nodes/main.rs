@@ -126,6 +126,21 @@ fn failures_have_the_lines_of_the_typescript() {
 }
 
 #[test]
+fn null_that_a_node_throws_is_a_failure_of_the_node() {
+    let desk = Desk::new(users()[0]);
+    let source = "export default async ({ how }: { how?: string }) => {\n  if (how === 'later')\n    await Promise.reject(null);\n  throw undefined;\n};\n";
+    deployed(&desk, "Throws", source);
+    for (props, thrown, line) in [(json!({"how": "later"}), "null", 3), (json!({}), "undefined", 4)] {
+        let ran = run(&desk, "Throws@1.0.0", &props, &[]);
+        let error = &ran.json()["error"];
+        let told = (&error["kind"], &error["detail"]["reason"], &error["detail"]["file"], &error["detail"]["line"]);
+        assert_eq!(told, (&json!("user"), &json!("node_exception"), &json!("throws.ts"), &json!(line)), "{ran:?}");
+        let message = error["message"].as_str().expect("a message");
+        assert!(message.starts_with(&format!("the node threw {thrown}")), "{message}");
+    }
+}
+
+#[test]
 fn what_does_not_compile_says_where() {
     let desk = Desk::new(users()[0]);
     let cases = [
