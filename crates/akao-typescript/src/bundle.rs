@@ -357,7 +357,9 @@ fn commonjs_modules(writer: &mut Writer, by_require: &[&Module], all: &[Module])
         }
         writer.push("const { add, load } = registry();\nexport { load };\n");
         for (at, target) in by_import.iter().enumerate() {
-            writer.push(&format!("add({}, null, m{at});\n", json!(target)));
+            // Data stand in the default export of the module that they have become, and `require` gives the data.
+            let part = if target.ends_with(".json") { ".default" } else { "" };
+            writer.push(&format!("add({}, null, m{at}{part});\n", json!(target)));
         }
         for module in by_require {
             let (path, imports) = (json!(module.path), json!(module.imports));
@@ -411,6 +413,27 @@ mod tests {
         {
             assert!(code.contains(part), "{part} in {code}");
         }
+    }
+
+    #[test]
+    fn data_that_are_required_are_the_data_themselves() {
+        let code = code(&json!({
+            "src/node.ts": "import c from 'c';\nexport const x = () => c;",
+            "node_modules/c/package.json": "{\"main\": \"./c.js\"}",
+            "node_modules/c/c.js": "module.exports = [require('./lib/inner'), require('./data.json'), require('./m.mjs')];",
+            "node_modules/c/lib/inner.js": "exports.data = require('../data'); exports.own = require('./own.json');",
+            "node_modules/c/data.json": "{\"default\": 1}", "node_modules/c/lib/own.json": "{\"__proto__\": null}",
+            "node_modules/c/m.mjs": "export default 1;",
+        }));
+        let added: Vec<&str> =
+            code.lines().filter(|line| line.starts_with("add(") && line.contains(", null, ")).collect();
+        let expected = [
+            "add(\"node_modules/c/data.json\", null, m0.default);",
+            "add(\"node_modules/c/lib/own.json\", null, m1.default);",
+            "add(\"node_modules/c/m.mjs\", null, m2);",
+        ];
+        assert_eq!(added, expected);
+        assert!(code.contains("export default JSON.parse(\"{\\\"__proto__\\\":null}\");"), "{code}");
     }
 
     #[test]

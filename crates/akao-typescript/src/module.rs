@@ -180,7 +180,11 @@ fn json_module(path: &str, text: &str) -> Result<Compiled, Vec<Problem>> {
     })?;
     // What ends lines in JavaScript and not in JSON is written so that it does not.
     let written = value.to_string().replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
-    let code = format!("export default {written};\n");
+    // In an object of JavaScript that name would not be one of the data, but set what stands behind the object.
+    let code = match written.contains("\"__proto__\"") {
+        true => format!("export default JSON.parse({});\n", Value::from(written)),
+        false => format!("export default {written};\n"),
+    };
     let (facts, findings) = (Facts::default(), scan::scan_data(path, text, &value));
     let border = Border { exports: BTreeSet::from(["default".to_owned()]), ..Border::default() };
     let (imports, kind) = (Vec::new(), Kind::Module);

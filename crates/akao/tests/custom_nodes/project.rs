@@ -115,13 +115,15 @@ fn a_project_brings_its_nodes_along_and_what_they_import() {
     desk.write(
         "src/sum.ts",
         "import { add } from './add.js';\nimport data from './data.json';\nimport legacy, { twice } from 'legacy';\nimport { shout } from '@s/esm/loud';\n\
-         export default async () => ({ sum: add(data.a, data.b), twice: twice(4), name: legacy.name, loud: shout('a') });\n",
+         export default async () => ({ sum: add(data.a, data.b), twice: twice(4), name: legacy.name, loud: shout('a'), data: legacy.data });\n",
     );
     desk.write("src/add.ts", "export const add = (a: number, b: number): number => a + b;\n");
     desk.write("src/data.json", "{\"a\": 1, \"b\": 2}");
     desk.write("node_modules/legacy/package.json", "{\"main\": \"./main.js\"}");
-    desk.write("node_modules/legacy/main.js", "'use strict';\nconst inner = require('./inner');\nexports.twice = (n) => inner.by(2, n);\nexports.name = module.id;\n");
-    desk.write("node_modules/legacy/inner.js", "const main = require('./main');\nmodule.exports = { by: (a, b) => a * b, isCycle: typeof main === 'object' };\n");
+    desk.write("node_modules/legacy/main.js", "'use strict';\nconst inner = require('./inner');\nexports.twice = (n) => inner.by(2, n);\nexports.name = module.id;\nexports.data = inner.data;\n");
+    desk.write("node_modules/legacy/inner.js", "const main = require('./main');\nmodule.exports = { by: (a, b) => a * b, isCycle: typeof main === 'object', data: [require('./list.json')[1], Object.keys(require('./data'))] };\n");
+    desk.write("node_modules/legacy/list.json", "[1, 2]");
+    desk.write("node_modules/legacy/data.json", "{\"default\": 1, \"__proto__\": {}}");
     desk.write("node_modules/@s/esm/package.json", "{\"exports\": {\"./loud\": {\"import\": \"./l.mjs\"}}}");
     desk.write("node_modules/@s/esm/l.mjs", "export const shout = (text) => text.toUpperCase();\n");
     let deployed = desk.akao(&["sdk", "deploy", "src/sum.ts", "--project", "."]);
@@ -129,7 +131,7 @@ fn a_project_brings_its_nodes_along_and_what_they_import() {
     assert!(desk.path("custom-nodes/Sum/2.1.0/bundle.js").is_file());
     desk.write("w.yaml", &workflow("Sum@2.1.0", &json!({})));
     let ran = desk.akao(&["run", "w.yaml", "--json"]);
-    let expected = json!({"sum": 3, "twice": 8, "name": "node_modules/legacy/main.js", "loud": "A"});
+    let expected = json!({"sum": 3, "twice": 8, "name": "node_modules/legacy/main.js", "loud": "A", "data": [2, ["default", "__proto__"]]});
     assert_eq!((ran.code, &ran.json()["outputs"]["result"]), (0, &expected), "{ran:?}");
     desk.write("w.yaml", &workflow("Sum@1.0.0", &json!({})));
     let other = desk.akao(&["validate", "w.yaml"]);

@@ -22,10 +22,11 @@ fn desk_with_registry(user: u32) -> (Desk, StandIn) {
         files: &[
             (
                 "lib/main.js",
-                "const { hello } = require('words/hello'); exports.version = require('../package.json').version;\n\
+                "const { hello } = require('words/hello'); exports.version = require('../package.json').version; exports.list = require('./list');\n\
                  exports.greet = (name) => { if (!name) throw new TypeError('nobody'); return `${hello}, ${name}`; };\n",
             ),
             ("lib/other.js", "module.exports = 'other';\n"),
+            ("lib/list.json", "[1, {\"default\": 2}]"),
         ],
     };
     let packages = [
@@ -108,6 +109,7 @@ fn scripts_import_what_their_environment_has() {
             ),
             (talk("const { hello } = await import('words/hello'); return hello"), json!("Hello")),
             (talk("require('greeting').mark = 1; return 1"), json!(1)),
+            (talk("return require('greeting').list"), json!([1, {"default": 2}])),
             (talk("return require('greeting').mark ?? 'fresh'"), json!("fresh")),
         ];
         let bad = [
