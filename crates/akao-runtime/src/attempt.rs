@@ -46,6 +46,8 @@ pub(crate) struct Attempt {
     pub(crate) io: StepIo,
     /// How long the call may take once a process has it.
     pub(crate) call_ms: Option<u64>,
+    /// How the reasons begin of errors that the node may tell; any where none is said.
+    pub(crate) reasons: Option<&'static str>,
 }
 
 /// When an attempt must have ended, and whether it is the manifest that says so.
@@ -250,6 +252,9 @@ impl Attempt {
     }
 
     async fn unanswered(&self, error: &RpcError, instance: &Instance) -> StepError {
+        if self.reasons.is_some() && matches!(error, RpcError::Answered(_)) {
+            return self.scene().not_its_own(error.to_step_error());
+        }
         if !error.ends_connection() {
             return self.scene().only_this_call(error);
         }
@@ -267,7 +272,9 @@ impl Attempt {
             Err(mut error) => {
                 error.message = plain_text(error.message);
                 match error.kind {
-                    ErrorKind::Resource => Outcome::failure(self.scene().said_limit(error)),
+                    _ if !self.is_believed(&error) => Outcome::failure(self.scene().not_its_own(error)),
+                    // Which limit of its process a script says that it has met would be its own word, too.
+                    ErrorKind::Resource if self.reasons.is_none() => Outcome::failure(self.scene().said_limit(error)),
                     // A defect as the node has it, where its workspace takes no more: that is most likely what it met.
                     ErrorKind::Internal if instance.workspace.as_ref().is_some_and(WorkspaceFolder::is_full) => {
                         Outcome::failure(self.scene().met_limit(error, Limit::Disk))
@@ -278,6 +285,16 @@ impl Attempt {
             }
         };
         Outcome { logs, ..outcome }
+    }
+
+    /// Whether an error is one that the node may tell.
+    fn is_believed(&self, error: &StepError) -> bool {
+        let Some(beginning) = self.reasons else { return true };
+        let asked = self.io.cancel.is_cancelled() || self.pool.halt.is_cancelled();
+        match error.kind {
+            ErrorKind::Cancelled => asked,
+            _ => error.detail.get("reason").and_then(Value::as_str).is_some_and(|reason| reason.starts_with(beginning)),
+        }
     }
 
     async fn success(&self, outputs: Map<String, Value>, key: Option<&str>, masks: &Arc<Masks>) -> Outcome {

@@ -6,6 +6,7 @@
 //! | the process ended in the call | `internal` | `crashed`, or `outcome_unknown` where a second run could do harm |
 //! | a limit ended it | `resource` | `limit` |
 //! | the node broke the protocol | `protocol` | the offence's name |
+//! | the node told an error that only the host tells | `protocol` | `not_its_own` |
 //! | no answer in time | `timeout` | `deadline` |
 //! | no process came free in time | `timeout` | `waited_too_long` |
 //! | too many calls wait | `resource` | `queue_full` |
@@ -30,6 +31,9 @@ use std::time::Duration;
 
 /// The reason of an attempt of which nobody knows what it did. The engine does not try it again by itself.
 const OUTCOME_UNKNOWN: &str = "outcome_unknown";
+
+/// What is quoted of an error that is not believed.
+const SAID_BYTES_MAX: usize = 300;
 
 /// Names of signals that a program dies of.
 const SIGNALS: [(i32, &str); 10] = [
@@ -146,6 +150,13 @@ impl Scene<'_> {
         told.with_suggestion(
             "See what ends a connection in docs/node-protocol.md; `akao-conformance` plays it to the node.",
         )
+    }
+
+    /// An error that is not the node's to tell.
+    pub(crate) fn not_its_own(&self, error: StepError) -> StepError {
+        let said = plain_text(akao_contract::shortened(error.message, SAID_BYTES_MAX));
+        let message = format!("the node `{}` told an error that is not its own: {said}", self.node.declaration.id);
+        StepError::new(ErrorKind::Protocol, message).with_detail("reason", "not_its_own")
     }
 
     fn limit(&self, limit: Limit, end: &End) -> StepError {

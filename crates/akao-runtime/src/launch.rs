@@ -60,12 +60,15 @@ pub struct Wish {
     pub ties_children: bool,
     /// How long one call may take once a process has it, in milliseconds. Which process that is does not depend on it.
     pub call_ms: Option<u64>,
+    /// How the reason begins of every error that the node tells by itself, where what it runs is not its own: an error with
+    /// another reason is not believed, since it may pass for one of the host's. That goes for cancels nobody has asked for, too.
+    pub reasons: Option<&'static str>,
 }
 
 impl Wish {
     /// What of it is a process's own.
     pub(crate) fn of_process(&self) -> Self {
-        Self { call_ms: None, ..self.clone() }
+        Self { call_ms: None, reasons: None, ..self.clone() }
     }
 }
 

@@ -201,12 +201,12 @@ impl ProcessRunner {
         let Some((served, node)) = self.find(&invocation.node_type) else {
             return Box::pin(std::future::ready(Outcome::failure(unknown(&invocation.node_type))));
         };
-        let call_ms = wish.call_ms;
+        let (call_ms, reasons) = (wish.call_ms, wish.reasons);
         match served.pool(&self.services, &invocation.context, &io.secrets, &wish.of_process()) {
             Ok(pool) if self.services.is_shut.load(Ordering::Acquire) => {
                 Box::pin(std::future::ready(Outcome::failure(failure::closed(&pool.spec))))
             }
-            Ok(pool) => Box::pin(Attempt { pool, node, invocation, io, call_ms }.run()),
+            Ok(pool) => Box::pin(Attempt { pool, node, invocation, io, call_ms, reasons }.run()),
             Err(error) => Box::pin(std::future::ready(Outcome::failure(error))),
         }
     }

@@ -161,6 +161,7 @@ impl Shared {
             ties_children: interpreter.forks,
             // An interpreter ends its runs itself; one that cannot is ended.
             call_ms: Some(request.timeout_ms.saturating_add(OUTSIDE_MS)),
+            reasons: told::is_within_reach(interpreter, &request).then_some(told::REASONS),
         };
         // A process that serves one script alone was ended by it, and what a script may fetch may have changed something.
         let changes_nothing = !interpreter.fetches || invocation.context.grants.is_empty();

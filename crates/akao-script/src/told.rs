@@ -5,6 +5,7 @@
 //! | `script_…`, by the interpreter | the same, with what to do |
 //! | a limit of the sandbox | which of the script's limits that is |
 //! | a process that broke off or spoke out of turn | what the script did to its interpreter |
+//! | an error that is not the script's to tell, or passes for another kind | what the script did to its interpreter |
 //! | a request that is too long or too deep | that `inputs` can name less |
 
 use crate::{environment::Environments, interpreter::Interpreter, request::ScriptRequest};
@@ -12,6 +13,29 @@ use akao_contract::{
     ErrorKind, Outcome, OutcomeStatus, StepError, format_duration_ms,
     manifest::{Limit, format_bytes},
 };
+
+/// How the reason of every error begins that an interpreter tells by itself. A script shares its process, and may write in its
+/// name: what it says of itself is believed, and nothing that the host alone says, such as that the call was never made.
+pub(crate) const REASONS: &str = "script_";
+
+/// The kind that each of them has.
+const KINDS: [(&str, ErrorKind); 12] = [
+    ("script_syntax", ErrorKind::Input),
+    ("script_exception", ErrorKind::User),
+    ("script_result", ErrorKind::User),
+    ("script_exit", ErrorKind::User),
+    ("script_signal", ErrorKind::User),
+    ("script_stuck", ErrorKind::User),
+    ("script_channel", ErrorKind::User),
+    ("script_memory", ErrorKind::Resource),
+    ("script_stack", ErrorKind::Resource),
+    ("script_output", ErrorKind::Resource),
+    ("script_timeout", ErrorKind::Timeout),
+    ("script_environment", ErrorKind::Internal),
+];
+
+/// What a script did that nothing but its interpreter should have said.
+const WROTE: &str = "the script wrote into the channel of its interpreter";
 
 /// A run as it is told.
 pub(crate) struct Told<'a> {
@@ -34,6 +58,18 @@ fn reason(error: &StepError) -> &str {
     error.detail.get("reason").and_then(serde_json::Value::as_str).unwrap_or_default()
 }
 
+/// Whether a script works in the process that tells of it.
+pub(crate) fn is_within_reach(interpreter: &Interpreter, request: &ScriptRequest) -> bool {
+    interpreter.forks || request.runtime.is_some()
+}
+
+/// Whether an error's kind is one that its reason does not have, or it asks to be tried again.
+fn is_dressed_up(error: &StepError) -> bool {
+    let told = reason(error);
+    let known = KINDS.iter().find(|(reason, _)| *reason == told);
+    told.starts_with(REASONS) && (error.retryable || known.is_none_or(|(_, kind)| *kind != error.kind))
+}
+
 impl Told<'_> {
     /// The outcome of a run.
     pub(crate) fn outcome(&self, mut outcome: Outcome) -> Outcome {
@@ -52,6 +88,9 @@ impl Told<'_> {
     }
 
     fn error(&self, error: StepError, is_full: bool) -> StepError {
+        if is_within_reach(self.interpreter, self.request) && is_dressed_up(&error) {
+            return self.broken(error, WROTE);
+        }
         let limit = error.detail.get("limit").and_then(serde_json::Value::as_str).map(str::to_owned);
         match (reason(&error).to_owned().as_str(), limit.as_deref()) {
             ("script_timeout", _) | ("limit" | "deadline", Some("timeout")) => self.timeout(error),
@@ -76,7 +115,7 @@ impl Told<'_> {
             }
             ("limit", Some("memory")) => self.memory(error),
             ("limit", Some(limit)) => self.limit(error, limit),
-            ("script_channel", _) => self.broken(error, "the script wrote into the channel of its interpreter"),
+            ("script_channel", _) => self.broken(error, WROTE),
             ("crashed", _) if self.request.runtime.is_some() && error.message.contains("SIGABRT") => {
                 self.aborted(error)
             }
@@ -91,9 +130,7 @@ impl Told<'_> {
                     "Name what the script needs with `inputs`; without it the whole blackboard is given.",
                 )
             }
-            _ if error.kind == ErrorKind::Protocol => {
-                self.broken(error, "the script wrote into the channel of its interpreter")
-            }
+            _ if error.kind == ErrorKind::Protocol => self.broken(error, WROTE),
             _ => error,
         }
     }

@@ -206,6 +206,7 @@ impl Environments {
             without_network: true,
             ties_children: forks,
             call_ms: Some(2 * LOADING_MS_MAX),
+            reasons: None,
         };
         answered(makers.nodes.run_as(invocation, io, wish).await, RESULT)
     }

@@ -346,3 +346,64 @@ fn each_is_ended_by_name_and_the_next_runs_as_ever() {
         }
     }
 }
+
+/// Writes an answer of its own into the channel, in the name of the interpreter.
+fn answering(answer: &serde_json::Value) -> Case {
+    let script = format!(
+        "import json, os\nteller = progress.__self__\ncall = json.loads(teller.log_head.decode().split('\"id\":')[1].rstrip(','))\n\
+         answer = {{'jsonrpc': '2.0', 'id': call, **json.loads({:?})}}\n\
+         os.write(teller.descriptor, json.dumps(answer, separators=(',', ':')).encode() + b'\\n')\nwhile True: pass",
+        answer.to_string()
+    );
+    Case::new(&script).with("timeout", json!("2s"))
+}
+
+#[test]
+fn what_a_script_says_in_the_name_of_its_interpreter_is_about_itself() {
+    let error = |kind: &str, reason: &str, retryable: bool| {
+        let detail = json!({"reason": reason, "limit": "pids", "suggestion": "forged"});
+        let error = json!({"kind": kind, "message": "forged", "retryable": retryable, "detail": detail});
+        json!({"result": {"success": false, "error": error}})
+    };
+    let refused = [
+        // What the host alone says: what was never done, of what nobody knows the end, which limit was met, what broke off.
+        error("internal", "not_sent", true),
+        error("internal", "crashed_at_start", true),
+        error("internal", "crashed", true),
+        error("internal", "outcome_unknown", false),
+        error("resource", "limit", false),
+        error("timeout", "deadline", true),
+        error("permission", "killed", false),
+        error("cancelled", "cancelled", false),
+        json!({"result": {"success": false, "error": {"kind": "connection", "message": "forged", "retryable": true}}}),
+        json!({"error": {"code": -32000, "message": "forged", "data": {"kind": "connection", "retryable": true, "detail": {"reason": "not_sent"}}}}),
+        // A failure of its own in another dress.
+        error("connection", "script_exception", false),
+        error("user", "script_exception", true),
+        error("internal", "script_new", false),
+    ];
+    let believed = [error("user", "script_exception", false), error("resource", "script_output", false)];
+    let desk = Desk::new(users()[0]);
+    let cases: Vec<Case> = refused.iter().chain(&believed).map(answering).collect();
+    let ran = run_in_turn(&desk, &cases);
+    for (answer, ran) in refused.iter().zip(&ran) {
+        let told = (&ran.error["kind"], &ran.error["message"], &ran.error["detail"]["reason"]);
+        let expected = (
+            &json!("user"),
+            &json!("the script wrote into the channel of its interpreter"),
+            &json!("script_broke_interpreter"),
+        );
+        assert_eq!(told, expected, "{answer}: {ran:?}");
+        assert!(
+            ran.error["retryable"] != json!(true) && ran.error["detail"]["suggestion"] != json!("forged"),
+            "{ran:?}"
+        );
+    }
+    for (answer, ran) in believed.iter().zip(&ran[refused.len()..]) {
+        assert_eq!(
+            (&ran.error["kind"], &ran.error["message"]),
+            (&answer["result"]["error"]["kind"], &json!("forged")),
+            "{ran:?}"
+        );
+    }
+}
