@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     SealedColumn, StoreError, Work,
+    access::Value,
     vault::{LOOKUP, MasterKey, SERVER},
 };
 use akao_contract::Tenant;
@@ -44,25 +45,30 @@ impl Work<'_> {
         let scope = self.of(tenant);
         let mut count = 0;
         let number = scope.keys.renew(scope.access, tenant.as_str())?;
+        let sealed_now = format!("v1.{number}.%");
         for column in OF_TENANTS {
             let SealedColumn { table, column: name, row } = column;
-            let select = format!(
-                "SELECT {row}, {name} FROM {table} WHERE tenant = ?1 AND {name} NOT LIKE ?2 ORDER BY {row} LIMIT ?3"
-            );
+            let all = format!("SELECT {row}, {name} FROM {table} WHERE tenant = ?1 AND {name} NOT LIKE ?2");
+            let (first, next) = pages(&all, row, "?3", "?4");
             let update = format!("UPDATE {table} SET {name} = ?3 WHERE tenant = ?1 AND {row} = ?2");
+            let mut after: Option<Value> = None;
             loop {
-                let sealed_now = format!("v1.{number}.%");
-                let rows = scope.query(table, &select, [(&sealed_now).into(), ROWS_AT_ONCE.into()])?;
-                if rows.is_empty() {
-                    break;
-                }
+                let (like, limit) = ((&sealed_now).into(), ROWS_AT_ONCE.into());
+                let rows = match after.take() {
+                    None => scope.query(table, &first, [like, limit])?,
+                    Some(after) => scope.query(table, &next, [like, limit, after])?,
+                };
                 for found in rows {
                     let sealed = found.text(1)?;
                     let key = found.into_values().swap_remove(0);
                     let text = scope.open(column, &key.to_text(), &sealed)?;
                     let again = scope.seal(column, &key.to_text(), text.expose())?;
+                    after = Some(key.clone());
                     scope.execute(&update, [key, (&again).into()])?;
                     count += 1;
+                }
+                if after.is_none() {
+                    break;
                 }
             }
         }
@@ -78,22 +84,29 @@ impl Work<'_> {
         let accounts = self.accounts();
         let mut count = 0;
         let number = accounts.keys.renew(accounts.access, SERVER)?;
+        let sealed_now = format!("v1.{number}.%");
         for column in OF_SERVER {
             let SealedColumn { table, column: name, row } = column;
-            let select = format!("SELECT {row}, {name} FROM {table} WHERE {name} NOT LIKE ?1 ORDER BY {row} LIMIT ?2");
+            let all = format!("SELECT {row}, {name} FROM {table} WHERE {name} NOT LIKE ?1");
+            let (first, next) = pages(&all, row, "?2", "?3");
             let update = format!("UPDATE {table} SET {name} = ?2 WHERE {row} = ?1");
+            let mut after: Option<Value> = None;
             loop {
-                let sealed_now = format!("v1.{number}.%");
-                let rows = accounts.access.query(table, &select, &[(&sealed_now).into(), ROWS_AT_ONCE.into()])?;
-                if rows.is_empty() {
-                    break;
-                }
+                let (like, limit) = ((&sealed_now).into(), ROWS_AT_ONCE.into());
+                let rows = match after.take() {
+                    None => accounts.access.query(table, &first, &[like, limit])?,
+                    Some(after) => accounts.access.query(table, &next, &[like, limit, after])?,
+                };
                 for found in rows {
                     let (key, sealed) = (found.text(0)?, found.text(1)?);
                     let text = accounts.open(column, &key, &sealed)?;
                     let again = accounts.seal(column, &key, text.expose())?;
                     accounts.access.execute(&update, &[(&key).into(), (&again).into()])?;
+                    after = Some((&key).into());
                     count += 1;
+                }
+                if after.is_none() {
+                    break;
                 }
             }
         }
@@ -124,6 +137,12 @@ impl Work<'_> {
         }
         Ok(count)
     }
+}
+
+/// A page of rows, and the page behind a row: each begins where the one before ended, so that no row is passed over twice.
+fn pages(all: &str, row: &str, limit: &str, after: &str) -> (String, String) {
+    let page = |more: &str| format!("{all}{more} ORDER BY {row} LIMIT {limit}");
+    (page(""), page(&format!(" AND {row} > {after}")))
 }
 
 /// Seals where webhooks tell what happens, which was plain before.
@@ -162,4 +181,81 @@ pub(crate) fn seal_what_was_plain(work: &Work<'_>) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        AuditRow, KEY_FILE, KeyFile, MasterKey, MasterKeySource as _, PLATFORM_FILE, Store, StoreError, TenantRow,
+        Vault, Work, sqlite::View, vault::Keyring,
+    };
+    use akao_contract::Tenant;
+    use rusqlite::Connection;
+    use std::{
+        path::Path,
+        sync::Arc,
+        sync::atomic::{AtomicU64, Ordering},
+    };
+
+    /// How often SQLite is asked whether to go on, in its own steps.
+    const STEPS_AT_ONCE: i32 = 100;
+
+    /// What SQLite does for something, in its own steps: unlike time, that is the same on every machine.
+    fn steps(folder: &Path, act: impl FnOnce(&Work<'_>) -> Result<u64, StoreError>, expected: u64) -> u64 {
+        let vault = Vault::new(Arc::new(KeyFile::new(folder.join(KEY_FILE))));
+        let connection = Connection::open(folder.join(PLATFORM_FILE)).unwrap();
+        let counted = Arc::new(AtomicU64::new(0));
+        let counts = Arc::clone(&counted);
+        let count = move || {
+            counts.fetch_add(1, Ordering::Relaxed);
+            false
+        };
+        connection.progress_handler(STEPS_AT_ONCE, Some(count)).unwrap();
+        let transaction = connection.unchecked_transaction().unwrap();
+        assert_eq!(act(&Work::new(&View(&transaction), &Keyring::new(&vault))).unwrap(), expected);
+        transaction.commit().unwrap();
+        counted.load(Ordering::Relaxed)
+    }
+
+    fn store_with(tenants: usize, lines: i64) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        for number in 0..tenants {
+            let name: Tenant = format!("t{number}").parse().unwrap();
+            let write = |work: &Work<'_>| -> Result<(), StoreError> {
+                let row = TenantRow { name: name.clone(), title: "T".to_owned(), created_ms: 1 };
+                work.accounts().insert_tenant(&row)?;
+                (1..=lines).try_for_each(|seq| {
+                    work.of(&name).audit().append(&AuditRow { seq, at_ms: 1, line: "{}".to_owned() })
+                })
+            };
+            store.write(write).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn four_times_as_many_values_take_four_times_as_much_to_seal_again() {
+        let tenant: Tenant = "t0".parse().unwrap();
+        let of = |lines: u32| {
+            let folder = store_with(1, lines.into());
+            steps(folder.path(), |work| work.rotate_tenant_key(&tenant), lines.into())
+        };
+        let (few, many) = (of(5_000), of(20_000));
+        assert!(many < 5 * few, "{few} steps for 5,000 values, {many} for 20,000");
+    }
+
+    #[test]
+    fn four_times_as_many_keys_take_four_times_as_much_to_wrap_again() {
+        let of = |tenants: u32| {
+            let folder = store_with(tenants as usize, 1);
+            let source = KeyFile::new(folder.path().join(KEY_FILE));
+            let new = MasterKey::random().unwrap();
+            source.replace(&[new.clone(), source.load().unwrap().remove(0)]).unwrap();
+            // Two keys are the server's own.
+            steps(folder.path(), |work| work.rewrap_keys(&new), u64::from(tenants) + 2)
+        };
+        let (few, many) = (of(100), of(400));
+        assert!(many < 5 * few, "{few} steps for 100 keys, {many} for 400");
+    }
 }
