@@ -102,6 +102,31 @@ impl DiskBlobs {
         }
     }
 
+    /// Removes a blob that nobody has stored since `before`; says whether it did. Whoever calls this knows that nothing referred to
+    /// it; who stores it again meanwhile has it all the same.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn remove_settled(&self, tenant: &Tenant, digest: &Digest, before: SystemTime) -> Result<bool, BlobError> {
+        let path = self.path(tenant, digest);
+        let folder = self.folder.join(STAGING);
+        make_folder(&folder)?;
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let aside = folder.join(format!("{}-{number}-aside", std::process::id()));
+        match fs::rename(&path, &aside) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            other => other?,
+        }
+        // It had its name until now, so that whoever touched it and found it still there has touched it before this look.
+        if fs::metadata(&aside)?.modified()? >= before {
+            fs::rename(&aside, &path)?;
+            flush_folder(path.parent().unwrap_or(&self.folder))?;
+            return Ok(false);
+        }
+        fs::remove_file(&aside)?;
+        Ok(true)
+    }
+
     /// The tenants that have blobs, sorted.
     pub fn tenants(&self) -> Result<Vec<Tenant>, BlobError> {
         Ok(names(&self.folder)?.iter().filter_map(|name| name.parse().ok()).collect())

@@ -1,7 +1,8 @@
 //! Large values on disk, no more of them for a tenant than it may have.
 //!
 //! What a tenant has is counted when it is first asked for, and kept up to date with what is stored here. What others remove,
-//! such as a collector, is noticed when the bound is met: it is counted again before anything is refused.
+//! such as a collector, is noticed a little later by whoever asks, and by who stores when the bound is met: it is counted again
+//! before anything is refused.
 
 use crate::DiskBlobs;
 use akao_contract::{BlobRef, Digest, Tenant};
@@ -21,6 +22,7 @@ pub struct BoundedBlobs {
     blobs: DiskBlobs,
     allowances: Allowances,
     counted: Mutex<BTreeMap<Tenant, Counted>>,
+    count_again_after: Duration,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +34,7 @@ struct Counted {
 impl BoundedBlobs {
     /// Blobs in a folder, within what tenants may have.
     pub fn new(blobs: DiskBlobs, allowances: Allowances) -> Self {
-        Self { blobs, allowances, counted: Mutex::default() }
+        Self { blobs, allowances, counted: Mutex::default(), count_again_after: COUNT_AGAIN_AFTER }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Tenant, Counted>> {
@@ -44,10 +46,11 @@ impl BoundedBlobs {
     /// # Errors
     /// The folder cannot be read.
     pub fn bytes(&self, tenant: &Tenant) -> Result<u64, BlobError> {
-        if let Some(counted) = self.lock().get(tenant) {
-            return Ok(counted.bytes);
+        let known = self.lock().get(tenant).copied();
+        match known.filter(|counted| counted.at.elapsed() < self.count_again_after) {
+            Some(counted) => Ok(counted.bytes),
+            None => self.count(tenant),
         }
-        self.count(tenant)
     }
 
     fn count(&self, tenant: &Tenant) -> Result<u64, BlobError> {
@@ -67,13 +70,15 @@ impl BoundedBlobs {
             }
             return Ok(());
         };
-        self.bytes(tenant)?;
+        if !self.lock().contains_key(tenant) {
+            self.count(tenant)?;
+        }
         let fits = || {
             let mut tenants = self.lock();
             let Some(counted) = tenants.get_mut(tenant) else { return (true, false) };
             let fits = counted.bytes.saturating_add(bytes) <= bytes_max;
             counted.bytes += if fits { bytes } else { 0 };
-            (fits, counted.at.elapsed() >= COUNT_AGAIN_AFTER)
+            (fits, counted.at.elapsed() >= self.count_again_after)
         };
         match fits() {
             (true, _) => return Ok(()),
@@ -127,5 +132,21 @@ mod tests {
         allowances.set(&tenant, Allowance::default());
         put(&[4; 60]).unwrap();
         assert_eq!(blobs.bytes(&tenant).unwrap(), 160);
+    }
+
+    #[test]
+    fn what_others_remove_is_room_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (allowances, tenant) = (Allowances::default(), "acme".parse::<Tenant>().unwrap());
+        let mut blobs = BoundedBlobs::new(DiskBlobs::new(folder.path()), allowances.clone());
+        allowances.set(&tenant, Allowance { storage_bytes: Some(100), ..Allowance::default() });
+        let first = blobs.put(&tenant, &[1; 60], "text/plain").unwrap();
+        DiskBlobs::new(folder.path()).remove(&tenant, &first.digest).unwrap();
+        assert_eq!(blobs.bytes(&tenant).unwrap(), 60, "it was counted a moment ago");
+        assert!(matches!(blobs.put(&tenant, &[2; 60], "text/plain"), Err(BlobError::Full { .. })));
+        blobs.count_again_after = Duration::ZERO;
+        assert_eq!(blobs.bytes(&tenant).unwrap(), 0);
+        blobs.put(&tenant, &[2; 60], "text/plain").unwrap();
+        assert_eq!(blobs.bytes(&tenant).unwrap(), 60);
     }
 }

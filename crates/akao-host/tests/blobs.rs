@@ -158,3 +158,31 @@ fn a_folder_for_blobs_is_used_only_after_the_one_above_was_synced() {
     });
     blobs.put(&tenant("one"), b"stored", "text/plain").unwrap();
 }
+
+#[test]
+fn only_what_nobody_has_stored_since_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = DiskBlobs::new(folder.path());
+    let one = tenant("one");
+    let digest = blobs.put(&one, b"stored", "text/plain").unwrap().digest;
+    let path = place(folder.path(), "one", &digest);
+    let (now, hour) = (SystemTime::now(), Duration::from_secs(3_600));
+    let age = || fs::File::options().append(true).open(&path).unwrap().set_modified(now - hour).unwrap();
+    assert!(!blobs.remove_settled(&one, &digest, now - hour).unwrap(), "it was stored a moment ago");
+    assert_eq!(blobs.get(&one, &digest).unwrap(), b"stored");
+    age();
+    assert!(blobs.remove_settled(&one, &digest, now - hour / 2).unwrap());
+    assert!(!blobs.remove_settled(&one, &digest, now).unwrap(), "it is gone");
+    assert!(matches!(blobs.get(&one, &digest), Err(BlobError::NotFound(_))));
+    // Whoever stores it again while it is being removed has it.
+    for round in 0..200 {
+        blobs.put(&one, b"stored", "text/plain").unwrap();
+        age();
+        std::thread::scope(|scope| {
+            scope.spawn(|| blobs.put(&one, b"stored", "text/plain").unwrap());
+            scope.spawn(|| blobs.remove_settled(&one, &digest, now - hour / 2).unwrap());
+        });
+        assert_eq!(blobs.get(&one, &digest).unwrap(), b"stored", "round {round}");
+    }
+    assert_eq!(fs::read_dir(folder.path().join(".staging")).unwrap().count(), 0, "nothing is left aside");
+}

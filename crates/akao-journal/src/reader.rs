@@ -3,6 +3,7 @@
 //! A damaged row is an error that names its execution; it does not keep others from being read. Lists and look-ups of
 //! executions are in `reader/executions.rs`, tasks in `reader/tasks.rs`, the walk over everything in `reader/verify.rs`.
 
+mod bodies;
 mod executions;
 mod pool;
 mod tasks;
@@ -156,11 +157,21 @@ impl Reader {
         &self,
         execution: ExecutionId,
         from_seq: u64,
-        mut visit: impl FnMut(Frame) -> ControlFlow<()>,
+        visit: impl FnMut(Frame) -> ControlFlow<()>,
     ) -> Result<(), ReadError> {
         let place = Place { table: "frame", row: None, execution: Some(execution) };
         // One view of the file, so that a prune between the two statements does not look like damage.
         let _view = self.connection.unchecked_transaction().map_err(|error| self.error(&error, place))?;
+        self.each_frame_in_view(execution, from_seq, visit)
+    }
+
+    fn each_frame_in_view(
+        &self,
+        execution: ExecutionId,
+        from_seq: u64,
+        mut visit: impl FnMut(Frame) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        let place = Place { table: "frame", row: None, execution: Some(execution) };
         let Some((key, last_seq)) = self.key_and_last_seq(execution)? else { return Ok(()) };
         let from_seq = i64::try_from(from_seq).unwrap_or(i64::MAX);
         let mut select = self.statement(

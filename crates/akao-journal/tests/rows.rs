@@ -343,3 +343,44 @@ fn prune_removes_old_finished_executions_with_all_their_rows() {
     let disk = journal.read().disk_use().unwrap();
     assert!(disk.journal_bytes > 0 && disk.free_bytes > 0 && disk.wal_bytes < 2_200_000, "{disk:?}");
 }
+
+#[test]
+fn every_body_of_a_tenant_is_visited_and_none_of_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = open(folder.path());
+    let (acme, other) = (tenant("acme"), tenant("other"));
+    let row =
+        ExecutionRow { attributes: b"attributes".to_vec(), summary: Some(b"summary".to_vec()), ..execution(1, &acme) };
+    let closed = TaskRow { result: Some(b"result".to_vec()), body: b"task".to_vec(), ..task(1, 9, &acme) };
+    let state = OperationState::RetryAt;
+    let writes = [
+        definition(&acme),
+        Write::InsertExecution(Box::new(row)),
+        frame(1, 1, 2, "first frame"),
+        frame(1, 3, 1, "second frame"),
+        Write::PutSnapshot { execution: id(1), seq: 3, body: b"snapshot".to_vec() },
+        Write::PutOperation {
+            execution: id(1),
+            op: OpId(4),
+            state,
+            attempt: 1,
+            not_before_ms: None,
+            body: b"operation".to_vec(),
+        },
+        Write::PutTask(Box::new(closed)),
+        definition(&other),
+        insert(2, &other),
+        frame(2, 1, 1, "of another"),
+    ];
+    journal.commit(&batch(writes)).unwrap();
+    let mut found = Vec::new();
+    journal.read().each_body(&acme, |body| found.push(String::from_utf8(body.to_vec()).unwrap())).unwrap();
+    found.sort();
+    let definition = std::str::from_utf8(DEFINITION).unwrap();
+    let expected =
+        ["attributes", "first frame", "operation", "result", "second frame", "snapshot", "summary", "task", definition];
+    assert_eq!(found, expected);
+    found.clear();
+    journal.read().each_body(&tenant("nobody"), |body| found.push(String::from_utf8(body.to_vec()).unwrap())).unwrap();
+    assert!(found.is_empty());
+}

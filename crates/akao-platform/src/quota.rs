@@ -341,10 +341,11 @@ impl Platform {
         let blobs = (self.parts().blob_bytes)(tenant).map_err(|error| Error::internal(&error))?;
         match beside.saturating_add(blobs).saturating_add(more) <= max {
             true => Ok(()),
-            false => {
-                Err(Error::new(Code::QuotaExceeded, format!("the tenant may store {max} bytes, and this is more"))
-                    .hint("Ask the operator of the server for more; what old executions held is not given back yet."))
-            }
+            false => Err(Error::new(
+                Code::QuotaExceeded,
+                format!("the tenant may store {max} bytes, and this is more"),
+            )
+            .hint("Ask the operator of the server for more, or to remove old executions: `akao executions prune`.")),
         }
     }
 }

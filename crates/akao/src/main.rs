@@ -31,6 +31,7 @@ mod store;
 mod tenants;
 mod tls;
 mod traces;
+mod unreferenced;
 mod used;
 mod wiring;
 

@@ -14,7 +14,8 @@ fn an_empty_place_has_nothing_to_show() {
     assert_eq!(said.err, "There are no executions yet; start one with `akao run FILE`.\n");
     assert_eq!(story.json(&["executions", "list", "--json"]), (0, json!({"executions": [], "next": null})));
     assert_eq!(story.json(&["executions", "queue", "--json"]), (0, json!({"queue": [], "running": 0, "limit": null})));
-    assert_eq!(story.json(&["executions", "prune", "--json"]), (0, json!({"pruned": 0})));
+    let nothing = json!({"pruned": 0, "large_values": {"removed": 0, "bytes": 0}});
+    assert_eq!(story.json(&["executions", "prune", "--json"]), (0, nothing));
     assert_eq!(story.json(&["tasks", "list", "--json"]), (0, json!({"tasks": []})));
     let (code, report) = story.json(&["doctor", "--json"]);
     assert_eq!((code, &report["sound"]), (0, &json!(true)));
@@ -159,8 +160,12 @@ fn what_has_ended_is_pruned_and_what_has_not_stays() {
     assert_eq!(story.akao(&["run", "hello.yaml"]).code, 0);
     let id = story.detach(&["waits.yaml"]);
     story.wait_for(&id, "waiting");
-    assert_eq!(story.json(&["executions", "prune", "--json"]), (0, json!({"pruned": 0})), "nothing is 30 days old");
-    assert_eq!(story.json(&["executions", "prune", "--older-than", "0s", "--json"]), (0, json!({"pruned": 1})));
+    let pruned = |more: &[&str]| {
+        let (code, told) = story.json(&[&["executions", "prune", "--json"], more].concat());
+        (code, told["pruned"].clone())
+    };
+    assert_eq!(pruned(&[]), (0, json!(0)), "nothing is 30 days old");
+    assert_eq!(pruned(&["--older-than", "0s"]), (0, json!(1)));
     let (_, left) = story.json(&["executions", "list", "--json"]);
     assert_eq!(left["executions"].as_array().map(Vec::len), Some(1), "{left}");
     assert_eq!(left["executions"][0]["execution"], id.as_str());
@@ -168,4 +173,68 @@ fn what_has_ended_is_pruned_and_what_has_not_stays() {
     assert_eq!(code, 2, "{told}");
     assert_eq!(story.akao(&["executions", "cancel", &id]).code, 0);
     story.wait_for(&id, "cancelled");
+}
+
+#[test]
+fn large_values_go_with_the_last_execution_that_refers_to_them() {
+    let story = Story::new();
+    let large = |id: &str, numbers: &str| {
+        format!(
+            "akao: 1\nid: {id}\nversion: 1.0.0\noutputs: {{ size: \"${{bb.all | length}}\" }}\nroot:\n  type: MemorySequence\n  children:\n    \
+             - {{ type: SetVariable, props: {{ key: all, value: \"${{{numbers}}}\" }} }}\n    - {{ type: LogMessage, id: log, props: {{ message: set }} }}\n"
+        )
+    };
+    let values = || {
+        let mut files = Vec::new();
+        let mut folders = vec![story.path().join("data/blobs/local")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                if entry.path().is_dir() { folders.push(entry.path()) } else { files.push(entry.path()) }
+            }
+        }
+        files
+    };
+    let run = |file: &str| {
+        let (code, told) = story.json(&["run", file, "--json"]);
+        assert_eq!(code, 0, "{told}");
+        told["execution"].as_str().expect("an id").to_owned()
+    };
+    std::fs::write(story.path().join("one.yaml"), large("one", "range(9000)")).expect("a file");
+    std::fs::write(story.path().join("two.yaml"), large("two", "range(1, 9001)")).expect("a file");
+    let (_, second) = (run("one.yaml"), run("two.yaml"));
+    let both = values();
+    assert!(both.len() >= 2, "{both:?}");
+    let (code, forked) = story.json(&["executions", "fork", &second, "--at", "log", "--json"]);
+    assert_eq!(code, 0, "{forked}");
+    let fork = forked["execution"].as_str().expect("an id").to_owned();
+    story.wait_for(&fork, "success");
+    let parked = story.detach(&["waits.yaml"]);
+    story.wait_for(&parked, "waiting");
+    let prune = |older_than: &str| {
+        let (code, told) = story.json(&["executions", "prune", "--older-than", older_than, "--json"]);
+        assert_eq!(code, 0, "{told}");
+        told
+    };
+    // What was stored a moment ago stays, whoever refers to it.
+    assert_eq!(prune("0s"), json!({"pruned": 3, "large_values": {"removed": 0, "bytes": 0}}));
+    let again = run("two.yaml");
+    let hours_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(7_200);
+    let age = |path: &std::path::PathBuf| {
+        std::fs::File::options().append(true).open(path).expect("a value").set_modified(hours_ago).expect("an old one")
+    };
+    values().iter().for_each(age);
+    let told = prune("1h");
+    assert!(told["pruned"] == json!(0) && told["large_values"]["removed"].as_u64() > Some(0), "{told}");
+    let left = values();
+    assert!(!left.is_empty() && left.len() < both.len(), "{left:?}");
+    assert_eq!(story.akao(&["executions", "replay", &again]).code, 0);
+    let (_, shown) = story.json(&["executions", "show", &again, "--json"]);
+    assert_eq!(shown["outputs"]["size"], json!(9000), "{shown}");
+    assert!(
+        story.akao(&["executions", "prune", "--older-than", "0s"]).out.starts_with("removed 1 execution and "),
+        "the last one"
+    );
+    assert_eq!(values(), Vec::<std::path::PathBuf>::new());
+    assert_eq!(story.akao(&["executions", "cancel", &parked]).code, 0);
+    story.wait_for(&parked, "cancelled");
 }

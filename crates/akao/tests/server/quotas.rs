@@ -3,6 +3,10 @@
 use crate::server::{Person, Server};
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use std::{
+    process::Command,
+    time::{Duration, Instant, SystemTime},
+};
 
 const HELLO: &str = include_str!("../../../../examples/hello/workflow.yaml");
 
@@ -103,4 +107,32 @@ fn who_stores_too_much_stores_no_more_also_after_a_restart() {
     globex.save("other", &padded).refuses(403, "quota_exceeded");
     server.token(&token).save("other", &padded).is(201);
     globex.show("/api/v1/workflows/{workflow}", &["other"]).refuses(404, "not_found");
+}
+
+#[test]
+fn what_old_executions_held_is_room_again_when_they_are_removed() {
+    let server = Server::new();
+    let owner = server.owner();
+    let globex = server.other_owner(&owner, "globex");
+    let large = "akao: 1\nid: large\nversion: 1.0.0\nroot: { type: SetVariable, props: { key: all, value: \"${range(9000)}\" } }\n";
+    globex.save("large", large).is(201);
+    let used = || globex.get("/api/v1/quotas").is(200).body["used"]["storage_bytes"].as_u64().expect("bytes");
+    let before = used();
+    globex.wait(&globex.start("large", &json!({})), &["success"]);
+    let held = used();
+    assert!(held > before + 30_000, "{before}, then {held}");
+    let shards = std::fs::read_dir(server.folder.path().join("blobs/globex")).expect("large values");
+    for value in shards.flat_map(|shard| std::fs::read_dir(shard.expect("a folder").path()).expect("values")) {
+        let value = std::fs::File::options().append(true).open(value.expect("a value").path()).expect("a file");
+        value.set_modified(SystemTime::now() - Duration::from_secs(7_200)).expect("an old one");
+    }
+    let mut prune = Command::new(env!("CARGO_BIN_EXE_akao"));
+    prune.args(["executions", "prune", "--older-than", "0s", "--json", "--data-dir"]).arg(server.folder.path());
+    let told: Value = serde_json::from_slice(&prune.output().expect("the program runs").stdout).expect("a document");
+    assert!(told["pruned"] == json!(1) && told["large_values"]["bytes"].as_u64() == Some(held - before), "{told}");
+    let begun = Instant::now();
+    while used() != before {
+        assert!(begun.elapsed() < crate::server::WITHIN, "{} bytes are still counted", used());
+        std::thread::sleep(Duration::from_millis(200));
+    }
 }

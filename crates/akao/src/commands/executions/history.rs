@@ -2,12 +2,24 @@
 
 use super::{done, list, locate};
 use crate::{
-    catalogue::catalogue, cli::Context, commands::run, exit::Exit, failure::Failure, load, output,
-    replace::replace_file, site::Site, wiring,
+    catalogue::catalogue,
+    cli::Context,
+    commands::run,
+    exit::Exit,
+    failure::Failure,
+    load, output,
+    replace::replace_file,
+    site::Site,
+    unreferenced::{self, Removed},
+    wiring,
 };
+use akao_contract::manifest::format_bytes;
 use akao_engine::{Reply, Request, export};
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 /// Arguments of `akao executions replay`.
 #[derive(Debug, clap::Args)]
@@ -134,21 +146,32 @@ fn read(file: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(file).map_err(failed)
 }
 
-/// Removes executions that ended long ago.
+/// Removes executions that ended long ago, and the large values to which nothing refers any more.
 pub(super) fn prune(args: &PruneArgs, context: &Context) -> Result<Exit, Failure> {
     let ended_before_ms = list::time(&args.older_than)?;
     let site = Site::of(context)?;
-    let executions = match wiring::reader_if_any(site.folder()?)? {
+    let folder = site.folder()?;
+    let executions = match wiring::reader_if_any(folder)? {
         None => 0,
         Some(_) => match site.ask(Request::Prune { ended_before_ms })? {
             Reply::Pruned { executions } => executions,
             _ => return Err(Failure::internal("the engine did not say what it removed")),
         },
     };
+    // The executions are gone, whatever becomes of their values.
+    let removed = unreferenced::remove(folder, SystemTime::now()).unwrap_or_else(|failure| {
+        context.output.note(&format!("Large values stay: {}.", failure.full_message()));
+        Removed::default()
+    });
     if context.output.json {
-        context.output.document(&json!({"pruned": executions}))?;
+        let values = json!({"removed": removed.values, "bytes": removed.bytes});
+        context.output.document(&json!({"pruned": executions, "large_values": values}))?;
     } else {
-        context.output.line(&format!("removed {}", output::count(executions, "execution")))?;
+        let values = match removed.values {
+            0 => String::new(),
+            count => format!(" and {} ({})", output::count(count, "large value"), format_bytes(removed.bytes)),
+        };
+        context.output.line(&format!("removed {}{values}", output::count(executions, "execution")))?;
     }
     Ok(Exit::Success)
 }
