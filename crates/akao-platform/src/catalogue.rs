@@ -100,17 +100,18 @@ impl Platform {
         self.parts().shelf.as_ref()
     }
 
-    /// Refuses to start what uses a package that is disabled, must not run, or is not installed any more. Blocks.
-    pub(crate) fn check_packages(&self, bundle: &Bundle) -> Result<(), Error> {
-        let of_packages = bundle.nodes.iter().filter(|node_type| !node_type.name.starts_with(CUSTOM));
-        for node_type in of_packages {
-            if let Some(reason) = self.shelf().refuses(&node_type.name) {
-                let message = format!("`{}` cannot be started: {reason}", bundle.definition.id);
-                let hint =
-                    "Ask the operator of the server for the package, or save a version of the workflow without it.";
-                return Err(Error::new(Code::Conflict, message).hint(hint));
-            }
+    /// Refuses what uses a package that is disabled, must not run, or is not installed any more: it cannot be `done`. Blocks.
+    pub(crate) fn check_packages(&self, bundle: &Bundle, done: &str) -> Result<(), Error> {
+        self.check_nodes(&bundle.definition.id, &bundle.nodes, done)?;
+        bundle.children.values().try_for_each(|child| self.check_packages(child, done))
+    }
+
+    fn check_nodes(&self, workflow: &str, nodes: &[Arc<NodeType>], done: &str) -> Result<(), Error> {
+        let mut of_packages = nodes.iter().filter(|node_type| !node_type.name.starts_with(CUSTOM));
+        match of_packages.find_map(|node_type| self.shelf().refuses(&node_type.name)) {
+            None => Ok(()),
+            Some(reason) => Err(Error::new(Code::Conflict, format!("`{workflow}` cannot be {done}: {reason}"))
+                .hint("Ask the operator of the server for the package, or use a version of the workflow without it.")),
         }
-        bundle.children.values().try_for_each(|child| self.check_packages(child))
     }
 }

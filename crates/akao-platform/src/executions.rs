@@ -129,7 +129,7 @@ impl Platform {
                 None => false,
             };
             if !known {
-                platform.check_packages(&bundle)?;
+                platform.check_packages(&bundle, "started")?;
             }
             Ok((platform.prepare(&who, &wanted, bundle)?, known))
         });

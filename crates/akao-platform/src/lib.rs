@@ -77,7 +77,7 @@ pub use identifier::{HookId, ScheduleId, TokenId, UserId, WebhookId};
 pub use logs::{LogEntry, LogList};
 pub use members::{Invited, Joined};
 pub use oidc::{Begun, Callback, Identity, Provider, ProviderError, Rule, Wish};
-pub use packages::{NoPackages, PackageManager, PackageOrder, PackagePlan, PackageSwitch};
+pub use packages::{NoPackages, PackageManager, PackageOrder, PackagePlan, PackageSwitch, workflows_pinned_to};
 pub use page::{Page, PageRequest};
 pub use permission::{Permission, PermissionSet};
 pub use platform::{Parts, Platform};

@@ -4,6 +4,7 @@
 
 use crate::{Actor, Code, Error, Platform};
 use akao_contract::{Digest, Permission, Tenant};
+use akao_store::{StoreError, Work};
 use serde_json::{Value, json};
 
 /// Tenants that are looked through at once.
@@ -69,11 +70,14 @@ pub trait PackageManager: Send + Sync {
     /// It is not installed.
     fn contents(&self, package: &str, version: Option<&str>) -> Result<Vec<Digest>, Error>;
 
-    /// Takes a package away, or one version of it, which these use beside what the journal knows.
+    /// Takes a package away, or one version of it. Its contents stay until they are collected.
     ///
     /// # Errors
-    /// It is not installed, or something uses it.
+    /// It is not installed, or an execution or another package uses it.
     fn uninstall(&self, package: &str, version: Option<&str>, by: &str) -> Result<Vec<Value>, Error>;
+
+    /// Removes contents that nothing names any more. What cannot be removed stays, and is told to the operator.
+    fn collect(&self);
 }
 
 /// What would be written.
@@ -123,6 +127,8 @@ impl PackageManager for NoPackages {
     fn uninstall(&self, _: &str, _: Option<&str>, _: &str) -> Result<Vec<Value>, Error> {
         Self::none()
     }
+
+    fn collect(&self) {}
 }
 
 impl PackageSwitch {
@@ -209,37 +215,20 @@ impl Platform {
     /// It is not installed, or something uses it.
     pub fn uninstall_package(&self, actor: &Actor, package: &str, version: Option<&str>) -> Result<Vec<Value>, Error> {
         let packages = &self.parts().packages;
-        let users = self.users_of(&packages.contents(package, version)?)?;
-        if !users.is_empty() {
-            let message = format!("`{package}` is used by {}", users.join(", "));
-            let hint = "Save versions of these workflows without it, or disable the package.";
-            return Err(Error::new(Code::Conflict, message).hint(hint));
-        }
+        let contents = packages.contents(package, version)?;
+        self.read(|work| check_unused(work, package, &contents))?;
         let details = json!({"package": package, "version": version});
-        let act = || packages.uninstall(package, version, &actor.by());
-        self.told(actor, "package.uninstalled", &details, act)
-    }
-
-    /// How many workflows of which tenants are pinned to one of these contents. What they are called is their tenants' business.
-    fn users_of(&self, contents: &[Digest]) -> Result<Vec<String>, Error> {
-        let mut users = Vec::new();
-        let mut after = String::new();
-        loop {
-            let tenants = self.read(|work| Ok(work.accounts().tenant_page(&after, TENANTS_AT_ONCE)?))?;
-            let Some(last) = tenants.last() else { return Ok(users) };
-            after = last.name.as_str().to_owned();
-            for tenant in tenants {
-                let mut count = 0;
-                self.read(|work| {
-                    let workflows = work.of(&tenant.name).workflows();
-                    for content in contents {
-                        count += workflows.naming(&content.to_string())?;
-                    }
-                    Ok(())
-                })?;
-                users.extend((count > 0).then(|| used_by(count, &tenant.name)));
-            }
-        }
+        // Whoever saves a workflow looks in a transaction of its own whether what it names is still there, and transactions follow
+        // each other: either this sees the workflow, or that one sees the package gone.
+        let act = || {
+            self.parts().store.write(|work| {
+                check_unused(work, package, &contents)?;
+                packages.uninstall(package, version, &actor.by())
+            })
+        };
+        let done = self.told(actor, "package.uninstalled", &details, act)?;
+        packages.collect();
+        Ok(done)
     }
 
     /// Does what stands elsewhere: the line of the audit is durable before, and a second one says so when nothing came of it.
@@ -260,6 +249,38 @@ impl Platform {
             record("act.refused", json!({"act": what, "code": refused.code.as_str(), "details": details}))?;
         }
         done
+    }
+}
+
+fn check_unused(work: &Work<'_>, package: &str, contents: &[Digest]) -> Result<(), Error> {
+    let users = workflows_pinned_to(work, contents)?;
+    if users.is_empty() {
+        return Ok(());
+    }
+    let message = format!("`{package}` is used by {}", users.join(", "));
+    let hint = "Save versions of these workflows without it, or disable the package.";
+    Err(Error::new(Code::Conflict, message).hint(hint))
+}
+
+/// How many workflows of which tenants are pinned to one of these contents by their latest versions, for people. What they are
+/// called is their tenants' business.
+///
+/// # Errors
+/// Platform data cannot be read.
+pub fn workflows_pinned_to(work: &Work<'_>, contents: &[Digest]) -> Result<Vec<String>, StoreError> {
+    let mut users = Vec::new();
+    let mut after = String::new();
+    loop {
+        let tenants = work.accounts().tenant_page(&after, TENANTS_AT_ONCE)?;
+        let Some(last) = tenants.last() else { return Ok(users) };
+        after = last.name.as_str().to_owned();
+        for tenant in &tenants {
+            let mut count = 0;
+            for content in contents {
+                count += work.of(&tenant.name).workflows().naming(&content.to_string())?;
+            }
+            users.extend((count > 0).then(|| used_by(count, &tenant.name)));
+        }
     }
 }
 

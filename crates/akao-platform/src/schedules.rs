@@ -222,7 +222,7 @@ impl Platform {
             return Err(Error::new(Code::Forbidden, message));
         }
         let (found, bundle) = self.bundle(actor, &spec.workflow, spec.version.as_deref())?;
-        self.check_packages(&bundle)?;
+        self.check_packages(&bundle, "started")?;
         self.prepare(actor, &spec.start(None, None), bundle)?;
         let version = pinned(spec.version.as_deref(), &spec.grants, &found.version);
         Ok((ScheduleSpec { version, ..spec.clone() }.text()?, next))

@@ -72,6 +72,8 @@ impl Platform {
                 created_ms: now_ms,
             };
             free(&workflows, id, &version)?;
+            // What was there when the text was read may be gone; from here on nobody takes it away.
+            self.check_packages(bundle, "saved")?;
             let body = serde_json::to_string(bundle).map_err(|error| Error::internal(&error))?;
             if body.len() > BUNDLE_BYTES_MAX {
                 return Err(Error::new(Code::TooLarge, "the workflow and those that it starts are longer than 8 MiB"));

@@ -135,12 +135,14 @@ impl PackageManager for ServedPackages {
             }
             error => refused(error, &error.suggestion()),
         })?;
-        let done = self.done(&desk, &events, by)?;
-        // The package is gone, whatever becomes of its content.
-        if let Err(failure) = uninstall::collected(&desk) {
-            tracing::warn!("the content of {id} stays: {}", failure.full_message());
+        self.done(&desk, &events, by)
+    }
+
+    fn collect(&self) {
+        let collected = Desk::at(&self.folder).and_then(|desk| uninstall::collected(&desk));
+        if let Err(failure) = collected {
+            tracing::warn!("what no package needs any more stays: {}", failure.full_message());
         }
-        Ok(done)
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn routes() -> Vec<Route> {
             "Saves a text as the next version. The same content again changes nothing.",
             Takes::Json("Source"), &[(201, Gives::Json("Saved")), (200, Gives::Json("Saved"))], save,
             parameters: condition::CONDITIONS,
-            refuses: &[Code::InvalidWorkflow, Code::VersionTaken, Code::Changed, Code::ConditionMissing, Code::QuotaExceeded]),
+            refuses: &[Code::InvalidWorkflow, Code::VersionTaken, Code::Conflict, Code::Changed, Code::ConditionMissing, Code::QuotaExceeded]),
         route!(GET "/api/v1/workflows/{workflow}/versions/{version}", Access::May(Permission::WorkflowsRead),
             "show_version", "A version with its text.",
             Takes::Nothing, &[(200, Gives::Json("VersionWithSource"))], version),

@@ -61,7 +61,7 @@ impl NodeMaker for Maker {
     }
 }
 
-fn node_type(name: &str, version: &str) -> NodeType {
+pub(crate) fn node_type(name: &str, version: &str) -> NodeType {
     NodeType {
         name: name.to_owned(),
         aliases: Vec::new(),

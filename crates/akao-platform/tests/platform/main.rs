@@ -1,6 +1,7 @@
 //! The platform at its own boundary, with a clock that the test holds.
 
 mod custom_nodes;
+mod packages;
 
 use akao_contract::{ExecutionId, Tenant};
 use akao_engine::{CallError, Executions, Feed, Reply, Request};
@@ -43,6 +44,11 @@ struct Ground {
 
 impl Ground {
     fn new() -> Self {
+        Self::with(Arc::new(akao_platform::EmptyShelf), Arc::new(akao_platform::NoPackages))
+    }
+
+    /// With what the operator has installed, and what changes that.
+    fn with(shelf: Arc<dyn akao_platform::Shelf>, packages: Arc<dyn akao_platform::PackageManager>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let now_ms = Arc::new(AtomicI64::new(1_000_000));
         let clock = Arc::clone(&now_ms);
@@ -60,8 +66,8 @@ impl Ground {
             catalogue: Arc::new(Catalogue::from(akao_flow::control_types())),
             nodes: Arc::clone(&nodes) as _,
             changes: akao_engine::Changes::default(),
-            shelf: Arc::new(akao_platform::EmptyShelf),
-            packages: Arc::new(akao_platform::NoPackages),
+            shelf,
+            packages,
             outbound: akao_platform::Outbound {
                 egress: Arc::new(akao_host::CheckedEgress::new(akao_host::EgressOptions::default())),
                 private: false,
