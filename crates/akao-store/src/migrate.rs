@@ -216,8 +216,8 @@ CREATE INDEX webhook_delivery_by_due ON webhook_delivery (tenant, webhook, due_m
 ALTER TABLE webhook ADD COLUMN since_ms INTEGER;
 ";
 
-/// Brings the file to the newest schema.
-pub(crate) fn sqlite(connection: &mut Connection, file: &Path, vault: &Vault) -> Result<(), StoreError> {
+/// The number of the schema that a file has; 0 of one that is new.
+fn found(connection: &Connection, file: &Path) -> Result<i64, StoreError> {
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(database);
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(database)?;
@@ -226,9 +226,33 @@ pub(crate) fn sqlite(connection: &mut Connection, file: &Path, vault: &Vault) ->
         return Err(StoreError::Foreign(file.display().to_string()));
     }
     let known = i64::try_from(CHANGES.len()).unwrap_or(i64::MAX);
-    if found > known {
-        return Err(StoreError::Newer { place: file.display().to_string(), found, known });
+    match found > known {
+        true => Err(StoreError::Newer { place: file.display().to_string(), found, known }),
+        false => Ok(found),
     }
+}
+
+/// Refuses a schema that is not the newest one.
+pub(crate) fn check_newest(place: String, found: i64) -> Result<(), StoreError> {
+    let known = i64::try_from(CHANGES.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(StoreError::Newer { place, found, known });
+    }
+    let message = || format!("{place} has schema {found}, and this version reads {known}");
+    match found == known {
+        true => Ok(()),
+        false => Err(StoreError::Setup { message: message(), suggestion: "Start the server of this version once." }),
+    }
+}
+
+/// Refuses a file that has another schema than the newest one.
+pub(crate) fn is_newest(connection: &Connection, file: &Path) -> Result<(), StoreError> {
+    check_newest(file.display().to_string(), found(connection, file)?)
+}
+
+/// Brings the file to the newest schema.
+pub(crate) fn sqlite(connection: &mut Connection, file: &Path, vault: &Vault) -> Result<(), StoreError> {
+    let found = found(connection, file)?;
     for (change, number) in CHANGES.iter().zip(1..).skip_while(|(_, number)| *number <= found) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(database)?;
         transaction.execute_batch(change.sql).map_err(database)?;
@@ -253,10 +277,16 @@ mod tests {
         let file = folder.path().join(PLATFORM_FILE);
         Connection::open(&file).unwrap().execute_batch("CREATE TABLE theirs (a)").unwrap();
         assert!(matches!(Store::open(folder.path()), Err(StoreError::Foreign(_))));
+        assert!(matches!(Store::open_without_keys(folder.path()), Err(StoreError::Foreign(_))));
         std::fs::remove_file(&file).unwrap();
+        assert!(Store::open_without_keys(folder.path()).unwrap().is_none() && !file.exists());
         drop(Store::open(folder.path()).unwrap());
         drop(Store::open(folder.path()).unwrap());
+        assert!(Store::open_without_keys(folder.path()).unwrap().is_some());
+        Connection::open(&file).unwrap().pragma_update(None, "user_version", 1).unwrap();
+        assert!(matches!(Store::open_without_keys(folder.path()), Err(StoreError::Setup { .. })));
         Connection::open(&file).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        assert!(matches!(Store::open_without_keys(folder.path()), Err(StoreError::Newer { found: 99, .. })));
         assert!(matches!(Store::open(folder.path()), Err(StoreError::Newer { found: 99, .. })));
     }
 }

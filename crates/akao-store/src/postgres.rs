@@ -16,6 +16,7 @@ pub use wall::LIMITED_ROLE;
 use crate::{
     StoreError,
     access::{Access, Row, Scope, Value},
+    migrate,
     vault::Vault,
 };
 use sqlx::{
@@ -64,6 +65,19 @@ impl Postgres {
         let pool = runtime.block_on(connect(location, role))?;
         let postgres = Self { pool, runtime: Some(runtime), place };
         postgres.read(|database| wall::check(database))?;
+        Ok(postgres)
+    }
+
+    /// Opens a database whose schema is the newest already, as the server's role.
+    pub(crate) fn open_as_it_is(location: &Location) -> Result<Self, StoreError> {
+        let (runtime, pool) = reading(location)?;
+        let postgres = Self { pool, runtime: Some(runtime), place: location.to_string() };
+        let found = postgres.read(|database| {
+            wall::check(database)?;
+            let rows = database.query(Scope::Accounts, "akao_schema", "SELECT number FROM akao_schema", &[])?;
+            rows.first().ok_or(StoreError::Damaged { table: "akao_schema", column: 0 })?.integer(0)
+        })?;
+        migrate::check_newest(postgres.place.clone(), found)?;
         Ok(postgres)
     }
 

@@ -5,7 +5,7 @@ use crate::{
     access::Access,
     postgres::Postgres,
     sqlite::Sqlite,
-    vault::{KEY_FILE, KeyFile, Keyring, Vault},
+    vault::{KEY_FILE, KeyFile, Keyring, MasterKey, MasterKeySource, Vault},
 };
 use std::{path::Path, sync::Arc};
 
@@ -45,6 +45,25 @@ impl Store {
     /// The database cannot be reached, is not set up as it has to be or is of a later version, or the key is not there any more.
     pub fn open_postgres(location: &Location, vault: Vault) -> Result<Self, StoreError> {
         Self::begin(Database::Postgres(Postgres::open(location, &vault)?), vault)
+    }
+
+    /// Opens the platform data of a data directory for whoever has no keys: nothing is made and no schema is changed, and what is
+    /// sealed does not open. None where there are none.
+    ///
+    /// # Errors
+    /// The file cannot be used, or has another schema.
+    pub fn open_without_keys(folder: &Path) -> Result<Option<Self>, StoreError> {
+        let sqlite = Sqlite::open_as_it_is(folder)?;
+        Ok(sqlite.map(|sqlite| Self { database: Database::Sqlite(sqlite), vault: Vault::new(Arc::new(NoKeys)) }))
+    }
+
+    /// The same of platform data in PostgreSQL. Blocks, as [`Store::open_postgres`] does.
+    ///
+    /// # Errors
+    /// The database cannot be reached, or has no platform data or another schema.
+    pub fn open_postgres_without_keys(location: &Location) -> Result<Self, StoreError> {
+        let database = Database::Postgres(Postgres::open_as_it_is(location)?);
+        Ok(Self { database, vault: Vault::new(Arc::new(NoKeys)) })
     }
 
     /// Makes sure that what is sealed can be opened, before anything relies on it.
@@ -91,5 +110,30 @@ impl Store {
             Database::Sqlite(sqlite) => sqlite.write(write),
             Database::Postgres(postgres) => postgres.write(write),
         }
+    }
+}
+
+/// Where nobody has given a key.
+struct NoKeys;
+
+impl MasterKeySource for NoKeys {
+    fn load(&self) -> Result<Vec<MasterKey>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn create(&self) -> Result<MasterKey, StoreError> {
+        Err(StoreError::key("no key was given", "Give the master key, as `akao serve` takes it."))
+    }
+
+    fn replace(&self, _: &[MasterKey]) -> Result<(), StoreError> {
+        self.create().map(drop)
+    }
+
+    fn is_own(&self) -> bool {
+        false
+    }
+
+    fn place(&self) -> String {
+        "what was given".to_owned()
     }
 }

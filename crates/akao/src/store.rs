@@ -3,6 +3,7 @@
 //! An address with a password and a key are never printed: what clap would repeat in its messages is read here instead.
 
 use crate::{failure::Failure, wiring};
+use akao_contract::Tenant;
 use akao_step::Secret;
 use akao_store::{KEY_FILE, KeyFile, Location, LocationError, MasterKey, MasterKeySource, Store, StoreError, Vault};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -25,13 +26,59 @@ const KEY_OUTPUT_BYTES_MAX: usize = 64 << 10;
 /// How long it may take, in which a key service far away answers too.
 const KEY_COMMAND_WITHIN: Duration = Duration::from_secs(30);
 
-/// Where platform data and their master key are.
+/// Where platform data are, for what needs no key.
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct StoreArgs {
+pub(crate) struct DatabaseArgs {
     /// Keep platform data in PostgreSQL [default: a file in the data directory]. Better given as AKAO_STORE, since command
     /// lines can be seen by others.
     #[arg(long, value_name = "POSTGRES-URL", env = "AKAO_STORE", hide_env_values = true, value_parser = hidden)]
     store: Option<Secret>,
+}
+
+impl DatabaseArgs {
+    /// The database, when it is not a file of the data directory.
+    ///
+    /// # Errors
+    /// The address is none.
+    fn location(&self) -> Result<Option<Location>, Failure> {
+        self.store.as_ref().map(|url| url.expose().parse().map_err(no_location)).transpose()
+    }
+
+    /// Opens platform data of a data directory as they are, without a key; none where no server was ever run on it. Blocks.
+    ///
+    /// # Errors
+    /// They cannot be opened, or are in a database that is not named.
+    pub(crate) fn without_keys(&self, folder: &Path) -> Result<Option<Store>, Failure> {
+        if let Some(location) = self.location()? {
+            return Ok(Some(Store::open_postgres_without_keys(&location)?));
+        }
+        let found = Store::open_without_keys(folder)?;
+        match found.is_none() && is_of_server(folder)? {
+            true => Err(Failure::storage("the server of this data directory keeps its platform data in PostgreSQL")
+                .hint("Name the database with `--store` or AKAO_STORE, as `akao serve` takes it.")),
+            false => Ok(found),
+        }
+    }
+}
+
+/// Whether a server was run on a data directory: it has made a key there, or has run something for a tenant.
+fn is_of_server(folder: &Path) -> Result<bool, Failure> {
+    if folder.join(KEY_FILE).exists() {
+        return Ok(true);
+    }
+    let Some(reader) = wiring::reader_if_any(folder)? else { return Ok(false) };
+    Ok(reader.tenants()?.keys().any(|tenant| *tenant != Tenant::local()))
+}
+
+fn no_location(error: LocationError) -> Failure {
+    Failure::usage(error.to_string()).hint("Write `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full`.")
+}
+
+/// Where platform data and their master key are.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct StoreArgs {
+    #[command(flatten)]
+    database: DatabaseArgs,
     /// The same database as the owner of its tables, who changes them when a new version needs that.
     #[arg(long, value_name = "POSTGRES-URL", env = "AKAO_STORE_OWNER", hide_env_values = true, value_parser = hidden,
           requires = "store")]
@@ -61,14 +108,9 @@ impl StoreArgs {
     /// # Errors
     /// The address is none.
     pub(crate) fn location(&self) -> Result<Option<Location>, Failure> {
-        let Some(url) = &self.store else { return Ok(None) };
-        let refused = |error: LocationError| {
-            Failure::usage(error.to_string())
-                .hint("Write `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full`.")
-        };
-        let location: Location = url.expose().parse().map_err(refused)?;
+        let Some(location) = self.database.location()? else { return Ok(None) };
         match &self.store_owner {
-            Some(owner) => location.with_owner(owner.expose()).map(Some).map_err(refused),
+            Some(owner) => location.with_owner(owner.expose()).map(Some).map_err(no_location),
             None => Ok(Some(location)),
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::{
     desk::{Desk, Said},
-    server::{Person, Server},
+    server::{Person, Platform, Server},
 };
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ const ASKS: &str = "permissions:\n  - network.http: { hosts: [\"api.example.com:
 const GRANT: &str = "network.http=api.example.com:443";
 
 /// Writes a version of the package; it says who greets, and in which process.
-fn release(desk: &Desk, version: &str, hello: &str, more: &str) {
+pub(crate) fn release(desk: &Desk, version: &str, hello: &str, more: &str) {
     let manifest = format!(
         "manifest: 1\nid: {GREET}\nname: Greet\ndescription: Greets people by their name.\nversion: {version}\n\
          runtime: {{ type: python, command: ./main.py }}\nresources: {{ cpu: 1000m }}\n\
@@ -33,10 +33,14 @@ fn release(desk: &Desk, version: &str, hello: &str, more: &str) {
 
 /// What the operator does at the command line of the server's machine.
 fn on(server: &Server, desk: &Desk, arguments: &[&str]) -> Said {
-    let folder = server.folder.path().to_string_lossy().into_owned();
-    let said = desk.akao(&[arguments, &["--data-dir", &folder]].concat());
+    let said = tried(server, desk, arguments);
     assert_eq!(said.code, 0, "{arguments:?}: {said:?}");
     said
+}
+
+fn tried(server: &Server, desk: &Desk, arguments: &[&str]) -> Said {
+    let folder = server.folder.path().to_string_lossy().into_owned();
+    desk.akao(&[arguments, &["--data-dir", &folder]].concat())
 }
 
 fn workflow(id: &str, version: &str, node: &str, name: &str) -> String {
@@ -145,7 +149,14 @@ fn what_was_saved_stays_what_it_was_and_what_is_disabled_is_not_started() {
     assert!(!is_listed(&owner, "/api/v1/catalogue", GREET));
     on(&server, &desk, &["enable", GREET]);
     begins("w", "Hello ");
-    on(&server, &desk, &["uninstall", GREET, "--yes"]);
+    let used = tried(&server, &desk, &["uninstall", GREET, "--yes"]);
+    let words = match &server.platform {
+        Platform::File => "is used by 4 workflows of the tenant `acme`",
+        Platform::Postgres(_) => "keeps its platform data in PostgreSQL",
+    };
+    assert!(used.code == 1 && used.err.contains(words) && used.err.contains("--force"), "{used:?}");
+    begins("w", "Hello ");
+    on(&server, &desk, &["uninstall", GREET, "--yes", "--force"]);
     let body = json!({"workflow": "w", "input": {}});
     let refused = owner.post("/api/v1/executions", &[], &body).refuses(409, "conflict").body;
     assert!(refused["detail"].to_string().contains("is not installed any more"), "{refused:#}");
@@ -267,6 +278,8 @@ fn a_package_is_disabled_enabled_and_taken_away_once_nobody_is_pinned_to_it() {
     on(&server, &desk, &["install", "./src/greet", "--yes"]);
     owner.post(PREVIEW, &[], &json!({"update": true, "package": GREET})).refuses(409, "conflict");
     other.save("w", &workflow("w", "1.0.0", GREET, "Eve")).is(201);
+    let calls = "akao: 1\nid: calls\nversion: 1.0.0\nroot: { type: SubWorkflow, props: { workflow: w } }\n";
+    other.save("calls", calls).is(201);
 
     let disable = "/api/v1/packages/{package}/disable";
     other.post(disable, &[GREET], &json!({"reason": "mine"})).refuses(403, "forbidden");
@@ -279,11 +292,14 @@ fn a_package_is_disabled_enabled_and_taken_away_once_nobody_is_pinned_to_it() {
     assert!(said(&other, "w", &[]).starts_with("Hello "));
 
     let used = owner.delete(ONE, &[GREET]).refuses(409, "conflict").body;
-    assert!(used["detail"].to_string().contains("1 workflow of the tenant `globex`"), "{used:#}");
+    assert!(used["detail"].to_string().contains("2 workflows of the tenant `globex`"), "{used:#}");
     let without = "akao: 1\nid: w\nversion: 1.1.0\nroot: { type: LogMessage, props: { message: Hello } }\n";
     let versions = "/api/v1/workflows/{workflow}/versions";
     let tag = other.show("/api/v1/workflows/{workflow}", &["w"]).is(200).header("etag").to_owned();
     other.with("if-match", &tag).post(versions, &["w"], &json!({"source": without})).is(201);
+    let tag = other.show("/api/v1/workflows/{workflow}", &["calls"]).is(200).header("etag").to_owned();
+    let calls = calls.replace("1.0.0", "1.1.0");
+    other.with("if-match", &tag).post(versions, &["calls"], &json!({"source": calls})).is(201);
     owner.delete(ONE, &[GREET]).is(200);
     owner.delete(ONE, &[GREET]).refuses(404, "not_found");
     assert_eq!(owner.get("/api/v1/packages").is(200).body["items"], json!([]));

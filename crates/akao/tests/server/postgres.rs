@@ -77,3 +77,26 @@ fn a_database_that_cannot_be_used_is_told_without_its_password() {
         assert!(run("postgres://akao:hunter2@127.0.0.1:bad/akao", more).contains("not understood"), "port");
     }
 }
+
+#[test]
+fn the_command_line_looks_into_the_database_before_it_takes_a_package_away() {
+    let database = Arc::new(crate::cluster::Database::within(Arc::new(Cluster::start())));
+    let url = database.url();
+    let server = Server::over(tempfile::tempdir().expect("a folder"), Platform::Postgres(database));
+    let (owner, desk) = (server.owner(), crate::desk::Desk::own_user());
+    crate::packages::release(&desk, "1.0.0", "Hello", "");
+    let folder = server.folder.path().to_string_lossy().into_owned();
+    let akao = |arguments: &[&str]| desk.akao(&[arguments, &["--data-dir", &folder]].concat());
+    assert_eq!(akao(&["install", "./src/greet", "--yes"]).code, 0);
+    owner
+        .save("w", "akao: 1\nid: w\nversion: 1.0.0\nroot: { type: com.example.greet, props: { name: Ada } }\n")
+        .is(201);
+    let uninstall = |more: &[&str]| akao(&[&["uninstall", "com.example.greet", "--yes"], more].concat());
+    let used = uninstall(&["--store", &url]);
+    assert!(used.code == 1 && used.err.contains("is used by 1 workflow of the tenant `acme`"), "{used:?}");
+    let unknown = uninstall(&[]);
+    assert!(unknown.code == 1 && unknown.err.contains("keeps its platform data in PostgreSQL"), "{unknown:?}");
+    let away = uninstall(&["--store", "postgres://akao:hunter2@127.0.0.1:1/akao"]);
+    assert!(away.code == 1 && away.err.contains("cannot be reached") && !away.err.contains("hunter2"), "{away:?}");
+    assert_eq!(uninstall(&["--force"]).code, 0);
+}

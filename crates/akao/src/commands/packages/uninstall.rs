@@ -1,11 +1,13 @@
 //! `akao uninstall`: takes a package away, unless something still uses it.
 
 use super::{Desk, ask, is_yes, package_id, refused, show};
-use crate::{cli::Context, exit::Exit, failure::Failure, wiring};
-use akao_contract::Digest;
-use akao_install::{Installed, Use, collect, uninstall};
+use crate::{cli::Context, exit::Exit, failure::Failure, store::DatabaseArgs, wiring};
+use akao_contract::{Digest, manifest::PackageId};
+use akao_install::{Event, Installed, Use, collect, uninstall};
 use akao_journal::{Damage, OpenExecution};
 use akao_nodes::pin;
+use akao_platform::workflows_pinned_to;
+use semver::Version;
 use serde_json::json;
 use std::{
     collections::BTreeSet,
@@ -27,6 +29,8 @@ pub(crate) struct Args {
     /// Also when something still uses it.
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    store: DatabaseArgs,
 }
 
 /// Uninstalls.
@@ -46,10 +50,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         output.note("Nothing was changed.");
         return Ok(Exit::Cancelled);
     }
-    let by = |execution: &OpenExecution| format!("the execution {} of `{}`", execution.id, execution.workflow);
-    let uses = if args.force { Vec::new() } else { uses(&desk, &id, by)? };
-    let events = uninstall(&desk.places, &id, version.as_ref(), &uses, args.force, desk.now);
-    let events = events.map_err(|error| refused(&error, error.suggestion()))?;
+    let events = match args.force {
+        true => taken_away(&desk, &id, version.as_ref(), &[], true)?,
+        false => unless_used(args, &desk, &id, version.as_ref())?,
+    };
     desk.audit(&events)?;
     // The package is gone, whatever becomes of its content.
     let collected = collected(&desk).unwrap_or_else(|failure| {
@@ -62,6 +66,51 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         events.iter().for_each(|event| output.note(&show::sentence(event)));
     }
     Ok(Exit::Success)
+}
+
+fn taken_away(
+    desk: &Desk,
+    id: &PackageId,
+    version: Option<&Version>,
+    uses: &[Use],
+    force: bool,
+) -> Result<Vec<Event>, Failure> {
+    let events = uninstall(&desk.places, id, version, uses, force, desk.now);
+    events.map_err(|error| refused(&error, error.suggestion()))
+}
+
+/// Takes it away where neither an execution nor a workflow that a server keeps uses it. That is looked for in the transaction in
+/// which it goes, so that a server that runs cannot save a workflow in between.
+fn unless_used(args: &Args, desk: &Desk, id: &PackageId, version: Option<&Version>) -> Result<Vec<Event>, Failure> {
+    let by = |execution: &OpenExecution| format!("the execution {} of `{}`", execution.id, execution.workflow);
+    let store = match args.store.without_keys(desk.places.root()) {
+        Ok(store) => store,
+        Err(failure) => return Err(unknown(failure)),
+    };
+    let Some(store) = store else { return taken_away(desk, id, version, &uses(desk, id, by)?, false) };
+    store.write(|work| {
+        let mut all = uses(desk, id, by)?;
+        let record = Installed::of(&desk.places).record(id).map_err(|error| refused(&error, error.suggestion()))?;
+        // All versions are one to whoever counts; of one, what else is there still serves.
+        let one = version.and_then(|version| Some(record.as_ref()?.version(version)?.content));
+        let all_contents =
+            || record.iter().flat_map(|record| &record.versions).map(|version| version.content).collect();
+        let contents: Vec<Digest> = if version.is_some() { one.into_iter().collect() } else { all_contents() };
+        let workflows = workflows_pinned_to(work, &contents).map_err(|error| unknown(error.into()))?;
+        all.extend(workflows.into_iter().map(|by| Use { by, content: one }));
+        taken_away(desk, id, version, &all, false)
+    })
+}
+
+/// Whether workflows use it is not known.
+fn unknown(failure: Failure) -> Failure {
+    let why = failure.full_message();
+    let hint = match failure.hint {
+        Some(hint) => format!("{hint} Or take it away nevertheless with `--force`."),
+        None => "Take it away nevertheless with `--force`.".to_owned(),
+    };
+    let message = format!("whether workflows of a server use the package cannot be looked up: {why}");
+    Failure::storage(message).hint(hint)
 }
 
 /// Removes contents that no package, no execution of the journal and no custom node refers to any more.
@@ -106,11 +155,7 @@ fn agreed(package: &str, context: &Context) -> Result<bool, Failure> {
 }
 
 /// The executions that have not ended and are pinned to a content of the package, called as `by` says.
-pub(crate) fn uses(
-    desk: &Desk,
-    id: &akao_contract::manifest::PackageId,
-    by: impl Fn(&OpenExecution) -> String,
-) -> Result<Vec<Use>, Failure> {
+pub(crate) fn uses(desk: &Desk, id: &PackageId, by: impl Fn(&OpenExecution) -> String) -> Result<Vec<Use>, Failure> {
     let record = Installed::of(&desk.places).record(id).map_err(|error| refused(&error, error.suggestion()))?;
     let Some(record) = record else { return Ok(Vec::new()) };
     let Some(reader) = wiring::reader_if_any(desk.places.root())? else { return Ok(Vec::new()) };
