@@ -4,9 +4,12 @@
 use crate::request::{Bundle, CallError};
 use akao_contract::{Digest, NodeType, Tenant};
 use akao_flow::{Catalogue, Definition, Program, content_hash, lower};
-use akao_journal::Write;
+use akao_journal::{Damage, ReadError, Reader, Write};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// A definition and the digests of its children: the body of a stored definition.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -19,6 +22,31 @@ pub struct StoredVersion {
     /// External node types, as they were declared when the version was made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<Arc<NodeType>>,
+}
+
+impl StoredVersion {
+    /// A stored version and those of all workflows that it starts, each once, itself first.
+    ///
+    /// # Errors
+    /// One of them is not there, or cannot be read.
+    pub fn with_children(reader: &Reader, tenant: &Tenant, digest: Digest) -> Result<Vec<Self>, ReadError> {
+        let (mut versions, mut waiting, mut seen) = (Vec::new(), vec![digest], BTreeSet::new());
+        while let Some(digest) = waiting.pop() {
+            if !seen.insert(digest) {
+                continue;
+            }
+            let damaged = |what: String| {
+                let file = reader.file().to_owned();
+                ReadError::Damaged(Damage { file, table: Some("definition"), row: None, execution: None, what })
+            };
+            let body = reader.definition(tenant, digest)?;
+            let body = body.ok_or_else(|| damaged(format!("definition {digest} is missing")))?;
+            let version: Self = serde_json::from_slice(&body).map_err(|problem| damaged(problem.to_string()))?;
+            waiting.extend(version.children.values().copied());
+            versions.push(version);
+        }
+        Ok(versions)
+    }
 }
 
 /// A version that is ready to run.

@@ -3,8 +3,9 @@
 
 use crate::{Code, Error, Platform};
 use akao_contract::{NodeType, Tenant};
-use akao_engine::Bundle;
+use akao_engine::{Bundle, StoredVersion};
 use akao_flow::Refusal;
+use akao_journal::ExecutionRow;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -104,6 +105,12 @@ impl Platform {
     pub(crate) fn check_packages(&self, bundle: &Bundle, done: &str) -> Result<(), Error> {
         self.check_nodes(&bundle.definition.id, &bundle.nodes, done)?;
         bundle.children.values().try_for_each(|child| self.check_packages(child, done))
+    }
+
+    /// The same for the version that an execution is of, with what that starts. Blocks.
+    pub(crate) fn check_packages_of(&self, row: &ExecutionRow, done: &str) -> Result<(), Error> {
+        let versions = self.journal(|reader| StoredVersion::with_children(reader, &row.tenant, row.definition))?;
+        versions.iter().try_for_each(|version| self.check_nodes(&version.definition.id, &version.nodes, done))
     }
 
     fn check_nodes(&self, workflow: &str, nodes: &[Arc<NodeType>], done: &str) -> Result<(), Error> {

@@ -104,6 +104,8 @@ impl Platform {
         let mut counted = None;
         if matches!(steer, Steer::Fork { .. }) {
             may_fork(actor, &row)?;
+            let origin = row.clone();
+            self.blocking(move |platform| platform.check_packages_of(&origin, "forked")).await?;
             let max = self.parts().allowances.of(&actor.tenant).starts_per_minute;
             counted = self.inner.starts.count(&actor.tenant, max, self.now_ms())?;
         }

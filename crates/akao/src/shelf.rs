@@ -7,7 +7,7 @@ use akao_contract::{
     manifest::{PackageId, PinnedNode},
 };
 use akao_flow::Refusal;
-use akao_install::{Installed, LookupError, Places, Record};
+use akao_install::{Installed, LookupError, Places, Record, RecordError};
 use akao_nodes::{ExternalNodes, Pinned};
 use akao_package::Store;
 use akao_platform::{Error, Resolved, Shelf};
@@ -133,22 +133,14 @@ impl Shelf for DataShelf {
 
     fn refuses(&self, pinned: &str) -> Option<String> {
         let Ok(pinned) = pinned.parse::<PinnedNode>() else { return Some("it uses what is no package".to_owned()) };
-        let record = match Installed::of(&self.places).package_of(&pinned.node) {
-            Ok(record) => record,
+        match standing(&self.places, &pinned) {
+            Ok(Standing::Usable) => None,
+            Ok(Standing::Stopped(reason)) => Some(reason),
+            Ok(Standing::Absent) => Some(format!("`{}@{}` is not installed any more", pinned.node, pinned.version)),
             Err(error) => {
                 tracing::warn!("a package cannot be looked up: {error}");
-                return Some(format!("whether `{}` may run cannot be read now", pinned.node));
+                Some(format!("whether `{}` may run cannot be read now", pinned.node))
             }
-        };
-        let named = format!("`{}@{}`", pinned.node, pinned.version);
-        let found = record.as_ref().and_then(|record| Some((record, record.content(&pinned.digest)?)));
-        match found {
-            None => Some(format!("{named} is not installed any more")),
-            Some((record, version)) => match (&version.blocked, &record.disabled) {
-                (Some(reason), _) => Some(format!("{named} must not run any more: {reason}")),
-                (None, Some(disabled)) => Some(format!("`{}` is disabled: {}", record.id, disabled.reason)),
-                (None, None) => None,
-            },
         }
     }
 
@@ -156,6 +148,33 @@ impl Shelf for DataShelf {
         let found = self.environments.list().map_err(|error| Error::internal(&error))?;
         Ok(found.iter().map(environment).collect())
     }
+}
+
+/// How the content that a node is pinned to stands in a data directory.
+pub(crate) enum Standing {
+    /// It may be used.
+    Usable,
+    /// It is not installed.
+    Absent,
+    /// Nothing new may be begun with it, and why.
+    Stopped(String),
+}
+
+/// See [`Standing`].
+///
+/// # Errors
+/// The record of its package cannot be used.
+pub(crate) fn standing(places: &Places, pinned: &PinnedNode) -> Result<Standing, RecordError> {
+    let record = Installed::of(places).package_of(&pinned.node)?;
+    let found = record.as_ref().and_then(|record| Some((record, record.content(&pinned.digest)?)));
+    let Some((record, version)) = found else { return Ok(Standing::Absent) };
+    Ok(match (&version.blocked, &record.disabled) {
+        (Some(reason), _) => {
+            Standing::Stopped(format!("`{}@{}` must not run any more: {reason}", pinned.node, pinned.version))
+        }
+        (None, Some(disabled)) => Standing::Stopped(format!("`{}` is disabled: {}", record.id, disabled.reason)),
+        (None, None) => Standing::Usable,
+    })
 }
 
 /// A pinned node type under the names by which workflows know it: the id means the version that is used where none is named.

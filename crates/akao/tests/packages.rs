@@ -78,7 +78,18 @@ fn a_package_is_shown_agreed_to_installed_used_updated_taken_back_and_taken_away
     said(&desk, &["disable", "com.example.greet", "--reason", "it greets too much"]);
     let disabled = desk.akao(&["run", "w.yaml"]);
     assert!(disabled.code == 2 && disabled.err.contains("is disabled: it greets too much"), "{disabled:?}");
+    // What was run before is not forked either, since the fork would run the package.
+    let before = said(&desk, &["executions", "list", "--json"]).json()["executions"][0]["execution"].clone();
+    let fork = ["executions", "fork", before.as_str().expect("an id"), "--at", "/", "--json"];
+    let refused = desk.akao(&fork);
+    let told = refused.json()["error"]["message"].to_string();
+    assert!(
+        refused.code == 1 && told.contains("cannot be forked: `com.example.greet` is disabled: it greets too much"),
+        "{refused:?}"
+    );
     said(&desk, &["enable", "com.example.greet"]);
+    let forked = said(&desk, &fork).json()["execution"].clone();
+    said(&desk, &["executions", "events", forked.as_str().expect("an id"), "--follow"]);
 
     assert!(said(&desk, &["verify"]).out.contains("everything is as it was installed"));
     said(&desk, &["uninstall", "com.example.greet", "--yes"]);

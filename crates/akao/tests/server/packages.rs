@@ -166,6 +166,7 @@ const PREVIEW: &str = "/api/v1/packages/preview";
 const INSTALL: &str = "/api/v1/packages/install";
 const UPDATE: &str = "/api/v1/packages/update";
 const ONE: &str = "/api/v1/packages/{package}";
+const FORK: &str = "/api/v1/executions/{execution}/fork";
 
 /// A folder with a signed repository, which the server knows as `own`.
 fn repository(server: &Server, desk: &Desk) {
@@ -280,6 +281,8 @@ fn a_package_is_disabled_enabled_and_taken_away_once_nobody_is_pinned_to_it() {
     other.save("w", &workflow("w", "1.0.0", GREET, "Eve")).is(201);
     let calls = "akao: 1\nid: calls\nversion: 1.0.0\nroot: { type: SubWorkflow, props: { workflow: w } }\n";
     other.save("calls", calls).is(201);
+    let ran_of = |id: &str| ended(&other, id, &[])["execution"].as_str().expect("an id").to_owned();
+    let (ran, called) = (ran_of("w"), ran_of("calls"));
 
     let disable = "/api/v1/packages/{package}/disable";
     other.post(disable, &[GREET], &json!({"reason": "mine"})).refuses(403, "forbidden");
@@ -288,8 +291,17 @@ fn a_package_is_disabled_enabled_and_taken_away_once_nobody_is_pinned_to_it() {
     let listed = owner.get("/api/v1/packages").is(200).body["items"][0].clone();
     assert_eq!((&listed["status"], &listed["reason"]), (&json!("disabled"), &json!("it greets too much")));
     other.post("/api/v1/executions", &[], &json!({"workflow": "w", "input": {}})).refuses(409, "conflict");
+    let refused = other.post(FORK, &[&ran], &json!({"at": "/"})).refuses(409, "conflict").body;
+    assert!(
+        refused["detail"].to_string().contains("`w` cannot be forked: `com.example.greet` is disabled"),
+        "{refused:#}"
+    );
+    let above = other.post(FORK, &[&called], &json!({"at": "/"})).refuses(409, "conflict").body;
+    assert!(above["detail"].to_string().contains("is disabled: it greets too much"), "{above:#}");
     owner.ask("POST", "/api/v1/packages/{package}/enable", &[GREET], "", None).is(200);
     assert!(said(&other, "w", &[]).starts_with("Hello "));
+    let forked = other.post(FORK, &[&ran], &json!({"at": "/"})).is(201).body;
+    other.wait(forked["execution"].as_str().expect("an id"), &["success"]);
 
     let used = owner.delete(ONE, &[GREET]).refuses(409, "conflict").body;
     assert!(used["detail"].to_string().contains("2 workflows of the tenant `globex`"), "{used:#}");

@@ -4,17 +4,22 @@ use super::{done, list, locate};
 use crate::{
     catalogue::catalogue,
     cli::Context,
-    commands::run,
+    commands::{packages, run},
     exit::Exit,
     failure::Failure,
     load, output,
     replace::replace_file,
+    shelf::{Standing, standing},
     site::Site,
     unreferenced::{self, Removed},
     wiring,
 };
-use akao_contract::manifest::format_bytes;
-use akao_engine::{Reply, Request, export};
+use akao_contract::{
+    ExecutionId,
+    manifest::{PinnedNode, format_bytes},
+};
+use akao_engine::{Reply, Request, StoredVersion, export};
+use akao_install::Places;
 use serde_json::json;
 use std::{
     path::{Path, PathBuf},
@@ -99,6 +104,7 @@ pub(super) fn fork(args: &ForkArgs, context: &Context) -> Result<Exit, Failure> 
     let edits = args.set.iter().map(read).collect::<Result<_, _>>()?;
     let secrets = run::secrets(&args.secrets)?;
     let (site, execution) = locate(&args.id, context)?;
+    check_packages(&site, execution)?;
     let reply = site.ask(Request::Fork { execution, at: args.at.clone(), edits, secrets, made: None })?;
     started(reply, context)
 }
@@ -174,4 +180,23 @@ pub(super) fn prune(args: &PruneArgs, context: &Context) -> Result<Exit, Failure
         context.output.line(&format!("removed {}{values}", output::count(executions, "execution")))?;
     }
     Ok(Exit::Success)
+}
+
+/// Refuses to fork what uses a package that is disabled or must not run; a server looks by itself.
+fn check_packages(site: &Site, execution: ExecutionId) -> Result<(), Failure> {
+    let Site::Here(folder) = site else { return Ok(()) };
+    let reader = wiring::reader(folder)?;
+    let Some(row) = reader.execution(execution)? else { return Ok(()) };
+    let places = Places::new(folder);
+    for version in StoredVersion::with_children(&reader, &row.tenant, row.definition)? {
+        for node in version.nodes.iter().filter_map(|node_type| node_type.name.parse::<PinnedNode>().ok()) {
+            let standing = standing(&places, &node).map_err(|error| packages::refused(&error, error.suggestion()))?;
+            if let Standing::Stopped(reason) = standing {
+                let message = format!("`{}` cannot be forked: {reason}", version.definition.id);
+                return Err(Failure::new("conflict", Exit::Failure, message)
+                    .hint("Enable or update the package, or start the workflow anew without it."));
+            }
+        }
+    }
+    Ok(())
 }
