@@ -300,7 +300,17 @@ impl Bundler for Compiler {
 fn answered(outcome: Outcome) -> Result<Compiled, StepError> {
     if outcome.status != OutcomeStatus::Success {
         let unsaid = || StepError::new(ErrorKind::Internal, "the compiler gave no reason");
-        return Err(outcome.error.unwrap_or_else(unsaid));
+        let error = outcome.error.unwrap_or_else(unsaid);
+        // It has a process of its own, which only what it reads can end like that.
+        if error.detail.get("reason").and_then(Value::as_str) == Some("crashed") {
+            let message = format!(
+                "the files are nested too deeply to be read, or otherwise beyond the compiler: {}",
+                error.message
+            );
+            return Err(StepError::new(ErrorKind::Input, message)
+                .with_suggestion("Look for thousands of brackets, operators or blocks within each other."));
+        }
+        return Err(error);
     }
     serde_json::from_value(Value::Object(outcome.outputs))
         .map_err(|error| StepError::new(ErrorKind::Internal, format!("the compiler's answer cannot be read: {error}")))

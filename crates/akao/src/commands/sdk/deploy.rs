@@ -6,7 +6,7 @@ use super::{
     server::{Server, ServerArgs},
 };
 use crate::{cli::Context, exit::Exit, failure::Failure, output::plain, wiring};
-use akao_contract::{StepError, Tenant};
+use akao_contract::{ErrorKind, StepError, Tenant};
 use akao_custom::{Compiled, Draft, Options, Shelf, ShelfError, Sources, Weight};
 use akao_step::Allowances;
 use serde_json::{Value, json};
@@ -125,8 +125,12 @@ fn plain_lines(text: &str) -> String {
 }
 
 pub(super) fn not_compiled(error: &StepError) -> Failure {
-    Failure::new("sdk", Exit::Failure, format!("the node was not compiled: {}", error.message))
-        .hint(error.suggestion().unwrap_or_default())
+    let message = format!("the node was not compiled: {}", error.message);
+    let failure = match error.kind {
+        ErrorKind::Input => Failure::usage(message),
+        _ => Failure::new("sdk", Exit::Failure, message),
+    };
+    failure.hint(error.suggestion().unwrap_or_default())
 }
 
 fn version(args: &Args, file: &NodeFile, compiled: &Compiled) -> Result<semver::Version, Failure> {

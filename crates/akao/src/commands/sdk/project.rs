@@ -132,10 +132,17 @@ impl NodeFile {
             return None;
         }
         // Packages of several projects may stand in a folder above them. One may also be linked from elsewhere; that is the
-        // developer's own doing.
-        let above = if path.starts_with("node_modules/") { usize::MAX } else { 1 };
+        // developer's own doing, while what comes with a project's files may be somebody else's.
+        let is_package = path.starts_with("node_modules/");
+        let above = if is_package { usize::MAX } else { 1 };
         let file = self.root.ancestors().take(above).map(|folder| folder.join(path)).find(|file| file.is_file())?;
-        read_text(&file).ok()
+        (is_package || self.is_within(&file)).then(|| read_text(&file).ok()).flatten()
+    }
+
+    /// Whether a file lies in the project, wherever links on the way to it lead.
+    fn is_within(&self, file: &Path) -> bool {
+        let real = self.root.canonicalize().and_then(|root| Ok((root, file.canonicalize()?)));
+        real.is_ok_and(|(root, file)| file.starts_with(root))
     }
 
     /// What the project's `package.json` says.
