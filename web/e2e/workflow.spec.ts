@@ -30,6 +30,25 @@ test("a workflow is written with help, published, run and seen in the audit", as
   await expect(page.getByRole("row", { name: /workflow\.saved.*written/ })).toBeVisible();
 });
 
+test("names are completed while one types, however quickly", async ({ console, page }) => {
+  await console.signIn("/new-workflow");
+  // The drawing has keys of its own, and takes none of the editor's.
+  await expect(page.locator(".react-flow__node").first()).toBeVisible();
+  await write(page, "akao: 1\nid: quick\nversion: 1.0.0\nroot:\n  type: ");
+  await page.keyboard.type("LogMess");
+  await expect(page.getByRole("option", { name: /^LogMessage/ })).toBeVisible();
+  await page.keyboard.press("Enter");
+  const lines = page.locator(".view-lines");
+  await expect(lines).toContainText("LogMessage");
+  // What is typed stands where it was typed, also when the page is busy with the letters before.
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("name: a name that is typed without a pause between its letterss");
+  await page.keyboard.press("Backspace");
+  await expect(lines).toContainText("without\u00a0a\u00a0pause\u00a0between\u00a0its\u00a0letters");
+  await expect(lines).not.toContainText("letterss");
+  await expect(lines).toContainText("akao:\u00a01");
+});
+
 test("what somebody else published meanwhile is not overwritten", async ({ console, page }) => {
   const { server, owner } = console;
   await server.save(owner, "shared", HELLO.replace("id: hello", "id: shared"));

@@ -39,6 +39,18 @@ const KIND_ICONS: Record<Card["kind"], IconName> = {
   package: "nodes",
 };
 
+/**
+ * The keys that the drawing would listen for on the whole page. It keeps what it hears, Space and Backspace among it, and the
+ * editor beside it is no element that it knows as one for texts.
+ */
+const NO_KEYS = {
+  deleteKeyCode: null,
+  selectionKeyCode: null,
+  multiSelectionKeyCode: null,
+  panActivationKeyCode: null,
+  zoomActivationKeyCode: null,
+};
+
 const KEYS: Record<string, Move> = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "left", ArrowRight: "right" };
 
 const CardNode = memo(function CardNode({ data }: NodeProps<Node<{ card: Card }>>) {
@@ -208,6 +220,7 @@ function Canvas({ plan, overlay = NOTHING, label, onSelect }: DrawingProps) {
             edgesFocusable={false}
             elementsSelectable={false}
             disableKeyboardA11y
+            {...NO_KEYS}
             onlyRenderVisibleElements
             onInit={(made) => void made.setViewport(firstView(laid.layout, canvas.current))}
             minZoom={0.05}

@@ -58,6 +58,8 @@ export interface CodeEditorProps {
 export default function CodeEditor({ value, problems, nodeTypes, label, goTo, onChange, onSave }: CodeEditorProps) {
   const place = useRef<HTMLDivElement>(null);
   const made = useRef<editor.IStandaloneCodeEditor>(undefined);
+  /** Texts that were typed and have not come back yet. */
+  const typed = useRef<string[]>([]);
   const calls = useRef({ onChange, onSave });
   calls.current = { onChange, onSave };
   types = nodeTypes;
@@ -82,6 +84,8 @@ export default function CodeEditor({ value, problems, nodeTypes, label, goTo, on
       renderLineHighlight: "line",
       quickSuggestions: { other: true, comments: false, strings: true },
       wordBasedSuggestions: "off",
+      // Whoever has written the whole name wants the next line.
+      acceptSuggestionOnEnter: "smart",
       fixedOverflowWidgets: true,
       padding: { top: 10, bottom: 10 },
       // Whatever is written is shown as it is.
@@ -90,7 +94,10 @@ export default function CodeEditor({ value, problems, nodeTypes, label, goTo, on
     });
     made.current = code;
     const listening = [
-      code.onDidChangeModelContent(() => calls.current.onChange(code.getValue())),
+      code.onDidChangeModelContent(() => {
+        typed.current.push(code.getValue());
+        calls.current.onChange(code.getValue());
+      }),
       code.onKeyDown((event) => {
         if ((event.ctrlKey || event.metaKey) && event.code === "KeyS") {
           event.preventDefault();
@@ -110,7 +117,10 @@ export default function CodeEditor({ value, problems, nodeTypes, label, goTo, on
 
   useEffect(() => {
     const code = made.current;
-    if (code && code.getValue() !== value) code.setValue(value);
+    // Whoever types quickly is ahead of the page: what comes back late would undo the last letters.
+    const own = typed.current.indexOf(value);
+    typed.current.splice(0, own + 1);
+    if (code && own < 0 && code.getValue() !== value) code.setValue(value);
   }, [value]);
 
   useEffect(() => {
