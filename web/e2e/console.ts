@@ -53,6 +53,16 @@ export const test = base.extend<{ console: Console }, { ready: Ready; installs: 
 
 export { expect };
 
+/** Replaces the text of the editor, as somebody who pastes; what is typed would be completed. */
+export async function write(page: Page, text: string): Promise<void> {
+  const editor = page.getByRole("textbox", { name: /^Text of/ });
+  await editor.focus();
+  await page.keyboard.press("ControlOrMeta+a");
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.evaluate((text) => navigator.clipboard.writeText(text), text);
+  await page.keyboard.press("ControlOrMeta+v");
+}
+
 /** Lines that a browser writes when a connection is cut on purpose, or a request is refused as it should be. */
 const EXPECTED = /Failed to load resource|WebSocket connection to|net::ERR_|Password forms should have/;
 

@@ -1,4 +1,4 @@
-import { expect, test } from "./console";
+import { expect, test, write } from "./console";
 import { Repository } from "./server";
 
 test.use({ installs: true });
@@ -21,6 +21,41 @@ test("an installed package is found with its version, its health and its nodes",
   await console.open("/environments");
   await expect(page.getByText("There is no environment")).toBeVisible();
   await console.isAccessible();
+});
+
+test("a range is completed and checked while one types, by what is installed", async ({ console, page }) => {
+  await console.signIn("/new-workflow");
+  const text = (type: string) =>
+    `akao: 1\nid: ranged\nversion: 1.0.0\nroot:\n  type: ${type}\n  props: { customer: "\${input.id}" }\ninputs: { id: { type: string } }\n`;
+  await write(page, text("com.example.enrich@^1"));
+  await expect(page.getByText("No problems")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Publish" })).toBeEnabled();
+  await write(page, text("com.example.enrich@^2"));
+  const problems = page.getByRole("region", { name: "Problems" });
+  await expect(problems).toContainText("no installed version of `com.example.enrich` is within ^2; there are 1.0.0");
+  await expect(problems).toContainText("Ask the operator of the server to install it.");
+  await expect(page.getByRole("button", { name: "Publish" })).toBeDisabled();
+  await console.isAccessible();
+  await write(page, text("com.example.enrich@^1").replace("customer", "costumer"));
+  await expect(problems).toContainText("costumer");
+
+  await write(page, "akao: 1\nid: ranged\nversion: 1.0.0\nroot:\n  type: ");
+  await page.keyboard.press("ControlOrMeta+End");
+  await page.keyboard.type("com.example.enr");
+  await expect(page.getByRole("option", { name: /com\.example\.enrich@\^1\.0\.0/ })).toBeVisible();
+  await page.keyboard.type("ich@");
+  await expect(page.getByRole("option", { name: /com\.example\.enrich@\^1\.0\.0/ })).toBeVisible();
+  await page.keyboard.press("Enter");
+  await expect(page.locator(".view-lines")).toContainText("com.example.enrich@^1.0.0");
+  await expect(problems, "what the version that is meant needs").toContainText("customer");
+  await write(page, text("com.example.enrich@^1.0.0"));
+  await expect(page.getByText("No problems")).toBeVisible();
+  await page.getByRole("button", { name: "Publish" }).click();
+  await expect(page.getByRole("heading", { name: "Edit ranged" })).toBeVisible();
+
+  // What was saved is drawn, with the name as it was written.
+  await console.open("/workflows/ranged");
+  await expect(page.getByText("com.example.enrich@^1.0.0").first()).toBeVisible();
 });
 
 test("the operator installs, updates, disables and enables a package, and the audit knows", async ({

@@ -1,14 +1,4 @@
-import { expect, HELLO, test } from "./console";
-
-/** Replaces the text of the editor, as somebody who pastes; what is typed would be completed. */
-async function write(page: import("@playwright/test").Page, text: string): Promise<void> {
-  const editor = page.getByRole("textbox", { name: /^Text of/ });
-  await editor.focus();
-  await page.keyboard.press("ControlOrMeta+a");
-  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
-  await page.evaluate((text) => navigator.clipboard.writeText(text), text);
-  await page.keyboard.press("ControlOrMeta+v");
-}
+import { expect, HELLO, test, write } from "./console";
 
 test("a workflow is written with help, published, run and seen in the audit", async ({ console, page }) => {
   await console.signIn("/new-workflow");

@@ -400,10 +400,6 @@ fn debugger() -> Named {
         ("Values", object(&values)),
         ("SetValue", object(&[("path", text()), ("value", any()), ("at?", text())])),
         ("Go", object(&[("mode", words(["continue", "into", "over", "out"]))])),
-        (
-            "Catalogue",
-            object(&[("items", list(json!({"type": "object", "required": ["name"], "properties": {"name": text()}})))]),
-        ),
     ]
 }
 

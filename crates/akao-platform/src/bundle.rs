@@ -27,21 +27,70 @@ pub struct Checked {
 /// Why a node's workflow cannot be started: message and suggestion.
 type Unfit = (String, &'static str);
 
-/// A text that was read, with what it names of packages. Those are looked up before the database is asked, since that reads
-/// files.
+/// A text that was read, with the names in it that are not the program's.
 pub(crate) struct Draught<'t> {
     text: &'t str,
     draft: Draft,
-    packages: BTreeMap<String, Result<Arc<NodeType>, Refusal>>,
+    names: Names,
 }
 
 impl<'t> Draught<'t> {
     /// Reads a text. Blocks.
     pub(crate) fn read(text: &'t str, catalogue: &Catalogue, shelf: &dyn Shelf) -> Self {
         let draft = Draft::read(text);
-        let unknown = draft.types().into_iter().filter(|named| catalogue.get(named).is_none());
-        let packages = unknown.filter_map(|named| Some((named.to_owned(), shelf.resolve(named)?))).collect();
-        Self { text, draft, packages }
+        let names = Names::read(draft.types(), catalogue, shelf);
+        Self { text, draft, names }
+    }
+}
+
+/// Names of node types that are not the program's, with what they mean of packages. That is looked up before the database is
+/// asked, since it reads files.
+pub(crate) struct Names {
+    unknown: Vec<String>,
+    packages: BTreeMap<String, Result<Arc<NodeType>, Refusal>>,
+}
+
+/// What such names stand for.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// Node types of pinned names; the aliases are what they were called.
+    pub(crate) types: Vec<Arc<NodeType>>,
+    /// Why the others cannot be used, where they are names of packages, custom nodes or folders at all.
+    pub(crate) refused: BTreeMap<String, Refusal>,
+    /// The custom nodes among them, by their ids.
+    uses: Vec<String>,
+    /// Custom nodes that are retired, by what they were called.
+    retired: Vec<(String, CustomNodeState)>,
+}
+
+impl Names {
+    /// Looks names of packages up. Blocks.
+    pub(crate) fn read<'n>(names: impl IntoIterator<Item = &'n str>, catalogue: &Catalogue, shelf: &dyn Shelf) -> Self {
+        let unknown = names.into_iter().filter(|named| catalogue.get(named).is_none());
+        let unknown: Vec<String> = unknown.map(str::to_owned).collect();
+        let packages = unknown.iter().filter_map(|named| Some((named.clone(), shelf.resolve(named)?))).collect();
+        Self { unknown, packages }
+    }
+
+    /// Looks the others up among the custom nodes of a tenant, and of no other.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub(crate) fn find(&self, nodes: &CustomNodes<'_>) -> Result<Found, StoreError> {
+        let mut found = Found { refused: self.folders(), ..Found::default() };
+        found.add_custom(&self.unknown, nodes)?;
+        found.add_packages(&self.packages);
+        Ok(found)
+    }
+
+    /// Folders are files of the host, and there is none for a tenant.
+    fn folders(&self) -> BTreeMap<String, Refusal> {
+        let folders = self.unknown.iter().filter(|name| name.starts_with("./") || name.starts_with("../"));
+        let refusal = |name: &String| Refusal {
+            message: format!("`{name}` names a folder, and workflows of a server have none"),
+            suggestion: "Use a node type by its name.".to_owned(),
+        };
+        folders.map(|name| (name.clone(), refusal(name))).collect()
     }
 }
 
@@ -50,73 +99,53 @@ impl<'t> Draught<'t> {
 /// # Errors
 /// The tenant's workflows cannot be read.
 pub(crate) fn check(
-    Draught { text, draft, packages }: Draught<'_>,
+    Draught { text, draft, names }: Draught<'_>,
     catalogue: &Catalogue,
     tenant: Scoped<'_>,
 ) -> Result<Checked, StoreError> {
-    let mut refused = refused(&draft, catalogue);
-    let mut custom = Custom::find(&draft, catalogue, &tenant.custom_nodes(), text, &mut refused)?;
-    custom.types.extend(of_packages(&packages, &mut refused));
+    let Found { types, refused, uses, retired } = names.find(&tenant.custom_nodes())?;
     let own;
-    let catalogue = match custom.types.is_empty() {
+    let catalogue = match types.is_empty() {
         true => catalogue,
         false => {
-            own = catalogue.and(&custom.types);
+            own = catalogue.and(&types);
             &own
         }
     };
     let (parsed, mut problems) = draft.check(catalogue, &refused);
-    problems.extend(custom.warnings);
-    let Some(mut parsed) = parsed else { return Ok(Checked { bundle: None, problems, uses: custom.uses }) };
+    problems.extend(retired.iter().map(|(named, node)| deprecated(named, node, text)));
+    let Some(mut parsed) = parsed else { return Ok(Checked { bundle: None, problems, uses }) };
     canonicalise(&mut parsed.definition, catalogue);
     let children = children(&parsed, &tenant.workflows(), &mut problems)?;
     let sound = problems.iter().all(|problem| problem.severity != Severity::Error);
     let nameless =
         |node_type: Arc<NodeType>| Arc::new(NodeType { aliases: Vec::new(), ..Arc::unwrap_or_clone(node_type) });
-    let nodes = custom.types.into_iter().map(nameless).collect();
+    let nodes = types.into_iter().map(nameless).collect();
     let bundle = Bundle { definition: parsed.definition, children, nodes };
-    Ok(Checked { bundle: sound.then_some(bundle), problems, uses: custom.uses })
+    Ok(Checked { bundle: sound.then_some(bundle), problems, uses })
 }
 
-/// The node types of packages that a text names, each with the names by which it is called.
-fn of_packages(
-    packages: &BTreeMap<String, Result<Arc<NodeType>, Refusal>>,
-    refused: &mut BTreeMap<String, Refusal>,
-) -> Vec<Arc<NodeType>> {
-    let mut found: BTreeMap<&str, NodeType> = BTreeMap::new();
-    for (named, resolved) in packages {
-        match resolved {
-            Ok(node_type) => {
-                let bare = || NodeType { aliases: Vec::new(), ..NodeType::clone(node_type) };
-                found.entry(&node_type.name).or_insert_with(bare).aliases.push(named.clone());
+impl Found {
+    /// The node types of packages, each with the names by which it is called.
+    fn add_packages(&mut self, packages: &BTreeMap<String, Result<Arc<NodeType>, Refusal>>) {
+        let mut found: BTreeMap<&str, NodeType> = BTreeMap::new();
+        for (named, resolved) in packages {
+            match resolved {
+                Ok(node_type) => {
+                    let bare = || NodeType { aliases: Vec::new(), ..NodeType::clone(node_type) };
+                    found.entry(&node_type.name).or_insert_with(bare).aliases.push(named.clone());
+                }
+                Err(refusal) => drop(self.refused.insert(named.clone(), refusal.clone())),
             }
-            Err(refusal) => drop(refused.insert(named.clone(), refusal.clone())),
         }
+        self.types.extend(found.into_values().map(Arc::new));
     }
-    found.into_values().map(Arc::new).collect()
-}
 
-/// What of a text are custom nodes of the tenant, and of no other.
-#[derive(Default)]
-struct Custom {
-    types: Vec<Arc<NodeType>>,
-    uses: Vec<String>,
-    warnings: Vec<Problem>,
-}
-
-impl Custom {
-    fn find(
-        draft: &Draft,
-        catalogue: &Catalogue,
-        nodes: &CustomNodes<'_>,
-        text: &str,
-        refused: &mut BTreeMap<String, Refusal>,
-    ) -> Result<Self, StoreError> {
+    fn add_custom(&mut self, names: &[String], nodes: &CustomNodes<'_>) -> Result<(), StoreError> {
         let mut found: BTreeMap<String, (Arc<NodeType>, Vec<String>)> = BTreeMap::new();
-        let mut custom = Self::default();
-        for named in draft.types().into_iter().filter(|named| catalogue.get(named).is_none()) {
+        for named in names {
+            let (name, version) = name_and_version(named);
             // A dot is a publisher's, `#` a content's: neither is a tenant's.
-            let (name, version) = named.split_once('@').map_or((named, None), |(name, version)| (name, Some(version)));
             if name.contains(['.', '#', '/']) {
                 continue;
             }
@@ -124,23 +153,30 @@ impl Custom {
                 None => continue,
                 Some(Ok(node)) => node,
                 Some(Err(refusal)) => {
-                    refused.insert(named.to_owned(), refusal);
+                    self.refused.insert(named.clone(), refusal);
                     continue;
                 }
             };
             let Some(body) = nodes.body(&node.id)? else { continue };
             let Ok(node_type) = serde_json::from_str::<NodeType>(&body.node_type) else { continue };
-            custom.warnings.extend(deprecated(name, &node, named, text));
             let entry = found.entry(node_type.name.clone()).or_insert_with(|| {
-                custom.uses.push(node.id.clone());
+                self.uses.push(node.id.clone());
                 (Arc::new(node_type), Vec::new())
             });
-            entry.1.push(named.to_owned());
+            entry.1.push(named.clone());
+            if node.status == "deprecated" {
+                self.retired.push((named.clone(), node));
+            }
         }
         let with_aliases = |(node_type, aliases)| Arc::new(NodeType { aliases, ..Arc::unwrap_or_clone(node_type) });
-        custom.types = found.into_values().map(with_aliases).collect();
-        Ok(custom)
+        self.types.extend(found.into_values().map(with_aliases));
+        Ok(())
     }
+}
+
+/// A custom node's name, and the version where one is named.
+fn name_and_version(named: &str) -> (&str, Option<&str>) {
+    named.split_once('@').map_or((named, None), |(name, version)| (name, Some(version)))
 }
 
 /// The version of a tenant's node that a name stands for; none where the tenant has no such node.
@@ -179,10 +215,7 @@ fn usable(
 }
 
 /// That a version is retired, at the place where the text names it.
-fn deprecated(name: &str, node: &CustomNodeState, named: &str, text: &str) -> Option<Problem> {
-    if node.status != "deprecated" {
-        return None;
-    }
+fn deprecated(named: &str, node: &CustomNodeState, text: &str) -> Problem {
     let said = node.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
     let at = text.find(named).unwrap_or_default();
     let before = text.get(..at).unwrap_or_default();
@@ -192,26 +225,15 @@ fn deprecated(name: &str, node: &CustomNodeState, named: &str, text: &str) -> Op
         line: count(before.matches('\n').count()),
         column: count(before[line_start..].chars().count()),
     };
-    Some(Problem {
+    let (name, _) = name_and_version(named);
+    Problem {
         severity: Severity::Warning,
         code: "deprecated-node".to_owned(),
         message: format!("`{}` is deprecated{said}", PinnedNode::shown(named)),
         position,
         path: String::new(),
         suggestion: node.successor.as_ref().map(|next| format!("Use `{name}@{next}`.")),
-    })
-}
-
-/// Folders are files of the host, and there is none for a tenant.
-fn refused(draft: &Draft, catalogue: &Catalogue) -> BTreeMap<String, Refusal> {
-    let unknown = draft.types().into_iter().filter(|name| catalogue.get(name).is_none());
-    let folders = unknown.filter(|name| name.starts_with("./") || name.starts_with("../"));
-    folders
-        .map(|name| {
-            let message = format!("`{name}` names a folder, and workflows of a server have none");
-            (name.to_owned(), Refusal { message, suggestion: "Use a node type by its name.".to_owned() })
-        })
-        .collect()
+    }
 }
 
 fn children(

@@ -1,17 +1,30 @@
 //! What workflows may be made of: node types, and what the operator has installed on this server. Every tenant reads it and
 //! may use it; `packages.rs` is where the operator changes it.
 
-use crate::{Code, Error, Platform};
+use crate::{Actor, Code, Error, Platform, bundle::Names};
 use akao_contract::{NodeType, Tenant};
 use akao_engine::{Bundle, StoredVersion};
 use akao_flow::Refusal;
 use akao_journal::ExecutionRow;
 use serde_json::Value;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Most names that are looked up at once, and the longest one in bytes.
+const NAMES_MAX: usize = 200;
+const NAME_BYTES_MAX: usize = 400;
 
 /// What a name in a workflow stands for: a node type whose name is pinned to one content, or why it cannot be used. None where
 /// the name is not one of a package.
 pub type Resolved = Option<Result<Arc<NodeType>, Refusal>>;
+
+/// What names that are not the program's stand for.
+#[derive(Debug)]
+pub struct NamedTypes {
+    /// Node types of pinned names; the aliases are what they were called.
+    pub types: Vec<Arc<NodeType>>,
+    /// Why the others cannot be used. A name that is none of a package or a custom node stands in neither.
+    pub refused: BTreeMap<String, Refusal>,
+}
 
 /// What the operator has put on this server beside the program itself.
 pub trait Shelf: Send + Sync {
@@ -94,6 +107,21 @@ impl Platform {
         found.ok_or_else(|| {
             Error::not_found(format_args!("node type `{}`", akao_contract::shortened(name.to_owned(), 60)))
         })
+    }
+
+    /// What names in a text of the tenant stand for now, as when the text is saved: packages by a range, and custom nodes.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// They are too many or too long, or cannot be looked up.
+    pub fn named_types(&self, actor: &Actor, names: &[String]) -> Result<NamedTypes, Error> {
+        if names.len() > NAMES_MAX || names.iter().any(|name| name.len() > NAME_BYTES_MAX) {
+            let message = format!("at most {NAMES_MAX} names of at most {NAME_BYTES_MAX} bytes are looked up at once");
+            return Err(Error::invalid(message));
+        }
+        let names = Names::read(names.iter().map(String::as_str), &self.parts().catalogue, self.shelf());
+        let found = self.read(|work| Ok(names.find(&work.of(&actor.tenant).custom_nodes())?))?;
+        Ok(NamedTypes { types: found.types, refused: found.refused })
     }
 
     /// What the operator has installed. Blocks.

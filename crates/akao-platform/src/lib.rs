@@ -62,7 +62,7 @@ pub use actor::{Actor, Means, address};
 pub use audit::{AuditBreak, AuditVerified};
 pub use authentication::Credential;
 pub use bundle::Checked;
-pub use catalogue::{EmptyShelf, Resolved, Shelf};
+pub use catalogue::{EmptyShelf, NamedTypes, Resolved, Shelf};
 pub use changed::ChangedRow;
 pub use clock::Clock;
 pub use custom_nodes::{Approval, CustomNodeWithBody, MadeNode, NODE_STATUSES, NodeMaker, NodeOrder};

@@ -200,8 +200,9 @@ fn package(record: &Record, pools: &[PoolState]) -> Value {
         () if processes > 0 => "ready",
         () => "idle",
     };
+    let versions: Vec<String> = record.versions.iter().map(|version| version.version.to_string()).collect();
     json!({
-        "package": record.id, "version": record.active, "status": status, "reason": reason,
+        "package": record.id, "version": record.active, "versions": versions, "status": status, "reason": reason,
         "nodes": active.map(|version| version.nodes.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap_or_default(),
         "update": record.update(),
         "deprecated": record.offered.as_ref().and_then(|offered| offered.warning.as_ref()),

@@ -110,6 +110,14 @@ export const version = (workflow: string, version: string) =>
     staleTime: Number.POSITIVE_INFINITY,
   });
 
+/** What names of node types in a text stand for: packages by a range, and custom nodes. */
+export const NAMED_TYPES = ["named-types"];
+
+export const installedPackages = queryOptions({
+  queryKey: ["packages"],
+  queryFn: ({ signal }) => ask("GET /api/v1/packages", { query: { limit: 200 }, signal }),
+});
+
 export interface TaskFilter {
   status?: string[] | undefined;
   assignee?: string | undefined;

@@ -3,11 +3,12 @@ import { useEffect, useRef } from "react";
 import type { NodeType } from "../execution/usePlan";
 import type { Problem } from "../model/definition";
 import css from "../pages/workflow.module.css";
-import { explanation, suggestions } from "./help";
+import { explanation, suggestions, type Versions } from "./help";
 import { editor, languages, MarkerSeverity, paint, Range } from "./monaco";
 
 /** What the help of all editors knows; there is one language for all. */
 let types: readonly NodeType[] = [];
+let versions: Versions = new Map();
 let isRegistered = false;
 
 const KINDS = {
@@ -20,11 +21,14 @@ function register(): void {
   if (isRegistered) return;
   isRegistered = true;
   languages.registerCompletionItemProvider("yaml", {
-    triggerCharacters: [" ", ":"],
+    triggerCharacters: [" ", ":", ".", "@"],
     provideCompletionItems: (model, position) => {
-      const word = model.getWordUntilPosition(position);
-      const range = new Range(position.lineNumber, word.startColumn, position.lineNumber, word.endColumn);
-      const found = suggestions(types, model.getValue(), position.lineNumber - 1, position.column - 1);
+      const found = suggestions(types, model.getValue(), position.lineNumber - 1, position.column - 1, versions);
+      // A name of a package has dots in it, and a range more that is no letter.
+      const before = model.getLineContent(position.lineNumber).slice(0, position.column - 1);
+      const named = found[0]?.kind === "type" ? before.match(/[^\s{},"']*$/)?.[0].length : undefined;
+      const start = named === undefined ? model.getWordUntilPosition(position).startColumn : position.column - named;
+      const range = new Range(position.lineNumber, start, position.lineNumber, position.column);
       return {
         suggestions: found.map((one) => ({
           label: { label: one.label, description: one.detail },
@@ -48,6 +52,7 @@ export interface CodeEditorProps {
   value: string;
   problems: readonly Problem[];
   nodeTypes: readonly NodeType[];
+  versions: Versions;
   label: string;
   /** A line to go to; another object goes there again. */
   goTo: { line: number } | undefined;
@@ -55,7 +60,8 @@ export interface CodeEditorProps {
   onSave: () => void;
 }
 
-export default function CodeEditor({ value, problems, nodeTypes, label, goTo, onChange, onSave }: CodeEditorProps) {
+export default function CodeEditor(props: CodeEditorProps) {
+  const { value, problems, nodeTypes, label, goTo, onChange, onSave } = props;
   const place = useRef<HTMLDivElement>(null);
   const made = useRef<editor.IStandaloneCodeEditor>(undefined);
   /** Texts that were typed and have not come back yet. */
@@ -63,6 +69,7 @@ export default function CodeEditor({ value, problems, nodeTypes, label, goTo, on
   const calls = useRef({ onChange, onSave });
   calls.current = { onChange, onSave };
   types = nodeTypes;
+  versions = props.versions;
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the editor is made once and told of changes afterwards.
   useEffect(() => {

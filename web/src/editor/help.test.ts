@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { NodeType } from "../execution/usePlan";
-import { explanation, suggestions } from "./help";
+import { explanation, suggestions, versionsOf } from "./help";
 
 const TYPES: NodeType[] = [
   {
@@ -45,4 +45,28 @@ test("a word is explained in Markdown", () => {
   expect(explanation(TYPES, TEXT, 5, 6)).toContain('Default: `"info"`');
   expect(explanation(TYPES, TEXT, 1, 1)).toContain("The node that is run.");
   expect(explanation(TYPES, TEXT, 4, 14)).toBeUndefined();
+});
+
+const PACKAGE: NodeType = { ...(TYPES[0] as NodeType), name: "com.example.log", aliases: ["com.example.log@2.0.0"] };
+const PINNED: NodeType = { ...PACKAGE, name: "com.example.log@1.4.0#sha256:00", aliases: ["com.example.log@^1.2"] };
+
+test("a node of a package is offered with a range for each version that is installed", () => {
+  const versions = versionsOf([{ nodes: ["com.example.log"], versions: ["1.4.0", "2.0.0"] }]);
+  const text = "akao: 1\nroot:\n  type: com.example.log@\n";
+  expect(suggestions([...TYPES, PACKAGE, PINNED], text, 2, 24, versions).map((one) => one.insert)).toEqual([
+    "LogMessage",
+    "com.example.log",
+    "com.example.log@^2.0.0",
+    "com.example.log@^1.4.0",
+  ]);
+});
+
+test("what a range stands for is completed and explained by the version that it means", () => {
+  const text = "akao: 1\nroot:\n  type: com.example.log@^1.2\n  props:\n    \n";
+  const types = [...TYPES, PACKAGE, PINNED];
+  expect(suggestions(types, text, 4, 4).map((one) => one.label)).toEqual(["message", "level"]);
+  const told = explanation(types, text, 2, 20);
+  expect(told).toContain("**com.example.log@^1.2** 1.0.0");
+  expect(told).not.toContain("sha256");
+  expect(explanation(types, text, 2, 26), "at the range itself").toBe(told);
 });

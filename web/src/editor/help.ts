@@ -12,6 +12,16 @@ export interface Suggestion {
 
 type Schema = Record<string, unknown>;
 
+/** The installed versions of nodes of packages, newest first. */
+export type Versions = ReadonlyMap<string, readonly string[]>;
+
+/** The same from the packages that are installed, whose versions stand lowest first. */
+export function versionsOf(packages: ReadonlyArray<{ nodes: string[]; versions: string[] }>): Versions {
+  return new Map(
+    packages.flatMap(({ nodes, versions }) => nodes.map((node) => [node, versions.toReversed()] as const)),
+  );
+}
+
 function find(types: readonly NodeType[], name: string | undefined): NodeType | undefined {
   return types.find((type) => type.name === name || type.aliases?.includes(name ?? ""));
 }
@@ -32,17 +42,17 @@ function typeWord(schema: Schema): string {
 }
 
 /** What may be written at a place; line and column count from 0. */
-export function suggestions(types: readonly NodeType[], text: string, line: number, column: number): Suggestion[] {
+export function suggestions(
+  types: readonly NodeType[],
+  text: string,
+  line: number,
+  column: number,
+  versions: Versions = new Map(),
+): Suggestion[] {
   const place = placeAt(text, line, column);
   switch (place.at) {
     case "type":
-      return types.map((type) => ({
-        label: type.name,
-        insert: type.name,
-        detail: type.category,
-        documentation: `${type.summary}\n\n${type.description}`,
-        kind: "type",
-      }));
+      return types.filter((type) => !isPinned(type)).flatMap((type) => typeNames(type, versions.get(type.name) ?? []));
     case "key":
       return place.of === "props" ? propKeys(types, place.type, place.present) : plainKeys(place.of, place.present);
     case "prop": {
@@ -52,6 +62,27 @@ export function suggestions(types: readonly NodeType[], text: string, line: numb
     default:
       return [];
   }
+}
+
+/** Whether its name says which content is meant: what the server made of a name in the text, and nothing to write. */
+function isPinned(type: NodeType): boolean {
+  return type.name.includes("#");
+}
+
+/** A node type by its name, and by the ranges that its installed versions begin. */
+function typeNames(type: NodeType, versions: readonly string[]): Suggestion[] {
+  const documentation = `${type.summary}\n\n${type.description}`;
+  const one = (label: string, detail: string): Suggestion => ({
+    label,
+    insert: label,
+    detail,
+    documentation,
+    kind: "type",
+  });
+  return [
+    one(type.name, type.category),
+    ...versions.map((version) => one(`${type.name}@^${version}`, `${version} or a later one that is compatible`)),
+  ];
 }
 
 function plainKeys(of: "document" | "node", present: readonly string[]): Suggestion[] {
@@ -109,7 +140,8 @@ export function explanation(
     const needs = type.permissions?.length
       ? `\n\nNeeds: ${type.permissions.map((one) => `\`${one}\``).join(", ")}`
       : "";
-    return `**${type.name}** ${type.version} · ${type.category}\n\n${type.summary}\n\n${type.description}${needs}`;
+    const name = isPinned(type) ? found.word : type.name;
+    return `**${name}** ${type.version} · ${type.category}\n\n${type.summary}\n\n${type.description}${needs}`;
   }
   if (found.what === "prop") {
     const type = find(types, found.type);

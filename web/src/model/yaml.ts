@@ -217,8 +217,8 @@ export function meaningAt(
   column: number,
 ): { what: "type" | "key" | "prop"; word: string; type?: string; of?: string } | undefined {
   const whole = text.split("\n")[line] ?? "";
-  const start = column - (whole.slice(0, column).match(/[\w$.@/-]*$/)?.[0].length ?? 0);
-  const word = whole.slice(start).match(/^[\w$.@/-]+/)?.[0];
+  const start = column - (whole.slice(0, column).match(/[\w$.@/^~*=<>+-]*$/)?.[0].length ?? 0);
+  const word = whole.slice(start).match(/^[\w$.@/^~*=<>+-]+/)?.[0];
   if (!word) return undefined;
   const place = placeAt(text, line, start);
   if (place.at === "type") return { what: "type", word };

@@ -2,6 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { ask } from "../api/client";
+import { NAMED_TYPES } from "../api/queries";
 import type { CustomNode, CustomNodePolicy } from "../api/schema";
 import { useMay } from "../app/session";
 import { useChange } from "../app/useChange";
@@ -13,7 +14,7 @@ import { Facts, Loading, layout, Panel, Wrong } from "../ui/layout";
 import { When } from "../ui/time";
 
 const KEY = ["custom-nodes"];
-const STALE = [KEY, nodeTypes.queryKey, catalogue.queryKey];
+const STALE = [KEY, nodeTypes.queryKey, catalogue.queryKey, NAMED_TYPES];
 
 function tone(status: string): Tone {
   if (status === "active") return "success";

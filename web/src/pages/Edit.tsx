@@ -3,11 +3,12 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { ask, askTagged, Refusal } from "../api/client";
-import { queries } from "../api/queries";
+import { installedPackages, queries } from "../api/queries";
 import { announce } from "../app/announcer";
 import { useMay } from "../app/session";
 import { Drawing } from "../drawing/Drawing";
 import { Outline } from "../drawing/Outline";
+import { versionsOf } from "../editor/help";
 import { RunDialog } from "../execution/RunDialog";
 import { catalogue } from "../execution/usePlan";
 import type { Definition, Problem } from "../model/definition";
@@ -17,7 +18,8 @@ import { Badge, Button, Segments } from "../ui/controls";
 import { Diff } from "../ui/Diff";
 import { Icon } from "../ui/icons";
 import { Empty, Loading, layout, Notice, Page, Refused, Wrong } from "../ui/layout";
-import { askFlow, type Checked } from "../workers/flow";
+import { type CheckedText, check } from "../workers/check";
+import { askFlow } from "../workers/flow";
 import css from "./workflow.module.css";
 
 const CodeEditor = lazy(() => import("../editor/CodeEditor"));
@@ -90,14 +92,14 @@ async function read(workflow: string): Promise<Read> {
 
 /** Checks a text a moment after the last letter; what was sound last stays for the drawing. */
 function useChecked(text: string, ready: boolean) {
-  const [checked, setChecked] = useState<Checked>();
+  const [checked, setChecked] = useState<CheckedText>();
   const [sound, setSound] = useState<{ definition: Definition; lines: Record<string, number> }>();
   const [broken, setBroken] = useState<string>();
   useEffect(() => {
     if (!ready) return;
     let current = true;
     const timer = setTimeout(() => {
-      askFlow("check", { source: text })
+      check(text)
         .then((found) => {
           if (!current) return;
           setBroken(undefined);
@@ -137,6 +139,7 @@ function useEditing(workflow: string | undefined, first: Read) {
   const [base, setBase] = useState<Read>(first);
   const { text, setText, restored } = useDraft(workflow, base.source);
   const types = useQuery(catalogue);
+  const packages = useQuery(installedPackages);
   const { checked, sound, broken } = useChecked(text, types.data !== undefined);
   const [conflict, setConflict] = useState<Read>();
   const id = workflow ?? sound?.definition.id;
@@ -176,7 +179,9 @@ function useEditing(workflow: string | undefined, first: Read) {
     save.reset();
   };
   const editing = { base, setBase, text, setText, restored, conflict, settle, id, save, canSave, changed };
-  return { ...editing, types, sound, broken: broken ?? types.error?.message, problems, errors };
+  const known = useMemo(() => [...(types.data ?? []), ...(checked?.named ?? [])], [types.data, checked]);
+  const versions = useMemo(() => versionsOf(packages.data?.items ?? []), [packages.data]);
+  return { ...editing, known, versions, sound, broken: broken ?? types.error?.message, problems, errors };
 }
 
 type Editing = ReturnType<typeof useEditing>;
@@ -221,7 +226,8 @@ function Editor({ workflow, ...first }: Read & { workflow: string | undefined })
             <CodeEditor
               value={text}
               problems={problems}
-              nodeTypes={editing.types.data ?? []}
+              nodeTypes={editing.known}
+              versions={editing.versions}
               label={workflow ? `Text of ${workflow}` : "Text of the new workflow"}
               goTo={goTo}
               onChange={setText}

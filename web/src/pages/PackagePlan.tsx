@@ -2,6 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { ask } from "../api/client";
+import { installedPackages, NAMED_TYPES } from "../api/queries";
 import type { PackagesFound, PackagePlan as Planned, PlannedPackage } from "../api/schema";
 import { useChange } from "../app/useChange";
 import { catalogue, nodeTypes } from "../execution/usePlan";
@@ -10,10 +11,9 @@ import { Choices, FormDialog } from "../ui/dialogs";
 import { Act, Heads } from "../ui/Listing";
 import { Empty, Facts, Loading, layout, Notice, Refused, Table } from "../ui/layout";
 
-export const PACKAGES = ["packages"];
 const PLAN = ["package-plan"];
 /** What is not true any more when packages have changed. */
-export const STALE = [PACKAGES, PLAN, nodeTypes.queryKey, catalogue.queryKey];
+export const STALE = [installedPackages.queryKey, PLAN, nodeTypes.queryKey, catalogue.queryKey, NAMED_TYPES];
 
 /** What is to be installed or updated. */
 export interface Order {

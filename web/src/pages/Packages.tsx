@@ -2,6 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { ask } from "../api/client";
+import { installedPackages } from "../api/queries";
 import type { Package } from "../api/schema";
 import { useMe } from "../app/session";
 import { useChange } from "../app/useChange";
@@ -9,7 +10,7 @@ import { Badge, Button, CopyButton, Dialog, Search, TextField, type Tone } from 
 import { Confirm, FormDialog } from "../ui/dialogs";
 import { Act, Heads, ListPage } from "../ui/Listing";
 import { Facts, layout, Notice, Table } from "../ui/layout";
-import { Find, type Order, PACKAGES, Plan, STALE } from "./PackagePlan";
+import { Find, type Order, Plan, STALE } from "./PackagePlan";
 
 const TONES: Record<Package["status"], Tone> = { installed: "success", disabled: "paused", blocked: "failure" };
 const HEALTH: Record<Package["health"], { tone: Tone; words: string }> = {
@@ -24,11 +25,7 @@ type Open = { look: Package } | { disable: Package } | { uninstall: Package } | 
 
 export function Packages() {
   const { operator } = useMe();
-  const list = useQuery({
-    queryKey: PACKAGES,
-    queryFn: () => ask("GET /api/v1/packages", { query: { limit: 200 } }),
-    refetchInterval: 10_000,
-  });
+  const list = useQuery({ ...installedPackages, refetchInterval: 10_000 });
   const [typed, setTyped] = useState("");
   const [open, setOpen] = useState<Open>();
   const all = list.data?.items ?? [];
@@ -169,6 +166,7 @@ function Look({ one, onClose }: { one: Package; onClose: () => void }) {
       <Facts
         items={[
           ["Version", one.version ?? "none is active"],
+          one.versions.length > 1 && ["Installed", one.versions.toReversed().join(", ")],
           one.update !== null && ["Newer version", one.update],
           ["Health", HEALTH[one.health].words],
           ["Processes", one.processes],

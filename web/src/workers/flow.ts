@@ -5,6 +5,8 @@ export interface Checked {
   problems: Problem[];
   definition: Definition | null;
   lines: Record<string, number> | null;
+  /** Names of node types that are not of the catalogue: packages by a range, custom nodes, and what is none. */
+  foreign: string[];
 }
 
 export interface Compared {
@@ -16,6 +18,7 @@ export interface Compared {
 interface Answers {
   catalogue: { taken: number; refused: string[] };
   check: Checked;
+  read: { definition?: Definition; problems?: Problem[] };
   compare: Compared;
   format: { text?: string; problems?: Problem[] };
 }

@@ -1,9 +1,10 @@
 //! Questions about workflows, and their answers.
 
 use akao_contract::NodeType;
-use akao_flow::{Catalogue, Definition, NodeDef, Parsed, Place, diff, format_workflow};
+use akao_flow::{Catalogue, Definition, Draft, NodeDef, Parsed, Place, Refusal, diff, format_workflow};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 /// What is asked.
 #[derive(Debug, Deserialize)]
@@ -14,8 +15,17 @@ enum Question {
         /// As the server lists them.
         types: Vec<Value>,
     },
-    /// Check a text; answered with its problems, and with the definition when nothing is an error.
+    /// Check a text; answered with its problems, with the definition when nothing is an error, and with the names of node types
+    /// in it that are not of the catalogue.
     Check {
+        /// The text.
+        source: String,
+        /// What such names stand for.
+        #[serde(default)]
+        named: Named,
+    },
+    /// Read a text that was checked when it was saved: what it names may be gone since.
+    Read {
         /// The text.
         source: String,
     },
@@ -31,6 +41,39 @@ enum Question {
         /// The text.
         source: String,
     },
+}
+
+/// What the server says that names in a text stand for: packages by a range, and custom nodes.
+#[derive(Debug, Default, Deserialize)]
+struct Named {
+    #[serde(default)]
+    items: Vec<Value>,
+    #[serde(default)]
+    refused: Vec<Refused>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Refused {
+    #[serde(rename = "type")]
+    named: String,
+    message: String,
+    suggestion: String,
+}
+
+impl Named {
+    /// A catalogue with the node types that were found, and why the others cannot be used.
+    fn beside(self, catalogue: &Catalogue) -> (Cow<'_, Catalogue>, BTreeMap<String, Refusal>) {
+        // A type of a newer server may have more than is known here, and counts as not found.
+        let types = self.items.into_iter().filter_map(|value| serde_json::from_value::<NodeType>(value).ok());
+        let types: Vec<Arc<NodeType>> = types.map(Arc::new).collect();
+        let refusal =
+            |refused: Refused| (refused.named, Refusal { message: refused.message, suggestion: refused.suggestion });
+        let catalogue = match types.is_empty() {
+            true => Cow::Borrowed(catalogue),
+            false => Cow::Owned(catalogue.and(&types)),
+        };
+        (catalogue, self.refused.into_iter().map(refusal).collect())
+    }
 }
 
 /// What is known between two questions.
@@ -58,7 +101,8 @@ impl Desk {
     fn answer(&mut self, question: Question) -> Value {
         match question {
             Question::Catalogue { types } => self.take_types(types),
-            Question::Check { source } => self.check(&source),
+            Question::Check { source, named } => self.check(&source, named),
+            Question::Read { source } => read(&source),
             Question::Compare { before, after } => compare(&before, &after),
             Question::Format { source } => self.format(&source),
         }
@@ -84,13 +128,18 @@ impl Desk {
         json!({"taken": taken, "refused": refused})
     }
 
-    fn check(&self, source: &str) -> Value {
-        let (parsed, problems) = akao_flow::check(source, &self.catalogue);
+    fn check(&self, source: &str, named: Named) -> Value {
+        let draft = Draft::read(source);
+        let unknown = |name: &&str| self.catalogue.get(name).is_none();
+        let foreign: Vec<String> = draft.types().into_iter().filter(unknown).map(str::to_owned).collect();
+        let (catalogue, refused) = named.beside(&self.catalogue);
+        let (parsed, problems) = draft.check(&catalogue, &refused);
         let lines = parsed.as_ref().map(lines);
         let definition = parsed.map(|parsed| parsed.definition);
-        json!({"problems": problems, "definition": definition, "lines": lines})
+        json!({"problems": problems, "definition": definition, "lines": lines, "foreign": foreign})
     }
 
+    /// Names that are not of the catalogue stay as they were written: what they stand for is for the moment.
     fn format(&self, source: &str) -> Value {
         match format_workflow(source, &self.catalogue) {
             Ok(text) => json!({"text": text}),
@@ -117,6 +166,13 @@ fn gather(parsed: &Parsed, node: &NodeDef, path: String, place: &Place, lines: &
     }
     for (index, child) in node.children.iter().enumerate() {
         gather(parsed, child, format!("{path}.children[{index}]"), &place.child(index), lines);
+    }
+}
+
+fn read(source: &str) -> Value {
+    match akao_flow::read(source) {
+        Ok(parsed) => json!({"definition": parsed.definition}),
+        Err(problems) => json!({"problems": problems}),
     }
 }
 
@@ -157,6 +213,49 @@ mod tests {
         let told = ask(&mut desk, &json!({"ask": "check", "source": SOURCE}));
         assert_eq!(told["definition"]["root"]["children"][0]["children"][0]["id"], "later", "{told}");
         assert_eq!((&told["lines"]["/"], &told["lines"]["/0/0"]), (&json!(5), &json!(9)), "{told}");
+    }
+
+    #[test]
+    fn names_stand_for_what_the_server_says() {
+        let mut desk = Desk::default();
+        let source = SOURCE.replace("type: Later", "type: com.example.later@^1");
+        let check =
+            |desk: &mut Desk, named: Value| ask(desk, &json!({"ask": "check", "source": source, "named": named}));
+        let told = check(&mut desk, json!({}));
+        assert_eq!(told["foreign"], json!(["com.example.later@^1"]), "{told}");
+        assert_eq!(told["problems"][0]["code"], "unavailable-type", "{told}");
+
+        let mut later = serde_json::to_value(&akao_flow::control_types()[0]).expect("JSON");
+        (later["children_min"], later["children_max"]) = (json!(0), json!(0));
+        (later["name"], later["aliases"]) =
+            (json!("com.example.later@1.2.0#sha256:00"), json!(["com.example.later@^1"]));
+        later["props"] =
+            json!({"type": "object", "properties": {"at": {"type": "string"}}, "additionalProperties": false});
+        let named = json!({"items": [later, {"name": "of a newer server"}], "refused": []});
+        let told = check(&mut desk, named.clone());
+        assert_eq!((&told["problems"], &told["foreign"]), (&json!([]), &json!(["com.example.later@^1"])), "{told}");
+        assert_eq!(told["definition"]["root"]["children"][0]["children"][0]["type"], "com.example.later@^1", "{told}");
+        let wrong = source.replace("id: later", "id: later, props: { on: 1 }");
+        let told = ask(&mut desk, &json!({"ask": "check", "source": wrong, "named": named}));
+        assert_eq!(told["problems"][0]["code"], "unknown-prop", "{told}");
+        let told = ask(&mut desk, &json!({"ask": "format", "source": source}));
+        assert!(told["text"].as_str().is_some_and(|text| text.contains("com.example.later@^1")), "{told}");
+
+        let why = "no installed version of `com.example.later` is within ^1; there are 2.0.0";
+        let refused = json!([{"type": "com.example.later@^1", "message": why, "suggestion": "Ask the operator."}]);
+        let told = check(&mut desk, json!({"refused": refused}));
+        let problem = &told["problems"][0];
+        assert_eq!((&problem["message"], &problem["position"]["line"]), (&json!(why), &json!(9)), "{told}");
+        assert_eq!(problem["suggestion"], "Ask the operator.", "{told}");
+    }
+
+    #[test]
+    fn what_was_saved_is_read_whatever_has_become_of_its_node_types() {
+        let mut desk = Desk::default();
+        let told = ask(&mut desk, &json!({"ask": "read", "source": SOURCE}));
+        assert_eq!(told["definition"]["root"]["children"][0]["children"][0]["type"], "Later", "{told}");
+        let told = ask(&mut desk, &json!({"ask": "read", "source": "root: ["}));
+        assert!(told["problems"][0]["message"].is_string(), "{told}");
     }
 
     #[test]

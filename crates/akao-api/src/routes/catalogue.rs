@@ -8,7 +8,9 @@ use crate::{
     route::{Answering, Call, Gives, Parameter, Place, Route, Takes, route},
 };
 use akao_contract::NodeType;
+use akao_flow::Refusal;
 use akao_platform::{Error, Permission};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -30,6 +32,9 @@ pub(super) fn routes() -> Vec<Route> {
         route!(GET "/api/v1/node-types/{type}", read, "show_node_type",
             "Everything that a node type declares: schemas, permissions, errors, examples.",
             Takes::Nothing, &[(200, Gives::Json("NodeType"))], show),
+        route!(POST "/api/v1/catalogue/named", read, "name_types",
+            "What names of node types stand for that are not the program's: packages by a range, and custom nodes.",
+            Takes::Json("TypeNames"), &[(200, Gives::Json("NamedTypes"))], by_name),
         route!(GET "/api/v1/packages", read, "list_packages",
             "The packages of nodes that the operator has installed, and how they are.",
             Takes::Nothing, &[(200, Gives::Page("Package"))], packages, parameters: PAGE),
@@ -37,6 +42,12 @@ pub(super) fn routes() -> Vec<Route> {
             "The environments of scripts that the operator has made.",
             Takes::Nothing, &[(200, Gives::Page("Environment"))], environments, parameters: PAGE),
     ]
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NamesBody {
+    types: Vec<String>,
 }
 
 fn summary(node_type: &Arc<NodeType>) -> Value {
@@ -59,6 +70,19 @@ fn show(call: Call) -> Answering {
     Box::pin(async move {
         let node_type = call.about("type", |platform, _, name| platform.node_type(name)).await?;
         Ok(Answer::json(&json!(node_type)))
+    })
+}
+
+fn refused((name, refusal): (&String, &Refusal)) -> Value {
+    json!({"type": name, "message": refusal.message, "suggestion": refusal.suggestion})
+}
+
+fn by_name(call: Call) -> Answering {
+    Box::pin(async move {
+        let NamesBody { types } = call.json()?;
+        let found = call.blocking(move |platform, actor| platform.named_types(actor, &types)).await?;
+        let refused: Vec<Value> = found.refused.iter().map(refused).collect();
+        Ok(Answer::json(&json!({"items": found.types, "refused": refused})))
     })
 }
 

@@ -12,6 +12,8 @@ pub(super) fn schemas() -> Named {
         ("category", category.clone()),
         ("summary", text()),
     ];
+    let declared = json!({"type": "object", "required": ["name"], "properties": {"name": text()}});
+    let refused = object(&[("type", text()), ("message", text()), ("suggestion", text())]);
     let health = words(["ready", "idle", "unwell", "stopped"]);
     vec![
         ("NodeTypeSummary", object(&summary)),
@@ -22,11 +24,15 @@ pub(super) fn schemas() -> Named {
                 "properties": {"name": text(), "version": text(), "category": category, "summary": text(), "props": any()},
             }),
         ),
+        ("Catalogue", object(&[("items", list(declared.clone()))])),
+        ("TypeNames", object(&[("types", list(text()))])),
+        ("NamedTypes", object(&[("items", list(declared)), ("refused", list(refused))])),
         (
             "Package",
             object(&[
                 ("package", text()),
                 ("version", text()),
+                ("versions", list(text())),
                 ("status", words(["installed", "disabled", "blocked"])),
                 ("reason", or_null(&text())),
                 ("nodes", list(text())),

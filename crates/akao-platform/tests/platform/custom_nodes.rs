@@ -250,6 +250,27 @@ async fn a_workflow_gets_the_version_that_it_names_and_hears_when_that_is_retire
 }
 
 #[tokio::test]
+async fn names_are_looked_up_for_an_editor_as_when_a_text_is_saved() {
+    let ground = Ground::new();
+    let owner = Actor::clone(&ground.set_up().actor);
+    let one = added(&ground, &owner, "1.0.0", "1").await;
+    ground.platform.activate_custom_node(&owner, &one.id).unwrap();
+    let names = ["Greet", "Greet@1.0.0", "Greet@2.0.0", "./greet", "Sequence", "Nothing"].map(str::to_owned);
+    let found = ground.platform.named_types(&owner, &names).unwrap();
+    let types: Vec<_> = found.types.iter().map(|one| (one.name.clone(), one.aliases.clone())).collect();
+    assert_eq!(types, [(one.pinned.clone(), vec!["Greet".to_owned(), "Greet@1.0.0".to_owned()])]);
+    let refused: Vec<_> = found.refused.iter().map(|(name, why)| (name.as_str(), why.message.as_str())).collect();
+    let why = [
+        ("./greet", "`./greet` names a folder, and workflows of a server have none"),
+        ("Greet@2.0.0", "the custom node `Greet` has no version 2.0.0"),
+    ];
+    assert_eq!(refused, why);
+    for names in [vec![String::new(); 201], vec!["a".repeat(401)]] {
+        assert_eq!(ground.platform.named_types(&owner, &names).unwrap_err().code, Code::Invalid);
+    }
+}
+
+#[tokio::test]
 async fn a_tenant_meets_no_node_of_another() {
     let ground = Ground::new();
     let owner = Actor::clone(&ground.set_up().actor);
@@ -268,6 +289,7 @@ async fn a_tenant_meets_no_node_of_another() {
     for named in ["Greet@1.0.0", "Greet", node.pinned.as_str(), "custom.t-acme.greet@1.0.0", "custom.t-acme.greet"] {
         let checked = platform.check_workflow(&other, &workflow(&format!("'{named}'"))).unwrap();
         assert!(checked.bundle.is_none(), "{named} resolves");
+        assert!(platform.named_types(&other, &[named.to_owned()]).unwrap().types.is_empty(), "{named} resolves");
     }
     // The same name and version is another node there.
     let theirs = added(&ground, &other, "1.0.0", "1").await;

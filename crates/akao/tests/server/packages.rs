@@ -68,6 +68,10 @@ fn is_listed(person: &Person<'_>, route: &str, name: &str) -> bool {
     listed["items"].as_array().expect("types").iter().any(|one| one["type"] == name || one["name"] == name)
 }
 
+fn named(person: &Person<'_>, types: &[&str]) -> Value {
+    person.post("/api/v1/catalogue/named", &[], &json!({"types": types})).is(200).body
+}
+
 #[test]
 fn every_tenant_uses_what_the_operator_installed_in_processes_of_its_own() {
     let (server, desk) = (Server::new(), Desk::own_user());
@@ -139,7 +143,28 @@ fn what_was_saved_stays_what_it_was_and_what_is_disabled_is_not_started() {
         assert!(unknown, "{foreign}: {told}");
     }
 
+    // An editor is told the same before anything is saved.
+    let told =
+        named(&owner, &["com.example.greet@=1.0.0", "com.example.greet@^1", "com.example.greet@^2", "NoSuchNode"]);
+    let meant = |name: &str| {
+        let items = told["items"].as_array().expect("types");
+        let item = items.iter().find(|item| item["aliases"].to_string().contains(name)).expect("a node type");
+        item["name"].as_str().expect("a name").split('#').next().map(str::to_owned)
+    };
+    assert_eq!(meant("com.example.greet@=1.0.0").as_deref(), Some("com.example.greet@1.0.0"), "{told:#}");
+    assert_eq!(meant("com.example.greet@^1").as_deref(), Some("com.example.greet@1.1.0"), "the active one, {told:#}");
+    let why = json!([{
+        "type": "com.example.greet@^2",
+        "message": "no installed version of `com.example.greet` is within ^2; there are 1.0.0, 1.1.0",
+        "suggestion": "Ask the operator of the server to install it.",
+    }]);
+    assert_eq!(told["refused"], why, "what is no name of a package is left to the checks");
+    let listed = owner.get("/api/v1/packages").is(200).body;
+    assert_eq!(listed["items"][0]["versions"], json!(["1.0.0", "1.1.0"]), "{listed:#}");
+
     on(&server, &desk, &["disable", GREET, "--reason", "it greets too much"]);
+    let told = named(&owner, &[GREET]);
+    assert!(told["refused"][0]["message"].to_string().contains("is disabled: it greets too much"), "{told:#}");
     for workflow in ["w", "calls"] {
         let body = json!({"workflow": workflow, "input": {}});
         let refused = owner.post("/api/v1/executions", &[], &body).refuses(409, "conflict").body;
