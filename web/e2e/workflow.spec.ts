@@ -39,6 +39,41 @@ test("names are completed while one types, however quickly", async ({ console, p
   await expect(lines).toContainText("akao:\u00a01");
 });
 
+test("the whole policy by which a step is tried again stands where the node is shown", async ({ console, page }) => {
+  const { server, owner } = console;
+  const tries = `akao: 1
+id: tries
+version: 1.0.0
+root:
+  type: Retry
+  props: { attempts: 2, delayMs: 10, backoff: linear }
+  children:
+    - id: ask
+      type: FailureNode
+      retry: { attempts: 4, delay: 20ms, factor: 1.5, max_delay: 1s, on: [connection, timeout] }
+      timeout: 30s
+`;
+  await server.save(owner, "tries", tries);
+  await console.signIn("/workflows/tries");
+  await page.getByRole("button", { name: "Outline" }).click();
+  await page.getByRole("treeitem", { name: /ask/ }).click();
+  const node = page.getByRole("region", { name: "Node ask" });
+  await expect(node).toContainText("4 at most, the first one counts");
+  await expect(node).toContainText("20ms before the second attempt, each further one 1.5 times as long, 1s at most");
+  await expect(node).toContainText("connection, timeout");
+  await expect(node).toContainText("30s at most, each attempt");
+  await page.getByRole("treeitem", { name: /Retry/ }).click();
+  await expect(page.getByRole("region", { name: "Node Retry" })).toContainText("each further one 10ms longer");
+  await console.isAccessible();
+  const id = await server.run(owner, "tries");
+  await server.wait(owner, id, "failure");
+  await console.open(`/executions/${id}?view=outline&step=/[1]/0`);
+  const rules = page.getByRole("region", { name: "Rules of ask" });
+  await expect(rules).toContainText("spread by up to a fifth either way");
+  await expect(rules).toContainText("connection, timeout");
+  await console.isAccessible();
+});
+
 test("what somebody else published meanwhile is not overwritten", async ({ console, page }) => {
   const { server, owner } = console;
   await server.save(owner, "shared", HELLO.replace("id: hello", "id: shared"));

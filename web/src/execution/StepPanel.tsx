@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { ask } from "../api/client";
 import type { Step } from "../api/schema";
+import { Rules } from "../drawing/Rules";
 import { attemptsOf } from "../model/attempts";
 import type { Card } from "../model/drawing";
 import type { Run, StepRow } from "../model/run";
@@ -62,6 +63,7 @@ export function StepPanel({
         <div className={layout.row}>{actions}</div>
         {card && <Runs run={run} place={card.place} address={address} onSelect={onSelect} />}
         {address !== undefined && <Attempts run={run} address={address} onSelect={onSelect} />}
+        {card && <Rules card={card} />}
         {!row ? (
           <Empty icon="clock" title="It has not begun">
             {card?.note || "What it is given is known when it begins."}

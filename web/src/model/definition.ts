@@ -7,7 +7,7 @@ export interface NodeDef {
   props?: Record<string, unknown>;
   needs?: string[];
   if?: unknown;
-  retry?: { attempts: number; delay?: string };
+  retry?: { attempts: number; delay?: string; factor?: number; max_delay?: string; on?: string[] };
   timeout?: string;
   on_failure?: "stop" | "continue";
   pin?: unknown;

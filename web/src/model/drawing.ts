@@ -1,6 +1,7 @@
 /** From a definition to places on a plane. Nothing here knows how it is drawn, or that there is a browser. */
 import { childOf, type Definition, type NodeDef, shownType } from "./definition";
 import { grouped } from "./grouped";
+import { type Rule, rulesOf } from "./rules";
 
 export type Kind = "composite" | "decorator" | "waiting" | "leaf" | "package";
 
@@ -19,6 +20,8 @@ export interface Card {
   /** What it does, from its most telling prop. */
   note: string;
   badges: string[];
+  /** What is said of it beside its props, in words. */
+  rules: Rule[];
   /** What it is to its parent, where the order says so: `then`, `catch`, a case. */
   role: string | undefined;
   /** Whether its children stand in a frame, related by what they need. */
@@ -121,6 +124,7 @@ export function plan(definition: Definition): Plan {
       kind: kindOf(node.type),
       note: noteOf(node),
       badges: badgesOf(node),
+      rules: rulesOf(node),
       role: roleOf(parentNode, node, index),
       isGraph: node.type === "Graph",
       needs: [],

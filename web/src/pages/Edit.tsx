@@ -8,6 +8,7 @@ import { announce } from "../app/announcer";
 import { useMay } from "../app/session";
 import { Drawing } from "../drawing/Drawing";
 import { Outline } from "../drawing/Outline";
+import { Chosen } from "../drawing/Rules";
 import { versionsOf } from "../editor/help";
 import { RunDialog } from "../execution/RunDialog";
 import { catalogue } from "../execution/usePlan";
@@ -420,6 +421,7 @@ function Preview({
       ) : (
         <Drawing plan={drawn} overlay={overlay} label={`Drawing of ${label}`} onSelect={select} />
       )}
+      {selected !== undefined && <Chosen card={drawn.cards.get(selected)} />}
     </div>
   );
 }

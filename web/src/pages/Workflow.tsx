@@ -8,6 +8,7 @@ import type { WorkflowVersion } from "../api/schema";
 import { useMay } from "../app/session";
 import { Drawing } from "../drawing/Drawing";
 import { Outline } from "../drawing/Outline";
+import { Chosen } from "../drawing/Rules";
 import { RunDialog } from "../execution/RunDialog";
 import { usePlan } from "../execution/usePlan";
 import { type Changes, changesOf, type Mark } from "../model/changes";
@@ -121,12 +122,25 @@ function Drawn({ workflow, version }: { workflow: string; version: string }) {
           </pre>
         </Panel>
       ) : (
-        <div className={css.tall}>
-          {view === "outline" ? (
-            <Outline plan={drawn.data.plan} overlay={overlay} label={`Outline of ${workflow}`} onSelect={setSelected} />
-          ) : (
-            <Drawing plan={drawn.data.plan} overlay={overlay} label={`Drawing of ${workflow}`} onSelect={setSelected} />
-          )}
+        <div className={css.beside}>
+          <div className={css.tall}>
+            {view === "outline" ? (
+              <Outline
+                plan={drawn.data.plan}
+                overlay={overlay}
+                label={`Outline of ${workflow}`}
+                onSelect={setSelected}
+              />
+            ) : (
+              <Drawing
+                plan={drawn.data.plan}
+                overlay={overlay}
+                label={`Drawing of ${workflow}`}
+                onSelect={setSelected}
+              />
+            )}
+          </div>
+          {selected !== undefined && <Chosen card={drawn.data.plan.cards.get(selected)} />}
         </div>
       )}
     </div>
