@@ -38,7 +38,7 @@ async function addresses(ready: { server: import("./server").Server; owner: impo
     ["/teams", "There is no team"],
     ["/roles", "executions.steer"],
     ["/quotas", "Executions at once"],
-    ["/tenants", "Acme"],
+    ["/tenants", "Of this whole server"],
     ["/packages", "No package is installed"],
     ["/environments", "There is no environment"],
     ["/custom-nodes", "Review"],
