@@ -3,6 +3,8 @@ import { defineConfig } from "@playwright/test";
 /** Journeys marked so run in the nightly suite only. */
 const NIGHTLY = /@nightly/;
 
+const isNightly = Boolean(process.env["AKAO_NIGHTLY"]);
+
 export default defineConfig({
   testDir: "e2e",
   testMatch: "*.spec.ts",
@@ -13,7 +15,12 @@ export default defineConfig({
   // A journey that passes on the second try has failed.
   retries: 0,
   reporter: [["list"]],
-  ...(process.env["AKAO_NIGHTLY"] ? {} : { grepInvert: NIGHTLY }),
+  ...(isNightly ? {} : { grepInvert: NIGHTLY }),
+  projects: [
+    { name: "pointer" },
+    // Every journey once more, by keys alone. What only looks at pages is no journey.
+    ...(isNightly ? [{ name: "keys", testIgnore: ["pages.spec.ts", "keyboard.spec.ts"] }] : []),
+  ],
   use: {
     browserName: "chromium",
     viewport: { width: 1280, height: 720 },
