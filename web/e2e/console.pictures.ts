@@ -1,14 +1,51 @@
 /** Pictures of every page for the documents: light and dark, on a screen and on a telephone. Looked at by people before they are kept. */
 import { mkdirSync, readFileSync } from "node:fs";
+import type { Page } from "@playwright/test";
 import { ASKS, automate, expect, HELLO, test } from "./console";
+import { type Asker, Repository, type Server } from "./server";
 
 /** A few of them stand in the documents; the others are for whoever looks at all. */
 const KEPT = new URL("../../docs/images/console/", import.meta.url).pathname;
 const ALL = new URL("results/pictures/", import.meta.url).pathname;
-const IN_DOCUMENTS = new Set(["execution-light", "timeline-dark", "editor-light", "task-light"]);
+const IN_DOCUMENTS = new Set([
+  "execution-light",
+  "execution-small-light",
+  "timeline-dark",
+  "editor-light",
+  "policy-light",
+  "task-light",
+  "packages-light",
+  "package-plan-light",
+  "custom-nodes-light",
+  "dashboard-dark",
+]);
 
 /** Pages with a drawing. */
-const DRAWN = new Set(["execution", "step", "failure", "workflow", "difference", "editor"]);
+const DRAWN = new Set(["execution", "step", "failure", "workflow", "policy", "difference", "editor"]);
+
+/** What is opened on a page before its picture is taken. */
+const OPENED: Record<string, (page: Page) => Promise<void>> = {
+  policy: async (page) => {
+    await page.getByRole("button", { name: "Outline" }).click();
+    await page.getByRole("treeitem", { name: /^tell/ }).click();
+    await expect(page.getByRole("region", { name: "Node tell" })).toBeVisible();
+  },
+  package: async (page) => {
+    await page.getByRole("button", { name: "Look at com.example.enrich" }).click();
+    await expect(page.getByRole("dialog")).toBeVisible();
+  },
+  "package-plan": async (page) => {
+    await page.getByRole("button", { name: "Install a package" }).click();
+    await page.getByLabel("What it does, or its id").fill("lookup");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Install com.example.lookup" }).click();
+    await expect(page.getByRole("button", { name: "Agree and install" })).toBeVisible();
+  },
+  "custom-node": async (page) => {
+    await page.getByRole("button", { name: "Look at AddTwo 1.1.0" }).click();
+    await expect(page.getByText("defineNode").first()).toBeVisible();
+  },
+};
 
 const RELEASE = readFileSync(new URL("release.yaml", import.meta.url), "utf8");
 
@@ -22,6 +59,17 @@ root:
     - { id: fetch, type: LogMessage, props: { message: fetching } }
     - { id: convert, type: FailureNode, props: { message: "line 17 has no price" } }
 `;
+
+const NODE = `import { defineNode } from "workflow-sdk";
+
+export const description = "Adds two numbers.";
+export const schema = {
+  type: "object",
+  properties: { a: { type: "number" }, b: { type: "number" } },
+  required: ["a", "b"],
+};
+
+export default defineNode<{ a: number; b: number }>(({ a, b }) => a + b);`;
 
 test.use({ installs: true });
 
@@ -55,6 +103,9 @@ test("pictures of every page", async ({ console, page, ready: { server, owner } 
   });
   await server.ask(owner, "POST", "/teams", { team: "releases", title: "Who releases", role: "release-manager" });
   await server.ask(owner, "PUT", "/secrets/mail_password", { value: "not shown" });
+  await customNodes(server, owner);
+  const repository = await Repository.make(server.folder);
+  await repository.publish("1.0.0", ["api.example.com:443"]);
   const { items } = await server.ask<{ items: Array<{ task: string; title: string }> }>(owner, "GET", "/tasks");
   const task = items.find((one) => one.title.includes("production"))?.task ?? "";
   const pages = [
@@ -70,6 +121,7 @@ test("pictures of every page", async ({ console, page, ready: { server, owner } 
     ["compare", `/compare?left=${failed}&right=${shown}`, "What differs"],
     ["workflows", "/workflows", "nightly-release"],
     ["workflow", "/workflows/nightly-release", "guarded"],
+    ["policy", "/workflows/nightly-release", "guarded"],
     ["difference", "/workflows/nightly-release?tab=difference", "waitMs: 200"],
     ["editor", "/workflows/nightly-release/edit", "No problems"],
     ["node-types", "/node-types?type=HttpRequest", "How it fails"],
@@ -79,10 +131,13 @@ test("pictures of every page", async ({ console, page, ready: { server, owner } 
     ["teams", "/teams", "Who releases"],
     ["roles", "/roles", "executions.steer"],
     ["quotas", "/quotas", "Executions at once"],
-    ["tenants", "/tenants", "Acme"],
+    ["tenants", "/tenants", "Of this whole server"],
     ["packages", "/packages", "com.example.enrich"],
+    ["package", "/packages", "com.example.enrich"],
+    ["package-plan", "/packages", "com.example.enrich"],
     ["environments", "/environments", "There is no environment"],
-    ["custom-nodes", "/custom-nodes", "Review"],
+    ["custom-nodes", "/custom-nodes", "withdrawn"],
+    ["custom-node", "/custom-nodes", "withdrawn"],
     ["schedules", "/schedules", "nightly greeting"],
     ["hooks", "/hooks", "orders of the shop"],
     ["webhooks", "/webhooks", "failures to the chat"],
@@ -104,6 +159,7 @@ test("pictures of every page", async ({ console, page, ready: { server, owner } 
         await expect(page.getByText(words).first(), path).toBeVisible();
         if (DRAWN.has(name))
           await expect(page.locator(".react-flow__node").first(), path).toBeVisible({ timeout: 20_000 });
+        await OPENED[name]?.(page);
         await page.waitForTimeout(name === "editor" || name === "difference" ? 900 : 350);
         const picture = `${name}${size}-${colours}`;
         const folder = IN_DOCUMENTS.has(picture) ? KEPT : ALL;
@@ -111,7 +167,27 @@ test("pictures of every page", async ({ console, page, ready: { server, owner } 
       }
     }
   }
+  repository.remove();
 });
+
+/** A node of the tenant in four versions: each has come as far as a version can. */
+async function customNodes(server: Server, owner: Asker): Promise<void> {
+  const made: string[] = [];
+  for (const version of ["1.0.0", "1.1.0", "1.2.0", "2.0.0"]) {
+    const source = `${NODE}\n// ${version}\n`;
+    const { id } = await server.ask<{ id: string }>(owner, "POST", "/custom-nodes", {
+      name: "AddTwo",
+      version,
+      source,
+    });
+    made.push(id);
+  }
+  const move = (index: number, what: string, body?: unknown) =>
+    server.ask(owner, "POST", `/custom-nodes/${made[index]}/${what}`, body);
+  for (const index of [0, 1, 2]) await move(index, "activate");
+  await move(0, "deprecate", {});
+  await move(1, "withdraw", { message: "It rounds where it must not." });
+}
 
 async function tagOf(url: string, cookie: string, workflow: string): Promise<string> {
   const response = await fetch(`${url}/api/v1/workflows/${workflow}`, { headers: { cookie } });
