@@ -56,7 +56,7 @@ pub trait Host {
     }
 }
 
-/// Nobody, who is told of what a run left behind.
+/// Nobody, who is told of what a run left behind, and of what comes before one.
 struct Nobody;
 
 impl Host for Nobody {
@@ -163,6 +163,12 @@ impl Guard {
     pub(crate) fn new(noun: &'static str, host: Rc<dyn Host>, limits: Limits) -> Self {
         let (stopped, log_bytes, log_lines) = (Cell::default(), Cell::default(), Cell::default());
         Self { noun, host: RefCell::new(host), limits: Cell::new(limits), stopped, log_bytes, log_lines }
+    }
+
+    /// One that watches over nothing yet.
+    pub(crate) fn of_nobody(noun: &'static str) -> Self {
+        let limits = Limits { memory_bytes: u64::MAX, result_bytes: usize::MAX, deadline: None };
+        Self::new(noun, Rc::new(Nobody), limits)
     }
 
     /// Begins the next run.

@@ -44,28 +44,63 @@ pub fn run_with(
     limits: Limits,
     host: Rc<dyn Host>,
 ) -> Result<Json, Failure> {
-    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
-    check_source(source)?;
-    let guard = Rc::new(Guard::new("script", host, limits));
-    let no_room = |_| failure::no_memory(&guard, None);
-    let runtime = Runtime::new().map_err(no_room)?;
-    runtime.set_memory_limit(usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX));
-    runtime.set_max_stack_size(STACK_BYTES_MAX);
-    let asked = Rc::clone(&guard);
-    runtime.set_interrupt_handler(Some(Box::new(move || asked.stop().is_some())));
-    Lent::new(packages).set(&runtime);
-    let rejections = Rejections::default();
-    rejections.watch(&runtime);
-    let context = Context::full(&runtime).map_err(no_room)?;
-    context.with(|ctx| {
-        let imports = Imports::read(&ctx, source)
-            .map_err(|error| failure::of_error(&ctx, error, &guard, &Place::of(source, Vec::new())))?;
-        let places = imports.as_ref().map_or_else(Vec::new, |imports| imports.places.clone());
-        let (timers, asks) = (Rc::new(Timers::default()), Rc::new(Asks::default()));
-        let run = Run { guard, rejections, timers, asks, place: Rc::new(Place::of(source, places)) };
-        let _clears = run.clears();
-        run.execute(&ctx, source, imports.as_ref(), inputs)
-    })
+    Ready::new(packages)?.run(source, inputs, limits, host)
+}
+
+/// A runtime in which nothing has run yet, for one script.
+pub(crate) struct Ready {
+    guard: Rc<Guard>,
+    rejections: Rejections,
+    // Before its runtime, which it must not outlive.
+    context: Context,
+    runtime: Runtime,
+}
+
+impl Ready {
+    /// A runtime whose script may import what is in the packages.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub(crate) fn new(packages: Option<Arc<Packages>>) -> Result<Self, Failure> {
+        let no_room = |_| Failure::new(Kind::Resource, "there is no memory for a runtime");
+        let runtime = Runtime::new().map_err(no_room)?;
+        runtime.set_max_stack_size(STACK_BYTES_MAX);
+        let guard = Rc::new(Guard::of_nobody("script"));
+        let asked = Rc::clone(&guard);
+        runtime.set_interrupt_handler(Some(Box::new(move || asked.stop().is_some())));
+        Lent::new(packages).set(&runtime);
+        let rejections = Rejections::default();
+        rejections.watch(&runtime);
+        let context = Context::full(&runtime).map_err(no_room)?;
+        Ok(Self { guard, rejections, context, runtime })
+    }
+
+    /// Runs the script.
+    ///
+    /// # Errors
+    /// As with [`run`].
+    pub(crate) fn run(
+        &self,
+        source: &str,
+        inputs: &Map<String, Json>,
+        limits: Limits,
+        host: Rc<dyn Host>,
+    ) -> Result<Json, Failure> {
+        let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+        check_source(source)?;
+        self.guard.begin(host, limits);
+        self.runtime.set_memory_limit(usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX));
+        self.context.with(|ctx| {
+            let (guard, rejections) = (Rc::clone(&self.guard), self.rejections.clone());
+            let imports = Imports::read(&ctx, source)
+                .map_err(|error| failure::of_error(&ctx, error, &guard, &Place::of(source, Vec::new())))?;
+            let places = imports.as_ref().map_or_else(Vec::new, |imports| imports.places.clone());
+            let (timers, asks) = (Rc::new(Timers::default()), Rc::new(Asks::default()));
+            let run = Run { guard, rejections, timers, asks, place: Rc::new(Place::of(source, places)) };
+            let _clears = run.clears();
+            run.execute(&ctx, source, imports.as_ref(), inputs)
+        })
+    }
 }
 
 fn check_source(source: &str) -> Result<(), Failure> {

@@ -3,7 +3,7 @@
 use crate::{
     Answer, Host, Limits, Packages,
     bundle::{Bundle, BundleCall, BundleCalls, Ended, play},
-    run_with,
+    run::Ready,
 };
 use akao_node::{Calls, Context, Failure, Kind, Level, Map, Node, Package, Value, inputs, json};
 use std::{
@@ -108,13 +108,26 @@ pub fn serve() -> ! {
 
 /// The one node, for the program and for tests that play the host.
 pub fn nodes() -> Vec<Node> {
-    vec![Node::new(ID, execute)]
+    vec![Node::staying::<Call>(ID, scripts)]
 }
 
-fn execute(context: &Context, call: Call) -> Result<Value, Failure> {
+/// Runs one script after the other, each in a runtime of its own. It is made while nobody waits for it, and dropped after the
+/// answer.
+fn scripts(calls: &mut Calls<'_>) {
+    loop {
+        let ready = packages().and_then(Ready::new);
+        let Some((context, call)) = calls.next::<Call>() else { return };
+        calls.answer(match &ready {
+            Ok(ready) => execute(ready, &context, &call),
+            Err(failure) => Err(failure.clone()),
+        });
+    }
+}
+
+fn execute(ready: &Ready, context: &Context, call: &Call) -> Result<Value, Failure> {
     let limits = limits(context, call.timeout_ms, call.memory_bytes)?;
     let host = Rc::new(Caller { context: context.handle() });
-    let result = run_with(packages()?, &call.script, &call.inputs, limits, host)?;
+    let result = ready.run(&call.script, &call.inputs, limits, host)?;
     Ok(json!({"result": result}))
 }
 
