@@ -81,7 +81,7 @@ struct Steps<'a, 'b>(&'a mut Calls<'b>);
 impl BundleCalls for Steps<'_, '_> {
     fn next(&mut self) -> Option<BundleCall> {
         loop {
-            let (context, step) = self.0.next::<Step>()?;
+            let (context, step) = self.0.next_call::<Step>()?;
             match limits(&context, step.timeout_ms, step.memory_bytes) {
                 Ok(limits) => {
                     let request = Map::from_iter([
@@ -116,7 +116,7 @@ pub fn nodes() -> Vec<Node> {
 fn scripts(calls: &mut Calls<'_>) {
     loop {
         let ready = packages().and_then(Ready::new);
-        let Some((context, call)) = calls.next::<Call>() else { return };
+        let Some((context, call)) = calls.next_call::<Call>() else { return };
         calls.answer(match &ready {
             Ok(ready) => execute(ready, &context, &call),
             Err(failure) => Err(failure.clone()),

@@ -31,7 +31,7 @@ impl<'a> Calls<'a> {
 
     /// Waits for the next call; nothing where the work is to end, because the host has ended or calls another node. A call whose
     /// inputs do not fit is answered here and not seen.
-    pub fn next<I: Inputs>(&mut self) -> Option<(Arc<Context>, I)> {
+    pub fn next_call<I: Inputs>(&mut self) -> Option<(Arc<Context>, I)> {
         loop {
             if std::mem::replace(&mut self.has_begun, true) {
                 self.refuse_unanswered();

@@ -10,12 +10,15 @@ use crate::{
 use serde::Serialize;
 use serde_json::{json, Map, Value};
 
+type Each = Box<dyn Fn(&Context, Map<String, Value>) -> Result<String, Failure> + Send + Sync>;
+type Staying = Box<dyn Fn(&mut Calls<'_>) + Send + Sync>;
+
 /// What a node does with its calls.
 pub(crate) enum Work {
     /// Each by itself.
-    Each(Box<dyn Fn(&Context, Map<String, Value>) -> Result<String, Failure> + Send + Sync>),
+    Each(Each),
     /// One after the other, on a thread that it does not leave.
-    Staying(Box<dyn Fn(&mut Calls<'_>) + Send + Sync>),
+    Staying(Staying),
 }
 
 type Validate = Box<dyn Fn(Map<String, Value>) -> Result<Vec<Problem>, Failure> + Send + Sync>;

@@ -367,7 +367,7 @@ mod tests {
     fn staying() -> Node {
         Node::staying::<Stay>("com.example.stay", |calls| {
             let mut count = 0;
-            while let Some((context, stay)) = calls.next::<Stay>() {
+            while let Some((context, stay)) = calls.next_call::<Stay>() {
                 count += 1;
                 let until = Instant::now() + Duration::from_millis(stay.ms);
                 while Instant::now() < until && !context.cancelled() {
@@ -430,7 +430,7 @@ mod tests {
     #[test]
     fn work_that_stays_answers_every_call_once() {
         let mut host = Host::new(vec![staying()], 1);
-        let mut told = |host: &mut Host, id: &str, parameters: Value| {
+        let told = |host: &mut Host, id: &str, parameters: Value| {
             stay(host, id, parameters);
             let answer = host.receive();
             assert_eq!(answer["id"], id, "{answer}");
