@@ -14,19 +14,40 @@ const texts = (value: unknown): string[] | undefined => {
 
 const loads: Array<() => Promise<unknown>> = [];
 
-/** A page that is loaded when it is opened, or when there is time. */
+/**
+ * A page that is loaded when it is opened, or when there is time. The router waits for it: a page that stands in for it for a moment would
+ * stay for 300 ms, because React lets none flash by.
+ */
 function page<N extends string>(load: () => Promise<Record<N, () => ReactNode>>, name: N): () => ReactNode {
-  loads.push(load);
-  const Page = lazy(async (): Promise<{ default: () => ReactNode }> => ({ default: (await load())[name] }));
-  return () => <Page />;
+  let Loaded: (() => ReactNode) | undefined;
+  const preload = async (): Promise<{ default: () => ReactNode }> => {
+    Loaded = (await load())[name];
+    return { default: Loaded };
+  };
+  loads.push(preload);
+  const Page = lazy(preload);
+  return Object.assign(() => (Loaded === undefined ? <Page /> : <Loaded />), { preload });
 }
 
-/** Loads every page while nothing else is to be done, so that each opens at once, also when the server is gone by then. */
+/** What the page that was asked for has for itself, before the others are loaded beside it. */
+const FIRST_MS = 1_000;
+
+/**
+ * Loads every page, one after the other while nothing else is to be done, so that each opens at once, also when the server is gone
+ * by then.
+ */
 export function loadPages(): void {
   const idle = globalThis.requestIdleCallback ?? ((work: () => void) => setTimeout(work, 500));
-  idle(() => {
-    for (const load of loads) load().catch(() => {});
-  });
+  const next = (at: number): void => {
+    const load = loads[at];
+    if (load !== undefined)
+      idle(() =>
+        load()
+          .catch(() => {})
+          .finally(() => next(at + 1)),
+      );
+  };
+  setTimeout(() => next(0), FIRST_MS);
 }
 
 const root = createRootRoute({
