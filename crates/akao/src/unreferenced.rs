@@ -1,5 +1,6 @@
 //! Large values that nothing refers to any more: what executions that are gone have left. They are found by reading everything
-//! that the journal holds of a tenant, and what is kept of its values, since those may refer to others.
+//! that the journal holds of a tenant, what its nodes keep from call to call, and what is kept of its values, since those may refer to
+//! others.
 
 use crate::{failure::Failure, wiring};
 use akao_contract::{Digest, ExecutionStatus, Tenant};
@@ -8,6 +9,7 @@ use akao_journal::Reader;
 use akao_step::BlobStore;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs, io,
     path::Path,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -47,6 +49,7 @@ pub(crate) fn remove(folder: &Path, now: SystemTime) -> Result<Removed, Failure>
         let mut left: BTreeMap<Digest, u64> = stored.iter().map(|blob| (blob.digest, blob.bytes)).collect();
         let mut kept: Vec<Digest> =
             stored.iter().filter(|blob| blob.touched >= before).map(|blob| blob.digest).collect();
+        kept.extend(kept_by_nodes(folder, &tenant)?);
         reader.each_body(&tenant, |body| kept.extend(digests(body)))?;
         while let Some(digest) = kept.pop() {
             if left.remove(&digest).is_some() {
@@ -63,6 +66,25 @@ pub(crate) fn remove(folder: &Path, now: SystemTime) -> Result<Removed, Failure>
         }
     }
     Ok(removed)
+}
+
+/// What nodes keep from call to call names values: what is too large to be kept there is to be stored as one.
+fn kept_by_nodes(folder: &Path, tenant: &Tenant) -> Result<BTreeSet<Digest>, Failure> {
+    let failed = |error: io::Error| Failure::storage("what nodes keep cannot be read").because(&error);
+    let entries = match fs::read_dir(wiring::state_folder(folder).join(tenant.as_str())) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        other => other.map_err(failed)?,
+    };
+    let mut kept = BTreeSet::new();
+    for entry in entries {
+        match fs::read(entry.map_err(failed)?.path()) {
+            Ok(body) => kept.append(&mut digests(&body)),
+            // A staging file that has got its name, which stands here too.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Ok(kept)
 }
 
 /// When the oldest execution of each tenant began of which a step may run now.

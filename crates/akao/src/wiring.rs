@@ -108,6 +108,11 @@ pub(crate) fn program() -> String {
     format!("akao/{}", env!("CARGO_PKG_VERSION"))
 }
 
+/// Where nodes keep values from call to call, by tenant.
+pub(crate) fn state_folder(folder: &Path) -> PathBuf {
+    folder.join(NODES_FOLDER).join("state")
+}
+
 /// Where the large values of a data directory are.
 pub(crate) fn blobs_folder(folder: &Path) -> PathBuf {
     folder.join(BLOBS_FOLDER)
@@ -223,7 +228,7 @@ fn external_nodes_with(
     Ok(ExternalNodes::new(NodesOptions {
         grants: Arc::new(InstalledGrants(Installed::of(&Places::new(folder)), folder.to_owned())),
         packages: packages(folder),
-        state: folder.join(NODES_FOLDER).join("state"),
+        state: state_folder(folder),
         blobs,
         audit: Arc::new(audit),
         runtime: RuntimeSettings { allowances, ..operator.runtime() },
@@ -293,7 +298,7 @@ pub(crate) fn maker_nodes(folder: &Path, networks: Vec<String>) -> Result<Extern
     Ok(ExternalNodes::new(NodesOptions {
         grants: Arc::new(NoPackageGrants),
         packages: packages(folder),
-        state: folder.join(NODES_FOLDER).join("state"),
+        state: state_folder(folder),
         blobs: blobs(folder),
         audit: Arc::new(audit),
         runtime: RuntimeSettings { host: program(), ..RuntimeSettings::default() },

@@ -122,14 +122,30 @@ fn what_old_executions_held_is_room_again_when_they_are_removed() {
     let held = used();
     assert!(held > before + 30_000, "{before}, then {held}");
     let shards = std::fs::read_dir(server.folder.path().join("blobs/globex")).expect("large values");
+    let mut references = Vec::new();
     for value in shards.flat_map(|shard| std::fs::read_dir(shard.expect("a folder").path()).expect("values")) {
-        let value = std::fs::File::options().append(true).open(value.expect("a value").path()).expect("a file");
+        let path = value.expect("a value").path();
+        let named = |path: &std::path::Path| path.file_name().expect("a name").to_string_lossy().into_owned();
+        let digest = format!("sha256:{}{}", named(path.parent().expect("a folder")), named(&path));
+        references.push(json!({"$blob": digest}));
+        let value = std::fs::File::options().append(true).open(path).expect("a file");
         value.set_modified(SystemTime::now() - Duration::from_secs(7_200)).expect("an old one");
     }
-    let mut prune = Command::new(env!("CARGO_BIN_EXE_akao"));
-    prune.args(["executions", "prune", "--older-than", "0s", "--json", "--data-dir"]).arg(server.folder.path());
-    let told: Value = serde_json::from_slice(&prune.output().expect("the program runs").stdout).expect("a document");
-    assert!(told["pruned"] == json!(1) && told["large_values"]["bytes"].as_u64() == Some(held - before), "{told}");
+    // What a node keeps from call to call may name values, which stay then.
+    let state = server.folder.path().join("nodes/state/globex");
+    std::fs::create_dir_all(&state).expect("a folder");
+    let kept = json!({"akao_node_state": 1, "values": {"models": references}});
+    std::fs::write(state.join("com.example.keeps.json"), kept.to_string()).expect("a file");
+    let prune = || {
+        let mut prune = Command::new(env!("CARGO_BIN_EXE_akao"));
+        prune.args(["executions", "prune", "--older-than", "0s", "--json", "--data-dir"]).arg(server.folder.path());
+        serde_json::from_slice::<Value>(&prune.output().expect("the program runs").stdout).expect("a document")
+    };
+    let told = prune();
+    assert!(told["pruned"] == json!(1) && told["large_values"]["bytes"] == json!(0), "{told}");
+    std::fs::remove_file(state.join("com.example.keeps.json")).expect("it is there");
+    let told = prune();
+    assert!(told["pruned"] == json!(0) && told["large_values"]["bytes"].as_u64() == Some(held - before), "{told}");
     let begun = Instant::now();
     while used() != before {
         assert!(begun.elapsed() < crate::server::WITHIN, "{} bytes are still counted", used());
