@@ -197,13 +197,10 @@ impl Launcher {
         if self.bare.is_none() {
             spec.network = Network::Brokered { tcp_ports: vec![443] };
         }
-        let silent = || StartError::Silent(io::ErrorKind::UnexpectedEof.into());
         match self.order(spec, Vec::new()) {
-            Ok(mut sandboxed) => {
-                sandboxed.wait_until(Instant::now() + HELLO_WITHIN).map(|_| None).map_err(|_| silent())
-            }
+            Ok(mut sandboxed) => sandboxed.wait_until(Instant::now() + HELLO_WITHIN).map(|_| None).map_err(unheard),
             Err(SpawnError::Stage { failure, .. }) => Ok(Some(failure)),
-            Err(_) => Err(silent()),
+            Err(_) => Err(StartError::Silent(io::ErrorKind::UnexpectedEof.into())),
         }
     }
 }
@@ -262,10 +259,16 @@ fn introduce(control: &OwnedFd, options: &Options, bare: Option<&BareFolder>) ->
     let mut passed: Vec<_> = passed.iter().map(AsFd::as_fd).collect();
     passed.extend(bare.map(BareFolder::opened));
     wire::send(control, &wire::encode(&settings), &passed).map_err(silent)?;
-    await_readable(control, Some(Instant::now() + HELLO_WITHIN)).map_err(|error| match error {
-        WaitError::Wait(cause) => StartError::Silent(cause),
-        _ => StartError::Silent(io::ErrorKind::TimedOut.into()),
-    })?;
+    await_readable(control, Some(Instant::now() + HELLO_WITHIN)).map_err(unheard)?;
     let (bytes, _) = wire::receive(control).map_err(silent)?.ok_or_else(|| silent(Errno::PIPE))?;
     wire::decode(&bytes).map_err(silent)
+}
+
+/// An answer of the spawner that did not come.
+fn unheard(error: WaitError) -> StartError {
+    match error {
+        WaitError::Wait(cause) => StartError::Silent(cause),
+        WaitError::NotYet => StartError::Silent(io::ErrorKind::TimedOut.into()),
+        WaitError::SpawnerGone => StartError::Silent(io::ErrorKind::UnexpectedEof.into()),
+    }
 }

@@ -255,6 +255,18 @@ fn a_flood_of_processes_ends_with_its_sandbox() {
 }
 
 #[test]
+fn an_end_is_told_as_soon_as_nothing_is_left() {
+    with_and_without_root("an_end_is_told_as_soon_as_nothing_is_left", || {
+        let begun = Instant::now();
+        for _ in 0..20 {
+            assert_eq!(says(&["nothing"]), "done");
+        }
+        // Once each end waited for the process that kills, and made another meanwhile: seconds for each.
+        assert!(begun.elapsed() < PATIENCE / 4, "{:?}", begun.elapsed());
+    });
+}
+
+#[test]
 fn limits_of_memory_processes_and_room_are_held_and_named() {
     with_and_without_root("limits_of_memory_processes_and_room_are_held_and_named", || {
         let mut spec = probe_spec(&["memory", "private", "400000000", "20000"]);

@@ -25,6 +25,7 @@ use crate::{
     wire::{Failure, Network, Order, Settings, Workspace},
 };
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
     fd::OwnedFd,
     io::Errno,
     process::{Pid, set_child_subreaper},
@@ -43,6 +44,9 @@ const KEPT: CapabilitySet = CapabilitySet::SETUID
     .union(CapabilitySet::CHOWN)
     .union(CapabilitySet::DAC_OVERRIDE)
     .union(CapabilitySet::FOWNER);
+
+/// How long the process that kills is waited for.
+const KILLER_WITHIN: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// What starts need from the spawner.
 pub(crate) struct Bare {
@@ -130,16 +134,27 @@ fn has(wanted: CapabilitySet) -> Result<bool, Errno> {
 fn end_all(outside: Option<u32>) {
     match outside {
         None => sys::kill_all_in_reach(),
-        Some(id) => {
-            // A process of that user reaches that user's only. Its parent takes it in with the others.
-            if let Ok(None) = sys::clone_plain() {
+        // A process of that user reaches that user's only.
+        Some(id) => match sys::clone_plain() {
+            Ok(None) => {
                 if becomes_only(id).is_ok() {
                     sys::kill_all_in_reach();
                 }
                 sys::exit_now(0);
             }
-        }
+            Ok(Some(killer)) => take_in_killer(&killer),
+            // The next try may make one.
+            Err(_) => {}
+        },
     }
+}
+
+/// Waits for the process that kills, or it would be the one child that is always left. Should somebody have stopped it, it is
+/// taken in later with the others.
+fn take_in_killer(killer: &sys::Child) {
+    let mut ends = [PollFd::new(&killer.pidfd, PollFlags::IN)];
+    let _ = poll(&mut ends, Some(&KILLER_WITHIN));
+    let _ = sys::reap(Some(killer.pid));
 }
 
 /// Becomes a user without any right, and makes sure of it: with one, a signal to all in reach would reach the whole machine.
