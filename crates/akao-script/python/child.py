@@ -8,6 +8,7 @@ import gc
 import os
 import random
 import resource
+import select
 import socket
 import sys
 import time
@@ -16,9 +17,9 @@ from json import dumps, loads
 import kernel
 import values
 import wire
-from output import Teller, Voice
 from script import Ended, Script
 
+PEEK = int(socket.MSG_PEEK)
 # Most requests are shorter.
 LOOK_BYTES = 1 << 12
 # How long a process waits for its end; a server that has not heard the answer by then hears of the process's own end.
@@ -26,12 +27,13 @@ LINGER_S = 1
 MEMORY = (resource.RLIMIT_DATA, resource.RLIMIT_AS)
 # What it takes to tell that the memory is at its end.
 TELLING_BYTES = 16 << 20
-REHEARSAL = {
+REHEARSED = {
     "script": "total = 0\nfor item in items:\n    total += item\nresult = {'total': total, 'text': f'{total:.2f}'}\n",
     "inputs": {"items": [1, 2.5], "text": "text"},
     "timeout_ms": 1,
     "memory_bytes": 0,
 }
+REHEARSAL = dumps({"jsonrpc": "2.0", "id": "0", "params": {"parameters": REHEARSED}}).encode() + b"\n"
 
 
 class Descriptors:
@@ -50,7 +52,11 @@ def become(server, go, own, others):
         kernel.tie_down()
         kernel.give_way()
         gc.enable()
-        rehearse(server)
+        # Who is told to begin already would only begin later by that.
+        if not is_told(go):
+            rehearse(server)
+        for end in server.rehearsals:
+            end.close()
         seed()
         if server.memory_bytes:
             limit(server.memory_bytes, server.own_bytes)
@@ -65,6 +71,12 @@ def become(server, go, own, others):
         os._exit(status)
 
 
+def is_told(go):
+    look = select.poll()
+    look.register(go, select.POLLIN)
+    return look.poll(0)
+
+
 def seed():
     """Two runs of one server do not have the same random numbers."""
     random.seed()
@@ -75,15 +87,9 @@ def seed():
 
 def rehearse(server):
     """Goes the way of a run once, so that its pages are there when they are needed."""
-    if server.broken:
-        return
-    ours, theirs = socket.socketpair()
-    read, write = os.pipe()
-    ours.sendall(dumps({"jsonrpc": "2.0", "id": "0", "params": {"parameters": REHEARSAL}}).encode() + b"\n")
-    serve(server, theirs, Descriptors(write, os.dup(write)), is_real=False)
-    ours.close()
-    os.close(read)
-    os.close(write)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    serve(server, server.rehearsals[1], Descriptors(nowhere, os.dup(nowhere)), is_real=False)
+    os.close(nowhere)
 
 
 def serve(server, connection, own, is_real=True):
@@ -92,17 +98,18 @@ def serve(server, connection, own, is_real=True):
     # What the server must know of a run that is not short; the request is out of the socket now.
     os.write(own.heading, f"{parameters['timeout_ms']} {parameters['memory_bytes']}\n".encode())
     os.close(own.heading)
-    connection.close()
+    if is_real:
+        connection.close()
     if is_real and parameters["memory_bytes"] != server.memory_bytes:
         limit(parameters["memory_bytes"], server.own_bytes)
-    teller = Teller(own.tell, run)
-    out, err = (Voice(teller, level) for level in ("info", "warn"))
-    sys.stdout, sys.stderr = out.text, err.text
+    teller, voices = server.teller, server.voices
+    teller.begin(own.tell, run)
+    sys.stdout, sys.stderr = (voice.text for voice in voices)
     pid = os.getpid()
     if server.broken:
         answer = wire.failure(run, "internal", server.broken, "script_environment")
     else:
-        answer = outcome(run, parameters, teller, (out, err), server.message_bytes_max)
+        answer = outcome(run, parameters, teller, voices, server.message_bytes_max)
     if os.getpid() == pid:
         # What the script has forked has nothing to answer.
         teller.write(answer)
@@ -116,7 +123,7 @@ def request(connection):
     """Exactly one message out of the socket that the server and its children share."""
     pieces = []
     while True:
-        seen = connection.recv(LOOK_BYTES, socket.MSG_PEEK)
+        seen = connection.recv(LOOK_BYTES, PEEK)
         end = seen.find(b"\n") + 1
         pieces.append(connection.recv(end or len(seen)))
         if not seen:

@@ -10,6 +10,7 @@ LANDLOCK_RESTRICT_SELF = 446
 M_ARENA_MAX = -8
 SCHED_GETATTR = {"x86_64": 315}.get(os.uname().machine, 275)
 SCHED_ATTRIBUTES_BYTES = 56
+NO_PRIORITY = os.sched_param(0)
 
 
 def share_heap():
@@ -34,7 +35,7 @@ def give_way():
     """From here on waking this process takes the processor from nobody. It is woken by its kill, too, and would give back its
     memory on the server's processor before the answer is out. Its share of the processor stays what it is."""
     try:
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        os.sched_setscheduler(0, os.SCHED_BATCH, NO_PRIORITY)
     except OSError:
         # It only takes longer.
         pass

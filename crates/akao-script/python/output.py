@@ -22,8 +22,12 @@ class Flood(BaseException):
 class Teller:
     """Writes whole lines to the server."""
 
-    def __init__(self, descriptor, run):
-        self.descriptor, self.lock = descriptor, threading.Lock()
+    def __init__(self):
+        self.lock = threading.Lock()
+
+    def begin(self, descriptor, run):
+        """What is told from here on is told of this run."""
+        self.descriptor = descriptor
         self.log_head = wire.notification("$/log", run)
         self.progress_head = wire.notification("$/progress", run)
 

@@ -15,6 +15,7 @@ import os
 import re
 import select
 import socket
+import sys
 import time
 
 import child
@@ -22,6 +23,7 @@ import environment
 import kernel
 import wire
 from folders import Folder
+from output import Teller, Voice
 
 RPC = 3
 MESSAGE_BYTES_MAX = 16 << 20
@@ -35,6 +37,8 @@ GLANCE_BYTES = 1 << 16
 SHORT_MS = 20
 # Where a run may write.
 FOLDERS = ("/workspace", "/tmp", "/dev/shm")
+# How often the way of a run is gone before the first child: after eight times Python writes no other form of a function's code.
+REHEARSALS = 10
 # What one run may tell while it runs, in bytes.
 TOLD_BYTES_MAX = 8 << 20
 HEAD = re.compile(rb'\{"jsonrpc":"2\.0",(?:"id":"([0-9A-Za-z_-]{1,64})",)?"method":"([^"]{1,40})"')
@@ -60,6 +64,10 @@ class Server:
         self.folders = [Folder(path) for path in FOLDERS]
         self.standing = kernel.standing()
         self.own_bytes = self.broken = None
+        self.rehearsals = socket.socketpair()
+        # What children tell by. Made here it is a part of the memory that all share.
+        self.teller = Teller()
+        self.voices = tuple(Voice(self.teller, level) for level in ("info", "warn"))
         # The memory that runs have here: the last one's, which is the next one's too.
         self.memory_bytes = 0
 
@@ -113,12 +121,30 @@ class Server:
     def get_ready(self):
         """Loads what scripts import, which the host need not wait for, and forks the first child."""
         self.broken = environment.load()
+        self.rehearse()
         gc.collect()
         gc.freeze()
         gc.disable()
         # What this process has counts in its children.
         self.own_bytes = kernel.own_bytes()
         self.spare = self.fork()
+
+    def rehearse(self):
+        """Goes the way of runs here, with a script of our own: what code writes about itself when it runs, no child has to write
+        into a copy of its own then."""
+        own = sys.stdout, sys.stderr, sys.modules["__main__"]
+        for _ in range(REHEARSALS):
+            self.ask_for_rehearsal()
+            child.rehearse(self)
+        sys.stdout, sys.stderr, sys.modules["__main__"] = own
+
+    def ask_for_rehearsal(self):
+        """Puts the request of a rehearsal into the children's socket for it. One that did not go its way leaves its own, which is the same."""
+        try:
+            self.rehearsals[0].send(child.REHEARSAL, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            # There are enough.
+            pass
 
     def peek(self):
         """The id and the method of the message that comes next, without taking it."""
@@ -149,6 +175,7 @@ class Server:
 
     def fork(self):
         """A child that is ready for one run."""
+        self.ask_for_rehearsal()
         go, start = os.pipe()
         told, tell = os.pipe()
         heading, head = os.pipe()
