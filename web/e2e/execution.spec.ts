@@ -152,3 +152,31 @@ test("a failure is told with its cause, its step and what can be done", async ({
   await page.getByRole("button", { name: /^step \// }).click();
   await expect(page.getByRole("region", { name: /Step no/ })).toBeVisible();
 });
+
+test("each attempt of a step by its own retry is told with why it failed", async ({ console, page }) => {
+  const { server, owner } = console;
+  await server.save(
+    owner,
+    "tries",
+    `akao: 1
+id: tries
+version: 1.0.0
+root:
+  type: JavaScriptInterpreter
+  id: try
+  props: { script: "throw new Error('no luck')" }
+  retry: { attempts: 3, delay: 10ms, on: [user] }
+`,
+  );
+  const id = await server.run(owner, "tries");
+  await server.wait(owner, id, "failure");
+  await console.signIn(`/executions/${id}?view=outline`);
+  await page.getByRole("button", { name: "Outline" }).click();
+  await page.getByRole("treeitem", { name: /^try/ }).click();
+  const panel = page.getByRole("region", { name: /Step try/ });
+  await expect(panel.getByText("3 times")).toBeVisible();
+  const rows = panel.getByRole("table", { name: "Attempts before" }).getByRole("row");
+  await expect(rows).toHaveCount(3);
+  await expect(rows.nth(1)).toContainText(/1.*No luck.*user|1.*no luck.*user/);
+  await expect(rows.nth(2)).toContainText(/2.*o luck.*user/);
+});

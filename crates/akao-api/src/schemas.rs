@@ -329,6 +329,8 @@ fn executions() -> Named {
         [NodeStatus::Running, NodeStatus::Success, NodeStatus::Failure, NodeStatus::Skipped, NodeStatus::Cancelled]
             .map(NodeStatus::as_str),
     );
+    let earlier =
+        object(&[("attempt", number()), ("started_at", time()), ("duration_ms", number()), ("error", error())]);
     let step = [
         ("address", text()),
         ("id", text()),
@@ -336,6 +338,7 @@ fn executions() -> Named {
         ("name", or_null(&text())),
         ("status", node_status),
         ("attempts", or_null(&number())),
+        ("earlier", list(earlier)),
         ("started_at", time()),
         ("duration_ms", or_null(&number())),
         ("error", or_null(&error())),

@@ -10,6 +10,7 @@
 //! effect that anybody outside could see waits for the commit.
 
 mod admission;
+mod attempts;
 mod batch;
 mod carry;
 mod history;

@@ -4,7 +4,7 @@ use crate::Told;
 use akao_contract::{
     Address, ExecutionId, LogLevel, LogLine, NodeStatus, OpId, StepError, StepUsage, manifest::PinnedNode,
 };
-use akao_flow::{Event, Failure, Note};
+use akao_flow::{EarlierAttempt, Event, Failure, Note};
 use akao_step::StepEvent;
 use serde_json::{Map, Value, json};
 use std::{
@@ -30,6 +30,8 @@ pub struct Step {
     pub status: NodeStatus,
     /// Attempts of a leaf; the first one counts.
     pub attempts: Option<u32>,
+    /// The attempts that failed before the last one, oldest first; of many only the last ones. Known when it has ended.
+    pub earlier: Vec<EarlierAttempt>,
     /// When it began, in Unix milliseconds.
     pub started_ms: i64,
     /// When it ended.
@@ -82,6 +84,19 @@ impl Step {
         self.ended_ms.map(|ended| ended.saturating_sub(self.started_ms).max(0))
     }
 
+    /// The attempts that failed before the last one, for documents.
+    pub fn earlier_json(&self) -> Value {
+        let one = |failed: &EarlierAttempt| {
+            json!({
+                "attempt": failed.number,
+                "started_at": timestamp(failed.started_ms),
+                "duration_ms": failed.ended_ms.saturating_sub(failed.started_ms).max(0),
+                "error": failed.error,
+            })
+        };
+        self.earlier.iter().map(one).collect()
+    }
+
     /// The step as decided for `akao run --json`.
     pub fn to_json(&self, address: &Address) -> Value {
         json!({
@@ -90,6 +105,7 @@ impl Step {
             "type": self.node_type,
             "status": self.status,
             "attempts": self.attempts,
+            "earlier": self.earlier_json(),
             "started_at": timestamp(self.started_ms),
             "duration_ms": self.duration_ms(),
             "error": self.failure.as_ref().map(|failure| &failure.error),
@@ -228,9 +244,10 @@ impl Steps {
                 step.outputs.clone_from(outputs);
                 step.failure.clone_from(failure);
                 (step.waiting, step.held, step.progress) = (None, None, None);
-                if let Event::StepFinished { op, started_ms, outcome, .. } = &told.event
+                if let Event::StepFinished { op, started_ms, outcome, earlier, .. } = &told.event
                     && self.operations.get(op) == Some(address)
                 {
+                    step.earlier.clone_from(earlier);
                     step.started_ms = started_ms.unwrap_or(step.started_ms);
                     step.usage = outcome.usage;
                 }
@@ -275,6 +292,7 @@ fn unbegun(id: &str, node_type: &Arc<str>, at_ms: i64) -> Step {
         node_type: Arc::clone(node_type),
         status: NodeStatus::Running,
         attempts: None,
+        earlier: Vec::new(),
         started_ms: at_ms,
         ended_ms: None,
         failure: None,

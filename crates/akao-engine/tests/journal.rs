@@ -281,7 +281,12 @@ fn a_step_is_tried_again_as_its_retry_says() {
     let execution = house.start(&engine, root);
     assert_eq!(house.wait(execution, ExecutionStatus::Success), json!({"got": 2}));
     let events = house.events(execution);
-    assert!(matches!(events.last(), Some(Event::StepFinished { attempts: 3, .. })), "{events:?}");
+    let Some(Event::StepFinished { attempts: 3, started_ms: Some(began), earlier, .. }) = events.last() else {
+        panic!("{events:?}")
+    };
+    assert_eq!(earlier.iter().map(|failed| failed.number).collect::<Vec<_>>(), [1, 2]);
+    assert!(earlier.iter().all(|failed| failed.error.kind == akao_contract::ErrorKind::Connection), "{earlier:?}");
+    assert!(earlier[0].started_ms == *began && earlier[1].started_ms >= earlier[0].ended_ms, "{earlier:?}");
     stop(&engine, thread);
 }
 

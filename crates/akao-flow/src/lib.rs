@@ -37,9 +37,10 @@ pub use format::format_workflow;
 pub use hash::{canonical_json, content_hash};
 pub use lower::{LowerError, lower};
 pub use machine::{
-    Breakpoint, Command, Decision, Event, FUEL_PER_EVENT, Failure, Finish, Machine, Note, Reaction, RestoreError,
-    RunStep, SEMANTICS, SEMANTICS_SUPPORTED, SIGNAL_BUFFER_BYTES_MAX, SIGNAL_BUFFER_COUNT_MAX, SNAPSHOT_FORMAT,
-    SignalRefused, SoftFailure, Start, StartChild, StepInput, StepMode, TaskEnd, TaskSpec, fingerprint,
+    Breakpoint, Command, Decision, EarlierAttempt, Event, FUEL_PER_EVENT, Failure, Finish, Machine, Note, Reaction,
+    RestoreError, RunStep, SEMANTICS, SEMANTICS_SUPPORTED, SIGNAL_BUFFER_BYTES_MAX, SIGNAL_BUFFER_COUNT_MAX,
+    SNAPSHOT_FORMAT, SignalRefused, SoftFailure, Start, StartChild, StepInput, StepMode, TaskEnd, TaskSpec,
+    fingerprint,
 };
 pub use place::Place;
 pub use problem_code::ProblemCode;

@@ -25,7 +25,7 @@ mod waits;
 pub use command::{
     Command, Failure, Finish, RunStep, SoftFailure, StartChild, StepInput, TaskEnd, TaskSpec, fingerprint,
 };
-pub use event::{Breakpoint, Decision, Event, Start, StepMode};
+pub use event::{Breakpoint, Decision, EarlierAttempt, Event, Start, StepMode};
 pub use note::Note;
 pub use signals::{SIGNAL_BUFFER_BYTES_MAX, SIGNAL_BUFFER_COUNT_MAX, SignalRefused};
 pub use snapshot::{RestoreError, SNAPSHOT_FORMAT};

@@ -180,13 +180,13 @@ function Details({ step, note }: { step: Step; note: string | undefined }) {
         items={[
           ["Started", moment(step.started_at)],
           ["Took", step.duration_ms === null ? "still runs" : duration(step.duration_ms)],
-          // The history keeps how many there were, and how the last one went.
-          step.attempts !== null && step.attempts > 1 && ["Tried", `${step.attempts} times; this is the last one`],
+          step.attempts !== null && step.attempts > 1 && ["Tried", `${step.attempts} times`],
           step.waiting !== null && ["Waits for", step.waiting],
           note !== undefined && step.waiting === null && !step.held && step.duration_ms === null && ["Says", note],
           step.usage !== null && step.usage !== undefined && ["Used", <Usage key="used" usage={step.usage} />],
         ]}
       />
+      <Tried step={step} />
       {step.props && Object.keys(step.props).length > 0 && (
         <section className={css.section}>
           <h3>Inputs</h3>
@@ -209,6 +209,36 @@ function Details({ step, note }: { step: Step; note: string | undefined }) {
         </section>
       )}
     </>
+  );
+}
+
+/** The attempts by the step's own `retry:` that failed before the one that is shown. */
+function Tried({ step }: { step: Step }) {
+  if (step.earlier.length === 0) return null;
+  return (
+    <section className={css.section}>
+      <h3>Attempts before</h3>
+      {(step.attempts ?? 1) - 1 > step.earlier.length && (
+        <p className={css.dim}>
+          The last {step.earlier.length} of {(step.attempts ?? 1) - 1}.
+        </p>
+      )}
+      <Table
+        label="Attempts before"
+        head={<Heads columns={["Attempt", "Began", { numeric: "Took" }, "Why it failed"]} />}
+      >
+        {step.earlier.map(({ attempt, started_at, duration_ms, error }) => (
+          <tr key={attempt}>
+            <th scope="row">{attempt}</th>
+            <td>{moment(started_at)}</td>
+            <td className={layout.numeric}>{duration(duration_ms)}</td>
+            <td>
+              {sentence(error.message)} <span className={css.dim}>{error.kind}</span>
+            </td>
+          </tr>
+        ))}
+      </Table>
+    </section>
   );
 }
 

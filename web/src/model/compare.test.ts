@@ -10,6 +10,7 @@ function step(address: string, status: Step["status"], outputs: Record<string, u
     name: null,
     status,
     attempts: 1,
+    earlier: [],
     started_at: "",
     duration_ms: 1,
     error: null,

@@ -29,7 +29,7 @@ fn begin(program: Arc<Program>, input: Value, reaction: &mut Reaction) -> Machin
 }
 
 fn finished(op: OpId) -> Event {
-    Event::StepFinished { op, outcome: Outcome::success(), attempts: 1, started_ms: None }
+    Event::StepFinished { op, outcome: Outcome::success(), attempts: 1, started_ms: None, earlier: Vec::new() }
 }
 
 fn first_step(reaction: &Reaction) -> Option<OpId> {

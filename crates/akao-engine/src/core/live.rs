@@ -1,6 +1,6 @@
 //! An execution in memory: its interpreter, its open frame and what its row says.
 
-use super::Entries;
+use super::{Entries, attempts::Attempt};
 use crate::{
     entry::{Entry, FrameBuffer},
     version::Version,
@@ -86,17 +86,6 @@ pub(super) struct Live {
     pub(super) tail_events: u64,
     pub(super) snapshot_bytes: usize,
     pub(super) in_idle_list: bool,
-}
-
-/// Where a step's attempts are.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Attempt {
-    /// The attempt that runs or is waited for; 1 is the first.
-    pub(super) number: u32,
-    /// When the first one began.
-    pub(super) started_ms: Option<i64>,
-    /// When the next one is due, while it is waited for.
-    pub(super) due_ms: Option<i64>,
 }
 
 impl Live {

@@ -2,7 +2,8 @@
 
 use super::{
     Core, Due,
-    live::{Attempt, Attributes, Live, RowState, attributes_bytes},
+    attempts::Attempt,
+    live::{Attributes, Live, RowState, attributes_bytes},
 };
 use crate::{
     entry::{FrameBuffer, read_entries},
@@ -150,7 +151,7 @@ impl Core {
         }
         for command in halting {
             if let Command::RunStep(step) = command {
-                self.finish_step(execution, step.op, Outcome::cancelled(), 1, None);
+                self.finish_step(execution, step.op, Outcome::cancelled(), Attempt::first());
             }
         }
     }
@@ -379,19 +380,19 @@ impl Core {
     /// A step that was under way: a leased one has an unknown end, one that was being halted ends here, one between
     /// attempts goes on waiting, and any other is harmless to run again.
     fn take_up_step(&mut self, execution: ExecutionId, step: RunStep, row: Option<&OperationRow>) {
-        let attempt = row.map_or(1, |row| row.attempt);
+        let mut attempt = row.map_or_else(Attempt::first, Attempt::of_row);
         let retry = row.filter(|row| row.state == OperationState::RetryAt);
         if row.is_some() && retry.is_none() {
-            return self.finish_step(execution, step.op, outcome_unknown(), attempt, None);
+            return self.finish_step(execution, step.op, outcome_unknown(), attempt);
         }
         let Some(live) = self.live.get_mut(&execution) else { return };
         if live.machine.is_halting(step.op) {
-            return self.finish_step(execution, step.op, Outcome::cancelled(), attempt, None);
+            return self.finish_step(execution, step.op, Outcome::cancelled(), attempt);
         }
         let Some(row) = retry else { return self.dispatch(execution, step) };
         let due_ms = row.not_before_ms.unwrap_or(self.now_ms);
-        let started_ms = std::str::from_utf8(&row.body).ok().and_then(|text| text.parse().ok());
-        live.attempts.insert(step.op, Attempt { number: row.attempt, started_ms, due_ms: Some(due_ms) });
+        attempt.due_ms = Some(due_ms);
+        live.attempts.insert(step.op, attempt);
         self.due.insert((due_ms, execution, Due::Attempt(step.op)));
     }
 

@@ -1,9 +1,6 @@
 //! Steps outside the interpreter: which run now, which wait for a slot, what their end leads to.
 
-use super::{
-    Core, Due, Effect, Input,
-    live::{Attempt, Live},
-};
+use super::{Core, Due, Effect, FeedItem, Input, attempts::Attempt, live::Live};
 use crate::{
     job::{Job, Kept, idempotency_key, retry_wait_ms},
     large,
@@ -11,9 +8,9 @@ use crate::{
 };
 use akao_contract::{Effects, ErrorKind, ExecutionId, OpId, Outcome, OutcomeStatus, StepContext, StepError, Tenant};
 use akao_expression::SecretPart;
-use akao_flow::{Event, NodeIndex, RunStep};
+use akao_flow::{EarlierAttempt, Event, NodeIndex, RunStep};
 use akao_journal::{OperationState, Write};
-use akao_step::{Allowances, RunnerTraits, SecretMask};
+use akao_step::{Allowances, RunnerTraits, SecretMask, StepEvent};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
@@ -128,7 +125,7 @@ impl Core {
         let Some(traits) = self.runner.traits(node_type) else {
             let message = format!("node type `{node_type}` is not available here");
             let error = StepError::new(ErrorKind::NotFound, message);
-            return self.finish_step(execution, step.op, Outcome::failure(error), 1, None);
+            return self.finish_step(execution, step.op, Outcome::failure(error), Attempt::first());
         };
         let kept = self.config.keeps_secrets && live.tenant != Tenant::local();
         if let Some(missing) = missing_secret(&step, live).filter(|_| !kept) {
@@ -220,7 +217,7 @@ impl Core {
                     state: OperationState::Leased,
                     attempt,
                     not_before_ms: None,
-                    body: Vec::new(),
+                    body: live.attempts.get(&step.op).map_or_else(Vec::new, Attempt::body),
                 });
             }
             self.steps.begin((execution, step.op), attempt, job.context.tenant.clone());
@@ -253,23 +250,25 @@ impl Core {
             return;
         }
         let Some(live) = self.live.get_mut(&execution) else { return };
-        let current = live.attempts.get(&op).copied();
-        let waits = current.is_some_and(|attempt| attempt.due_ms.is_some());
-        if !live.machine.is_open(op) || waits || current.map_or(1, |current| current.number) != attempt {
+        let current = live.attempts.get(&op).cloned().unwrap_or_else(Attempt::first);
+        if !live.machine.is_open(op) || current.due_ms.is_some() || current.number != attempt {
             // A late or repeated completion of an attempt that is already counted.
             return;
         }
-        let started_ms = current.and_then(|attempt| attempt.started_ms).unwrap_or(started_ms);
-        let wait = self.retry_wait(execution, op, attempt, &outcome);
-        match wait {
+        match self.retry_wait(execution, op, attempt, &outcome) {
             Some(wait_ms) => {
                 if !had_slot {
                     // It ended somewhere else, before a crash, and waits here to begin; the next attempt has its own time.
                     self.steps.withdraw(execution, op);
                 }
-                self.wait_for_attempt(execution, op, attempt + 1, wait_ms, started_ms);
+                let error = outcome.error.unwrap_or_else(|| StepError::new(ErrorKind::Internal, "it did not say why"));
+                let failed = EarlierAttempt::new(attempt, started_ms, self.now_ms, &error);
+                self.wait_for_attempt(execution, op, current, failed, wait_ms);
             }
-            None => self.finish_step(execution, op, outcome, attempt, Some(started_ms)),
+            None => {
+                let started_ms = current.started_ms.or(Some(started_ms));
+                self.finish_step(execution, op, outcome, Attempt { started_ms, ..current });
+            }
         }
     }
 
@@ -294,10 +293,20 @@ impl Core {
         retry_wait_ms(policy, &job.context, outcome)
     }
 
-    fn wait_for_attempt(&mut self, execution: ExecutionId, op: OpId, number: u32, wait_ms: u64, started_ms: i64) {
+    fn wait_for_attempt(
+        &mut self,
+        execution: ExecutionId,
+        op: OpId,
+        current: Attempt,
+        failed: EarlierAttempt,
+        wait_ms: u64,
+    ) {
         let due_ms = self.now_ms.saturating_add(i64::try_from(wait_ms).unwrap_or(i64::MAX));
+        if self.followed.contains(&execution) {
+            self.effect(Effect::Feed(execution, FeedItem::Step(op, told(&failed, wait_ms))));
+        }
+        let next = current.next(failed, due_ms);
         let Some(live) = self.live.get_mut(&execution) else { return };
-        live.attempts.insert(op, Attempt { number, started_ms: Some(started_ms), due_ms: Some(due_ms) });
         live.op_rows.insert(op);
         self.touched.insert(execution);
         self.due.insert((due_ms, execution, Due::Attempt(op)));
@@ -305,10 +314,11 @@ impl Core {
             execution,
             op,
             state: OperationState::RetryAt,
-            attempt: number,
+            attempt: next.number,
             not_before_ms: Some(due_ms),
-            body: started_ms.to_string().into_bytes(),
+            body: next.body(),
         });
+        live.attempts.insert(op, next);
     }
 
     /// The wait before an attempt is over.
@@ -326,21 +336,15 @@ impl Core {
     }
 
     /// Ends a step: its row goes, its event is journaled.
-    pub(super) fn finish_step(
-        &mut self,
-        execution: ExecutionId,
-        op: OpId,
-        outcome: Outcome,
-        attempts: u32,
-        started_ms: Option<i64>,
-    ) {
+    pub(super) fn finish_step(&mut self, execution: ExecutionId, op: OpId, outcome: Outcome, last: Attempt) {
         let Some(live) = self.live.get_mut(&execution) else { return };
         live.attempts.remove(&op);
         live.blocked.remove(&op);
         if live.op_rows.remove(&op) {
             self.writes.push(Write::DeleteOperation { execution, op });
         }
-        let event = Event::StepFinished { op, outcome, attempts, started_ms };
+        let Attempt { number: attempts, started_ms, earlier, .. } = last;
+        let event = Event::StepFinished { op, outcome, attempts, started_ms, earlier };
         self.inner.push_back(super::Inner::Event(execution, event));
     }
 
@@ -351,12 +355,12 @@ impl Core {
         }
         self.steps.withdraw(execution, op);
         self.inline.retain(|(id, step)| *id != execution || step.op != op);
-        let attempt = self.live.get(&execution).and_then(|live| live.attempts.get(&op)).copied();
-        if let Some(due_ms) = attempt.and_then(|attempt| attempt.due_ms) {
+        let attempt = self.live.get(&execution).and_then(|live| live.attempts.get(&op)).cloned();
+        let attempt = attempt.unwrap_or_else(Attempt::first);
+        if let Some(due_ms) = attempt.due_ms {
             self.due.remove(&(due_ms, execution, Due::Attempt(op)));
         }
-        let (attempts, started_ms) = attempt.map_or((1, None), |attempt| (attempt.number, attempt.started_ms));
-        self.finish_step(execution, op, Outcome::cancelled(), attempts, started_ms);
+        self.finish_step(execution, op, Outcome::cancelled(), attempt);
     }
 
     /// Tries again to start steps that waited for a secret.
@@ -387,6 +391,13 @@ fn missing_secret(step: &RunStep, live: &Live) -> Option<String> {
 fn lendable(live: &Live, node: NodeIndex) -> impl Iterator<Item = &str> {
     let asked = live.machine.program().secrets_asked(node).iter().map(AsRef::as_ref);
     asked.filter(|name| super::is_lent(&live.grants, name))
+}
+
+/// What is told of a failed attempt while the next one is waited for.
+fn told(failed: &EarlierAttempt, wait_ms: u64) -> StepEvent {
+    let wait = std::time::Duration::from_millis(wait_ms);
+    let message = format!("attempt {} failed: {}; the next in {wait:.1?}", failed.number, failed.error);
+    StepEvent::Progress { fraction: None, message }
 }
 
 /// A completion as an input, for shells.

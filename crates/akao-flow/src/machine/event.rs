@@ -1,6 +1,6 @@
 //! What happened: the only things the journal holds. An event is named once and never changes its meaning.
 
-use akao_contract::{Address, ExecutionId, ExecutionStatus, OpId, Outcome, StepError, Tenant};
+use akao_contract::{Address, ExecutionId, ExecutionStatus, OpId, Outcome, StepError, Tenant, shortened};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -23,6 +23,9 @@ pub enum Event {
         /// When its first attempt began, in Unix milliseconds.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         started_ms: Option<i64>,
+        /// The attempts that failed before the last one, oldest first; of many only the last ones.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        earlier: Vec<EarlierAttempt>,
     },
     /// A timer's time has come.
     TimerFired {
@@ -188,4 +191,33 @@ pub enum StepMode {
     Over,
     /// To the next node that starts outside the parent of the one that is held.
     Out,
+}
+
+/// An attempt at a step that failed and was followed by another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EarlierAttempt {
+    /// Which; 1 is the first.
+    pub number: u32,
+    /// When it began, in Unix milliseconds.
+    pub started_ms: i64,
+    /// When it ended.
+    pub ended_ms: i64,
+    /// Why it failed.
+    pub error: StepError,
+}
+
+impl EarlierAttempt {
+    /// Bytes of the message and of the detail that are kept.
+    const ERROR_BYTES_MAX: usize = 2_000;
+
+    /// An attempt whose error is kept as far as it is short: there may be many, and the last one's is kept whole.
+    pub fn new(number: u32, started_ms: i64, ended_ms: i64, error: &StepError) -> Self {
+        let is_short = error.detail.to_string().len() <= Self::ERROR_BYTES_MAX;
+        let error = StepError {
+            message: shortened(error.message.as_str(), Self::ERROR_BYTES_MAX),
+            detail: if is_short { error.detail.clone() } else { Value::Null },
+            ..*error
+        };
+        Self { number, started_ms, ended_ms, error }
+    }
 }

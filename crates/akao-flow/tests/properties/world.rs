@@ -82,7 +82,7 @@ fn answered(event: &Event) -> Option<OpId> {
 }
 
 fn step_finished(op: OpId, outcome: Outcome) -> Event {
-    Event::StepFinished { op, outcome, attempts: 1, started_ms: None }
+    Event::StepFinished { op, outcome, attempts: 1, started_ms: None, earlier: Vec::new() }
 }
 
 fn child_finished(op: OpId, status: ExecutionStatus) -> Event {

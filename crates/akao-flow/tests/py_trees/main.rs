@@ -135,7 +135,7 @@ fn run(tree: &Value) -> Value {
             "success" => Outcome::success(),
             _ => Outcome::failure(StepError::new(ErrorKind::User, "scripted")),
         };
-        driver.apply(Event::StepFinished { op, outcome, attempts: 1, started_ms: None });
+        driver.apply(Event::StepFinished { op, outcome, attempts: 1, started_ms: None, earlier: Vec::new() });
     }
     json!({"status": driver.status().as_str(), "runs": runs})
 }

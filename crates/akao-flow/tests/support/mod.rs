@@ -153,6 +153,7 @@ impl Driver {
                             outcome: Outcome::cancelled(),
                             attempts: 1,
                             started_ms: None,
+                            earlier: Vec::new(),
                         });
                     }
                 }
@@ -187,7 +188,7 @@ impl Driver {
         });
         let Some((op, outcome)) = ready else { return false };
         self.steps.remove(&op);
-        self.apply(Event::StepFinished { op, outcome, attempts: 1, started_ms: None });
+        self.apply(Event::StepFinished { op, outcome, attempts: 1, started_ms: None, earlier: Vec::new() });
         true
     }
 
