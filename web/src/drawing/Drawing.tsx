@@ -222,7 +222,7 @@ function Canvas({ plan, overlay = NOTHING, label, onSelect }: DrawingProps) {
             disableKeyboardA11y
             {...NO_KEYS}
             onlyRenderVisibleElements
-            onInit={(made) => void made.setViewport(firstView(laid.layout, canvas.current))}
+            onInit={(made) => void made.setViewport(firstView(laid.layout, canvas.current, selected))}
             minZoom={0.05}
             maxZoom={2}
             proOptions={{ hideAttribution: true }}
@@ -249,13 +249,22 @@ function Canvas({ plan, overlay = NOTHING, label, onSelect }: DrawingProps) {
 const READABLE = 0.72;
 const ROOM = 24;
 
-/** All of the drawing where it can be read so; otherwise its beginning. */
-function firstView(laid: Layout, canvas: HTMLElement | null): { x: number; y: number; zoom: number } {
+/** All of the drawing where it can be read so; otherwise the node that is chosen, or the beginning. */
+function firstView(
+  laid: Layout,
+  canvas: HTMLElement | null,
+  selected: string | undefined,
+): { x: number; y: number; zoom: number } {
   const width = canvas?.clientWidth ?? 800;
   const height = canvas?.clientHeight ?? 500;
   const fits = Math.min((width - 2 * ROOM) / laid.width, (height - 2 * ROOM) / laid.height);
   const zoom = Math.min(1, Math.max(READABLE, fits));
   const middle = (room: number, size: number) => Math.max(ROOM, (room - size * zoom) / 2);
+  const chosen = fits < zoom ? laid.boxes.find((box) => box.place === selected) : undefined;
+  if (chosen) {
+    const centre = (room: number, at: number, size: number) => Math.min(ROOM, room / 2 - (at + size / 2) * zoom);
+    return { x: centre(width, chosen.x, SIZE.width), y: centre(height, chosen.y, SIZE.height), zoom };
+  }
   return { x: middle(width, laid.width), y: Math.min(middle(height, laid.height), height / 4), zoom };
 }
 

@@ -192,7 +192,7 @@ export function ValuesView({
 const NAMES: Record<string, string> = {
   input: "Input",
   bb: "Blackboard",
-  steps: "Steps that have ended",
+  steps: "What steps gave, where others name it",
   item: "Element",
   index: "Index",
   vars: "Variables",

@@ -6,7 +6,7 @@ import { type NodeType, nodeTypes } from "../execution/usePlan";
 import { grouped } from "../model/grouped";
 import { Badge, CopyButton, Search } from "../ui/controls";
 import { Empty, Facts, Loading, layout, Page, Panel, Table, Wrong } from "../ui/layout";
-import { Prose } from "../ui/Prose";
+import { Line, Prose } from "../ui/Prose";
 import css from "./nodes.module.css";
 
 const CATEGORIES: Record<string, string> = {
@@ -65,7 +65,9 @@ export function NodeTypes() {
                             activeProps={{}}
                           >
                             {one.name}
-                            <span>{one.summary}</span>
+                            <span>
+                              <Line text={one.summary} />
+                            </span>
                           </Link>
                         ))}
                       </div>
@@ -89,7 +91,9 @@ function Details({ type }: { type: NodeType }) {
       <Panel title={type.name} actions={<Badge tone="idle">{type.version}</Badge>}>
         <div className={layout.stack}>
           <p>
-            <strong>{type.summary}</strong>
+            <strong>
+              <Line text={type.summary} />
+            </strong>
           </p>
           <Prose text={type.description} />
           <Facts

@@ -10,6 +10,7 @@ import { Badge, Button, Dialog, TextField, type Tone } from "../ui/controls";
 import { Choices, FormDialog } from "../ui/dialogs";
 import { Act, Heads } from "../ui/Listing";
 import { Empty, Facts, Loading, layout, Notice, Refused, Table } from "../ui/layout";
+import { Line } from "../ui/Prose";
 
 const PLAN = ["package-plan"];
 /** What is not true any more when packages have changed. */
@@ -229,7 +230,7 @@ function One({ one }: { one: PlannedPackage }) {
       ))}
       <Facts
         items={[
-          ["From", one.source],
+          ["From", <Line key="from" text={one.source} />],
           ["Signature", key ? `${SIGNATURES[state]} ${key}` : SIGNATURES[state]],
           ["Content", <code key="content">{one.content}</code>],
           one.needed_by.length > 0 && ["Needed by", one.needed_by.join(", ")],

@@ -1,11 +1,16 @@
 /** What a node type says of itself. */
-import { blocks, type Piece } from "../model/prose";
+import { blocks, type Piece, pieces } from "../model/prose";
 import { layout } from "./layout";
 
 function Pieces({ pieces }: { pieces: readonly Piece[] }) {
   return pieces.map((piece) =>
     piece.code ? <code key={piece.text}>{piece.text}</code> : <span key={piece.text}>{piece.text}</span>,
   );
+}
+
+/** One line, in which code stands apart. */
+export function Line({ text }: { text: string }) {
+  return <Pieces pieces={pieces(text)} />;
 }
 
 export function Prose({ text }: { text: string }) {
