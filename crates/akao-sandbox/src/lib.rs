@@ -21,7 +21,7 @@ mod spec;
 mod tier;
 
 pub use akao_spawner::{
-    Stage, USER_INSIDE,
+    Stage, USER_INSIDE, let_go_of_own_pages,
     wire::{ControlGroups, Failure, Usage},
 };
 pub use base::BaseView;

@@ -12,6 +12,7 @@ mod base;
 mod cgroup;
 mod identity;
 mod network;
+mod own_pages;
 mod payload;
 mod places;
 mod prepare;
@@ -35,6 +36,7 @@ pub fn remove_folder(all: &rustix::fd::OwnedFd, name: &std::ffi::CStr) -> Result
     bare::remove_folder(all, name)
 }
 
+pub use own_pages::let_go as let_go_of_own_pages;
 pub use serve::run;
 pub use stage::Stage;
 

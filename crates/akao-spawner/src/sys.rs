@@ -90,6 +90,14 @@ pub(crate) fn kill_all_in_reach() {
     unsafe { libc::kill(-1, libc::SIGKILL) };
 }
 
+/// Unmaps a range of this process's own program. It is not unmapped for as long as the process lives, so that no memory of
+/// another kind can have come to that place.
+pub(crate) fn let_go_of_program(start: usize, bytes: usize) -> Result<(), Errno> {
+    // SAFETY: `own_pages` gives ranges of the running program's file, which have no page that was written: what is read there next is
+    // the same bytes of the same file.
+    check(unsafe { libc::madvise(start as *mut libc::c_void, bytes, libc::MADV_DONTNEED) }.into()).map(drop)
+}
+
 /// The least stack on which something is run: the frames of the last steps, and room for the C library's.
 const STACK_BYTES_LEAST: usize = 64 * 1024;
 

@@ -1,6 +1,7 @@
 //! `akao serve`: the server for a team, over the data directory that it owns while it runs.
 
 mod log;
+mod rest;
 mod telemetry;
 
 use crate::{
@@ -169,6 +170,7 @@ async fn offer(args: &Args, face: Face, folder: &Path, context: &Context) -> Res
             };
             tracing::info!("serving at {}", bound.address());
             let automation = Automation::begin(&platform);
+            let resting = tokio::spawn(rest::let_go_at_rest());
             let executions = tracer.clone().map(|tracer| {
                 tokio::spawn(telemetry::tell_executions(tracer, platform.clone(), Arc::new(Readers::new(folder))))
             });
@@ -176,6 +178,7 @@ async fn offer(args: &Args, face: Face, folder: &Path, context: &Context) -> Res
             let traces = tracer.map(|tracer| Arc::new(tracer) as Arc<dyn Traces>);
             let app = App::observed(platform, settings, figures, traces);
             akao_api::serve(app, bound, stop, DRAIN_GRACE).await;
+            resting.abort();
             if let Some(executions) = executions {
                 executions.abort();
             }
