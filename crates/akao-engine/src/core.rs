@@ -413,7 +413,11 @@ impl Core {
         }
         self.reaction.clear();
         let at_ms = self.now_ms.max(live.last_ms);
+        let was_paused = live.machine.status() == ExecutionStatus::Paused;
         live.apply(at_ms, event, &mut self.reaction, self.followed.contains(&execution));
+        if was_paused && live.machine.status() != ExecutionStatus::Paused {
+            self.await_attempts(execution);
+        }
         self.batch_events += 1;
         self.touched.insert(execution);
         self.carry_out_reaction(execution);

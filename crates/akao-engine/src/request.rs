@@ -350,6 +350,12 @@ pub enum CallError {
         /// Why not.
         message: String,
     },
+    /// A key by which a request is known again came with another request before.
+    #[error("{message}")]
+    KeyReused {
+        /// Which.
+        message: String,
+    },
     /// The record of the execution is damaged or disagrees with the interpreter.
     #[error("execution {execution} is quarantined: {reason}")]
     Quarantined {

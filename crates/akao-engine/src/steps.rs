@@ -86,15 +86,7 @@ impl Step {
 
     /// The attempts that failed before the last one, for documents.
     pub fn earlier_json(&self) -> Value {
-        let one = |failed: &EarlierAttempt| {
-            json!({
-                "attempt": failed.number,
-                "started_at": timestamp(failed.started_ms),
-                "duration_ms": failed.ended_ms.saturating_sub(failed.started_ms).max(0),
-                "error": failed.error,
-            })
-        };
-        self.earlier.iter().map(one).collect()
+        attempts(&self.earlier)
     }
 
     /// The step as decided for `akao run --json`.
@@ -325,6 +317,18 @@ pub fn failure_json(steps: &Steps, failure: &Failure) -> Value {
     })
 }
 
+fn attempts(earlier: &[EarlierAttempt]) -> Value {
+    let one = |failed: &EarlierAttempt| {
+        json!({
+            "attempt": failed.number,
+            "started_at": timestamp(failed.started_ms),
+            "duration_ms": failed.ended_ms.saturating_sub(failed.started_ms).max(0),
+            "error": failed.error,
+        })
+    };
+    earlier.iter().map(one).collect()
+}
+
 /// The notes of an event as JSON, each with the event's number and time and its own number within the event. An event
 /// without notes is one line too, so that the numbers have no gap.
 pub fn events(execution: ExecutionId, told: &Told) -> Vec<Value> {
@@ -332,8 +336,16 @@ pub fn events(execution: ExecutionId, told: &Told) -> Vec<Value> {
     if told.notes.is_empty() {
         return vec![json!({"execution": execution, "seq": told.seq, "at": at, "index": 0, "note": "none"})];
     }
+    // Of the nodes that end by a step's end, the step itself is the first.
+    let own = told.notes.iter().position(|note| matches!(note, Note::Ended { .. }));
     let line = |(index, note): (usize, &Note)| {
         let mut line = json!({"execution": execution, "seq": told.seq, "at": at, "index": index});
+        if let Event::StepFinished { earlier, .. } = &told.event
+            && own == Some(index)
+            && !earlier.is_empty()
+        {
+            line["earlier"] = attempts(earlier);
+        }
         if let (Value::Object(line), Ok(Value::Object(note))) = (&mut line, serde_json::to_value(note)) {
             line.extend(note);
         }

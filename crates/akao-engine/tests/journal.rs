@@ -314,6 +314,90 @@ fn a_fork_goes_on_from_before_a_step_with_edited_values() {
     stop(&engine, thread);
 }
 
+/// What let the step go on is no part of a fork's history: the edits come before the step.
+#[test]
+fn a_fork_from_a_step_that_was_held_begins_where_it_was_held() {
+    let house = House::new();
+    let (engine, thread) = house.open();
+    let root = json!({"type": "Sequence", "children": [
+        {"type": "Echo", "props": {"value": 1, "outputKey": "one"}},
+        {"id": "two", "type": "Echo", "props": {"value": "${one + 1}", "outputKey": "sum"}},
+        {"id": "three", "type": "Echo", "props": {"value": "${one * 100 + sum}", "outputKey": "got"}},
+    ]});
+    let mut request = start(root, None);
+    let Request::Start(given) = &mut request else { panic!("a start") };
+    given.breakpoints = vec![akao_flow::Breakpoint { at: "two".into(), condition: None, once: false }];
+    let Reply::Started { execution, .. } = house.call(&engine, request) else { panic!("no start") };
+    house.wait(execution, ExecutionStatus::Paused);
+    house.call(&engine, Request::Step { execution, mode: akao_flow::StepMode::Over });
+    house.wait(execution, ExecutionStatus::Paused);
+    house.call(&engine, Request::Resume { execution, secrets: GivenSecrets::default() });
+    house.wait(execution, ExecutionStatus::Success);
+    for (at, got) in [("two", 4_142), ("three", 4_102)] {
+        let fork = Request::Fork {
+            execution,
+            at: at.into(),
+            edits: vec![("bb.one".into(), json!(41))],
+            secrets: GivenSecrets::default(),
+            made: None,
+        };
+        let Reply::Started { execution: fork, .. } = house.call(&engine, fork) else { panic!("no fork") };
+        assert_eq!(house.wait(fork, ExecutionStatus::Success), json!({"got": got}), "{at}");
+    }
+    stop(&engine, thread);
+}
+
+#[test]
+fn a_pause_holds_attempts_back_and_a_long_wait_for_one_holds_no_place() {
+    let house = House::new();
+    let runner = Runner::default();
+    let again = Runner { flaky: Arc::clone(&runner.flaky), ..Runner::default() };
+    let (engine, thread) = house.open_over(house.journal(), runner);
+    let retry = json!({"attempts": 3, "delay": "1500ms", "factor": 1});
+    let root = json!({"type": "Flaky", "props": {"value": 1, "outputKey": "got"}, "retry": retry});
+    let execution = house.start(&engine, root);
+    house.wait(execution, ExecutionStatus::Waiting);
+    let row = house.reader().execution(execution).unwrap().unwrap();
+    assert!(row.waiting.as_deref().is_some_and(|text| text.starts_with("attempt 2, in ")), "{row:?}");
+    assert!(row.next_timer_ms.is_some(), "it is taken up again after a restart");
+    house.call(&engine, Request::Pause { execution });
+    std::thread::sleep(Duration::from_millis(2_000));
+    house.wait(execution, ExecutionStatus::Paused);
+    stop(&engine, thread);
+    let (engine, thread) = house.open_over(house.journal(), again);
+    std::thread::sleep(Duration::from_millis(300));
+    house.wait(execution, ExecutionStatus::Paused);
+    house.call(&engine, Request::Resume { execution, secrets: GivenSecrets::default() });
+    assert_eq!(house.wait(execution, ExecutionStatus::Success), json!({"got": 1}));
+    stop(&engine, thread);
+}
+
+#[test]
+fn a_signal_that_is_sent_again_is_taken_once_and_another_by_its_id_is_refused() {
+    let house = House::new();
+    let (engine, thread) = house.open();
+    let waits = json!({"type": "WaitForSignal", "props": {"signalName": "go", "outputKey": "got"}});
+    let execution = house.start(&engine, json!({"type": "Sequence", "children": [waits]}));
+    house.wait(execution, ExecutionStatus::Waiting);
+    let signal = |payload: i64, id: &str| Request::Signal {
+        execution,
+        name: "go".into(),
+        key: None,
+        payload: json!(payload),
+        signal_id: Some(id.into()),
+    };
+    let answer = |request| house.runtime.block_on(engine.call(request));
+    for id in ["", "a\nb", &"x".repeat(256)] {
+        assert!(matches!(answer(signal(1, id)), Err(CallError::Invalid { .. })), "{id:?}");
+    }
+    assert!(matches!(answer(signal(1, "first")), Ok(Reply::Done)));
+    house.wait(execution, ExecutionStatus::Success);
+    assert!(matches!(answer(signal(1, "first")), Ok(Reply::Done)), "the answer may have been lost");
+    assert!(matches!(answer(signal(2, "first")), Err(CallError::KeyReused { .. })));
+    assert!(matches!(answer(signal(2, "second")), Err(CallError::Conflict { .. })));
+    stop(&engine, thread);
+}
+
 #[test]
 fn large_collections_are_walked_by_reference() {
     let house = House::new();

@@ -230,6 +230,9 @@ impl From<CallError> for Error {
             CallError::Invalid { suggestion, .. } => Self { suggestion, ..Self::invalid(message) },
             CallError::NotFound { .. } => Self::new(Code::NotFound, message),
             CallError::Conflict { .. } => Self::new(Code::Conflict, message),
+            CallError::KeyReused { .. } => {
+                Self::new(Code::KeyReused, message).hint("Take a new key for a new request.")
+            }
             CallError::Quarantined { .. } => Self::new(Code::Quarantined, message),
             CallError::Damaged { .. } | CallError::Stopped { .. } => {
                 tracing::error!("{message}");

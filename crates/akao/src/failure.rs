@@ -173,7 +173,7 @@ impl From<CallError> for Failure {
             CallError::NotFound { .. } => {
                 Self::not_found(message).hint("List what there is with `akao executions list`.")
             }
-            CallError::Conflict { .. } => Self::new("conflict", Exit::Failure, message),
+            CallError::Conflict { .. } | CallError::KeyReused { .. } => Self::new("conflict", Exit::Failure, message),
             CallError::Quarantined { execution, .. } => Self::new("quarantined", Exit::Internal, message)
                 .hint(format!("Keep it as it is and look at it with `akao executions show {execution}`.")),
             CallError::Damaged { .. } => Self::new("damaged", Exit::Internal, message)

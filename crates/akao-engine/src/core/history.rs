@@ -86,7 +86,8 @@ impl Core {
         Ok(entries)
     }
 
-    /// The event that led to the first start of a step, and the step's full address.
+    /// The event that led to the first start of a step, or to its being held before, and the step's full address. What let
+    /// a held step go on must not be gone through again: it would pass the breakpoint that holds it for the edits.
     fn find_start(
         &self,
         tenant: &akao_contract::Tenant,
@@ -96,7 +97,7 @@ impl Core {
     ) -> Result<(usize, Address), CallError> {
         let wanted: Option<Address> = at.parse().ok();
         let is_it = |note: &Note| match note {
-            Note::Started { address, id, .. } => match &wanted {
+            Note::Started { address, id, .. } | Note::Held { address, id, .. } => match &wanted {
                 Some(wanted) => address == wanted || (address.place() == *wanted),
                 None => id.as_str() == at,
             }

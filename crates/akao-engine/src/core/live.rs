@@ -5,7 +5,7 @@ use crate::{
     entry::{Entry, FrameBuffer},
     version::Version,
 };
-use akao_contract::{ExecutionId, ExecutionStatus, OpId, Permission, Tenant};
+use akao_contract::{ExecutionId, ExecutionStatus, OpId, Permission, Tenant, format_duration_ms};
 use akao_flow::{Event, Finish, Machine, Reaction, fingerprint};
 use akao_journal::ExecutionRow;
 use akao_step::{Secret, StepEvent};
@@ -133,16 +133,9 @@ impl Live {
         }
         let mut status = self.machine.status();
         let mut waiting = None;
-        let only_blocked = !self.blocked.is_empty()
-            && self.machine.outstanding().iter().all(|command| match command {
-                akao_flow::Command::RunStep(step) => self.blocked.contains_key(&step.op),
-                akao_flow::Command::StartChild(_) | akao_flow::Command::LoadBlob { .. } => false,
-                _ => true,
-            });
-        if only_blocked {
+        if status == ExecutionStatus::Running && self.only_rests() {
             status = ExecutionStatus::Waiting;
-            let names: BTreeSet<&str> = self.blocked.values().map(String::as_str).collect();
-            waiting = Some(format!("secret {}", names.into_iter().collect::<Vec<_>>().join(", ")));
+            waiting = Some(self.rests_for());
         } else if status == ExecutionStatus::Waiting {
             waiting = Some(self.machine.waits(self.last_ms).join("; "));
         } else if status == ExecutionStatus::Paused {
@@ -150,8 +143,35 @@ impl Live {
         }
         // The time of the next timer matters only for executions that may leave memory.
         let parked = status != ExecutionStatus::Running;
-        let next_timer_ms = if parked { self.timers.values().min().copied() } else { None };
+        let times = self.timers.values().copied().chain(self.attempts.values().filter_map(|attempt| attempt.due_ms));
+        let next_timer_ms = if parked { times.min() } else { None };
         RowState { status, waiting, next_timer_ms }
+    }
+
+    /// Whether every step under way waits for a secret or, for long, for its next attempt.
+    fn only_rests(&self) -> bool {
+        let rests = |op: &OpId| {
+            self.blocked.contains_key(op) || self.attempts.get(op).is_some_and(|attempt| attempt.rests)
+        };
+        let has_rest = !self.blocked.is_empty() || self.attempts.values().any(|attempt| attempt.rests);
+        has_rest
+            && self.machine.outstanding().iter().all(|command| match command {
+                akao_flow::Command::RunStep(step) => rests(&step.op),
+                akao_flow::Command::StartChild(_) | akao_flow::Command::LoadBlob { .. } => false,
+                _ => true,
+            })
+    }
+
+    /// What such steps wait for, for people.
+    fn rests_for(&self) -> String {
+        let names: BTreeSet<&str> = self.blocked.values().map(String::as_str).collect();
+        let secrets = names.into_iter().collect::<Vec<_>>().join(", ");
+        let secrets = Some(format!("secret {secrets}")).filter(|_| !self.blocked.is_empty());
+        let attempts = self.attempts.values().filter(|attempt| attempt.rests).map(|attempt| {
+            let left_ms = attempt.due_ms.unwrap_or(0).saturating_sub(self.last_ms).max(0).unsigned_abs();
+            format!("attempt {}, in {}", attempt.number, format_duration_ms(left_ms))
+        });
+        secrets.into_iter().chain(attempts).collect::<Vec<_>>().join("; ")
     }
 
     /// Whether steps of its own are under way, so that it needs a place; one that waits for its children needs none.

@@ -380,7 +380,7 @@ impl Core {
     /// A step that was under way: a leased one has an unknown end, one that was being halted ends here, one between
     /// attempts goes on waiting, and any other is harmless to run again.
     fn take_up_step(&mut self, execution: ExecutionId, step: RunStep, row: Option<&OperationRow>) {
-        let mut attempt = row.map_or_else(Attempt::first, Attempt::of_row);
+        let attempt = row.map_or_else(Attempt::first, Attempt::of_row);
         let retry = row.filter(|row| row.state == OperationState::RetryAt);
         if row.is_some() && retry.is_none() {
             return self.finish_step(execution, step.op, outcome_unknown(), attempt);
@@ -391,8 +391,7 @@ impl Core {
         }
         let Some(row) = retry else { return self.dispatch(execution, step) };
         let due_ms = row.not_before_ms.unwrap_or(self.now_ms);
-        attempt.due_ms = Some(due_ms);
-        live.attempts.insert(step.op, attempt);
+        live.attempts.insert(step.op, attempt.until(due_ms, self.now_ms));
         self.due.insert((due_ms, execution, Due::Attempt(step.op)));
     }
 

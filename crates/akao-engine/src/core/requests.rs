@@ -18,6 +18,15 @@ type Answer = Result<Reply, CallError>;
 /// Most breakpoints of an execution.
 const BREAKPOINTS_MAX: usize = 1_000;
 
+/// Longest id of a signal, in bytes.
+const SIGNAL_ID_BYTES_MAX: usize = 255;
+
+/// Whether a signal with an id came before; if not, what is kept of it.
+enum Seen {
+    Before,
+    New([String; 2]),
+}
+
 impl Core {
     pub(super) fn call(&mut self, store: &dyn Store, call: CallId, request: Request) {
         let answer = self.answer(store, request);
@@ -273,13 +282,12 @@ impl Core {
                 "execution {execution} waits for a place and cannot take signals yet"
             )));
         }
-        self.ensure_live(store, execution)?;
-        if let Some(id) = &signal_id {
-            let fresh = self.new_signals.contains(&(execution, id.clone()));
-            if fresh || store.signal_seen(execution, id).map_err(unreadable)? {
-                return Ok(Reply::Done);
-            }
+        // Also of one that has ended since: whoever sends again has perhaps not heard the answer.
+        let seen = signal_id.map(|id| self.seen(store, execution, id, &event)).transpose()?;
+        if let Some(Seen::Before) = seen {
+            return Ok(Reply::Done);
         }
+        self.ensure_live(store, execution)?;
         let Some(live) = self.live.get(&execution) else { return Ok(Reply::Done) };
         live.machine.accepts_signal(&event).map_err(|refused| CallError::conflict(refused.to_string()))?;
         let tenant = live.tenant.clone();
@@ -287,12 +295,35 @@ impl Core {
             crate::large::externalise(self.blobs.as_ref(), &tenant, payload)
                 .map_err(|problem| CallError::invalid(format!("the payload cannot be stored: {problem}")))?;
         }
-        if let Some(signal_id) = signal_id {
-            self.new_signals.insert((execution, signal_id.clone()));
-            self.writes.push(Write::PutSignalSeen { execution, signal_id });
+        if let Some(Seen::New(ids)) = seen {
+            for signal_id in ids {
+                self.new_signals.insert((execution, signal_id.clone()));
+                self.writes.push(Write::PutSignalSeen { execution, signal_id });
+            }
         }
         self.event(store, execution, event);
         Ok(Reply::Done)
+    }
+
+    /// Whether a signal of this id came before. An id is kept twice: alone, and with the digest of what came by it.
+    fn seen(&self, store: &dyn Store, execution: ExecutionId, id: String, event: &Event) -> Result<Seen, CallError> {
+        if !(1..=SIGNAL_ID_BYTES_MAX).contains(&id.len()) || id.contains(char::is_control) {
+            let message = format!("the id of a signal has 1 to {SIGNAL_ID_BYTES_MAX} bytes and no control characters");
+            return Err(CallError::invalid(message));
+        }
+        let known = |id: &str| -> Result<bool, CallError> {
+            Ok(self.new_signals.contains(&(execution, id.to_owned()))
+                || store.signal_seen(execution, id).map_err(unreadable)?)
+        };
+        let content = serde_json::to_vec(event).map_err(|error| CallError::invalid(error.to_string()))?;
+        let whole = format!("{id}\n{}", akao_contract::Digest::of(&content));
+        match (known(&id)?, known(&whole)?) {
+            (false, _) => Ok(Seen::New([id, whole])),
+            (true, true) => Ok(Seen::Before),
+            (true, false) => Err(CallError::KeyReused {
+                message: format!("another signal came with the id `{id}` before"),
+            }),
+        }
     }
 
     fn cancel(&mut self, store: &dyn Store, execution: ExecutionId, reason: Option<String>, force: bool) -> Answer {

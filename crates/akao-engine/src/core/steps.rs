@@ -6,7 +6,7 @@ use crate::{
     large,
     store::Store,
 };
-use akao_contract::{Effects, ErrorKind, ExecutionId, OpId, Outcome, OutcomeStatus, StepContext, StepError, Tenant};
+use akao_contract::{Effects, ErrorKind, ExecutionId, ExecutionStatus, OpId, Outcome, OutcomeStatus, StepContext, StepError, Tenant};
 use akao_expression::SecretPart;
 use akao_flow::{EarlierAttempt, Event, NodeIndex, RunStep};
 use akao_journal::{OperationState, Write};
@@ -263,7 +263,7 @@ impl Core {
                 }
                 let error = outcome.error.unwrap_or_else(|| StepError::new(ErrorKind::Internal, "it did not say why"));
                 let failed = EarlierAttempt::new(attempt, started_ms, self.now_ms, &error);
-                self.wait_for_attempt(execution, op, current, failed, wait_ms);
+                self.wait_for_attempt(execution, op, current.next(failed, outcome.logs), wait_ms);
             }
             None => {
                 let started_ms = current.started_ms.or(Some(started_ms));
@@ -293,19 +293,12 @@ impl Core {
         retry_wait_ms(policy, &job.context, outcome)
     }
 
-    fn wait_for_attempt(
-        &mut self,
-        execution: ExecutionId,
-        op: OpId,
-        current: Attempt,
-        failed: EarlierAttempt,
-        wait_ms: u64,
-    ) {
+    fn wait_for_attempt(&mut self, execution: ExecutionId, op: OpId, next: Attempt, wait_ms: u64) {
         let due_ms = self.now_ms.saturating_add(i64::try_from(wait_ms).unwrap_or(i64::MAX));
-        if self.followed.contains(&execution) {
-            self.effect(Effect::Feed(execution, FeedItem::Step(op, told(&failed, wait_ms))));
+        if let Some(failed) = next.earlier.last().filter(|_| self.followed.contains(&execution)) {
+            self.effect(Effect::Feed(execution, FeedItem::Step(op, told(failed, wait_ms))));
         }
-        let next = current.next(failed, due_ms);
+        let next = next.until(due_ms, self.now_ms);
         let Some(live) = self.live.get_mut(&execution) else { return };
         live.op_rows.insert(op);
         self.touched.insert(execution);
@@ -327,23 +320,36 @@ impl Core {
             return;
         }
         let Some(live) = self.live.get_mut(&execution) else { return };
+        if live.machine.status() == ExecutionStatus::Paused {
+            // Nothing is started until it goes on, which asks for what has become due.
+            return;
+        }
         let Some(attempt) = live.attempts.get_mut(&op) else { return };
-        attempt.due_ms = None;
+        (attempt.due_ms, attempt.rests) = (None, false);
+        self.touched.insert(execution);
         let step = live.machine.node_of(op).zip(live.machine.step_input(op).cloned());
         if let Some((node, input)) = step {
             self.dispatch(execution, RunStep { op, node, input });
         }
     }
 
-    /// Ends a step: its row goes, its event is journaled.
-    pub(super) fn finish_step(&mut self, execution: ExecutionId, op: OpId, outcome: Outcome, last: Attempt) {
+    /// Asks again for the attempts of an execution that goes on after a pause.
+    pub(super) fn await_attempts(&mut self, execution: ExecutionId) {
+        let Some(live) = self.live.get(&execution) else { return };
+        let due = live.attempts.iter().filter_map(|(op, attempt)| Some((attempt.due_ms?, execution, Due::Attempt(*op))));
+        self.due.extend(due);
+    }
+
+    /// Ends a step: its row goes, its event is journaled. What earlier attempts wrote comes before what the last one did.
+    pub(super) fn finish_step(&mut self, execution: ExecutionId, op: OpId, mut outcome: Outcome, last: Attempt) {
         let Some(live) = self.live.get_mut(&execution) else { return };
         live.attempts.remove(&op);
         live.blocked.remove(&op);
         if live.op_rows.remove(&op) {
             self.writes.push(Write::DeleteOperation { execution, op });
         }
-        let Attempt { number: attempts, started_ms, earlier, .. } = last;
+        let Attempt { number: attempts, started_ms, earlier, logs, .. } = last;
+        outcome.logs.splice(..0, logs);
         let event = Event::StepFinished { op, outcome, attempts, started_ms, earlier };
         self.inner.push_back(super::Inner::Event(execution, event));
     }
