@@ -27,7 +27,10 @@ impl Desk {
     fn akao(&self, line: &str) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_akao"));
         command.args(line.split_whitespace()).current_dir(self.0.path()).stdin(Stdio::null());
-        let output = command.env_clear().env("HOME", self.0.path()).output().expect("the program runs");
+        command.env_clear().env("HOME", self.0.path());
+        // Where it writes which of its lines ran, when they are counted.
+        command.envs(std::env::vars_os().filter(|(name, _)| name == "LLVM_PROFILE_FILE"));
+        let output = command.output().expect("the program runs");
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let code = output.status.code().map_or("killed".to_owned(), |code| code.to_string());
         format!("{code}\n{out}--\n{err}")

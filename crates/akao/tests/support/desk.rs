@@ -82,6 +82,8 @@ impl Desk {
         let mut command = Command::new(env!("CARGO_BIN_EXE_akao"));
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
         command.env_clear().env("HOME", self.folder.path()).env("AKAO_DATA_DIR", self.path("data"));
+        // Where it writes which of its lines ran, when they are counted.
+        command.envs(std::env::vars_os().filter(|(name, _)| name == "LLVM_PROFILE_FILE"));
         if rustix_is_root() && self.user != 0 {
             command.uid(self.user).gid(self.user);
         }
