@@ -9,7 +9,7 @@ use crate::{
     text,
 };
 use akao_node::{Failure, Kind, json};
-use rquickjs::{Ctx, Error, Object, Value};
+use rquickjs::{Ctx, Error, Module, Object, Value};
 use std::sync::Arc;
 
 const MESSAGE_BYTES_MAX: usize = 2_000;
@@ -21,6 +21,20 @@ const TOLD_KINDS: [Kind; 6] =
 /// How QuickJS says that the memory limit was met, and that the stack's was.
 const NO_MEMORY: &str = "out of memory";
 const NO_STACK: &str = "Maximum call stack size exceeded";
+/// How QuickJS begins to say that what comes next does not fit.
+const DO_NOT_FIT: [&str; 9] = [
+    "Unexpected ",
+    "unexpected ",
+    "expecting '",
+    "expecting field name",
+    "identifier ",
+    "invalid property name",
+    "variable name expected",
+    "missing formal parameter",
+    "missing binding pattern",
+];
+const CUT_OFF: &str = "the script is not JavaScript: it ends in the middle of an expression or of what a bracket opens";
+pub(crate) const TOO_MANY_BRACKETS: &str = "the script is not JavaScript: it closes more brackets than it opens";
 
 /// Where what QuickJS names lies in what somebody wrote.
 pub(crate) enum Place {
@@ -60,6 +74,20 @@ impl Place {
         }
     }
 
+    /// Whether a stack trace begins behind the script, in what ends the function that was made of it.
+    fn is_behind(&self, stack: &str) -> bool {
+        let Self::Script { lines, .. } = self else { return false };
+        let first = stack.lines().find_map(Frame::location);
+        first.is_some_and(|(_, name, line, _)| name == SCRIPT_NAME && line.saturating_sub(1) > *lines)
+    }
+
+    /// The last place of the script at which something stands.
+    fn end(&self) -> At {
+        let Self::Script { source, .. } = self else { return None };
+        let Self::Script { lines, last_column, .. } = Self::of(source.trim_end(), Vec::new()) else { return None };
+        Some(Spot { file: None, line: lines, column: last_column })
+    }
+
     /// Where `null` or `undefined` is thrown, if that is written in a single place.
     fn only_throw(&self, thrown: &str) -> At {
         let mut spots = match self {
@@ -86,8 +114,8 @@ struct Frame {
 }
 
 impl Frame {
-    /// Reads `    at name (script:3:5)` or `    at script:3:5`; of another file it is none.
-    fn read(text: &str, place: &Place) -> Option<Self> {
+    /// What `    at name (script:3:5)` or `    at script:3:5` says: function, file, line and column.
+    fn location(text: &str) -> Option<(&str, &str, u32, u32)> {
         let text = text.trim().strip_prefix("at ")?;
         let (function, location) = match text.rsplit_once(" (") {
             Some((function, location)) => (function, location.strip_suffix(')')?),
@@ -98,6 +126,12 @@ impl Frame {
         // Native functions have no column, and some places none either.
         let named = before.rsplit_once(':').and_then(|(name, line)| Some((name, line.parse::<u32>().ok()?, last)));
         let (name, line, column) = named.unwrap_or((before, last, 1));
+        Some((function, name, line, column))
+    }
+
+    /// Reads a line of a stack trace; of another file it is none.
+    fn read(text: &str, place: &Place) -> Option<Self> {
+        let (function, name, line, column) = Self::location(text)?;
         let spot = place.find(name, line, column)?;
         let function = if function == "<anonymous>" { String::new() } else { text::clipped(function.to_owned(), 100) };
         Some(Self { function, spot })
@@ -154,18 +188,50 @@ fn of_nothing(ctx: &Ctx<'_>, thrown: &str, guard: &Guard, place: &Place) -> Fail
     failure
 }
 
-/// The failure of a script that could not be read.
-pub(crate) fn of_compiling<'js>(ctx: &Ctx<'js>, error: Error, guard: &Guard, place: &Place) -> Failure {
+/// The failure of a script that could not be read within the function that is made of it; `rest` is the script without its imports.
+pub(crate) fn of_script<'js>(ctx: &Ctx<'js>, error: Error, guard: &Guard, place: &Place, rest: &str) -> Failure {
     if !matches!(error, Error::Exception) {
         return of_error(ctx, error, guard, place);
     }
     let value = ctx.catch();
-    let thrown = Thrown::read(ctx, &value, place);
+    if !is_cut_off(ctx, &value, place) {
+        return of_unread(ctx, &value, guard, place);
+    }
+    match closes_its_function(ctx, rest) {
+        true => failed(Kind::Input, "script_syntax", TOO_MANY_BRACKETS, None),
+        false => failed(Kind::Input, "script_syntax", CUT_OFF, place.end()),
+    }
+}
+
+/// Whether what QuickJS stumbled over stands behind the script, and would say nothing to its author.
+fn is_cut_off<'js>(ctx: &Ctx<'js>, value: &Value<'js>, place: &Place) -> bool {
+    let Some(error) = value.as_object() else { return false };
+    let text = |name: &str| field(ctx, error, name).unwrap_or_default();
+    let message = text("message");
+    DO_NOT_FIT.iter().any(|begin| message.starts_with(begin)) && place.is_behind(&text("stack"))
+}
+
+/// Whether a script has a bracket that closes the function which is made of it. As a module it is read, and nothing of it runs.
+fn closes_its_function(ctx: &Ctx<'_>, rest: &str) -> bool {
+    let module = Module::declare(ctx.clone(), "akao:closed", format!("async function closed() {{\n{rest}"));
+    module.map_err(|_| ctx.catch()).is_ok()
+}
+
+/// The failure of what could not be read.
+pub(crate) fn of_compiling<'js>(ctx: &Ctx<'js>, error: Error, guard: &Guard, place: &Place) -> Failure {
+    match error {
+        Error::Exception => of_unread(ctx, &ctx.catch(), guard, place),
+        other => of_error(ctx, other, guard, place),
+    }
+}
+
+fn of_unread<'js>(ctx: &Ctx<'js>, value: &Value<'js>, guard: &Guard, place: &Place) -> Failure {
+    let thrown = Thrown::read(ctx, value, place);
     match thrown.name.as_str() {
         "SyntaxError" => {
             thrown.to_failure(Kind::Input, "script_syntax", &format!("the {} is not JavaScript: ", guard.noun))
         }
-        _ => of_thrown(ctx, &value, guard, place),
+        _ => of_thrown(ctx, value, guard, place),
     }
 }
 
@@ -184,6 +250,7 @@ struct Thrown {
     frames: Vec<Frame>,
     /// What kind of failure it says that it is, as the host's refusals do.
     kind: Option<Kind>,
+    /// Whether it says that another attempt may go well, as it may without saying what kind it is.
     retryable: bool,
     /// The module that was asked for and is not there.
     module: Option<String>,
@@ -204,13 +271,7 @@ impl Thrown {
 
     /// An error, or what looks like one: a DOMException is none for QuickJS.
     fn of_object<'js>(ctx: &Ctx<'js>, error: &Object<'js>, place: &Place) -> Option<Self> {
-        let field = |name: &str| match error.get::<_, Value<'js>>(name) {
-            Ok(value) => text::of_value(ctx, &value),
-            Err(_) => {
-                ctx.catch();
-                None
-            }
-        };
+        let field = |name: &str| field(ctx, error, name);
         let (name, message, stack) = (field("name"), field("message"), field("stack"));
         if !error.is_error() && (name.is_none() || message.is_none() || stack.is_none()) {
             return None;
@@ -226,10 +287,9 @@ impl Thrown {
         let frames = frames.take(FRAMES_MAX).collect();
         let kind = field("kind").as_deref().and_then(Kind::from_name).filter(|kind| TOLD_KINDS.contains(kind));
         let retryable = error.get::<_, Value<'js>>("retryable").ok().and_then(|value| value.as_bool());
-        let retryable = kind.is_some() && retryable == Some(true);
         let module = field("code").filter(|code| code == NOT_FOUND).and_then(|_| field("module"));
         let module = module.map(|module| text::clipped(module, MODULE_BYTES_MAX));
-        Some(Self { name, message, frames, kind, retryable, module })
+        Some(Self { name, message, frames, kind, retryable: retryable == Some(true), module })
     }
 
     /// Where it was thrown.
@@ -248,6 +308,17 @@ impl Thrown {
             failure.detail["module"] = json!(module);
         }
         failure.retryable(self.retryable)
+    }
+}
+
+/// A field of an error that is text; reading it may run the script's own code, which may throw.
+fn field<'js>(ctx: &Ctx<'js>, error: &Object<'js>, name: &str) -> Option<String> {
+    match error.get::<_, Value<'js>>(name) {
+        Ok(value) => text::of_value(ctx, &value),
+        Err(_) => {
+            ctx.catch();
+            None
+        }
     }
 }
 
@@ -291,6 +362,11 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(read(text).as_deref(), expected, "{text}");
+        }
+        let behind =
+            [("    at script:5:1", true), ("    at script:4:5", false), ("    at akao:url:9:1", false), ("", false)];
+        for (stack, expected) in behind {
+            assert_eq!(place.is_behind(stack), expected, "{stack}");
         }
     }
 }

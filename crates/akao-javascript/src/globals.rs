@@ -8,6 +8,7 @@ use akao_node::{Level, Map, Value as Json};
 use rquickjs::{
     Ctx, Exception, Function, Object, Result, String as JsString, TypedArray, Value,
     context::EvalOptions,
+    function::Opt,
     object::{Accessor, Property},
 };
 use std::rc::Rc;
@@ -142,9 +143,12 @@ impl Helper {
 fn lent_functions<'js>(ctx: &Ctx<'js>, lent: &Rc<Lent<'js>>) -> Result<Object<'js>> {
     let functions = Object::new(ctx.clone())?;
     let guard = Rc::clone(&lent.guard);
-    let log = move |ctx: Ctx<'js>, level: String, line: JsString<'js>| {
+    // How long a line was before it was cut, where that is known.
+    let log = move |ctx: Ctx<'js>, level: String, line: JsString<'js>, whole: Opt<f64>| {
         let line = text::clipped(text::of(&ctx, &line)?, LINE_BYTES_MAX);
-        guard.log(level_of(&level), &line);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a length; what is none becomes 0")]
+        let whole = whole.0.unwrap_or_default() as usize;
+        guard.log(level_of(&level), &line, whole);
         Result::Ok(())
     };
     functions.set("log", Function::new(ctx.clone(), log)?)?;

@@ -157,12 +157,14 @@ pub(crate) struct Guard {
     stopped: Cell<Option<Stop>>,
     log_bytes: Cell<usize>,
     log_lines: Cell<usize>,
+    /// What was written, with what was cut off.
+    written_bytes: Cell<usize>,
 }
 
 impl Guard {
     pub(crate) fn new(noun: &'static str, host: Rc<dyn Host>, limits: Limits) -> Self {
-        let (stopped, log_bytes, log_lines) = (Cell::default(), Cell::default(), Cell::default());
-        Self { noun, host: RefCell::new(host), limits: Cell::new(limits), stopped, log_bytes, log_lines }
+        let (stopped, log_bytes, log_lines, written_bytes) = Default::default();
+        Self { noun, host: RefCell::new(host), limits: Cell::new(limits), stopped, log_bytes, log_lines, written_bytes }
     }
 
     /// One that watches over nothing yet.
@@ -180,6 +182,7 @@ impl Guard {
         self.stopped.set(None);
         self.log_bytes.set(0);
         self.log_lines.set(0);
+        self.written_bytes.set(0);
     }
 
     /// Watches over what a run that has ended left behind: for a moment, and with nobody who hears of it.
@@ -211,8 +214,9 @@ impl Guard {
         self.stopped.get()
     }
 
-    /// Passes a line on. When there were many, further ones are dropped, and in the end the run stops.
-    pub(crate) fn log(&self, level: Level, line: &str) {
+    /// Passes a line on, of which at least `whole` bytes were written. When there were many, further ones are dropped, and in the
+    /// end the run stops.
+    pub(crate) fn log(&self, level: Level, line: &str, whole: usize) {
         let (lines, bytes) = (self.log_lines.get() + 1, self.log_bytes.get() + line.len() + 1);
         let was_open = self.log_lines.get() <= LOG_LINES_MAX && self.log_bytes.get() <= LOG_BYTES_MAX;
         self.log_lines.set(lines);
@@ -223,7 +227,9 @@ impl Guard {
             let told = format!("the log ends here: a run may tell {LOG_LINES_MAX} lines and {LOG_BYTES_MAX} bytes");
             self.host.borrow().log(Level::Warn, &told);
         }
-        if bytes > FLOOD_BYTES_MAX && self.stopped.get().is_none() {
+        let written = self.written_bytes.get().saturating_add(whole.max(line.len()) + 1);
+        self.written_bytes.set(written);
+        if written > FLOOD_BYTES_MAX && self.stopped.get().is_none() {
             self.stopped.set(Some(Stop::Log));
         }
     }

@@ -251,6 +251,10 @@ impl<'js> Reader<'_, 'js> {
         for key in object.own_keys::<JsString<'js>>(Filter::default()) {
             let key = key?;
             let name = self.text(&key)?;
+            // No message may hold one.
+            if name.contains('\0') {
+                return Err(Unfit::rule("has a key that holds a null character"));
+            }
             let value: Value<'js> =
                 object.get(key).map_err(|error| Unfit::from(error).under(Step::Key(name.clone())))?;
             // Text in a result is a name that the script chose, so it is told even where the value is left out.

@@ -5,7 +5,7 @@
 
 use crate::{
     asks::Asks,
-    failure::{self, Place},
+    failure::{self, Place, TOO_MANY_BRACKETS},
     globals,
     guard::{Guard, Host, Limits, SOURCE_BYTES_MAX, STACK_BYTES_MAX, failed},
     imports::Imports,
@@ -22,8 +22,9 @@ use std::{rc::Rc, sync::Arc};
 pub(crate) const SCRIPT_NAME: &str = "script";
 /// Stands on a line of its own with what the imports have become, so that columns are the script's; [`Place`] takes the line away.
 pub(crate) const BEFORE: &str = "(async function () {";
-/// Reads `result` where the script declared it, once all is done; on a line of its own, because the script may end in a comment.
-const AFTER: &str = "\narguments[0].read = () => result;\n})";
+/// Reads `result` where the script declared it, once all is done; on a line of its own, because the script may end in a comment. It
+/// begins with what no text can go on with, so that one which ends in the middle is no script.
+const AFTER: &str = "\n;arguments[0].read = () => result;\n})";
 
 /// Runs a script with its inputs and gives its result; `{}` where it has none.
 ///
@@ -213,9 +214,8 @@ impl<'js> Run<'js> {
         let wrapped = [BEFORE, before, "\n", source, AFTER].concat();
         let value: Value<'js> = ctx
             .eval_with_options(wrapped, options)
-            .map_err(|error| later_import(source, failure::of_compiling(ctx, error, &self.guard, &self.place)))?;
-        let text = "the script is not JavaScript: it closes more brackets than it opens";
-        value.into_function().ok_or_else(|| failed(Kind::Input, "script_syntax", text, None))
+            .map_err(|error| later_import(source, failure::of_script(ctx, error, &self.guard, &self.place, source)))?;
+        value.into_function().ok_or_else(|| failed(Kind::Input, "script_syntax", TOO_MANY_BRACKETS, None))
     }
 
     /// Works until the run has ended, and gives its value.

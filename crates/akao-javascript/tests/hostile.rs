@@ -196,6 +196,9 @@ fn a_log_is_cut_and_a_flood_ends_the_run() {
     assert_eq!(reason(&failure), (Kind::Resource, "script_output"), "{failure:?}");
     let bytes: usize = told.lines.borrow().iter().map(|(_, line)| line.len()).sum();
     assert!(bytes < 310_000, "{bytes}");
+    let long = "const text = 'x'.repeat(1_000_000); for (let n = 0; n < 150; n++) console.log(text)";
+    let failure = run(long, &Map::new(), limits(MEMORY, AMPLE), told.clone()).expect_err("what is cut off counts");
+    assert_eq!(reason(&failure), (Kind::Resource, "script_output"), "{failure:?}");
     let long = "console.log('y'.repeat(1_000_000), Array(1e6).fill('z'))";
     assert_eq!(run(long, &Map::new(), limits(MEMORY, AMPLE), told.clone()), Ok(json!({})));
     assert!(told.lines.borrow().iter().all(|(_, line)| line.len() <= 8_010));

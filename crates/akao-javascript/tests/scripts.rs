@@ -146,6 +146,11 @@ fn what_is_not_json_is_named_with_its_place() {
         ("return new Map([[{}, 1]])", "`result` is a Map with a key of type object: use text or numbers"),
         ("return new WeakMap()", "`result` is a WeakMap"),
         ("return [1].values()", "`result` is an iterator: give [...value]"),
+        (
+            "async function* all() { yield 1 } return [all()]",
+            "`result[0]` is an asynchronous iterator: collect its values with `for await`",
+        ),
+        ("return { a: { ['b\\0']: 1 } }", "`result.a` has a key that holds a null character"),
         ("return new ArrayBuffer(1)", "`result` is a ArrayBuffer: give new Uint8Array(value)"),
         ("let a = []; for (let i = 0; i < 60; i++) a = [a]; return a", "is nested deeper than 56 levels"),
     ];
@@ -234,6 +239,47 @@ fn failures_show_the_scripts_own_lines() {
     };
     let different: Vec<String> = cases.iter().filter_map(differs).collect();
     assert!(different.is_empty(), "{}", different.join("\n"));
+}
+
+#[test]
+fn a_script_that_is_cut_off_is_told_so_and_nothing_of_what_stands_around_it() {
+    let cut_off = "it ends in the middle of an expression or of what a bracket opens";
+    let too_many = "it closes more brackets than it opens";
+    let cases = [
+        ("return [1,2", cut_off, " (line 1, column 12)"),
+        ("function f(", cut_off, " (line 1, column 12)"),
+        ("return 1 +\n\n", cut_off, " (line 1, column 11)"),
+        ("result =", cut_off, " (line 1, column 9)"),
+        ("const f = () =>", cut_off, " (line 1, column 16)"),
+        ("if (true) {\n  x = 1\n", cut_off, " (line 2, column 8)"),
+        ("foo({ a: 1,", cut_off, " (line 1, column 12)"),
+        ("return 1;\n}", too_many, ""),
+        ("import fs from 'fs'\nreturn [", cut_off, " (line 2, column 9)"),
+        ("import fs from 'fs'\nreturn 1 }", too_many, ""),
+        ("return `a", "SyntaxError: unexpected end of string", " (line 1, column 8)"),
+        ("const a", "SyntaxError: missing initializer for variable", " (line 1, column 8)"),
+    ];
+    let differs = |(script, expected, place): &(&str, &str, &str)| {
+        let found = failure(script);
+        let fits = found.message == format!("the script is not JavaScript: {expected}{place}");
+        (!fits || found.kind != Kind::Input).then(|| format!("{script}\n  {expected}{place}\n  {found:?}"))
+    };
+    let different: Vec<String> = cases.iter().filter_map(differs).collect();
+    assert!(different.is_empty(), "{}", different.join("\n"));
+}
+
+#[test]
+fn an_error_says_whether_another_attempt_may_go_well() {
+    let cases = [
+        ("throw Object.assign(new Error('no'), { retryable: true })", true),
+        ("throw Object.assign(new Error('no'), { retryable: true, kind: 'connection' })", true),
+        ("throw Object.assign(new Error('no'), { retryable: false, kind: 'connection' })", false),
+        ("throw Object.assign(new Error('no'), { retryable: 'yes' })", false),
+        ("throw new Error('no')", false),
+    ];
+    for (script, expected) in cases {
+        assert_eq!(failure(script).retryable, Some(expected), "{script}");
+    }
 }
 
 #[test]

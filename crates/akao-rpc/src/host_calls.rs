@@ -240,7 +240,8 @@ impl HostCall {
                 Ok(json!({}))
             }
             Self::Fetch(fetch) => Ok(host.fetch(fetch).await?.to_value()),
-            Self::Activity { name, arguments } => host.activity(&name, arguments).await,
+            // Whatever an activity gives; SDKs know no answer that is not an object.
+            Self::Activity { name, arguments } => Ok(json!({ "value": host.activity(&name, arguments).await? })),
         }
     }
 }

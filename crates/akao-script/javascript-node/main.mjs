@@ -6,17 +6,30 @@
  */
 
 import { Worker } from "node:worker_threads";
-import { Failure, node, serve } from "./akao/index.js";
+import { serve } from "./wire.mjs";
 
 const ID = "dev.akao.javascript-node";
+const VERSION = "1.0.0";
 // Calls of functions within each other; half of it is what V8 has by itself.
 const STACK_MB = 2;
 const STDERR_LINES_MAX = 10;
 // What is told of what a script writes past its console.
 const RAW_BYTES_MAX = 300_000;
+const LINE_CHARACTERS_MAX = 8_000;
+const MESSAGE_CHARACTERS_MAX = 2_000;
+// What a message has around a result.
+const AROUND_BYTES = 1_000;
 
+/** The answer of a run that failed. */
 const failure = (kind, message, reason, detail = {}) =>
-  new Failure(kind, message, { retryable: false, detail: { reason, ...detail } });
+  JSON.stringify({ success: false, outputs: {}, error: { kind, message, retryable: false, detail: { reason, ...detail } } });
+
+/** The answer of a run with this result, which is text; what is no single line of JSON, no thread of ours has written. */
+const success = (result) => {
+  if (typeof result !== "string" || /[\n\r]/.test(result)) throw new TypeError("no result of a script");
+  JSON.parse(result);
+  return `{"success":true,"outputs":{"result":${result}}}`;
+};
 
 /** A failure as the script's thread tells one: nothing that Akao says by itself, such as that a call was never made. */
 const isFailure = (told) =>
@@ -30,49 +43,46 @@ const lines = (stream, tell) => {
     bytes += text.length;
     if (bytes > RAW_BYTES_MAX) return;
     const all = (rest + text).split("\n");
-    rest = all.pop().slice(0, 8_000);
-    all.forEach(tell);
+    rest = all.pop().slice(0, LINE_CHARACTERS_MAX);
+    all.forEach((line) => tell(line.slice(0, LINE_CHARACTERS_MAX)));
   });
   stream.on("end", () => rest && tell(rest));
 };
 
-const run = (context, { script, inputs, timeout_ms, memory_bytes }) =>
-  new Promise((resolve, reject) => {
+const run = (call, { script, inputs, timeout_ms, memory_bytes }) =>
+  new Promise((resolve) => {
     const worker = new Worker(new URL("./runner.cjs", import.meta.url), {
-      workerData: { script, inputs },
+      workerData: { script, inputs, bytesMax: call.messageBytesMax - AROUND_BYTES },
       stdout: true,
       stderr: true,
       resourceLimits: { maxOldGenerationSizeMb: Math.max(16, Math.floor(memory_bytes / 1_000_000)), stackSizeMb: STACK_MB },
     });
     const last = [];
-    lines(worker.stdout, (line) => context.log("info", line));
+    lines(worker.stdout, (line) => call.log("info", line));
     lines(worker.stderr, (line) => {
       last.push(line);
       if (last.length > STDERR_LINES_MAX) last.shift();
-      context.log("warn", line);
+      call.log("warn", line);
     });
     let isOver = false;
-    const end = (settle) => {
+    const end = (answer) => {
       if (isOver) return;
       isOver = true;
       clearTimeout(timer);
       // What it still has to say is no answer any more.
       void worker.terminate();
-      settle();
+      resolve(answer);
     };
-    const fail = (...why) => end(() => reject(failure(...why)));
+    const fail = (...why) => end(failure(...why));
     const timer = setTimeout(() => fail("timeout", "the script did not end within its time", "script_timeout"), timeout_ms);
-    context.signal.addEventListener("abort", () => fail("cancelled", "cancelled by the host", "cancelled"));
+    call.signal.addEventListener("abort", () => fail("cancelled", "cancelled by the host", "cancelled"));
     const hear = (told) => {
-      if (told.log !== undefined) context.log(told.log, told.line);
-      else if (told.progress !== undefined) context.progress(told.progress.fraction, told.progress.message);
+      if (told.log !== undefined) call.log(told.log, told.line);
+      else if (told.progress !== undefined) call.progress(told.progress.fraction, told.progress.message);
       else if (told.failed !== undefined) {
         if (!isFailure(told.failed)) throw new TypeError("no failure of a script");
         fail(...told.failed);
-      } else {
-        const result = JSON.parse(told.result);
-        end(() => resolve({ result }));
-      }
+      } else end(success(told.result));
     };
     worker.on("message", (told) => {
       if (isOver) return;
@@ -84,16 +94,11 @@ const run = (context, { script, inputs, timeout_ms, memory_bytes }) =>
       }
     });
     worker.on("error", (error) => {
-      if (error?.code === "ERR_WORKER_OUT_OF_MEMORY") fail("resource", "the script ran out of memory", "script_memory");
-      else fail("user", `the script's thread ended: ${error?.message ?? error}`, "script_exception", { exception: String(error?.name) });
+      if (error?.code === "ERR_WORKER_OUT_OF_MEMORY") return fail("resource", "the script ran out of memory", "script_memory");
+      const why = String(error?.message ?? error).slice(0, MESSAGE_CHARACTERS_MAX);
+      fail("user", `the script's thread ended: ${why}`, "script_exception", { exception: String(error?.name).slice(0, 100) });
     });
     worker.on("exit", (code) => fail("user", `the script exited with code ${code}`, "script_exit", { code, stderr: last.join("\n") }));
   });
 
-const inputs = {
-  script: { type: "string", required: true },
-  inputs: { type: "object", required: true },
-  timeout_ms: { type: "integer", required: true },
-  memory_bytes: { type: "integer", required: true },
-};
-serve(node(ID, { inputs }, run), { id: ID, version: "1.0.0" });
+serve({ id: ID, version: VERSION }, run);

@@ -11,14 +11,19 @@ const FOLDER = "/tmp/script";
 const SCRIPT = `${FOLDER}/script.cjs`;
 const PACKAGES = "/environment/node_modules";
 const BEFORE = "module.exports = (async function () {";
-const AFTER = "\narguments[0].read = () => result;\n})";
+// Begins with what no text can go on with, so that one which ends in the middle is no script.
+const AFTER = "\n;arguments[0].read = () => result;\n})";
 // What is told of one run; the host keeps less. Beyond the third bound a script is not logging any more, it is flooding.
 const LINES_MAX = 2_500;
 const BYTES_MAX = 300_000;
 const FLOOD_BYTES_MAX = 100_000_000;
 const LINE_CHARACTERS_MAX = 8_000;
 const MESSAGE_CHARACTERS_MAX = 2_000;
+const PATH_CHARACTERS_MAX = 500;
+const NAME_CHARACTERS_MAX = 100;
 const FRAMES_MAX = 10;
+// How V8 says that what comes next does not fit.
+const DOES_NOT_FIT = /^(?:Unexpected|Invalid or unexpected|missing)/;
 const MISSING = /^Cannot find (?:package|module) '([^']*)'/;
 
 const helper = (name) => vm.runInThisContext(fs.readFileSync(`${__dirname}/${name}.js`, "utf8"), { filename: `akao:${name}` });
@@ -26,12 +31,18 @@ const helper = (name) => vm.runInThisContext(fs.readFileSync(`${__dirname}/${nam
 // The script may replace what it finds, and what is told must not depend on that.
 const post = parentPort.postMessage.bind(parentPort);
 const exit = process.exit.bind(process);
+const { nextTick, _tickCallback: workOff } = process;
+// Calls back once all promises that are due are done, and it was told which of them were rejected and handled by nobody. Timers
+// come later, where Node.js has what does that at once.
+const whenSettled = (then) =>
+  typeof workOff === "function" ? nextTick(() => (workOff.call(process), then())) : void setImmediate(then);
 let isOver = false;
 const over = (told) => {
   if (isOver) return;
   isOver = true;
   post(told);
 };
+const clipped = (text, most) => (text.length > most ? `${text.slice(0, most)}…` : text);
 const fail = (kind, message, reason, detail = {}) => over({ failed: [kind, message, reason, detail] });
 
 const log = (() => {
@@ -78,7 +89,8 @@ const framesOf = (stack, place) => {
     if (found === null || !text.trimStart().startsWith("at ")) continue;
     const [line, column] = place(Number(found[1]), Number(found[2]));
     const name = /^\s*at (?:async )?(.+?) \(/.exec(text)?.[1] ?? "";
-    frames.push({ line, column, name: ["", "module.exports", "<anonymous>"].includes(name) ? "" : `${name} ` });
+    const isNone = ["", "module.exports", "<anonymous>"].includes(name);
+    frames.push({ line, column, name: isNone ? "" : `${clipped(name, NAME_CHARACTERS_MAX)} ` });
   }
   return frames.slice(0, FRAMES_MAX);
 };
@@ -102,8 +114,8 @@ const field = (error, name) => {
 // What was thrown, as it is told.
 const thrown = (error, place) => {
   const isError = error instanceof Error || (field(error ?? {}, "stack") !== "" && field(error ?? {}, "name") !== "");
-  const name = isError ? field(error, "name") : "";
-  let message = (isError ? field(error, "message") : shown(error)).slice(0, MESSAGE_CHARACTERS_MAX);
+  const name = isError ? clipped(field(error, "name"), NAME_CHARACTERS_MAX) : "";
+  let message = clipped(isError ? field(error, "message") : shown(error), MESSAGE_CHARACTERS_MAX);
   const detail = { exception: name };
   const missing = isError && ["MODULE_NOT_FOUND", "ERR_MODULE_NOT_FOUND"].includes(field(error, "code")) ? MISSING.exec(message) : null;
   if (missing !== null) {
@@ -122,22 +134,39 @@ const thrown = (error, place) => {
   fail("user", `${[name, message].filter(Boolean).join(": ")}${where}`, "script_exception", detail);
 };
 
-const syntax = (text, line) =>
-  fail("input", `the script is not JavaScript: ${text}${line === null ? "" : ` (line ${line})`}`, "script_syntax", { line });
+const TOO_MANY_BRACKETS = "it closes more brackets than it opens";
 
+const syntax = (text, line) => {
+  const message = `the script is not JavaScript: ${clipped(text, MESSAGE_CHARACTERS_MAX)}${line === null ? "" : ` (line ${line})`}`;
+  fail("input", message, "script_syntax", { line });
+};
+
+// What V8 stumbled over stands behind the script and says nothing to its author. Either the script ends too early, or the function
+// that is made of it does, which then is whole with the script's own brackets.
+const cutOff = (rest) => {
+  try {
+    new vm.Script(`async function closed() {\n${rest}`);
+  } catch {
+    return syntax("it ends in the middle of an expression or of what a bracket opens", rest.trimEnd().split("\n").length);
+  }
+  syntax(TOO_MANY_BRACKETS, null);
+};
 // Makes a module of the script, with its imports before it.
 const compile = (source, found, place) => {
   fs.mkdirSync(FOLDER);
   if (fs.existsSync(PACKAGES)) fs.symlinkSync(PACKAGES, `${FOLDER}/node_modules`);
   fs.writeFileSync(`${FOLDER}/load.cjs`, "module.exports = (name) => import(name);\n");
-  fs.writeFileSync(SCRIPT, `${BEFORE}${found?.before ?? ""}\n${found?.rest ?? source}${AFTER}`);
+  const rest = found?.rest ?? source;
+  fs.writeFileSync(SCRIPT, `${BEFORE}${found?.before ?? ""}\n${rest}${AFTER}`);
   try {
     const body = require(SCRIPT);
     if (typeof body === "function") return body;
-    syntax("it closes more brackets than it opens", null);
+    syntax(TOO_MANY_BRACKETS, null);
   } catch (error) {
     const line = new RegExp(`^${SCRIPT.replaceAll(".", "\\.")}:(\\d+)\\n`).exec(field(error ?? {}, "stack"))?.[1];
     if (!(error instanceof SyntaxError) || line === undefined) throw error;
+    const isBehind = Number(line) - 1 > source.split("\n").length;
+    if (isBehind && DOES_NOT_FIT.test(error.message)) return cutOff(rest);
     const [own] = place(Number(line), Number.MAX_SAFE_INTEGER);
     const late = (source.split("\n")[own - 1] ?? "").trimStart().startsWith("import ");
     syntax(`${error.name}: ${error.message}${late ? "; imports stand at the beginning of a script, each well formed" : ""}`, own);
@@ -145,16 +174,18 @@ const compile = (source, found, place) => {
   return undefined;
 };
 
-const give = (value) => {
+const give = (value, bytesMax, caught) => {
+  if (isOver) return;
   try {
-    over({ result: written(value === undefined ? {} : value) });
+    over({ result: written(value === undefined ? {} : value, bytesMax) });
   } catch (error) {
-    if (!(error instanceof NotJson)) throw error;
-    fail("user", `\`result${error.path}\` ${error.rule}`.slice(0, MESSAGE_CHARACTERS_MAX), "script_result", { path: `result${error.path}` });
+    if (!(error instanceof NotJson)) return caught(error);
+    const path = clipped(`result${error.path}`, PATH_CHARACTERS_MAX);
+    fail("user", clipped(`\`${path}\` ${error.rule}`, MESSAGE_CHARACTERS_MAX), "script_result", { path });
   }
 };
 
-const main = async ({ script, inputs }) => {
+const main = async ({ script, inputs, bytesMax }) => {
   const source = script.replace(/^\uFEFF/, "");
   const { read, taker } = helper("imports")();
   const found = read(source);
@@ -166,7 +197,9 @@ const main = async ({ script, inputs }) => {
   if (body === undefined) return;
   speak();
   Object.defineProperty(globalThis, "result", { value: undefined, writable: true, configurable: true });
-  globalThis.progress = helper("progress")({ progress: (fraction, message) => post({ progress: { fraction, message } }) }).progress;
+  globalThis.progress = helper("progress")({
+    progress: (fraction, message) => post({ progress: { fraction, message: clipped(message, LINE_CHARACTERS_MAX) } }),
+  }).progress;
   for (const [name, value] of [["inputs", inputs], ...Object.entries(inputs)]) {
     // What the language or Node.js already means by a name, it goes on meaning.
     if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
@@ -177,7 +210,7 @@ const main = async ({ script, inputs }) => {
   process.on("beforeExit", () => {
     if (!isDone) return fail("user", "the script waits for a promise that nothing settles", "script_stuck");
     try {
-      give(ending.read === undefined ? globalThis.result : ending.read());
+      give(ending.read === undefined ? globalThis.result : ending.read(), bytesMax, caught);
     } catch (error) {
       caught(error);
     }
@@ -185,7 +218,9 @@ const main = async ({ script, inputs }) => {
   try {
     const value = await body(ending);
     isDone = true;
-    if (value !== undefined) give(value);
+    if (value === undefined) return;
+    // What others have begun and nobody handles fails the run, also where it comes to light after the value.
+    whenSettled(() => give(value, bytesMax, caught));
   } catch (error) {
     caught(error);
   }

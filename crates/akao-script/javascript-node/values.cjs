@@ -1,10 +1,11 @@
-// A value as JSON, by the rules of docs/scripting-javascript.md: nothing is lost in silence.
+// A value as the text of JSON, by the rules of docs/scripting-javascript.md: nothing is lost in silence. It is written here and not
+// by JSON.stringify, which knows no other form for 1e20 than that of an integer, and integers beyond 2^53 are refused by the host.
 const fs = require("node:fs");
 const vm = require("node:vm");
 
 const DEPTH_MAX = 56;
 const VALUES_MAX = 130_000;
-const BYTES_MAX = (16 << 20) - 1_000;
+const { byteLength } = Buffer;
 
 // The same as in QuickJS: what an object with an inside is.
 const classify = vm.runInThisContext(fs.readFileSync(`${__dirname}/classify.js`, "utf8"));
@@ -20,18 +21,33 @@ class NotJson extends Error {
 const isName = (key) => /^[A-Za-z_$][A-Za-z0-9_$]*$/.test(key);
 const step = (key) => (isName(key) ? `.${key}` : `[${JSON.stringify(key.slice(0, 100))}]`);
 
-const numberOf = (number) => {
+const numberText = (number) => {
   if (!Number.isFinite(number)) throw new NotJson(`is ${number}, which JSON cannot say`);
-  return Object.is(number, -0) ? 0 : number;
+  return Number.isInteger(number) && !Number.isSafeInteger(number) ? number.toExponential() : String(number);
 };
 
-const reader = () => {
+const writer = (bytesMax) => {
   const above = [];
   let count = 0;
+  let bytes = 0;
 
-  const under = (place, read) => {
+  const beyond = () => new NotJson(`is beyond the ${bytesMax} bytes that a result may have`);
+
+  // Counts what is written, before it has become one text that is too large to make.
+  const weighed = (text) => {
+    bytes += byteLength(text) + 1;
+    if (bytes > bytesMax) throw beyond();
+    return text;
+  };
+
+  const text = (value) => {
+    if (bytes + value.length > bytesMax) throw beyond();
+    return weighed(JSON.stringify(value.toWellFormed?.() ?? value));
+  };
+
+  const under = (place, write) => {
     try {
-      return read();
+      return write();
     } catch (error) {
       if (error instanceof NotJson) throw new NotJson(error.rule, `${place}${error.path}`);
       throw error;
@@ -40,8 +56,8 @@ const reader = () => {
 
   const list = (array) => {
     const items = [];
-    for (let index = 0; index < array.length; index++) items.push(under(`[${index}]`, () => read(array[index])));
-    return items;
+    for (let index = 0; index < array.length; index++) items.push(under(`[${index}]`, () => write(array[index])));
+    return `[${items.join(",")}]`;
   };
 
   const object = (given) => {
@@ -50,19 +66,21 @@ const reader = () => {
       const found = classify(given);
       if (found !== null) {
         if (found[1] !== undefined) throw new NotJson(found[1]);
-        return read(found[0]);
+        return write(found[0]);
       }
     }
-    if (typeof given.toJSON === "function") return read(given.toJSON());
-    const entries = {};
+    if (typeof given.toJSON === "function") return write(given.toJSON());
+    // Two keys may be the same text once halves of characters are replaced.
+    const entries = new Map();
     for (const key of Object.keys(given)) {
+      if (key.includes("\0")) throw new NotJson("has a key that holds a null character");
+      const name = text(key);
       under(step(key), () => {
         const value = given[key];
-        if (value === undefined) return;
-        Object.defineProperty(entries, key.toWellFormed?.() ?? key, { value: read(value), enumerable: true, configurable: true, writable: true });
+        if (value !== undefined) entries.set(name, write(value));
       });
     }
-    return entries;
+    return `{${Array.from(entries, ([name, value]) => `${name}:${value}`).join(",")}}`;
   };
 
   const within = (value) => {
@@ -75,18 +93,18 @@ const reader = () => {
     return made;
   };
 
-  const read = (value) => {
+  const write = (value) => {
     count += 1;
     if (count > VALUES_MAX) throw new NotJson(`is beyond the ${VALUES_MAX} values that a result may have`);
     switch (typeof value) {
       case "undefined":
-        return null;
+        return weighed("null");
       case "boolean":
-        return value;
+        return weighed(String(value));
       case "number":
-        return numberOf(value);
+        return weighed(numberText(value));
       case "string":
-        return value.toWellFormed?.() ?? value;
+        return text(value);
       case "bigint":
         throw new NotJson("is a BigInt: give Number(value) or String(value)");
       case "symbol":
@@ -94,17 +112,18 @@ const reader = () => {
       case "function":
         throw new NotJson("is a function");
       default:
-        return value === null ? null : within(value);
+        return value === null ? weighed("null") : within(value);
     }
   };
-  return read;
+  return (value) => {
+    const whole = write(value);
+    // Brackets and what separates are not counted above.
+    if (byteLength(whole) > bytesMax) throw beyond();
+    return whole;
+  };
 };
 
-/** The text of a script's result. */
-const written = (value) => {
-  const text = JSON.stringify(reader()(value));
-  if (Buffer.byteLength(text) > BYTES_MAX) throw new NotJson(`is beyond the ${BYTES_MAX} bytes that a result may have`);
-  return text;
-};
+/** The text of a script's result, of so many bytes at most. */
+const written = (value, bytesMax) => writer(bytesMax)(value);
 
 module.exports = { NotJson, written };

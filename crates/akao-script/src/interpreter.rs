@@ -144,16 +144,17 @@ pub(crate) const USUAL_RUNTIME: &str = "quickjs";
 const NODE: ScriptRuntime = ScriptRuntime {
     name: "node",
     package: "dev.akao.javascript-node",
-    files: with_sdk!(
+    files: &[
         file!("_.yaml", "../javascript-node/_.yaml"),
         file!("main.mjs", "../javascript-node/main.mjs"),
         file!("runner.cjs", "../javascript-node/runner.cjs"),
         file!("values.cjs", "../javascript-node/values.cjs"),
+        file!("wire.mjs", "../javascript-node/wire.mjs"),
         // What is the same in both.
         file!("classify.js", "../../akao-javascript/src/helpers/classify.js"),
         file!("imports.js", "../../akao-javascript/src/helpers/imports.js"),
         file!("progress.js", "../../akao-javascript/src/helpers/progress.js"),
-    ),
+    ],
     // V8 with what Node.js loads, and the thread of the script.
     own_bytes: 192_000_000,
     modules: &[

@@ -98,7 +98,7 @@ export const activity = async (name, values) => {
   if (own !== undefined) return own(...values);
   if (name === "fetchUrl") return fetchUrl(...values);
   try {
-    return await ask("host.activity", { name, arguments: values });
+    return (await ask("host.activity", { name, arguments: values })).value;
   } catch (error) {
     throw refused(error, "ActivityFailure");
   }

@@ -56,5 +56,8 @@
   if (typeof object.next === "function" && typeof object[Symbol.iterator] === "function") {
     return [undefined, "is an iterator: give [...value]"];
   }
+  if (typeof object.next === "function" && typeof object[Symbol.asyncIterator] === "function") {
+    return [undefined, "is an asynchronous iterator: collect its values with `for await`"];
+  }
   return null;
 })

@@ -57,7 +57,9 @@
     return cut(showObject(value, above));
   };
   const shown = (...values) => cut(values.map((value) => show(value, [])).join(" "));
-  const write = (level) => (...values) => log(level, shown(...values));
+  // What is cut off was written all the same, and counts.
+  const wholeOf = (values) => values.reduce((sum, value) => sum + (typeof value === "string" ? value.length : 0), 0);
+  const write = (level) => (...values) => log(level, shown(...values), wholeOf(values));
 
   const console = {};
   for (const [name, level] of [["log", "info"], ["info", "info"], ["warn", "warn"], ["error", "error"], ["debug", "debug"]]) {

@@ -45,6 +45,13 @@ fn scripts_have_the_modules_of_node_and_the_rules_of_every_script() {
             script("return { m: new Map([['k', new Date(0)]]), b: Buffer.from('hi'), u: undefined }"),
             json!({"m": {"k": "1970-01-01T00:00:00.000Z"}, "b": [104, 105]}),
         ),
+        (
+            script("return [1e20, 2 ** 53 + 2, -(2 ** 60), 1e21, -0, 1.5]"),
+            json!([1e20, 9_007_199_254_740_994.0, -1_152_921_504_606_846_976.0, 1e21, 0, 1.5]),
+        ),
+        (script("progress(0.5, 'x'.repeat(1_500_000)); return 1"), json!(1)),
+        (script("const late = Promise.reject(1); await null; return late.catch((n) => n + 1)"), json!(2)),
+        (script("setTimeout(() => { throw new Error('no') }, 0); return 'at once'"), json!("at once")),
     ];
     for user in users() {
         let desk = Desk::new(user);
@@ -79,6 +86,44 @@ fn failures_are_told_with_the_scripts_own_lines() {
             "script_exception",
             "Error: late (line 1, column 16)",
         ),
+        // Rejections that nobody handles fail the run, also where the script has returned by then.
+        (
+            "async function save() { await null; throw new Error('not saved') } save(); return 'ok'",
+            "user",
+            "script_exception",
+            "Error: not saved (line 1, column 43)",
+        ),
+        (
+            "Promise.reject(new Error('z')); await 0; await 0; return 1",
+            "user",
+            "script_exception",
+            "Error: z (line 1, column 16)",
+        ),
+        (
+            "return Array(100).fill('x'.repeat(5e6))",
+            "user",
+            "script_result",
+            "`result[3]` is beyond the 16776216 bytes that a result may have",
+        ),
+        ("return { ['a\\0']: 1 }", "user", "script_result", "`result` has a key that holds a null character"),
+        (
+            "async function* all() { yield 1 } return all()",
+            "user",
+            "script_result",
+            "`result` is an asynchronous iterator: collect its values with `for await`",
+        ),
+        (
+            "return [1,2",
+            "input",
+            "script_syntax",
+            "the script is not JavaScript: it ends in the middle of an expression or of what a bracket opens (line 1)",
+        ),
+        (
+            "return 1;\n}",
+            "input",
+            "script_syntax",
+            "the script is not JavaScript: it closes more brackets than it opens",
+        ),
     ];
     let ran = run_all(&Desk::new(users()[0]), &cases.map(|(text, ..)| script(text)));
     for ((text, kind, reason, message), ran) in cases.iter().zip(&ran) {
@@ -88,6 +133,23 @@ fn failures_are_told_with_the_scripts_own_lines() {
     let python = Case::new("result = 1").with("runtime", json!("node"));
     desk.write("w.yaml", &json!({"akao": 1, "id": "w", "version": "1.0.0", "root": {"type": "PythonInterpreter", "props": {"script": python.script, "runtime": "node"}}}).to_string());
     assert_eq!(desk.akao(&["validate", "w.yaml"]).code, 2, "Python has no other runtime");
+}
+
+#[test]
+fn what_a_script_says_of_itself_is_cut_and_what_it_gives_is_whole() {
+    let cases = [
+        "return 'x'.repeat(2_000_000)",
+        "const e = new Error('a'); e.name = 'n'.repeat(3e6); throw e",
+        "throw new Error('m'.repeat(3e6))",
+        "return { ['k'.repeat(5e6)]: NaN }",
+    ];
+    let ran = run_all(&Desk::new(users()[0]), &cases.map(script));
+    assert!(ran[0].error.is_null() && ran[0].result != json!("no result"), "{:?}", ran[0].error);
+    let reasons = ["script_exception", "script_exception", "script_result"];
+    for ((text, reason), ran) in cases[1..].iter().zip(reasons).zip(&ran[1..]) {
+        assert_eq!(told(ran), ("user", reason), "{text}: {ran:?}");
+        assert!(ran.error.to_string().len() < 5_000, "{text}: {ran:?}");
+    }
 }
 
 #[test]
