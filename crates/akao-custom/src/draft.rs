@@ -65,7 +65,11 @@ impl Draft<'_> {
         if !exports.contains("default") && !exports.contains(self.name.as_str()) {
             return Err(DraftError::NoNode(self.name.clone()));
         }
-        let unread = self.says().unread;
+        let Said { data, unread } = self.says();
+        let is_no_text = |word: &&str| data.get(*word).is_some_and(|said| !said.is_string());
+        if let Some(what) = ["description", "version"].into_iter().find(is_no_text) {
+            return Err(DraftError::Said { what: what.to_owned(), reason: "is no text".to_owned() });
+        }
         // A schema that stands beside the node is what holds.
         match unread.iter().find(|(word, _)| self.schema.is_none() || *word != "schema") {
             None => Ok(()),

@@ -67,10 +67,10 @@ impl Failure {
         self
     }
 
-    /// The failure with a sentence on what to do.
+    /// The failure with a sentence on what to do; none where it is empty, as where there is nothing to say.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(hint.into()).filter(|hint| !hint.is_empty());
         self
     }
 
@@ -218,5 +218,6 @@ mod tests {
             failure.to_json().to_string(),
             r#"{"error":{"kind":"storage","message":"cannot write a.json: no space","suggestion":"Free some space."}}"#
         );
+        assert_eq!(failure.hint("").hint, None, "an empty hint is none");
     }
 }

@@ -1,6 +1,6 @@
 // Tests of nodes: groups, cases, expectations, and runs of a node with a world of the test's own. In our own words, and close
 // enough to what most people know that simple tests run here and there.
-import { NodeStatus, format, frames, runNode as run } from "akao:host";
+import { NodeStatus, format, frames, log, runNode as run } from "akao:host";
 
 const root = { name: "", cases: [], groups: [], before: [], after: [], beforeAll: [], afterAll: [] };
 let current = root;
@@ -226,10 +226,54 @@ export { NodeStatus };
 
 const place = (error) => (error instanceof Error ? `${error.name}: ${error.message}` : format([error]));
 
-const result = (name, status, began, error) => ({
-  name, status, duration_ms: began === undefined ? 0 : performance.now() - began,
-  ...(error === undefined ? {} : { message: place(error), stack: frames(error?.stack) }),
+const reason = (error) => ({ message: place(error), stack: frames(error?.stack) });
+
+const result = (name, status, took, failure) => ({ name, status, duration_ms: took, ...(failure ? reason(failure.error) : {}) });
+
+// Tests may stand in for these; what is done here goes by the real ones.
+const [later, never] = [globalThis.setTimeout, globalThis.clearTimeout];
+const now = performance.now.bind(performance);
+const turn = (milliseconds) => new Promise((done) => later(done, milliseconds));
+
+// The case that is run. A timer belongs to the case that set it, and what it throws does as well, whichever is run by then.
+let running;
+
+// A case whose timers are due soon is waited for, so long.
+const LEFT_MS = 100;
+
+const owned = (start, isOnce) => (callback, delay = 0, ...values) => {
+  const owner = running;
+  if (owner === undefined || typeof callback !== "function") return start(callback, delay, ...values);
+  const id = start((...given) => {
+    const outer = running;
+    running = owner;
+    try {
+      const value = callback(...given);
+      if (typeof value?.then === "function") value.then(undefined, owner.fail);
+    } catch (error) {
+      owner.fail(error);
+    } finally {
+      running = outer;
+      if (isOnce) owner.waits.delete(id);
+    }
+  }, delay, ...values);
+  if (isOnce && !(Number(delay) > LEFT_MS)) owner.waits.add(id);
+  return id;
+};
+const lend = (name, value) => Object.defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true });
+lend("setTimeout", owned(later, true));
+lend("setInterval", owned(globalThis.setInterval, false));
+lend("clearTimeout", (id) => {
+  running?.waits.delete(id);
+  never(id);
 });
+
+// Waits for what a case did not wait for itself: at least until all promises that are broken are known to be so.
+const left = async (own) => {
+  const until = now() + LEFT_MS;
+  do await turn(own.waits.size > 0 ? 1 : 0);
+  while (own.waits.size > 0 && now() < until);
+};
 
 // Does one thing after the other, whatever becomes of each, and gives the first failure.
 const eachOf = async (works) => {
@@ -244,45 +288,94 @@ const eachOf = async (works) => {
   return failure;
 };
 
-const runCase = async (one, path, before, after, results) => {
+// Most cases that are begun in one go, and how long it takes until no further one is: the log, in which each is told, has an end.
+const BEGUN_MAX = 1000;
+const GO_MS = 120_000;
+
+// Tells whoever runs the tests what begins, and where to go on if nothing is heard of it any more. Cases are numbered as they stand.
+const begin = (plan, at, next, name) => {
+  plan.begun += 1;
+  log("debug", `akao:test ${JSON.stringify({ at, next, name: name.slice(0, 300) })}`);
+};
+
+const isOver = (plan, at) => {
+  if (plan.next === null && at < plan.to && (plan.begun >= BEGUN_MAX || now() - plan.start > GO_MS)) plan.next = at;
+  return plan.next !== null || at >= plan.to;
+};
+
+const runCase = async (one, path, before, after, plan) => {
+  const at = plan.at;
+  plan.at += 1;
+  if (at < plan.from || isOver(plan, at)) return;
   const name = [...path, one.name].join(" > ");
-  if (one.skipped || (only && !one.only)) return void results.push(result(name, "skipped"));
-  const began = performance.now();
-  let failure;
-  try {
+  if (one.skipped || (only && !one.only)) return void plan.results.push(result(name, "skipped", 0));
+  begin(plan, at, at + 1, name);
+  const began = now();
+  const own = { waits: new Set() };
+  const broken = new Promise((_, reject) => {
+    own.fail = (error) => {
+      own.failure ??= { error };
+      if (own.told?.status === "passed") Object.assign(own.told, { status: "failed", ...reason(error) });
+      reject(error);
+    };
+  });
+  const work = async () => {
     for (const each of before) await each();
     await one.body({ expect });
+  };
+  running = own;
+  let failure;
+  try {
+    await Promise.race([work(), broken]);
   } catch (error) {
     failure = { error };
   }
-  const after_ = await eachOf(after);
+  const took = now() - began;
+  await left(own);
+  const afterwards = await eachOf(after);
+  await turn(0);
+  running = undefined;
   vi.restoreAllMocks();
-  failure ??= after_;
-  results.push(failure ? result(name, "failed", began, failure.error) : result(name, "passed", began));
+  failure ??= own.failure ?? afterwards;
+  own.told = result(name, failure ? "failed" : "passed", took, failure);
+  plan.results.push(own.told);
 };
 
 const count = (group) => group.cases.length + group.groups.reduce((sum, each) => sum + count(each), 0);
 
-const runGroup = async (group, path, before, after, results) => {
+const runGroup = async (group, path, before, after, plan) => {
+  const end = plan.at + count(group);
+  const first = Math.max(plan.at, plan.from);
+  // Where no case of it is wanted, its hooks are not, either.
+  if (end <= plan.from || isOver(plan, first)) return void (plan.at = end);
   const inner = [...before, ...group.before];
   const outer = [...group.after, ...after];
   const hook = (name) => [...path, name].join(" > ");
+  const before_ = hook(`beforeAll (${end - first} not run)`);
   try {
+    if (group.beforeAll.length > 0) begin(plan, first, end, before_);
     for (const each of group.beforeAll) await each();
+    if (group.beforeAll.length > 0) await turn(0);
   } catch (error) {
     // What the cases need is not there; other groups may have theirs.
-    results.push(result(hook(`beforeAll (${count(group)} not run)`), "failed", undefined, error));
+    plan.results.push(result(before_, "failed", 0, { error }));
+    plan.at = end;
     return;
   }
-  for (const one of group.cases) await runCase(one, path, inner, outer, results);
-  for (const each of group.groups) await runGroup(each, [...path, each.name], inner, outer, results);
+  for (const one of group.cases) await runCase(one, path, inner, outer, plan);
+  for (const each of group.groups) await runGroup(each, [...path, each.name], inner, outer, plan);
+  // One that ends before its last case is run again, or goes on elsewhere.
+  if (group.afterAll.length === 0 || plan.next !== null || end >= plan.to) return;
+  begin(plan, end, end, hook("afterAll"));
   const failure = await eachOf(group.afterAll);
-  if (failure) results.push(result(hook("afterAll"), "failed", undefined, failure.error));
+  await turn(0);
+  if (failure) plan.results.push(result(hook("afterAll"), "failed", 0, failure));
 };
 
-// Called by the worker once the file with the tests is loaded.
-export const runAll = async () => {
-  const results = [];
-  await runGroup(root, [], [], [], results);
-  return results;
+// Called by the worker once the file with the tests is loaded: the cases from one number up to another, with the one from which there
+// is more to do, if there is, as `next`.
+export const runAll = async ({ from = 0, to } = {}) => {
+  const plan = { from, to: to ?? Infinity, next: null, at: 0, begun: 0, start: now(), results: [] };
+  await runGroup(root, [], [], [], plan);
+  return Object.assign(plan.results, { next: plan.next });
 };

@@ -289,6 +289,8 @@ fn what_a_node_says_of_itself_is_read_or_told() {
         ),
         ("const seconds = 5;\nexport const timeout = `${seconds}s`;\n", "`timeout` of the node is not plain data"),
         ("export const idempotent = 'yes';\n", "`idempotent` of the node is neither true nor false"),
+        ("export const description = 5;\n", "`description` of the node is no text"),
+        ("export const version = 7;\n", "`7` is not a version such as"),
         ("import { two } from './z';\nexport const x = two;\n", "a.ts:1:10: `./z` does not export `two`"),
         ("const permissions = ['filesystem.read=/'];\nexport { permissions };\n", "custom nodes have only"),
     ] {
@@ -316,6 +318,59 @@ export default (props: any) => props['content-type'];
     assert_eq!((good.code, &good.json()["outputs"]["result"]), (0, &json!("text/plain")), "{good:?}");
     let bad = run(&desk, "Header@1.0.0", &json!({"content": "text/plain"}), &[]);
     assert_eq!((bad.code, &bad.json()["error"]["detail"]["reason"]), (1, &json!("props")), "{bad:?}");
+}
+
+#[test]
+fn activities_give_whatever_the_script_gave() {
+    let desk = Desk::new(users()[0]);
+    let source = "
+import { proxyActivities } from '@temporalio/workflow';
+const { executeCode, executePythonScript } = proxyActivities<any>({ startToCloseTimeout: '1 minute' });
+export default async () => {
+  const all: unknown[] = [];
+  for (const code of ['return 5', 'return \"text\"', 'return [1, [2]]', 'return null', 'return true', 'return { n: 5 }']) {
+    all.push(await executeCode({ code }));
+  }
+  all.push(await executePythonScript({ code: 'result = [n, \"py\"]', inputs: { n: 7 } }));
+  return all;
+};
+";
+    deployed(&desk, "Activities", source);
+    let ran = run(&desk, "Activities@1.0.0", &json!({}), &[]);
+    let expected = json!([5, "text", [1, [2]], null, true, {"n": 5}, [7, "py"]]);
+    assert_eq!((ran.code, &ran.json()["outputs"]["result"]), (0, &expected), "{ran:?}");
+}
+
+#[test]
+fn a_failure_says_whether_the_step_is_tried_again() {
+    let desk = Desk::new(users()[0]);
+    let source = "
+import { ApplicationFailure, workflowInfo } from '@temporalio/workflow';
+const failures: any = {
+  retryable: () => ApplicationFailure.retryable('again', 'Busy'),
+  create: () => ApplicationFailure.create({ message: 'again', nonRetryable: false }),
+  never: () => ApplicationFailure.nonRetryable('never', 'Gone'),
+  plain: () => new Error('plain'),
+};
+export default async ({ how }: any) => {
+  const { attempt } = workflowInfo() as any;
+  if (attempt < 3) throw failures[how]();
+  return attempt;
+};
+";
+    deployed(&desk, "Again", source);
+    for (how, is_again) in [("retryable", true), ("create", true), ("never", false), ("plain", false)] {
+        let retry = json!({"attempts": 3, "delay": "10ms"});
+        let tree = json!({"type": "Again@1.0.0", "id": "it", "props": {"how": how}, "retry": retry});
+        let head = "akao: 1\nid: w\nversion: 1.0.0\noutputs: { result: \"${steps.it.outputs.result}\" }\n";
+        desk.write("w.yaml", &format!("{head}root: {tree}\n"));
+        let ran = desk.akao(&["run", "w.yaml", "--json"]);
+        let report = ran.json();
+        match is_again {
+            true => assert_eq!((ran.code, &report["outputs"]["result"]), (0, &json!(3)), "{how}: {ran:?}"),
+            false => assert_eq!((ran.code, &report["error"]["retryable"]), (1, &json!(false)), "{how}: {ran:?}"),
+        }
+    }
 }
 
 #[test]

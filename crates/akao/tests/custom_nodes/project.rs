@@ -167,6 +167,98 @@ fn a_hook_that_throws_fails_its_own_tests_and_no_others() {
 }
 
 #[test]
+fn a_test_that_leaves_something_behind_or_does_not_end_fails_by_its_name() {
+    let desk = Desk::new(users()[0]);
+    desk.write("package.json", "{}");
+    desk.write("src/two.ts", "export const two = () => {\n  return 2;\n};\n");
+    let test = "import { describe, expect, it } from 'workflow-sdk/test';
+import { two } from './two';
+it('first', () => expect(two()).toBe(2));
+it('rejects', () => { Promise.reject(new Error('left behind')); });
+it('is not awaited', () => { expect(Promise.resolve(1)).resolves.toBe(2); });
+describe('group', () => {
+  it('is stuck', async () => { await new Promise(() => {}); });
+  it('sets a timer', () => { setTimeout(() => { throw new Error('too late'); }, 20); });
+  it('is endless', () => { for (;;); });
+});
+it('last', () => expect(two()).toBe(2));
+";
+    desk.write("src/a.test.ts", test);
+    let tested = desk.akao(&["sdk", "test", "--json"]);
+    let document = tested.json();
+    let results = document["results"].as_array().expect("results");
+    let told: Vec<(&str, &str)> = results
+        .iter()
+        .map(|one| (one["name"].as_str().expect("a name"), one["status"].as_str().expect("a status")))
+        .collect();
+    // Those of the file itself come before those of its groups.
+    let expected = [
+        ("first", "passed"),
+        ("rejects", "failed"),
+        ("is not awaited", "failed"),
+        ("last", "passed"),
+        ("group > is stuck", "failed"),
+        ("group > sets a timer", "failed"),
+        ("group > is endless", "failed"),
+    ];
+    assert_eq!((tested.code, &told[..]), (1, &expected[..]), "{tested:?}");
+    let line = |part: &str| test.lines().position(|line| line.contains(part)).expect("the line") + 1;
+    for (at, reason, place) in [
+        (1, "left behind", Some("left behind")),
+        (2, "expected 1 toBe 2", None),
+        (4, "nothing settles", None),
+        (5, "too late", Some("too late")),
+        (6, "did not end within 10 s", None),
+    ] {
+        let whole = format!("{} {}", results[at]["message"], results[at]["stack"]);
+        assert!(whole.contains(reason), "{whole}");
+        let place = place.map(|part| format!("src/a.test.ts:{}:", line(part)));
+        assert!(place.is_none_or(|place| whole.contains(&place)), "{whole}");
+    }
+    assert_eq!(document["coverage"]["files"]["src/two.ts"]["missed"], json!([]), "{document:#}");
+}
+
+#[test]
+fn a_node_is_found_by_what_its_file_is_called() {
+    let desk = Desk::new(users()[0]);
+    desk.write("src/send-sms.ts", &GREET.replace("class Greet", "class SendSMS"));
+    desk.write("src/Thing.ts", &GREET.replace("class Greet", "class Thing"));
+    for (asked, name) in [("send-sms", "SendSMS"), ("SendSMS", "SendSMS"), ("Thing", "Thing")] {
+        let deployed = desk.akao(&["sdk", "deploy", asked, "--json"]);
+        assert_eq!((deployed.code, &deployed.json()["name"]), (0, &json!(name)), "{asked}: {deployed:?}");
+    }
+    let other = desk.akao(&["sdk", "deploy", "Thing", "--name", "Other"]);
+    assert!(other.code == 2 && other.err.contains("say with `--name` which export it is"), "{other:?}");
+}
+
+#[test]
+fn a_name_that_no_class_can_have_begins_no_node() {
+    let desk = Desk::new(users()[0]);
+    for (name, reason) in [
+        ("class", "a word of the language"),
+        ("await", "a word of the language"),
+        ("send-sms", "a hyphen"),
+        ("Props", "something else"),
+    ] {
+        let said = desk.akao(&["sdk", "init", name]);
+        assert!(said.code == 2 && said.err.contains("cannot be the name of a class"), "{said:?}");
+        assert!(said.err.contains(reason) && !desk.path("src").exists(), "{said:?}");
+    }
+}
+
+#[test]
+fn what_does_not_compile_is_not_valid() {
+    let desk = Desk::new(users()[0]);
+    desk.write("a.ts", "export class A {\n  x: = 1;\n}\n");
+    let said = desk.akao(&["sdk", "validate", "a.ts", "--no-types", "--json"]);
+    let document = said.json();
+    assert_eq!((said.code, &document["valid"]), (2, &json!(false)), "{said:?}");
+    assert!(document["problems"][0].as_str().is_some_and(|problem| problem.starts_with("a.ts:2:")), "{document:#}");
+    let said = desk.akao(&["sdk", "deploy", "a.ts"]);
+    assert!(said.code == 2 && !said.err.trim_end().ends_with("hint:"), "a hint says something: {said:?}");
+}
+
+#[test]
 fn npm_packages_may_ask_whether_this_is_production_and_stand_above_the_project() {
     let desk = Desk::new(users()[0]);
     desk.write("node_modules/cjs/package.json", "{\"main\": \"./main.js\"}");

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{cli::Context, exit::Exit, failure::Failure, output::plain, wiring};
 use akao_contract::{ErrorKind, StepError, Tenant};
-use akao_custom::{Compiled, Draft, Options, Shelf, ShelfError, Sources, Weight};
+use akao_custom::{Compiled, Draft, DraftError, Options, Shelf, ShelfError, Sources, Weight};
 use akao_step::Allowances;
 use serde_json::{Value, json};
 use std::{path::PathBuf, sync::Arc};
@@ -105,12 +105,7 @@ pub(super) async fn compile(
     tenant: &Tenant,
     options: Options,
 ) -> Result<(Compiled, Sources), Failure> {
-    let nodes = Arc::new(wiring::external_nodes(folder, wiring::blobs(folder), Allowances::default())?);
-    let compiler = wiring::compiler(folder, Arc::clone(&nodes));
-    let sources = Sources::of_file(&file.path, &file.text);
-    let compiled = compiler.compile_project(tenant, sources, options, |path| file.read(path)).await;
-    nodes.shutdown().await;
-    let (compiled, sources) = compiled.map_err(|error| not_compiled(&error))?;
+    let (compiled, sources) = looked_at(file, folder, tenant, options).await?;
     match compiled.failure() {
         None => Ok((compiled, sources)),
         Some(failure) => {
@@ -118,6 +113,21 @@ pub(super) async fn compile(
             Err(Failure::usage(plain_lines(&failure)).hint(hint.unwrap_or_default()))
         }
     }
+}
+
+/// What the compiler makes of a node with everything that it imports, which may be nothing but problems.
+pub(super) async fn looked_at(
+    file: &NodeFile,
+    folder: &std::path::Path,
+    tenant: &Tenant,
+    options: Options,
+) -> Result<(Compiled, Sources), Failure> {
+    let nodes = Arc::new(wiring::external_nodes(folder, wiring::blobs(folder), Allowances::default())?);
+    let compiler = wiring::compiler(folder, Arc::clone(&nodes));
+    let sources = Sources::of_file(&file.path, &file.text);
+    let compiled = compiler.compile_project(tenant, sources, options, |path| file.read(path)).await;
+    nodes.shutdown().await;
+    compiled.map_err(|error| not_compiled(&error))
 }
 
 fn plain_lines(text: &str) -> String {
@@ -138,9 +148,11 @@ fn version(args: &Args, file: &NodeFile, compiled: &Compiled) -> Result<semver::
         return Ok(version.clone());
     }
     let said = compiled.says(&file.name).data.get("version").cloned().or_else(|| file.package("version"));
-    let text = said.as_ref().and_then(|said| said.as_str()).unwrap_or("1.0.0");
-    text.parse().map_err(|_| {
-        Failure::usage(format!("`{}` is not a version such as 1.0.0", plain(text))).hint("Name one with `--version`.")
+    let said = said.unwrap_or_else(|| json!("1.0.0"));
+    said.as_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
+        let shown = said.as_str().map_or_else(|| said.to_string(), str::to_owned);
+        Failure::usage(format!("`{}` is not a version such as \"1.0.0\"", plain(&shown)))
+            .hint("Write three numbers as a text, or name the version with `--version`.")
     })
 }
 
@@ -148,6 +160,9 @@ pub(super) fn refused(error: &ShelfError) -> Failure {
     let failure = Failure::usage(error.to_string());
     match error {
         ShelfError::Taken { .. } => failure.hint("Raise the version: `--version`, or `version` in `package.json`."),
+        ShelfError::Draft(DraftError::NoNode(_)) => {
+            failure.hint("Export the node under this name or as the default, or say with `--name` which export it is.")
+        }
         ShelfError::Draft(_) => failure.hint("docs/custom-nodes.md says what a node says of itself."),
         ShelfError::Io(cause) => Failure::storage(error.to_string()).because(cause),
     }

@@ -31,6 +31,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let name: NodeName = args.name.parse().map_err(|error: akao_custom::NameError| {
         Failure::usage(error.to_string()).hint("Write for example `akao sdk init SendSlackMessage`.")
     })?;
+    if let Some(reason) = no_class(name.as_str()) {
+        let failure = Failure::usage(format!("`{name}` cannot be the name of a class: {reason}"));
+        return Err(failure.hint("Choose a name such as SendSlackMessage."));
+    }
     let kebab = name.kebab();
     let fill = |template: &str| template.replace("NodeName", name.as_str()).replace("node-name", &kebab);
     let package = json!({
@@ -63,6 +67,44 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         context.output.note("Next: `akao sdk test`, then `akao sdk deploy`.");
     }
     Ok(Exit::Success)
+}
+
+/// Words of the language, which are names of nothing else; all code is strict.
+const RESERVED: &str = "arguments await break case catch class const continue debugger default delete do else enum eval export \
+    extends false finally for function if implements import in instanceof interface let new null package private protected public \
+    return static super switch this throw true try typeof undefined var void while with yield any boolean never number object \
+    string symbol unknown";
+
+/// Names that the files mean something else by.
+const TAKEN: [&str; 16] = [
+    "ActionNode",
+    "Error",
+    "JSON",
+    "NodeConfiguration",
+    "NodeStatus",
+    "Promise",
+    "Props",
+    "Response",
+    "TemporalContext",
+    "description",
+    "fetch",
+    "mockFetch",
+    "permissions",
+    "props",
+    "runNode",
+    "schema",
+];
+
+/// Why a name is that of no class in the files.
+fn no_class(name: &str) -> Option<&'static str> {
+    let is_reserved = RESERVED.split_whitespace().any(|word| word == name);
+    let is_taken = TAKEN.contains(&name) || ["describe", "expect", "it"].contains(&name);
+    match () {
+        () if is_reserved => Some("it is a word of the language"),
+        () if name.contains('-') => Some("it holds a hyphen"),
+        () if is_taken => Some("it means something else in the node's files"),
+        () => None,
+    }
 }
 
 /// How the TypeScript compiler checks a node.

@@ -40,7 +40,8 @@ pub(super) fn find(given: Option<&str>, name: Option<&str>) -> Result<NodeFile, 
     let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let given = given.filter(|given| given.parse::<NodeName>().is_ok() && !Path::new(given).is_file());
     let said = name.or(given);
-    let is_named = said.is_some();
+    // Who says no more than what the file is called leaves it to the file which node is meant.
+    let is_named = name.is_some() || given.is_some_and(|given| given != stem);
     let name = said.map_or_else(|| pascal(stem), str::to_owned);
     let name = name.parse::<NodeName>().map_err(|error: akao_custom::NameError| {
         Failure::usage(error.to_string()).hint("Name the node with `--name`.")
@@ -49,11 +50,13 @@ pub(super) fn find(given: Option<&str>, name: Option<&str>) -> Result<NodeFile, 
     Ok(NodeFile { root, path, text, name, is_named })
 }
 
-/// The file of a node that is named, where `akao sdk init` makes it.
+/// The file of a node that is named: where `akao sdk init` makes it, or called like the node itself.
 fn named(name: &str) -> Result<PathBuf, Failure> {
     let node: NodeName = name.parse().map_err(|_| no_file(name))?;
-    let places = ["src", "."].map(|folder| Path::new(folder).join(format!("{}.ts", node.kebab())));
-    places.into_iter().find(|place| place.is_file()).ok_or_else(|| no_file(name))
+    let files = [node.kebab(), name.to_owned()];
+    let mut places =
+        files.iter().flat_map(|file| ["src", "."].map(|folder| Path::new(folder).join(format!("{file}.ts"))));
+    places.find(|place| place.is_file()).ok_or_else(|| no_file(name))
 }
 
 fn no_file(given: &str) -> Failure {
@@ -121,8 +124,17 @@ impl NodeFile {
     /// Takes the name that the file itself gives the node, where nobody said one: `SendSMS` cannot be guessed of `send-sms`.
     pub(super) fn settle(&mut self, compiled: &Compiled) {
         let stem = Path::new(&self.path).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        if let Some(name) = compiled.name_in(stem).filter(|_| !self.is_named) {
+        if self.is_named {
+            return;
+        }
+        if let Some(name) = compiled.name_in(stem) {
             self.name = name;
+        } else if !compiled.exports.contains("default") && !compiled.exports.contains(self.name.as_str()) {
+            // One that is no class, and was named by what its file is called.
+            let guess = pascal(stem).parse::<NodeName>().ok();
+            if let Some(guess) = guess.filter(|guess| compiled.exports.contains(guess.as_str())) {
+                self.name = guess;
+            }
         }
     }
 

@@ -32,6 +32,36 @@ impl Drop for Folder {
 /// # Errors
 /// It failed, or was cancelled.
 pub(super) async fn run(data_dir: &Path, compiled: &Compiled, sources: &Sources, io: StepIo) -> Result<Value, Failure> {
+    let cancel = io.cancel.clone();
+    let ended = attempt(data_dir, compiled, sources, Map::new(), io).await?;
+    if cancel.is_cancelled() {
+        return Err(interrupted());
+    }
+    ended.map_err(|error| failed(&error))
+}
+
+/// Somebody does not want it any more.
+pub(super) fn interrupted() -> Failure {
+    Failure::new("stopped", Exit::Cancelled, "it was interrupted")
+}
+
+/// What the project's code did not get done.
+pub(super) fn failed(error: &StepError) -> Failure {
+    let message = format!("the project's own code failed: {}", error.message);
+    Failure::new("sdk", Exit::Failure, message).hint(error.suggestion().unwrap_or_default())
+}
+
+/// Runs the default export of a bundle with some props and gives what became of it, also where it was cancelled.
+///
+/// # Errors
+/// It could not be run.
+pub(super) async fn attempt(
+    data_dir: &Path,
+    compiled: &Compiled,
+    sources: &Sources,
+    props: Map<String, Value>,
+    io: StepIo,
+) -> Result<Result<Value, StepError>, Failure> {
     let failed = |error: &dyn std::error::Error| Failure::storage(format!("the trial cannot be made: {error}"));
     let made = Folder(tempfile::tempdir().map_err(|error| failed(&error))?);
     let folder = made.0.path();
@@ -56,26 +86,20 @@ pub(super) async fn run(data_dir: &Path, compiled: &Compiled, sources: &Sources,
     let nodes = wiring::trial_nodes(data_dir, folder)?;
     let store = wiring::packages(folder);
     store.put(&package).map_err(|error| failed(&error))?;
-    let cancel = io.cancel.clone();
-    let outcome = step(&nodes, pinned.first_node().map(|node| node.to_string()).unwrap_or_default(), io).await;
+    let node_type = pinned.first_node().map(|node| node.to_string()).unwrap_or_default();
+    let outcome = step(&nodes, node_type, props, io).await;
     nodes.shutdown().await;
-    if cancel.is_cancelled() {
-        return Err(Failure::new("stopped", Exit::Cancelled, "it was interrupted"));
-    }
-    match outcome.status {
+    Ok(match outcome.status {
         OutcomeStatus::Success => Ok(outcome.outputs.get("result").cloned().unwrap_or_default()),
         _ => {
             let unsaid = || StepError::new(akao_contract::ErrorKind::Internal, "it was ended");
-            let error = outcome.error.unwrap_or_else(unsaid);
-            let message = format!("the project's own code failed: {}", error.message);
-            Err(Failure::new("sdk", Exit::Failure, message).hint(error.suggestion().unwrap_or_default()))
+            Err(outcome.error.unwrap_or_else(unsaid))
         }
-    }
+    })
 }
 
-async fn step(nodes: &ExternalNodes, node_type: String, io: StepIo) -> Outcome {
+async fn step(nodes: &ExternalNodes, node_type: String, props: Map<String, Value>, io: StepIo) -> Outcome {
     let context = StepContext::apart(&Tenant::local(), "trial", "trial");
-    let invocation =
-        Invocation { context, node_type: node_type.into(), props: Map::new(), blackboard: BTreeMap::new() };
+    let invocation = Invocation { context, node_type: node_type.into(), props, blackboard: BTreeMap::new() };
     akao_step::StepRunner::run(nodes, invocation, io).await
 }

@@ -37,11 +37,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let mut file = project::find(args.node.as_deref(), args.name.as_deref())?;
     let data_dir = wiring::data_dir(context)?;
     wiring::make_data_dir(&data_dir)?;
-    let types = if args.no_types { Vec::new() } else { check_types(&file, &data_dir, context)? };
+    let mut problems = if args.no_types { Vec::new() } else { check_types(&file, &data_dir, context)? };
     let tenant = Tenant::local();
     let (compiled, sources, schema) = wiring::runtime()?.block_on(async {
-        let (compiled, sources) = deploy::compile(&file, &data_dir, &tenant, Options::default()).await?;
-        Ok::<_, Failure>((compiled, sources, schema::read(&file, &data_dir).await?))
+        let (compiled, sources) = deploy::looked_at(&file, &data_dir, &tenant, Options::default()).await?;
+        let schema = match compiled.problems.is_empty() {
+            true => schema::read(&file, &data_dir).await?,
+            false => None,
+        };
+        Ok::<_, Failure>((compiled, sources, schema))
     })?;
     file.settle(&compiled);
     let version = semver::Version::new(1, 0, 0);
@@ -54,10 +58,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         compiled: &compiled,
         sources: &sources,
     };
-    let mut problems: Vec<String> = types;
     let folder = tempfile::tempdir().map_err(|error| Failure::storage("cannot make a folder").because(&error))?;
-    // As it would be deployed: what cannot be written as a package, or not run, is told now.
-    problems.extend(draft.write(folder.path()).err().map(|error| error.to_string()));
+    problems.extend(compiled.problems.iter().map(|problem| match &problem.suggestion {
+        Some(suggestion) => format!("{problem}. {suggestion}"),
+        None => problem.to_string(),
+    }));
+    if compiled.problems.is_empty() {
+        // As it would be deployed: what cannot be written as a package, or not run, is told now.
+        problems.extend(draft.write(folder.path()).err().map(|error| error.to_string()));
+    }
     let alarms = compiled.scan.iter().filter(|finding| finding.weight == Weight::Alarm);
     problems.extend(alarms.map(|found| format!("{}:{}:{}: {}", found.file, found.line, found.column, found.reason)));
     if context.output.json {
