@@ -7,8 +7,8 @@ use crate::{
     output::{ColorChoice, Output},
     wiring,
 };
-use clap::{Parser, Subcommand};
-use std::{path::PathBuf, process::ExitCode};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind, parser::ValueSource};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 /// Runs workflows: durably, on this machine, from files that you can read.
 #[derive(Debug, Parser)]
@@ -27,14 +27,7 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, value_name = "FOLDER", env = "AKAO_DATA_DIR", hide_env_values = true)]
     pub(crate) data_dir: Option<PathBuf>,
     /// Work at a server: its address, or the name of a context that `akao login` made.
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        env = "AKAO_SERVER",
-        hide_env_values = true,
-        conflicts_with = "data_dir"
-    )]
+    #[arg(long, global = true, value_name = "URL", env = "AKAO_SERVER", hide_env_values = true)]
     pub(crate) server: Option<String>,
     /// The least isolation under which external nodes run: T0, T1 or T2 [default: T1].
     #[arg(long, global = true, value_name = "TIER", env = "AKAO_SANDBOX_TIER", hide_env_values = true,
@@ -170,7 +163,7 @@ pub(crate) struct Context {
 
 /// Reads the arguments, runs the command and presents what went wrong.
 pub(crate) fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parsed(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return refused(&error),
     };
@@ -184,6 +177,22 @@ pub(crate) fn main() -> ExitCode {
         failure.exit
     });
     ExitCode::from(exit.code())
+}
+
+/// The arguments. A place that is named among them counts more than one that only a variable names; where variables name both, the
+/// server is meant, and the data directory keeps what commands need on this machine.
+fn parsed(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let matches = Cli::command().try_get_matches_from(arguments)?;
+    let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut Cli::command()))?;
+    let is_said = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
+    if is_said("data_dir") {
+        if is_said("server") {
+            let message = "the argument '--data-dir <FOLDER>' cannot be used with '--server <URL>'";
+            return Err(Cli::command().error(ErrorKind::ArgumentConflict, message));
+        }
+        cli.global.server = None;
+    }
+    Ok(cli)
 }
 
 /// Arguments that clap does not take: help and version are data, the rest is a usage error in the form that was asked for.
@@ -261,7 +270,6 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn what_clap_says_fits_on_one_line() {
@@ -273,6 +281,23 @@ mod tests {
         let (message, hint) = told(&["akao", "run", "w.yaml", "--events", "json"]);
         assert_eq!(message, "invalid value 'json' for '--events <FORMAT>' [possible values: jsonl]");
         assert_eq!(hint, "Note that a similar value exists: 'jsonl'. Run the command with `--help`.");
+    }
+
+    #[test]
+    fn two_places_on_the_command_line_are_one_too_many() {
+        let read = |arguments: &[&str]| parsed(arguments.iter().map(OsString::from));
+        for arguments in [
+            ["akao", "--data-dir", "d", "--server", "s", "executions", "list"],
+            ["akao", "--data-dir", "d", "executions", "list", "--server", "s"],
+        ] {
+            let refused = read(&arguments).expect_err("two places");
+            let (message, _) = on_one_line(&refused.to_string());
+            assert!(message.contains("'--data-dir <FOLDER>' cannot be used with '--server <URL>'"), "{message}");
+        }
+        let here = read(&["akao", "executions", "list", "--data-dir", "d"]).expect("one place").global;
+        assert_eq!((here.data_dir, here.server), (Some(PathBuf::from("d")), None));
+        let there = read(&["akao", "executions", "list", "--server", "s"]).expect("one place").global;
+        assert_eq!(there.server.as_deref(), Some("s"));
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod postgres;
 mod protocol;
 mod quotas;
 mod remote;
+mod remote_custom_nodes;
 mod roles;
 mod schedules;
 mod schemathesis;

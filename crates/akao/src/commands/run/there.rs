@@ -1,18 +1,28 @@
 //! `akao run` at a server: the file becomes the next version of its workflow there, unless the latest one says the same, and that
-//! version is started and followed. What a tenant of a server does not have is refused before anything is sent.
+//! version is started and followed. What a tenant of a server does not have is refused before anything is sent. What the file names,
+//! such as custom nodes and other workflows, stands at the server, so that the server checks it.
 
 use super::{Args, Seen, bad_input, detached, follow, grants, left, view_of};
 use crate::{
-    catalogue::catalogue, cli::Context, commands::invalid, exit::Exit, failure::Failure, load, problems,
-    remote::Remote, site::Site, wiring,
+    catalogue::catalogue,
+    cli::Context,
+    commands::invalid,
+    exit::Exit,
+    failure::Failure,
+    load::{self, FileProblem, Loaded},
+    problems,
+    remote::Remote,
+    site::Site,
+    wiring,
 };
 use akao_contract::Tenant;
-use akao_engine::{GivenSecrets, StartRequest, input};
-use std::{collections::BTreeMap, sync::Arc};
+use akao_engine::{Bundle, GivenSecrets, StartRequest, input};
+use akao_flow::{Definition, Problem};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 /// Runs the workflow.
 pub(super) fn run(args: &Args, remote: &Arc<Remote>, context: &Context) -> Result<Exit, Failure> {
-    let (start, source) = prepare(args, context)?;
+    let (start, source) = prepare(args, remote, context)?;
     let version = remote.save(&start.bundle.definition.id, &source)?;
     let (catalogue, site) = (catalogue(), Site::There(Arc::clone(remote)));
     let runtime = wiring::runtime()?;
@@ -35,8 +45,8 @@ pub(super) fn run(args: &Args, remote: &Arc<Remote>, context: &Context) -> Resul
     done
 }
 
-/// Everything that can be refused before anything is sent.
-fn prepare(args: &Args, context: &Context) -> Result<(StartRequest, String), Failure> {
+/// Everything that can be refused before anything is kept at the server.
+fn prepare(args: &Args, remote: &Remote, context: &Context) -> Result<(StartRequest, String), Failure> {
     let no = |what: &str, hint: &str| Err(Failure::usage(format!("{what} over a server")).hint(hint));
     if !args.volumes.is_empty() {
         return no("there are no volumes", "A server has no folder of this machine; send data as input.");
@@ -47,22 +57,12 @@ fn prepare(args: &Args, context: &Context) -> Result<(StartRequest, String), Fai
     if args.debug || !args.breakpoints.is_empty() {
         return no("there is no debugger", "Run the workflow on this machine to debug it.");
     }
-    let mut loaded = load::load(&args.file, &load::Sources::new(context))?;
-    let Some(bundle) = loaded.bundle.take() else { return Err(invalid(&loaded, &args.file, context)) };
-    if !context.output.json {
-        context.output.note_text(&problems::render(&loaded.problems, &loaded.texts, context.output.color_err));
-    }
-    let source = loaded.texts.get(&args.file.display().to_string()).cloned();
-    let source = match source {
-        Some(source) => source,
-        None => std::fs::read_to_string(&args.file)
-            .map_err(|error| Failure::usage(format!("cannot read {}", args.file.display())).because(&error))?,
-    };
+    let (definition, source) = checked(&args.file, remote, context)?;
     let given = load::input::read_input("--input", args.input.as_deref(), &args.set)?;
-    let input = input::accept(&bundle.definition, given).map_err(|problems| bad_input(&problems))?;
+    let input = input::accept(&definition, given).map_err(|problems| bad_input(&problems))?;
     let start = StartRequest {
         tenant: Tenant::local(),
-        bundle,
+        bundle: Bundle { definition, children: BTreeMap::new(), nodes: Vec::new() },
         input,
         grants: grants(&args.grants)?,
         volumes: BTreeMap::new(),
@@ -75,4 +75,30 @@ fn prepare(args: &Args, context: &Context) -> Result<(StartRequest, String), Fai
         trace: None,
     };
     Ok((start, source))
+}
+
+/// The workflow of a file as it stands there. What is no workflow at all is told without the server; what the names in it mean is
+/// the server's to say.
+fn checked(file: &Path, remote: &Remote, context: &Context) -> Result<(Definition, String), Failure> {
+    let (name, bytes) = load::read_bytes(file)?;
+    let source = String::from_utf8(bytes).map_err(|error| {
+        Failure::usage(format!("{name} is not UTF-8")).because(&error.utf8_error()).hint("Save it as UTF-8.")
+    })?;
+    let found = |problems: Vec<Problem>| Loaded {
+        bundle: None,
+        problems: problems.into_iter().map(|problem| FileProblem { file: name.clone(), problem }).collect(),
+        texts: BTreeMap::from([(name.clone(), source.clone())]),
+        files: Vec::new(),
+        records: Vec::new(),
+        packages: Vec::new(),
+    };
+    let parsed = akao_flow::read(&source).map_err(|problems| invalid(&found(problems), file, context))?;
+    let loaded = found(remote.validate(&source)?);
+    if loaded.has_errors() {
+        return Err(invalid(&loaded, file, context));
+    }
+    if !context.output.json {
+        context.output.note_text(&problems::render(&loaded.problems, &loaded.texts, context.output.color_err));
+    }
+    Ok((parsed.definition, source))
 }
