@@ -51,6 +51,8 @@ pub struct Settings {
     pub hosts: Vec<String>,
     /// Certificate and key, for HTTPS.
     pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// Whether people are meant to come by plain HTTP: browsers keep no cookie of it that asks for a secure connection.
+    pub plain_http: bool,
 }
 
 /// Operations that machines ask every few seconds: no trace is begun for them.
@@ -239,7 +241,7 @@ impl App {
     ) -> Result<Call, Error> {
         let Parts { method, uri, headers, mut extensions, .. } = parts;
         let upgrade = extensions.remove();
-        let actor = guard::admit(&self, route, &method, &headers).await?;
+        let actor = guard::admit(&self, route, &method, &uri, &headers).await?;
         let parent = traceparent(&headers);
         *trace = self.traces_of(route).map(|traces| traces.open(parent.as_deref(), actor.is_some()));
         let trace = trace.clone().or(parent);
@@ -260,7 +262,7 @@ impl App {
 
     /// Answers what is in no route: the console, or that there is no such thing.
     fn unrouted(&self, request: &Parts) -> Response<Body> {
-        let known = browser::check_host(self, &request.headers).is_ok();
+        let known = browser::check_host(self, &request.uri, &request.headers).is_ok();
         if let Some(answer) = console::answer(&request.method, request.uri.path(), &request.headers).filter(|_| known) {
             return self.finished(answer, &request_id());
         }
@@ -270,7 +272,7 @@ impl App {
     /// Refuses what no route is asked for.
     fn refuse(&self, request: &Parts, error: Error) -> Response<Body> {
         let id = request_id();
-        let error = browser::check_host(self, &request.headers).err().unwrap_or(error);
+        let error = browser::check_host(self, &request.uri, &request.headers).err().unwrap_or(error);
         self.metrics.unrouted();
         let answer = problem::answer(&error, &id);
         // Without a body, which an answer to HEAD must not have.
@@ -329,8 +331,12 @@ mod tests {
 
     #[test]
     fn a_host_is_own_when_no_page_of_somebody_else_can_have_its_name() {
-        let settings =
-            Settings { address: "127.0.0.1:8420".parse().unwrap(), hosts: vec!["akao.example".to_owned()], tls: None };
+        let settings = Settings {
+            address: "127.0.0.1:8420".parse().unwrap(),
+            hosts: vec!["akao.example".to_owned()],
+            tls: None,
+            plain_http: false,
+        };
         for (host, own) in [
             ("127.0.0.1:8420", true),
             ("localhost:8420", true),

@@ -37,7 +37,13 @@ pub(crate) async fn read(route: &Route, headers: &HeaderMap, body: Body) -> Resu
         return Err(Error::new(Code::UnsupportedMedia, "the body is to be JSON")
             .hint("Send it with `Content-Type: application/json`."));
     }
-    match tokio::time::timeout(BODY_TIME_MAX, collect(body, bytes_max(route))).await {
+    let bytes_max = bytes_max(route);
+    if body.size_hint().lower() > bytes_max as u64 {
+        // Whoever waits with the body hears so at once; whoever sends it would not, were nobody to read it.
+        tokio::spawn(tokio::time::timeout(BODY_TIME_MAX, collect(body, 0)));
+        return Err(too_large(bytes_max));
+    }
+    match tokio::time::timeout(BODY_TIME_MAX, collect(body, bytes_max)).await {
         Ok(collected) => collected,
         Err(_) => Err(Error::invalid("the body took too long to arrive")),
     }
@@ -75,9 +81,13 @@ async fn collect(mut body: Body, bytes_max: usize) -> Result<Bytes, Error> {
         }
     }
     match length > bytes_max {
-        true => Err(Error::new(Code::TooLarge, format!("the body is longer than {} KiB", bytes_max >> 10))),
+        true => Err(too_large(bytes_max)),
         false => Ok(collected.into()),
     }
+}
+
+fn too_large(bytes_max: usize) -> Error {
+    Error::new(Code::TooLarge, format!("the body is longer than {} KiB", bytes_max >> 10))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -85,12 +95,35 @@ fn is_json(headers: &HeaderMap) -> bool {
     media.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
 }
 
-/// Reads JSON as what is wanted.
+/// Reads JSON as what is wanted. Every route that takes JSON takes an object, and an array of its values in their order would be
+/// read as one too.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        // The message quotes at most a name or a short value.
-        let message = akao_contract::shortened(error.to_string(), 300);
+    let refused = |message: &str| {
         Error::invalid(format!("the body cannot be read: {message}"))
             .hint("The OpenAPI document at /api/v1/openapi.json says what this route takes.")
-    })
+    };
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(refused("it is an array, and an object is wanted"));
+    }
+    // The message quotes at most a name or a short value.
+    serde_json::from_slice(bytes).map_err(|error| refused(&akao_contract::shortened(error.to_string(), 300)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    struct Pair {
+        a: u8,
+        b: Option<u8>,
+    }
+
+    #[test]
+    fn a_body_is_an_object() {
+        assert_eq!(parse::<Pair>(b" {\"a\": 1}").unwrap(), Pair { a: 1, b: None });
+        for bad in [&b"[1, 2]"[..], b" \n[1, 2]", b"null", b"1", b"\"a\"", b"", b"{\"a\": 1}[]"] {
+            assert_eq!(parse::<Pair>(bad).unwrap_err().code, Code::Invalid, "{bad:?}");
+        }
+    }
 }

@@ -1,10 +1,10 @@
 //! What protects people with browsers: the cookie, the token against requests of other sites, the checks of where a request
 //! comes from, and the headers of every answer.
 
-use crate::App;
+use crate::{App, app::Settings};
 use akao_platform::{Actor, Begun, Code, Error, Means, SignedIn};
 use axum::http::{
-    HeaderMap, HeaderValue, Method,
+    HeaderMap, HeaderValue, Method, Uri,
     header::{
         CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, HeaderName, ORIGIN, REFERRER_POLICY,
         STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -12,11 +12,15 @@ use axum::http::{
 };
 use subtle::ConstantTimeEq;
 
-/// The session's cookie. A name with `__Host-` is only taken over a secure connection, for this host alone and all its paths.
-const COOKIE_NAME: &str = "__Host-akao_session";
+/// The session's cookie.
+const COOKIE_NAME: &str = "akao_session";
 
 /// The cookie of a sign-in at a provider.
-const FLOW_COOKIE_NAME: &str = "__Host-akao_flow";
+const FLOW_COOKIE_NAME: &str = "akao_flow";
+
+/// What the names of both begin with: such a cookie is only taken over a secure connection, for this host alone and all its
+/// paths.
+const SECURE_PREFIX: &str = "__Host-";
 
 /// What requests by a session repeat.
 pub(crate) const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
@@ -26,38 +30,43 @@ const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resour
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 /// The cookie of a session that has begun.
-pub(crate) fn cookie(signed_in: &SignedIn, now_ms: i64) -> String {
+pub(crate) fn cookie(settings: &Settings, signed_in: &SignedIn, now_ms: i64) -> String {
     let seconds = signed_in.expires_ms.saturating_sub(now_ms).max(0) / 1000;
-    let secret = signed_in.session.expose();
-    format!("{COOKIE_NAME}={secret}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax")
+    set_cookie(settings, COOKIE_NAME, signed_in.session.expose(), seconds)
 }
 
 /// The cookie that takes the session's away.
-pub(crate) fn no_cookie() -> String {
-    format!("{COOKIE_NAME}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax")
+pub(crate) fn no_cookie(settings: &Settings) -> String {
+    set_cookie(settings, COOKIE_NAME, "", 0)
 }
 
 /// The cookie of a sign-in that was begun at a provider: what only the browser that began it has.
-pub(crate) fn flow_cookie(begun: &Begun) -> String {
-    let (secret, seconds) = (begun.browser.expose(), begun.seconds);
-    // The browser comes back from another site, by a link.
-    format!("{FLOW_COOKIE_NAME}={secret}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax")
+pub(crate) fn flow_cookie(settings: &Settings, begun: &Begun) -> String {
+    set_cookie(settings, FLOW_COOKIE_NAME, begun.browser.expose(), begun.seconds)
+}
+
+/// A cookie for as many seconds. It comes along by links from other sites: from a provider, a browser comes back by one.
+fn set_cookie(settings: &Settings, name: &str, value: &str, seconds: i64) -> String {
+    let (prefix, secure) = if settings.plain_http { ("", "") } else { (SECURE_PREFIX, " Secure;") };
+    format!("{prefix}{name}={value}; Path=/; Max-Age={seconds};{secure} HttpOnly; SameSite=Lax")
 }
 
 /// The session's secret among the cookies of a request.
-pub(crate) fn session(headers: &HeaderMap) -> Option<&str> {
-    named(headers, COOKIE_NAME)
+pub(crate) fn session<'h>(settings: &Settings, headers: &'h HeaderMap) -> Option<&'h str> {
+    named(settings, headers, COOKIE_NAME)
 }
 
 /// What only the browser has that began a sign-in.
-pub(crate) fn flow(headers: &HeaderMap) -> Option<&str> {
-    named(headers, FLOW_COOKIE_NAME)
+pub(crate) fn flow<'h>(settings: &Settings, headers: &'h HeaderMap) -> Option<&'h str> {
+    named(settings, headers, FLOW_COOKIE_NAME)
 }
 
-fn named<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+/// A cookie under the name that this server gives it: over a secure connection none counts that plain HTTP could have set.
+fn named<'h>(settings: &Settings, headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let prefix = if settings.plain_http { "" } else { SECURE_PREFIX };
     let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(found, _)| *found == name).map(|(_, value)| value)
+    pairs.find(|(found, _)| found.strip_prefix(prefix) == Some(name)).map(|(_, value)| value)
 }
 
 /// Whether a method changes nothing.
@@ -67,9 +76,11 @@ fn is_safe(method: &Method) -> bool {
 
 /// Refuses names of this server that it does not have: a page of somebody else whose name leads here could otherwise ask in
 /// the name of whoever looks at it.
-pub(crate) fn check_host(app: &App, headers: &HeaderMap) -> Result<(), Error> {
+pub(crate) fn check_host(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<(), Error> {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    match app.settings.is_own_host(host) {
+    // A target may name a host too, and counts before the header where something between reads both.
+    let is_target_own = uri.authority().is_none_or(|target| app.settings.is_own_host(target.as_str()));
+    match app.settings.is_own_host(host) && is_target_own {
         true => Ok(()),
         false => Err(Error::new(Code::CrossSite, "the request names another host than this server is known by")
             .hint("Start the server with `--public-url` and the address by which it is reached.")),
@@ -149,12 +160,24 @@ pub(crate) fn protect(headers: &mut HeaderMap, secure: bool) {
 mod tests {
     use super::*;
 
+    fn settings(plain_http: bool) -> Settings {
+        Settings { address: "127.0.0.1:8420".parse().unwrap(), hosts: Vec::new(), tls: None, plain_http }
+    }
+
     #[test]
     fn the_session_is_found_among_other_cookies() {
         let mut headers = HeaderMap::new();
-        headers.append(COOKIE, HeaderValue::from_static("a=b; __Host-akao_sessions=no"));
+        headers.append(COOKIE, HeaderValue::from_static("a=b; __Host-akao_sessions=no; akao_session=plain"));
         headers.append(COOKIE, HeaderValue::from_static("x; __Host-akao_session=secret ; c=d"));
-        assert_eq!(session(&headers), Some("secret"));
-        assert_eq!(session(&HeaderMap::new()), None);
+        assert_eq!(session(&settings(false), &headers), Some("secret"));
+        assert_eq!(session(&settings(true), &headers), Some("plain"));
+        assert_eq!(session(&settings(false), &HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn a_cookie_asks_for_a_secure_connection_unless_there_is_none() {
+        let secure = "__Host-akao_session=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax";
+        assert_eq!(no_cookie(&settings(false)), secure);
+        assert_eq!(no_cookie(&settings(true)), "akao_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
     }
 }

@@ -6,7 +6,8 @@ use akao_engine::steps::{Step, failure_json, timestamp};
 use akao_flow::{Finish, Problem};
 use akao_journal::{ExecutionRow, TaskRow};
 use akao_platform::{
-    Actor, CustomNodeWithBody, Identity, Limits, Means, NamedRole, Page, Quota, SignedIn, Team, Used, Whoami, address,
+    Actor, CustomNodeWithBody, Identity, Limits, Means, NamedRole, Page, Platform, Quota, SignedIn, Team, Used, Whoami,
+    address,
 };
 use akao_step::Secret;
 use akao_store::{CustomNode, CustomNodeUse, Member, SecretRow, TenantRow, Token, Workflow, WorkflowVersion};
@@ -223,6 +224,21 @@ pub(crate) struct ExecutionDocument<'r> {
 /// An execution, from its row alone.
 pub(crate) fn execution(row: &ExecutionRow) -> Value {
     json!(execution_document(row))
+}
+
+/// An execution with the id of the step at which it failed, which its definition tells and not its row.
+pub(crate) async fn named_execution(platform: &Platform, row: &ExecutionRow) -> Value {
+    let mut document = execution(row);
+    if !document["error"]["step"].is_object() {
+        return document;
+    }
+    let of = row.clone();
+    match platform.blocking(move |platform| platform.failed_step(&of)).await {
+        Ok(id) => document["error"]["step"]["id"] = json!(id),
+        // The row is told all the same; its step has an address too.
+        Err(error) => tracing::warn!("the step at which {} failed cannot be named: {error}", row.id),
+    }
+    document
 }
 
 /// The same, to be written at once.

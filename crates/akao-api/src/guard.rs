@@ -1,11 +1,11 @@
 //! The checks before a handler runs: who asks, whether it may, and whether the request comes from where it seems to. The table
 //! of routes says what is needed; there is no other place where that is decided.
 
-use crate::{Access, App, Route, browser};
+use crate::{Access, App, Route, app::Settings, browser};
 use akao_platform::{Actor, Code, Credential, Error};
 use akao_step::Secret;
 use axum::http::{
-    HeaderMap, Method,
+    HeaderMap, Method, Uri,
     header::{AUTHORIZATION, HeaderValue},
 };
 use std::sync::Arc;
@@ -18,14 +18,15 @@ pub(crate) async fn admit(
     app: &Arc<App>,
     route: &Route,
     method: &Method,
+    uri: &Uri,
     headers: &HeaderMap,
 ) -> Result<Option<Arc<Actor>>, Error> {
-    browser::check_host(app, headers)?;
+    browser::check_host(app, uri, headers)?;
     browser::check_origin(app, method, headers)?;
     if route.access == Access::Anyone {
         return Ok(None);
     }
-    let Some(credential) = credential(headers)? else {
+    let Some(credential) = credential(&app.settings, headers)? else {
         return Err(Error::new(Code::Unauthenticated, "nobody is signed in")
             .hint("Sign in, or send an API token with `Authorization: Bearer TOKEN`."));
     };
@@ -58,10 +59,10 @@ pub(crate) async fn actor(app: &Arc<App>, credential: Credential) -> Result<Arc<
 }
 
 /// The secret that came with a request. A token comes before a cookie.
-pub(crate) fn credential(headers: &HeaderMap) -> Result<Option<Credential>, Error> {
+pub(crate) fn credential(settings: &Settings, headers: &HeaderMap) -> Result<Option<Credential>, Error> {
     let found = match headers.get(AUTHORIZATION) {
         Some(value) => Some(Credential::Token(Secret::new(bearer(value)?))),
-        None => browser::session(headers).map(|secret| Credential::Session(Secret::new(secret))),
+        None => browser::session(settings, headers).map(|secret| Credential::Session(Secret::new(secret))),
     };
     match &found {
         Some(Credential::Session(secret) | Credential::Token(secret)) if secret.expose().len() > SECRET_BYTES_MAX => {

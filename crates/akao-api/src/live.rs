@@ -61,7 +61,7 @@ fn open(mut call: Call) -> Answering {
             return Err(Error::new(Code::CrossSite, "a live connection of a session names the page that opens it"));
         }
         browser::check_page(&call.app, headers)?;
-        let credential = guard::credential(headers)?.ok_or_else(refused)?;
+        let credential = guard::credential(&call.app.settings, headers)?.ok_or_else(refused)?;
         let place = hub::enter(&call.app, &actor)?;
         let upgrade = call.upgrade.take().ok_or_else(refused)?;
         let app = std::sync::Arc::clone(&call.app);

@@ -98,6 +98,13 @@ pub(crate) async fn end(ending: &mut watch::Receiver<bool>) {
     drop(ending.wait_for(|ending| *ending).await);
 }
 
+/// Waits until something is told that was not heard of yet. Whoever tells lives as long as the server.
+pub(crate) async fn change(told: &mut watch::Receiver<()>) {
+    if told.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Serves one connection to its end.
 async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, router: axum::Router, ending: watch::Receiver<bool>) {
     // Answers are written whole; waiting for more to send would only delay them.

@@ -1,6 +1,9 @@
 //! Events as a stream of text (server-sent events): one block for each, with its cursor as the id, and a sign of life in between.
 
-use crate::{App, guard, server::end};
+use crate::{
+    App, guard,
+    server::{change, end},
+};
 use akao_platform::{Code, Credential, Error, EventStream, Permission, StreamEvent};
 use axum::body::Body;
 use bytes::Bytes;
@@ -11,19 +14,59 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
-/// Between two signs of life. Whoever asked is looked up again each time, so that a token that was revoked hears no more.
+/// Between two signs of life. Whoever asked is looked up again each time, so that a token that ended by itself hears no more.
 const ALIVE_EVERY: Duration = Duration::from_secs(10);
 
 /// Streams at once. Each holds an execution's history and a connection, of which others need some too.
 const STREAMS_MAX: usize = 2_000;
 
+/// Whoever hears events of executions, for as long as they may.
+pub(crate) struct Hearer {
+    app: Arc<App>,
+    credential: Option<Credential>,
+    /// Told when the credential may have become worth less.
+    forgotten: watch::Receiver<()>,
+}
+
+impl Hearer {
+    pub(crate) fn new(app: &Arc<App>, credential: Option<Credential>) -> Self {
+        Self { app: Arc::clone(app), credential, forgotten: app.platform.forgotten() }
+    }
+
+    /// Waits until they are to be looked up again.
+    pub(crate) async fn doubt(&mut self) {
+        change(&mut self.forgotten).await;
+    }
+
+    /// Whether they may hear something, as it is known now.
+    pub(crate) async fn may_hear(&mut self) -> bool {
+        while self.forgotten.has_changed().is_ok_and(|changed| changed) {
+            self.forgotten.mark_unchanged();
+            if !self.is_admitted().await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Looks them up again.
+    pub(crate) async fn is_admitted(&self) -> bool {
+        match self.credential.clone() {
+            Some(credential) => {
+                guard::actor(&self.app, credential).await.is_ok_and(|actor| actor.may(Permission::ExecutionsRead))
+            }
+            None => false,
+        }
+    }
+}
+
 /// An open stream.
 struct Open {
     app: Arc<App>,
     events: EventStream,
-    credential: Option<Credential>,
+    hearer: Hearer,
     alive_at: Instant,
     over: bool,
 }
@@ -31,7 +74,8 @@ struct Open {
 impl Open {
     fn new(app: Arc<App>, events: EventStream, credential: Option<Credential>) -> Self {
         app.metrics.streams.fetch_add(1, Ordering::Relaxed);
-        Self { app, events, credential, alive_at: Instant::now() + ALIVE_EVERY, over: false }
+        let hearer = Hearer::new(&app, credential);
+        Self { app, events, hearer, alive_at: Instant::now() + ALIVE_EVERY, over: false }
     }
 
     /// The next block; none at the end.
@@ -40,33 +84,31 @@ impl Open {
             return None;
         }
         let mut ending = self.app.ending.subscribe();
-        tokio::select! {
-            event = self.events.next() => match event {
-                Ok(Some(event)) => Some(block(&event)),
-                Ok(None) => None,
-                Err(error) => {
-                    self.over = true;
-                    Some(broken(&error))
+        loop {
+            // In this order: an event is told only to somebody who may still hear it.
+            tokio::select! {
+                biased;
+                // The client comes back with the last id that it saw, and finds the next process.
+                () = end(&mut ending) => return None,
+                () = self.hearer.doubt() => {
+                    if !self.hearer.is_admitted().await {
+                        return None;
+                    }
                 }
-            },
-            () = tokio::time::sleep_until(self.alive_at) => {
-                self.alive_at = Instant::now() + ALIVE_EVERY;
-                let admitted = is_admitted(Arc::clone(&self.app), self.credential.clone()).await;
-                admitted.then(|| Bytes::from_static(b": alive\n\n"))
+                () = tokio::time::sleep_until(self.alive_at) => {
+                    self.alive_at = Instant::now() + ALIVE_EVERY;
+                    return self.hearer.is_admitted().await.then(|| Bytes::from_static(b": alive\n\n"));
+                }
+                event = self.events.next() => return match event {
+                    Ok(Some(event)) => Some(block(&event)),
+                    Ok(None) => None,
+                    Err(error) => {
+                        self.over = true;
+                        Some(broken(&error))
+                    }
+                },
             }
-            // The client comes back with the last id that it saw, and finds the next process.
-            () = end(&mut ending) => None,
         }
-    }
-}
-
-/// Whether whoever asked for a stream may still hear it.
-async fn is_admitted(app: Arc<App>, credential: Option<Credential>) -> bool {
-    match credential {
-        Some(credential) => {
-            guard::actor(&app, credential).await.is_ok_and(|actor| actor.may(Permission::ExecutionsRead))
-        }
-        None => false,
     }
 }
 

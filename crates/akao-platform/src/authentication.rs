@@ -8,6 +8,7 @@ use std::{
     collections::BTreeMap,
     sync::{Arc, PoisonError, RwLock},
 };
+use tokio::sync::watch;
 
 /// Actors that are known at once; beyond that all are looked up again.
 const KNOWN_MAX: usize = 10_000;
@@ -21,9 +22,9 @@ pub enum Credential {
     Token(Secret),
 }
 
-/// Actors by the hashes of their secrets.
+/// Actors by the hashes of their secrets, and word of it when they are forgotten.
 #[derive(Default)]
-pub(crate) struct Known(RwLock<Entries>);
+pub(crate) struct Known(RwLock<Entries>, watch::Sender<()>);
 
 #[derive(Default)]
 struct Entries {
@@ -58,6 +59,8 @@ impl Known {
         let mut entries = self.0.write().unwrap_or_else(PoisonError::into_inner);
         entries.generation += 1;
         entries.actors.clear();
+        drop(entries);
+        self.1.send_replace(());
     }
 }
 
@@ -74,6 +77,14 @@ impl Platform {
     /// Who is meant by a credential, if that is known without looking it up.
     pub fn known_actor(&self, credential: &Credential) -> Option<Arc<Actor>> {
         self.inner.known.get(&credential.hash(), self.now_ms()).filter(|actor| is_of(actor, credential))
+    }
+
+    /// Tells when somebody may have become worth less: whoever goes on hearing something is to be looked up again then.
+    /// The first look is due at once, because of what changed before anybody listened.
+    pub fn forgotten(&self) -> watch::Receiver<()> {
+        let mut forgotten = self.inner.known.1.subscribe();
+        forgotten.mark_changed();
+        forgotten
     }
 
     /// Who is meant by a credential. Blocks.
@@ -137,6 +148,11 @@ fn by_token(work: &Work<'_>, hash: &str, now_ms: i64) -> Result<Found, Error> {
     }))
 }
 
+/// What the operator of the server may besides: what is counted is of all tenants, and nobody else can give it away.
+pub(crate) fn with_operators(permissions: PermissionSet) -> PermissionSet {
+    permissions.with(Permission::ServerMetrics)
+}
+
 /// The person as it stands in the tenant now, whatever it was when the secret was made.
 pub(crate) fn member(work: &Work<'_>, tenant: &Tenant, account: &str, means: Means) -> Result<Option<Actor>, Error> {
     let Some(user) = work.accounts().by_id(account)?.filter(|user| !user.disabled) else { return Ok(None) };
@@ -150,8 +166,7 @@ pub(crate) fn member(work: &Work<'_>, tenant: &Tenant, account: &str, means: Mea
         email: user.email,
         name: user.name,
         role: member.role,
-        // Nobody has it by a role: what is counted is of all tenants.
-        permissions: if user.operator { permissions.with(Permission::ServerMetrics) } else { permissions },
+        permissions: if user.operator { with_operators(permissions) } else { permissions },
         operator: user.operator,
         means,
     }))

@@ -144,6 +144,7 @@ impl Platform {
     /// It cannot be compiled, the version is taken, or there are too many.
     pub async fn add_custom_node(&self, actor: &Actor, order: NodeOrder) -> Result<CustomNodeWithBody, Error> {
         bounded(&order)?;
+        self.is_no_standard_name(&order.name)?;
         self.free_version(actor, &order).await?;
         let made = self.parts().nodes.make(&actor.tenant, &order).await?;
         let now_ms = self.now_ms();
@@ -172,7 +173,7 @@ impl Platform {
         };
         let actor = actor.clone();
         self.blocking(move |platform| {
-            let (node, stored) = platform.write(|work| {
+            let (node, stored) = platform.write_beside(|work| {
                 let scope = work.of(&actor.tenant);
                 let nodes = scope.custom_nodes();
                 taken(&nodes, &new.name, &new.version)?;
@@ -189,6 +190,15 @@ impl Platform {
             Ok(CustomNodeWithBody { node, body })
         })
         .await
+    }
+
+    /// Refuses a name that stands for something else in every workflow: a node of it could never be used.
+    fn is_no_standard_name(&self, name: &str) -> Result<(), Error> {
+        match self.parts().catalogue.get(name) {
+            None => Ok(()),
+            Some(_) => Err(Error::new(Code::Conflict, format!("`{name}` is the name of a standard node type"))
+                .hint("Give the custom node another name.")),
+        }
     }
 
     /// Said before anything is compiled.

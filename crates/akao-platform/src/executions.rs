@@ -2,11 +2,12 @@
 //! that is not there.
 
 use crate::{Actor, Code, Error, Page, PageRequest, Permission, Platform, secret};
-use akao_contract::{ExecutionId, ExecutionStatus, Tenant};
+use akao_contract::{Address, ExecutionId, ExecutionStatus, Tenant};
 use akao_engine::{
-    Bundle, CallError, Follower, GivenSecrets, QueueEntry, Reply, Request, StartRequest, export, steps::Steps,
+    Bundle, CallError, Follower, GivenSecrets, QueueEntry, Reply, Request, StartRequest, StoredVersion, export,
+    steps::Steps,
 };
-use akao_flow::Breakpoint;
+use akao_flow::{Breakpoint, Definition, Finish};
 use akao_journal::{ExecutionFilter, ExecutionRow};
 use akao_store::WorkflowVersion;
 use serde_json::{Map, Value, json};
@@ -253,6 +254,18 @@ impl Platform {
         row.filter(|row| row.tenant == actor.tenant).ok_or_else(missing)
     }
 
+    /// The id of the step at which an execution failed, as its definition has it; none when it failed at none. Blocks.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn failed_step(&self, row: &ExecutionRow) -> Result<Option<String>, Error> {
+        let finish = row.summary.as_deref().and_then(|bytes| serde_json::from_slice::<Finish>(bytes).ok());
+        let Some(failure) = finish.and_then(|finish| finish.failure) else { return Ok(None) };
+        let body = self.journal(|reader| reader.definition(&row.tenant, row.definition))?;
+        let version = body.and_then(|body| serde_json::from_slice::<StoredVersion>(&body).ok());
+        Ok(version.and_then(|version| step_id(&version.definition, &failure.step)))
+    }
+
     /// The steps of an execution, from its history. Blocks.
     ///
     /// # Errors
@@ -341,6 +354,22 @@ impl Platform {
         let readers = Arc::clone(&parts.readers);
         Ok(Follower::new(readers, Arc::clone(&parts.blobs), id, &parts.catalogue)?)
     }
+}
+
+/// The id of the step at an address: the one that its author gave, or its place within its tree.
+fn step_id(definition: &Definition, address: &Address) -> Option<String> {
+    let (mut node, mut tree, mut place) = (&definition.root, String::new(), Address::root());
+    for segment in &address.segments {
+        match node.props.get("treeId").and_then(Value::as_str).filter(|_| node.node_type == "SubTree") {
+            // What it runs is the root of another tree.
+            Some(name) => (node, tree, place) = (definition.trees.get(name)?, format!("{name}:"), Address::root()),
+            None => {
+                node = node.children.get(usize::try_from(segment.index).ok()?)?;
+                place = place.child(segment.index);
+            }
+        }
+    }
+    Some(node.id.clone().unwrap_or_else(|| format!("{tree}{place}")))
 }
 
 /// An answer that does not belong to what was asked.

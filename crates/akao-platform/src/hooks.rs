@@ -5,7 +5,7 @@
 
 mod receive;
 
-pub(crate) use receive::{Buckets, Waiters};
+pub(crate) use receive::{Buckets, Deliveries, Waiters};
 pub use receive::{Message, Received};
 
 use crate::{

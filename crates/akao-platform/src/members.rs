@@ -3,7 +3,7 @@
 use crate::{
     Actor, Code, Error, NamedRole, Page, PageRequest, PermissionSet, Platform, Role, SignedIn,
     accounts::{begin_session, clean_email, clean_name},
-    address, password,
+    address, authentication, password,
     roles::{self, may_give, named},
     secret,
     services::service_owns_nothing,
@@ -218,12 +218,15 @@ pub(crate) fn taken(work: &Work<'_>, code: &str, now_ms: i64) -> Result<Invitati
 /// Whether whoever invited somebody may still give the role: it may do more by now, or they less.
 fn is_still_given(work: &Work<'_>, invitation: &Invitation) -> Result<bool, Error> {
     let Some(role) = roles::find(work, &invitation.tenant, &invitation.role)? else { return Ok(false) };
+    let inviter = work.accounts().by_id(&invitation.invited_by)?;
+    let is_operator = inviter.is_some_and(|user| user.operator && !user.disabled);
     match work.of(&invitation.tenant).members().get(&invitation.invited_by)? {
         Some(member) => {
             let may = roles::permissions_of(work, &invitation.tenant, &member)?.unwrap_or_default();
+            let may = if is_operator { authentication::with_operators(may) } else { may };
             Ok(may.covers(role.permissions))
         }
         // Only the operator invites into a tenant without belonging to it.
-        None => Ok(work.accounts().by_id(&invitation.invited_by)?.is_some_and(|user| user.operator && !user.disabled)),
+        None => Ok(is_operator),
     }
 }

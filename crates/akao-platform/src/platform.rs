@@ -5,7 +5,7 @@ use crate::{
     announce::Announcements,
     authentication::Known,
     devices::Devices,
-    hooks::{Buckets, Waiters},
+    hooks::{Buckets, Deliveries, Waiters},
     oidc::{Flows, Remotes},
     starts::Starts,
     throttle::Throttle,
@@ -90,6 +90,7 @@ pub(crate) struct Inner {
     looks: Semaphore,
     pub(crate) buckets: Buckets,
     pub(crate) waiters: Waiters,
+    pub(crate) deliveries: Deliveries,
 }
 
 impl Platform {
@@ -112,6 +113,7 @@ impl Platform {
                 looks: Semaphore::new(LOOKS_MAX),
                 buckets: Buckets::default(),
                 waiters: Waiters::default(),
+                deliveries: Deliveries::default(),
             }),
         }
     }
@@ -129,11 +131,16 @@ impl Platform {
         self.inner.parts.store.read(read)
     }
 
-    /// Changes platform data. Whoever is known by a secret is looked up again afterwards.
+    /// Changes platform data. Whoever is known by a secret is looked up again afterwards, those with an open stream at once.
     pub(crate) fn write<T>(&self, write: impl FnOnce(&Work<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let answer = self.inner.parts.store.write(write);
         self.inner.known.forget();
         answer
+    }
+
+    /// Changes what of platform data says nothing of people and of what they may: whoever is known stays known.
+    pub(crate) fn write_beside<T>(&self, write: impl FnOnce(&Work<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        self.inner.parts.store.write(write)
     }
 
     pub(crate) fn journal<T>(&self, read: impl FnOnce(&Reader) -> Result<T, ReadError>) -> Result<T, Error> {

@@ -43,7 +43,7 @@ impl Platform {
     pub fn put_secret(&self, actor: &Actor, name: &str, value: &Secret) -> Result<SecretRow, Error> {
         check(name, value)?;
         let now_ms = self.now_ms();
-        self.write(|work| {
+        self.write_beside(|work| {
             let secrets = work.of(&actor.tenant).secrets();
             if secrets.get(name)?.is_none() && secrets.count()? >= SECRETS_MAX {
                 let message = format!("a tenant keeps at most {SECRETS_MAX} secrets");
@@ -61,7 +61,7 @@ impl Platform {
     /// There is none of that name.
     pub fn delete_secret(&self, actor: &Actor, name: &str) -> Result<(), Error> {
         let now_ms = self.now_ms();
-        self.write(|work| {
+        self.write_beside(|work| {
             if !work.of(&actor.tenant).secrets().delete(name)? {
                 return Err(missing());
             }

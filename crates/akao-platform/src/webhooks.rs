@@ -15,11 +15,13 @@ use crate::{
     decided::{changed, missing, read, replaced, tag},
     hooks, secret, signature,
 };
+use akao_address::{AddressClass, classify};
 use akao_step::Secret;
 use akao_store::{Delivery, Webhook, Work};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use url::Url;
+use std::net::IpAddr;
+use url::{Host, Url};
 
 /// Webhooks of one tenant.
 const WEBHOOKS_MAX: i64 = 50;
@@ -98,7 +100,7 @@ impl WebhookSpec {
         events.iter().map(|event| event.needs()).find(|needed| !actor.may(*needed))
     }
 
-    /// Refuses addresses that cannot be told. Whether one may be reached is checked when it is.
+    /// Refuses addresses that cannot be told. Whether what a name stands for may be reached is checked when it is.
     fn check(&self, private: bool) -> Result<String, Error> {
         let bad = |what: &str| Error::invalid(format!("the address {what}"));
         let url = Url::parse(&self.url).map_err(|error| bad(&format!("cannot be read: {error}")))?;
@@ -113,6 +115,14 @@ impl WebhookSpec {
         }
         if url.host_str().is_none_or(str::is_empty) {
             return Err(bad("names no host"));
+        }
+        let address = match url.host() {
+            Some(Host::Ipv4(address)) => Some(IpAddr::from(address)),
+            Some(Host::Ipv6(address)) => Some(IpAddr::from(address)),
+            _ => None,
+        };
+        if !private && address.is_some_and(|address| classify(address) != AddressClass::Public) {
+            return Err(bad("is not a public one").hint("Webhooks of this server tell public addresses alone."));
         }
         serde_json::to_string(self).map_err(|error| Error::internal(&error))
     }

@@ -53,7 +53,7 @@ impl Platform {
         bounded(source)?;
         let (now_ms, mut stored) = (self.now_ms(), None);
         let draught = Draught::read(source, &self.parts().catalogue, self.shelf());
-        let saved = self.write(|work| {
+        let saved = self.write_beside(|work| {
             let workflows = work.of(&actor.tenant).workflows();
             let checked = bundle::check(draught, &self.parts().catalogue, work.of(&actor.tenant))?;
             let bundle = sound(id, &checked)?;

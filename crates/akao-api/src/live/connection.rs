@@ -4,7 +4,12 @@ use super::{
     hub::{self, Changed, News},
     subscription::{Said, What, is_id},
 };
-use crate::{App, browser, guard, routes::history, server::end};
+use crate::{
+    App, browser, guard,
+    routes::history,
+    server::{change, end},
+    stream::Hearer,
+};
 use akao_platform::{Actor, Credential, Cursor, Error, EventStream, StreamEvent};
 use futures_util::{SinkExt, StreamExt, stream::SplitSink};
 use hyper::upgrade::Upgraded;
@@ -19,7 +24,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{broadcast::error::RecvError, mpsc},
+    sync::{broadcast::error::RecvError, mpsc, watch},
     task::JoinHandle,
     time::Instant,
 };
@@ -48,7 +53,7 @@ const TURN_WITHIN: Duration = Duration::from_secs(5);
 /// How long one message may take to be written.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(20);
 
-/// Between two signs of life. Whoever asked is looked up again each time, so that a token that was revoked hears no more.
+/// Between two signs of life. Whoever asked is looked up again each time, so that a token that ended by itself hears no more.
 const ALIVE_EVERY: Duration = Duration::from_secs(10);
 
 /// Executions that are told to whoever takes up a list again; of more it reads the list.
@@ -88,6 +93,8 @@ struct Connection {
     app: Arc<App>,
     actor: Arc<Actor>,
     credential: Credential,
+    /// Told when the credential may have become worth less.
+    forgotten: watch::Receiver<()>,
     out: mpsc::Sender<Value>,
     lists: BTreeMap<String, What>,
     streams: BTreeMap<String, Stream>,
@@ -106,6 +113,7 @@ pub(super) async fn serve(app: Arc<App>, socket: Socket, actor: Arc<Actor>, cred
         app: Arc::clone(&app),
         actor,
         credential,
+        forgotten: app.platform.forgotten(),
         out,
         lists: BTreeMap::new(),
         streams: BTreeMap::new(),
@@ -173,6 +181,7 @@ impl Connection {
                 },
                 _ = queue.tick(), if self.queue_changed.is_some() && self.has_queue() => self.look_at_queue().await,
                 _ = alive.tick() => self.is_alive(writer).await,
+                () = change(&mut self.forgotten) => self.look_again().await,
                 () = end(&mut ending) => Err(Ending::Away),
             };
             if let Err(ending) = turn {
@@ -203,6 +212,24 @@ impl Connection {
         if writer.is_finished() {
             return Err(Ending::Slow);
         }
+        self.look_again().await?;
+        self.forget_ended();
+        self.tell_soon(json!({"type": "alive"})).await
+    }
+
+    /// Looks again first, where something was decided since that may be about whoever asked.
+    async fn look_first(&mut self) -> Result<(), Ending> {
+        match self.forgotten.has_changed() {
+            Ok(true) => {
+                self.forgotten.mark_unchanged();
+                self.look_again().await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether whoever asked may still hear what is told.
+    async fn look_again(&mut self) -> Result<(), Ending> {
         let actor = guard::actor(&self.app, self.credential.clone()).await.map_err(|_| Ending::Refused)?;
         if actor.tenant != self.actor.tenant {
             return Err(Ending::Refused);
@@ -213,11 +240,11 @@ impl Connection {
         if !self.lists.values().all(allowed) || (!self.streams.is_empty() && !allowed(&What::Execution)) {
             return Err(Ending::Refused);
         }
-        self.forget_ended();
-        self.tell_soon(json!({"type": "alive"})).await
+        Ok(())
     }
 
     async fn take(&mut self, text: &str) -> Result<(), Ending> {
+        self.look_first().await?;
         let said: Said = serde_json::from_str(text).map_err(|_| Ending::Wrong)?;
         match said {
             Said::Hello { .. } => Err(Ending::Wrong),
@@ -311,7 +338,8 @@ impl Connection {
         let events = self.app.platform.blocking(move |platform| platform.events(&actor, &named, after, live)).await?;
         let _ = self.tell(json!({"type": "subscribed", "id": id, "execution": execution})).await;
         let is_over = Arc::new(AtomicBool::new(false));
-        let following = follow(id.to_owned(), events, self.out.clone(), Arc::clone(&is_over));
+        let hearer = Hearer::new(&self.app, Some(self.credential.clone()));
+        let following = follow(id.to_owned(), events, hearer, self.out.clone(), Arc::clone(&is_over));
         self.streams.insert(id.to_owned(), Stream { task: tokio::spawn(following), is_over });
         Ok(())
     }
@@ -326,12 +354,14 @@ impl Connection {
     }
 
     async fn pass_on(&mut self, changed: &Changed) -> Result<(), Ending> {
+        self.look_first().await?;
         self.queue_changed = Some(Instant::now());
         let messages = self.lists.iter().filter_map(|(id, what)| event(id, *what, changed)).collect();
         self.tell_all(messages).await
     }
 
     async fn missed(&mut self) -> Result<(), Ending> {
+        self.look_first().await?;
         self.queue_changed = Some(Instant::now());
         let lists = self.lists.iter().filter(|(_, what)| **what != What::Queue);
         self.tell_all(lists.map(|(id, _)| json!({"type": "missed", "id": id})).collect()).await
@@ -339,6 +369,7 @@ impl Connection {
 
     /// Tells the queue when it is another than was told.
     async fn look_at_queue(&mut self) -> Result<(), Ending> {
+        self.look_first().await?;
         let Ok(queues) = hub::queues(&self.app).await else { return Ok(()) };
         // What was read before the change is told, and looked at again.
         self.queue_changed = self.queue_changed.filter(|changed| *changed > queues.read_at);
@@ -375,7 +406,14 @@ struct Stream {
     is_over: Arc<AtomicBool>,
 }
 
-async fn follow(id: String, mut events: EventStream, out: mpsc::Sender<Value>, is_over: Arc<AtomicBool>) {
+/// Tells the events of an execution. Whoever may not hear them any more is told so by the connection.
+async fn follow(
+    id: String,
+    mut events: EventStream,
+    mut hearer: Hearer,
+    out: mpsc::Sender<Value>,
+    is_over: Arc<AtomicBool>,
+) {
     loop {
         let message = match events.next().await {
             Ok(Some(StreamEvent { cursor, name, data })) => {
@@ -390,6 +428,9 @@ async fn follow(id: String, mut events: EventStream, out: mpsc::Sender<Value>, i
         let is_last = message["type"] != "event";
         // Nobody listens any more when there is no place.
         let Ok(place) = out.reserve().await else { return };
+        if !hearer.may_hear().await {
+            return;
+        }
         // Whoever hears the end may take the name again at once.
         is_over.store(is_last, Ordering::Release);
         place.send(message);

@@ -8,6 +8,7 @@ use crate::{
     route::{Answering, Call, Gives, Parameter, Place, Route, Takes, route},
     stream,
 };
+use akao_contract::ExecutionStatus;
 use akao_flow::Breakpoint;
 use akao_platform::{Code, Cursor, Error, ExecutionList, Permission, Start, Started, Steer};
 use axum::http::{HeaderName, StatusCode};
@@ -180,7 +181,12 @@ fn list(call: Call) -> Answering {
 fn show(call: Call) -> Answering {
     Box::pin(async move {
         let row = call.platform().execution(call.actor()?, call.param("execution"))?;
-        Ok(Answer::json(&documents::execution_document(&row)))
+        match row.status {
+            ExecutionStatus::Failure | ExecutionStatus::Cancelled => {
+                Ok(Answer::json(&documents::named_execution(call.platform(), &row).await))
+            }
+            _ => Ok(Answer::json(&documents::execution_document(&row))),
+        }
     })
 }
 
@@ -210,7 +216,7 @@ fn events(call: Call) -> Answering {
     Box::pin(async move {
         let after: Option<Cursor> = call.header(&LAST_EVENT_ID)?.map(str::parse).transpose()?;
         let (id, live) = (call.param("execution").to_owned(), call.query.truth("live")?);
-        let credential = guard::credential(&call.headers)?;
+        let credential = guard::credential(&call.app.settings, &call.headers)?;
         stream::has_room(&call.app)?;
         let work = move |platform: &akao_platform::Platform, actor: &akao_platform::Actor| {
             let mut events = platform.events(actor, &id, after, live)?;

@@ -9,8 +9,8 @@ use crate::{
     route::{Answering, Call, Gives, Parameter, Place, Route, Takes, route},
 };
 use akao_engine::steps::timestamp;
-use akao_platform::{Code, HookMade, HookSpec, HookView, Message, Permission, Platform};
-use axum::http::StatusCode;
+use akao_platform::{Code, Error, HookMade, HookSpec, HookView, Message, Permission, Platform};
+use axum::http::{StatusCode, header::HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -87,6 +87,11 @@ fn shown(call: &Call, view: &HookView) -> Answer {
 
 fn receive(call: Call) -> Answering {
     Box::pin(async move {
+        // What is not text could not be told from what is not there.
+        let is_no_text = |value: &HeaderValue| value.to_str().is_err();
+        if let Some(odd) = SIGNED.iter().find(|known| call.headers.get(known.name).is_some_and(is_no_text)) {
+            return Err(Error::invalid(format!("the header `{}` is not plain text", odd.name)));
+        }
         let headers = call.headers.iter();
         let headers =
             headers.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
@@ -98,7 +103,7 @@ fn receive(call: Call) -> Answering {
         let Some(row) = received.ended else {
             return Ok(Answer::json(&document).status(StatusCode::ACCEPTED));
         };
-        let shown = documents::execution(&row);
+        let shown = documents::named_execution(&call.app.platform, &row).await;
         for name in ["status", "outputs", "error"] {
             document[name] = shown[name].clone();
         }

@@ -83,7 +83,7 @@ fn join(call: Call) -> Answering {
         let JoinBody { code, name, password, totp } = call.json()?;
         let joined = Joined { code: Secret::new(code), name, password: Secret::new(password), totp };
         let signed_in = call.platform().blocking(move |platform| platform.join(&joined)).await?;
-        let cookie = browser::cookie(&signed_in, call.platform().now_ms());
+        let cookie = browser::cookie(&call.app.settings, &signed_in, call.platform().now_ms());
         Ok(Answer::made(&documents::signed_in(&signed_in), None).cookie(&cookie))
     })
 }

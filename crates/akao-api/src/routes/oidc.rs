@@ -88,7 +88,7 @@ fn begin(call: Call) -> Answering {
     Box::pin(async move {
         let wish = Wish { tenant: tenant(call.query.get("tenant"))?, ..Wish::default() };
         let begun = call.platform().begin_oidc(call.param("provider"), wish).await?;
-        Ok(Answer::elsewhere(&begun.location).cookie(&browser::flow_cookie(&begun)))
+        Ok(Answer::elsewhere(&begun.location).cookie(&browser::flow_cookie(&call.app.settings, &begun)))
     })
 }
 
@@ -96,12 +96,12 @@ fn begin_with(call: Call) -> Answering {
     Box::pin(async move {
         let BeginBody { tenant: named, invitation } = call.json()?;
         let wish = Wish { tenant: tenant(named.as_deref())?, invitation: invitation.map(Secret::new) };
-        Ok(elsewhere(&call.platform().begin_oidc(call.param("provider"), wish).await?))
+        Ok(elsewhere(&call, &call.platform().begin_oidc(call.param("provider"), wish).await?))
     })
 }
 
-fn elsewhere(begun: &Begun) -> Answer {
-    Answer::json(&json!({"location": begun.location})).cookie(&browser::flow_cookie(begun))
+fn elsewhere(call: &Call, begun: &Begun) -> Answer {
+    Answer::json(&json!({"location": begun.location})).cookie(&browser::flow_cookie(&call.app.settings, begun))
 }
 
 fn end(call: Call) -> Answering {
@@ -112,10 +112,13 @@ fn end(call: Call) -> Answering {
             code: text("code"),
             issuer: text("iss"),
             error: text("error"),
-            browser: browser::flow(&call.headers).map(Secret::new),
+            browser: browser::flow(&call.app.settings, &call.headers).map(Secret::new),
         };
         match call.platform().end_oidc(call.param("provider"), callback).await {
-            Ok(signed_in) => Ok(Answer::elsewhere("/").cookie(&browser::cookie(&signed_in, call.platform().now_ms()))),
+            Ok(signed_in) => {
+                let cookie = browser::cookie(&call.app.settings, &signed_in, call.platform().now_ms());
+                Ok(Answer::elsewhere("/").cookie(&cookie))
+            }
             Err(refused) if console::is_of_a_person(&call.headers) => {
                 tracing::info!("a sign-in by {:?} was refused: {:?}", call.param("provider"), refused.message);
                 Ok(Answer::elsewhere(&refused_page(refused.code)))
@@ -140,7 +143,7 @@ fn identities(call: Call) -> Answering {
 fn link(call: Call) -> Answering {
     Box::pin(async move {
         let LinkBody { provider } = call.json()?;
-        Ok(elsewhere(&call.platform().begin_link(call.actor()?, &provider).await?))
+        Ok(elsewhere(&call, &call.platform().begin_link(call.actor()?, &provider).await?))
     })
 }
 

@@ -99,7 +99,7 @@ fn sign_in(call: Call) -> Answering {
             platform.sign_in(&email, &password, tenant.as_ref(), totp.as_deref())
         };
         let signed_in = call.platform().blocking(work).await?;
-        let cookie = browser::cookie(&signed_in, call.platform().now_ms());
+        let cookie = browser::cookie(&call.app.settings, &signed_in, call.platform().now_ms());
         Ok(Answer::made(&documents::signed_in(&signed_in), None).cookie(&cookie))
     })
 }
@@ -152,7 +152,7 @@ fn disable(call: Call) -> Answering {
 fn sign_out(call: Call) -> Answering {
     Box::pin(async move {
         call.blocking(|platform, actor| platform.sign_out(actor)).await?;
-        Ok(Answer::nothing().cookie(&browser::no_cookie()))
+        Ok(Answer::nothing().cookie(&browser::no_cookie(&call.app.settings)))
     })
 }
 
@@ -168,6 +168,6 @@ fn change_password(call: Call) -> Answering {
         let ChangePasswordBody { present, new } = call.json()?;
         let (present, new) = (Secret::new(present), Secret::new(new));
         call.blocking(move |platform, actor| platform.change_password(actor, &present, &new)).await?;
-        Ok(Answer::nothing().cookie(&browser::no_cookie()))
+        Ok(Answer::nothing().cookie(&browser::no_cookie(&call.app.settings)))
     })
 }

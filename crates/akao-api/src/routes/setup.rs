@@ -65,7 +65,7 @@ fn set_up(call: Call) -> Answering {
         let SetupBody { code, tenant, title, email, name, password } = call.json()?;
         let setup = Setup { code: Secret::new(code), tenant, title, email, name, password: Secret::new(password) };
         let signed_in = call.platform().blocking(move |platform| platform.set_up(&setup)).await?;
-        let cookie = browser::cookie(&signed_in, call.platform().now_ms());
+        let cookie = browser::cookie(&call.app.settings, &signed_in, call.platform().now_ms());
         Ok(Answer::made(&documents::signed_in(&signed_in), None).cookie(&cookie))
     })
 }

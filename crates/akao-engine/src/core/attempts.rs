@@ -87,11 +87,8 @@ impl Attempt {
 
     /// What its row says.
     pub(super) fn body(&self) -> Vec<u8> {
-        let body = Body::Attempts {
-            started_ms: self.started_ms,
-            earlier: self.earlier.clone(),
-            logs: self.logs.clone(),
-        };
+        let body =
+            Body::Attempts { started_ms: self.started_ms, earlier: self.earlier.clone(), logs: self.logs.clone() };
         // Numbers and texts can be written; were that not so, nothing would be known of them.
         serde_json::to_vec(&body).unwrap_or_default()
     }

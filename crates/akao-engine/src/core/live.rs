@@ -150,9 +150,8 @@ impl Live {
 
     /// Whether every step under way waits for a secret or, for long, for its next attempt.
     fn only_rests(&self) -> bool {
-        let rests = |op: &OpId| {
-            self.blocked.contains_key(op) || self.attempts.get(op).is_some_and(|attempt| attempt.rests)
-        };
+        let rests =
+            |op: &OpId| self.blocked.contains_key(op) || self.attempts.get(op).is_some_and(|attempt| attempt.rests);
         let has_rest = !self.blocked.is_empty() || self.attempts.values().any(|attempt| attempt.rests);
         has_rest
             && self.machine.outstanding().iter().all(|command| match command {

@@ -320,9 +320,9 @@ impl Core {
         match (known(&id)?, known(&whole)?) {
             (false, _) => Ok(Seen::New([id, whole])),
             (true, true) => Ok(Seen::Before),
-            (true, false) => Err(CallError::KeyReused {
-                message: format!("another signal came with the id `{id}` before"),
-            }),
+            (true, false) => {
+                Err(CallError::KeyReused { message: format!("another signal came with the id `{id}` before") })
+            }
         }
     }
 

@@ -6,7 +6,9 @@ use crate::{
     large,
     store::Store,
 };
-use akao_contract::{Effects, ErrorKind, ExecutionId, ExecutionStatus, OpId, Outcome, OutcomeStatus, StepContext, StepError, Tenant};
+use akao_contract::{
+    Effects, ErrorKind, ExecutionId, ExecutionStatus, OpId, Outcome, OutcomeStatus, StepContext, StepError, Tenant,
+};
 use akao_expression::SecretPart;
 use akao_flow::{EarlierAttempt, Event, NodeIndex, RunStep};
 use akao_journal::{OperationState, Write};
@@ -336,7 +338,8 @@ impl Core {
     /// Asks again for the attempts of an execution that goes on after a pause.
     pub(super) fn await_attempts(&mut self, execution: ExecutionId) {
         let Some(live) = self.live.get(&execution) else { return };
-        let due = live.attempts.iter().filter_map(|(op, attempt)| Some((attempt.due_ms?, execution, Due::Attempt(*op))));
+        let due =
+            live.attempts.iter().filter_map(|(op, attempt)| Some((attempt.due_ms?, execution, Due::Attempt(*op))));
         self.due.extend(due);
     }
 

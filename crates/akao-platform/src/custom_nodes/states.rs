@@ -20,7 +20,7 @@ impl Platform {
     /// # Errors
     /// There is no such node, or it is one that does not wait.
     pub fn activate_custom_node(&self, actor: &Actor, id: &str) -> Result<(CustomNode, &'static str), Error> {
-        self.write(|work| {
+        self.write_beside(|work| {
             let nodes = work.of(&actor.tenant).custom_nodes();
             let node = nodes.get(id)?.ok_or_else(|| missing(id))?;
             if node.status == "active" {
@@ -53,9 +53,13 @@ impl Platform {
         successor: Option<&str>,
     ) -> Result<CustomNode, Error> {
         short(message)?;
-        self.write(|work| {
+        self.write_beside(|work| {
             let nodes = work.of(&actor.tenant).custom_nodes();
             let node = nodes.get(id)?.ok_or_else(|| missing(id))?;
+            if successor == Some(node.version.as_str()) {
+                return Err(Error::invalid("`successor` is the version that is to be retired")
+                    .hint("Name another active version, or none."));
+            }
             if let Some(successor) = successor {
                 let states = nodes.states(&node.name)?;
                 if !states.iter().any(|state| state.version == successor && state.status == "active") {
@@ -77,7 +81,7 @@ impl Platform {
     /// There is no such node.
     pub fn withdraw_custom_node(&self, actor: &Actor, id: &str, message: Option<&str>) -> Result<CustomNode, Error> {
         short(message)?;
-        self.write(|work| {
+        self.write_beside(|work| {
             let nodes = work.of(&actor.tenant).custom_nodes();
             let node = nodes.get(id)?.ok_or_else(|| missing(id))?;
             let withdrawn = match node.status.as_str() {
@@ -95,7 +99,7 @@ impl Platform {
     /// # Errors
     /// There is no such node, no version before, or somebody else has to let that in again.
     pub fn rollback_custom_node(&self, actor: &Actor, name: &str) -> Result<(CustomNode, CustomNode), Error> {
-        self.write(|work| {
+        self.write_beside(|work| {
             let nodes = work.of(&actor.tenant).custom_nodes();
             let (newest, before) = two_newest(name, nodes.states(name)?)?;
             let get = |state: &CustomNodeState| -> Result<CustomNode, Error> {
@@ -127,7 +131,7 @@ impl Platform {
     /// The database failed.
     pub fn set_custom_node_approval(&self, actor: &Actor, approval: Approval) -> Result<(), Error> {
         let now_ms = self.now_ms();
-        self.write(|work| {
+        self.write_beside(|work| {
             work.of(&actor.tenant).custom_nodes().set_approval(approval.as_str())?;
             actor.record(work, now_ms, "custom_node.policy", json!({"approval": approval.as_str()}))
         })

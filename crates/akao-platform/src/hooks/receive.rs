@@ -14,7 +14,7 @@ use akao_step::Secret;
 use akao_store::Hook;
 use serde_json::{Map, Value, json};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -82,6 +82,23 @@ pub(crate) struct Buckets(Mutex<BTreeMap<String, Bucket>>);
 /// Answers that wait, by tenant.
 #[derive(Default)]
 pub(crate) struct Waiters(Mutex<BTreeMap<Tenant, usize>>);
+
+/// Deliveries of which it is not written down yet what they start: hook, message and stamp.
+#[derive(Default)]
+pub(crate) struct Deliveries(Mutex<BTreeSet<[String; 3]>>);
+
+/// A delivery among them.
+struct UnderWay {
+    platform: Platform,
+    delivery: [String; 3],
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut under_way = self.platform.inner.deliveries.0.lock().unwrap_or_else(PoisonError::into_inner);
+        under_way.remove(&self.delivery);
+    }
+}
 
 /// A place among the answers that wait.
 struct Waiter<'a> {
@@ -186,6 +203,10 @@ impl Message {
     }
 }
 
+fn received_before() -> Error {
+    Error::new(Code::Conflict, "this very message was received before")
+}
+
 /// The key under which the execution of a message is started.
 fn start_key(hook: &str, message: &str) -> String {
     format!("{OWN_KEYS}hook:{hook}:{message}")
@@ -198,6 +219,8 @@ struct Taken {
     message: String,
     /// What an earlier delivery has started.
     before: Option<ExecutionId>,
+    /// Until it is written down what this one starts.
+    under_way: Option<UnderWay>,
 }
 
 impl Platform {
@@ -215,18 +238,25 @@ impl Platform {
                 Ok((taken, message))
             })
             .await?;
-        let Taken { view, actor, message: key, before } = taken;
-        if let Some(execution) = before {
-            return Ok(Received { execution, ended: None, repeated: true });
-        }
-        let input = message.input(&view.spec)?;
-        let start = view.spec.start(input, Some(start_key(&view.row.id, &key)));
-        let Started { execution, repeated, .. } = self.start_keyed(&actor, start).await?;
-        let (of, hook, started) = (tenant.clone(), view.row.id.clone(), execution.to_string());
-        self.blocking(move |platform| {
-            platform.parts().store.write(|work| Ok(work.of(&of).hooks().settle_message(&hook, &key, &started)?))
-        })
-        .await?;
+        let Taken { view, actor, message: key, before, under_way } = taken;
+        let (execution, repeated) = match before {
+            Some(execution) => (execution, true),
+            None => {
+                let input = message.input(&view.spec)?;
+                let start = view.spec.start(input, Some(start_key(&view.row.id, &key)));
+                let Started { execution, repeated, .. } = self.start_keyed(&actor, start).await?;
+                let (of, hook, started) = (tenant.clone(), view.row.id.clone(), execution.to_string());
+                self.blocking(move |platform| {
+                    platform
+                        .parts()
+                        .store
+                        .write(|work| Ok(work.of(&of).hooks().settle_message(&hook, &key, &started)?))
+                })
+                .await?;
+                (execution, repeated)
+            }
+        };
+        drop(under_way);
         let wait = Duration::from_millis(view.spec.wait_ms.into());
         let place = if wait.is_zero() { None } else { self.inner.waiters.enter(&tenant) };
         // Without a place the answer comes at once, as it does when the end takes longer.
@@ -246,6 +276,11 @@ impl Platform {
         let view = HookView::of(row)?;
         let scheme = view.spec.scheme;
         let Signed { id: key, stamp } = message.check(scheme, &secrets, now_ms)?;
+        let under_way = match scheme {
+            Scheme::Standard => Some(self.under_way([view.row.id.clone(), key.clone(), stamp.clone()])?),
+            // It has no time: whoever repeats it is answered with what the first one starts.
+            Scheme::Github => None,
+        };
         // Only whoever has the secret learns what follows, and only they can use up what may come in a minute.
         if view.row.state != "active" {
             return Err(Error::new(Code::Conflict, format!("the hook is {}", view.row.state)));
@@ -289,14 +324,23 @@ impl Platform {
         let Some((actor, before)) = taken else { return Err(Error::new(Code::Conflict, "the hook is stopped")) };
         let before = match before {
             Some(known) if scheme == Scheme::Standard && known.stamp == stamp && known.execution.is_some() => {
-                return Err(Error::new(Code::Conflict, "this very message was received before"));
+                return Err(received_before());
             }
             // A sender that heard nothing sends it again, with a new time and the same id.
             Some(known) => known.execution.and_then(|id| id.parse().ok()),
             None => None,
         };
         let before = before.or(started.map(|known| known.execution));
-        Ok(Taken { view, actor: Arc::new(actor), message: key, before })
+        Ok(Taken { view, actor: Arc::new(actor), message: key, before, under_way })
+    }
+
+    /// Refuses a delivery that is a copy of one under way: what that starts is not written down yet.
+    fn under_way(&self, delivery: [String; 3]) -> Result<UnderWay, Error> {
+        let mut under_way = self.inner.deliveries.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match under_way.insert(delivery.clone()) {
+            true => Ok(UnderWay { platform: self.clone(), delivery }),
+            false => Err(received_before()),
+        }
     }
 
     /// Refuses a message before anything of it is written down, when the tenant may not start anything now.
@@ -313,8 +357,9 @@ impl Platform {
         loop {
             let mut changes = self.parts().changes.listen();
             let row = self.journal(|reader| reader.execution(execution))?;
-            if let Some(row) = row.filter(|row| row.status.is_final()) {
-                return Ok(Some(row));
+            // An execution that is not kept any more has no end that could be told.
+            if row.as_ref().is_none_or(|row| row.status.is_final()) {
+                return Ok(row);
             }
             let changed = async {
                 // A lag may hide the change that is waited for.

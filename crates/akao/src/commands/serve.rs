@@ -104,6 +104,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     served.inspect_err(log::fatal).map(|()| Exit::Success)
 }
 
+/// Whether others reach the server by plain HTTP, as its operator has allowed.
+fn is_plain(args: &Args) -> bool {
+    let is_secure = args.tls_cert.is_some() || args.public_url.iter().any(|url| url.scheme() == "https");
+    args.allow_plain_http && !args.listen.ip().is_loopback() && !is_secure
+}
+
 /// The name by which browsers know an address.
 fn host(url: &Url) -> Result<String, Failure> {
     let refused = || Failure::usage(format!("`{url}` is not the address of a server")).hint("Write `https://NAME`.");
@@ -159,7 +165,7 @@ async fn offer(args: &Args, face: Face, folder: &Path, context: &Context) -> Res
                     return Err(failure);
                 }
             };
-            let settings = Settings { address: bound.address(), hosts, tls };
+            let settings = Settings { address: bound.address(), hosts, tls, plain_http: is_plain(args) };
             tell(&public_url, &bound, &platform, key_made, context).await?;
             let stop = async {
                 tokio::select! {

@@ -288,3 +288,22 @@ fn the_sdk_deploys_and_looks_after_versions_on_a_server() {
     assert_eq!(sdk(&["deprecate", "Greet@1.0.0", "--message", "old"])["status"], "deprecated");
     assert_eq!(sdk(&["withdraw", "Greet@1.0.0", "--message", "it leaks"])["status"], "withdrawn");
 }
+
+#[test]
+fn a_name_that_workflows_know_is_not_taken_and_a_version_does_not_succeed_itself() {
+    let server = Server::new();
+    let owner = server.owner();
+    for name in ["FailureNode", "HttpRequest", "Sequence", "Fallback"] {
+        let body = json!({"name": name, "version": "1.0.0", "source": source("acme")});
+        let refused = owner.post(NODES, &[], &body).refuses(409, "conflict");
+        assert!(refused.body.to_string().contains("another name"), "{:#}", refused.body);
+    }
+    let id = added(&owner, "1.0.0", &source("acme"));
+    owner.post(ACTIVATE, &[&id], &json!({})).is(200);
+    let retire =
+        |successor: &str| owner.post("/api/v1/custom-nodes/{node}/deprecate", &[&id], &json!({"successor": successor}));
+    retire("1.0.0").refuses(400, "invalid_request");
+    let next = added(&owner, "1.1.0", &source("acme again"));
+    owner.post(ACTIVATE, &[&next], &json!({})).is(200);
+    retire("1.1.0").is(200);
+}

@@ -10,9 +10,23 @@ const WAITS: &str = "akao: 1\nid: waits\nversion: 1.0.0\noutputs: { message: \"$
 const FAILS: &str =
     "akao: 1\nid: fails\nversion: 1.0.0\nroot: { type: FailureNode, props: { message: it was to be } }\n";
 
+const DEEP: &str = "akao: 1\nid: deep\nversion: 1.0.0\ntrees:\n  inner:\n    type: Sequence\n    children:\n      - { type: LogMessage, props: { message: before } }\n      - { id: bad, type: FailureNode, props: { message: it was to be } }\nroot:\n  type: Sequence\n  children:\n    - { type: SubTree, props: { treeId: inner } }\n";
+
 const ASKS: &str = "akao: 1\nid: asks\nversion: 1.0.0\nroot: { type: HumanTask, props: { title: Approve it, assigneeRole: release } }\n";
 
 const ID: &str = "/api/v1/executions/{execution}";
+
+#[test]
+fn the_error_of_an_execution_names_its_step_also_in_a_tree_of_its_own() {
+    let server = Server::new();
+    let owner = server.owner();
+    owner.save("deep", DEEP).is(201);
+    let deep = owner.start("deep", &json!({}));
+    let failed = owner.wait(&deep, &["success", "failure"]);
+    assert_eq!(failed["error"]["step"]["id"], "bad");
+    let last = owner.events(&deep, None, "", |_| false).pop().expect("an end");
+    assert_eq!(last.data["error"]["step"], failed["error"]["step"], "the stream of events names it too");
+}
 
 #[test]
 fn an_execution_is_started_listed_and_looked_at() {
@@ -26,6 +40,7 @@ fn an_execution_is_started_listed_and_looked_at() {
     let failed = owner.wait(&owner.start("fails", &json!({})), &["success", "failure"]);
     assert_eq!((&failed["status"], &failed["outputs"]), (&json!("failure"), &json!({})));
     assert!(failed["error"]["message"].as_str().is_some_and(|told| told.contains("it was to be")), "{failed:#}");
+    assert_eq!(failed["error"]["step"], json!({"address": "/", "id": "/"}));
     let steps = owner.show("/api/v1/executions/{execution}/steps", &[&hello]).is(200).body;
     let types: Vec<&str> =
         steps["items"].as_array().expect("steps").iter().filter_map(|step| step["type"].as_str()).collect();

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicU16, Ordering},
@@ -82,12 +82,12 @@ fn a_signed_message_starts_an_execution_once() {
     let base = now_s();
     let first = standard(&server, &hook, secret, "msg_1", base, body).is(200).body;
     assert_eq!(first["outputs"], json!({"greeting": "Hello, Ada!"}));
-    standard(&server, &hook, secret, "msg_1", base - 1, body).is(202);
-    let again = standard(&server, &hook, secret, "msg_1", base - 2, body).is(202).body;
+    standard(&server, &hook, secret, "msg_1", base - 1, body).is(200);
+    let again = standard(&server, &hook, secret, "msg_1", base - 2, body).is(200).body;
     assert_eq!(
-        (&again["execution"], &again["repeated"]),
-        (&first["execution"], &json!(true)),
-        "a sender that repeats itself"
+        (&again["execution"], &again["repeated"], &again["outputs"]),
+        (&first["execution"], &json!(true), &first["outputs"]),
+        "a sender that repeats itself hears the end too"
     );
     let stamp = now_s();
     standard(&server, &hook, secret, "msg_2", stamp, body).is(200);
@@ -107,6 +107,32 @@ fn a_signed_message_starts_an_execution_once() {
     assert!(audit.contains("hook.created") && !audit.contains(secret), "the secret is shown once");
     let shown = owner.show("/api/v1/hooks/{hook}", &[hook["hook"].as_str().expect("an id")]).is(200).body;
     assert!(shown.get("secret").is_none());
+}
+
+#[test]
+fn of_deliveries_at_the_same_time_one_counts() {
+    let server = Server::new();
+    let owner = server.owner();
+    owner.save("hello", HELLO).is(201);
+    let hook = make(&owner, &json!({"workflow": "hello", "wait_ms": 20_000}));
+    let secret = hook["secret"].as_str().expect("a secret");
+    let stamp = now_s();
+    let mut statuses: Vec<u16> = std::thread::scope(|scope| {
+        let one = || standard(&server, &hook, secret, "msg_1", stamp, r#"{"name": "Ada"}"#).status;
+        let sent: Vec<_> = (0..6).map(|_| scope.spawn(one)).collect();
+        sent.into_iter().map(|sent| sent.join().expect("an answer")).collect()
+    });
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409, 409, 409, 409, 409]);
+    // What could not be read is not what is missing.
+    let path = hook["path"].as_str().expect("a path");
+    let address = server.url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    let head = format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: 2\r\n");
+    write!(stream, "{head}webhook-id: msg_\u{e9}\r\n\r\n{{}}").expect("a message");
+    let mut odd = String::new();
+    stream.read_to_string(&mut odd).expect("an answer");
+    assert!(odd.starts_with("HTTP/1.1 400 ") && odd.contains("`webhook-id` is not plain text"), "{odd}");
 }
 
 #[test]
@@ -403,7 +429,19 @@ fn private_addresses_are_not_reached_unless_the_operator_says_so() {
     let owner = server.owner();
     owner.save("hello", HELLO).is(201);
     let make = |url: &str| owner.post("/api/v1/webhooks", &[], &json!({"name": "x", "spec": {"url": url}}));
-    for url in ["http://example.com/", "ftp://example.com/", "https://ada:secret@example.com/", "no address"] {
+    for url in [
+        "http://example.com/",
+        "ftp://example.com/",
+        "https://ada:secret@example.com/",
+        "no address",
+        "https://127.0.0.1/",
+        "https://2130706433/",
+        "https://169.254.169.254/latest",
+        "https://10.0.0.1:8443/",
+        "https://[::1]/",
+        "https://[fd00::1]/",
+        "https://[::ffff:10.0.0.1]/",
+    ] {
         make(url).refuses(400, "invalid_request");
     }
     let made = make("https://example.com:8443/key/of/a/chat?token=x").is(201).body;
@@ -414,8 +452,13 @@ fn private_addresses_are_not_reached_unless_the_operator_says_so() {
     assert!(!viewer.get("/api/v1/webhooks").is(200).body.to_string().contains("token"));
     assert!(!owner.get("/api/v1/audit").is(200).body.to_string().contains("/key/of"));
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let made = make(&format!("https://{}/", listener.local_addr().expect("an address"))).is(201).body;
-    let id = made["webhook"].as_str().expect("an id");
+    // What a name stands for is known when it is told.
+    let port = listener.local_addr().expect("an address").port();
+    let made = make(&format!("https://localhost:{port}/")).is(201);
+    let id = made.body["webhook"].as_str().expect("an id");
+    let change = json!({"name": "x", "spec": {"url": "https://192.168.0.1/"}});
+    let known = owner.with("if-match", made.header("etag"));
+    known.ask("PUT", "/api/v1/webhooks/{webhook}", &[id], "", Some(&change)).refuses(400, "invalid_request");
     owner.start("hello", &json!({"name": "Ada"}));
     let end = Instant::now() + WITHIN;
     let error = loop {

@@ -3,6 +3,7 @@
 use crate::server::{Person, Server, WITHIN};
 use serde_json::{Value, json};
 use std::{
+    io::{Read, Write},
     net::TcpStream,
     time::{Duration, Instant},
 };
@@ -190,4 +191,56 @@ fn who_may_not_is_not_let_in_or_sent_away() {
     assert_eq!(Live::try_open(&narrow, own).err(), Some(429));
     drop(many);
     owner.get("/api/v1/live").refuses(400, "invalid_request");
+}
+
+/// The answer of a stream of events by a token, as it goes on.
+fn stream_of(server: &Server, execution: &str, token: &str) -> TcpStream {
+    let address = server.url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    let head = format!(
+        "GET /api/v1/executions/{execution}/events HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).expect("a request");
+    // Far less than the time between two signs of life.
+    stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
+    stream
+}
+
+#[test]
+fn whoever_is_refused_from_now_on_hears_nothing_more_at_once() {
+    let server = Server::new();
+    let owner = server.owner();
+    owner.save("waits", WAITS).is(201);
+    let execution = owner.start("waits", &json!({}));
+    owner.wait(&execution, &["waiting"]);
+    let made = owner.post("/api/v1/tokens", &[], &json!({"name": "a test"})).is(201).body;
+    let (id, token) = (made["id"].as_str().expect("an id"), made["secret"].as_str().expect("a secret"));
+    let mut live = Live::open(&server.token(token));
+    live.say(&json!({"type": "subscribe", "id": "a", "what": "execution", "execution": execution}));
+    live.until("the wait", |message| message["data"]["status"] == "waiting" && message["event"] == "status");
+    let mut events = stream_of(&server, &execution, token);
+    let (mut heard, mut some) = (String::new(), [0; 1024]);
+    while !heard.contains("\"waiting\"") {
+        let bytes = events.read(&mut some).expect("it goes on");
+        assert!(bytes > 0, "{heard}");
+        heard.push_str(&String::from_utf8_lossy(&some[..bytes]));
+    }
+    // Somebody else is made a member meanwhile, which ends nothing.
+    let viewer = server.member(&owner, "viewer");
+    viewer.get("/api/v1/me").is(200);
+    let begun = Instant::now();
+    owner.delete("/api/v1/tokens/{token}", &[id]).is(204);
+    owner.post("/api/v1/executions/{execution}/signal", &[&execution], &json!({"name": "go", "payload": 5})).is(204);
+    owner.wait(&execution, &["success"]);
+    let mut rest = String::new();
+    events.read_to_string(&mut rest).expect("the stream ends");
+    assert!(!rest.contains("success") && !rest.contains("complete"), "{rest}");
+    let code = loop {
+        match live.next() {
+            Ok(message) => assert!(!message.to_string().contains("success"), "{message:#}"),
+            Err(code) => break code,
+        }
+    };
+    assert_eq!(code, 4401);
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
 }

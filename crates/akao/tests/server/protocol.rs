@@ -37,6 +37,54 @@ fn requests_of_other_sites_are_refused() {
     assert!(!preflight.to_lowercase().contains("access-control-allow"), "{preflight}");
 }
 
+/// The target of a request may name a host too.
+#[test]
+fn a_target_with_the_name_of_another_host_is_refused() {
+    let server = Server::new();
+    let ask = |target: &str| raw(&server, &format!("GET {target} HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n"));
+    for foreign in ["http://evil.example/api/v1/setup", "http://ada@HOST/api/v1/setup", "http://evil.example/"] {
+        let answer = ask(foreign);
+        assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains("cross_site"), "{foreign}: {answer}");
+    }
+    assert!(ask("http://HOST/api/v1/setup").starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn by_plain_http_on_purpose_people_sign_in_all_the_same() {
+    let server = Server::started(tempfile::tempdir().expect("a folder"), |command| {
+        command.args(["--listen", "0.0.0.0:0", "--allow-plain-http"]);
+    });
+    let owner = server.owner();
+    owner.get("/api/v1/me").is(200);
+    let sign_in = json!({"email": "ada@example.com", "password": crate::server::PASSWORD});
+    let answer = server.anybody().post("/api/v1/session", &[], &sign_in).is(201);
+    let cookie = answer.header("set-cookie");
+    assert!(cookie.starts_with("akao_session=akao_session_") && !cookie.contains("Secure"), "{cookie}");
+    for part in ["Path=/", "HttpOnly", "SameSite=Lax"] {
+        assert!(cookie.contains(part), "{part} is not in {cookie}");
+    }
+    let session = server.session(&answer);
+    session.get("/api/v1/me").is(200);
+    let gone = session.delete("/api/v1/session", &[]).is(204);
+    assert!(gone.header("set-cookie").starts_with("akao_session=; "), "{}", gone.header("set-cookie"));
+    session.get("/api/v1/me").refuses(401, "unauthenticated");
+}
+
+/// Whoever announces too much hears so before it is sent.
+#[test]
+fn a_body_that_is_announced_too_long_is_refused_at_once() {
+    let server = Server::new();
+    let host = server.url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).expect("a connection");
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).expect("a limit");
+    let head = format!(
+        "POST /api/v1/session HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).expect("a head");
+    let answer = one_answer(&mut stream);
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
 /// The answer to bytes as they are.
 fn raw(server: &Server, request: &str) -> String {
     let host = server.url.trim_start_matches("http://");
@@ -155,6 +203,10 @@ fn bodies_and_methods_that_a_route_does_not_take_are_refused() {
     assert!(post("text/plain", "{}").starts_with("HTTP/1.1 415 "));
     assert!(post("application/json", "{").starts_with("HTTP/1.1 400 "));
     assert!(post("application/json", r#"{"source": "a", "source": "b"}"#).starts_with("HTTP/1.1 400 "));
+    assert!(
+        post("application/json", r#"["a: 1"]"#).starts_with("HTTP/1.1 400 "),
+        "values in their order are no object"
+    );
     assert!(post("application/json; charset=utf-8", r#"{"source": "a: 1"}"#).starts_with("HTTP/1.1 200 "));
     let deep = format!(r#"{{"source": {}"#, "[".repeat(100_000));
     assert!(post("application/json", &deep).starts_with("HTTP/1.1 400 "));

@@ -179,3 +179,11 @@ fn a_service_account_has_tokens_and_nothing_else() {
     owner.delete("/api/v1/members/{user}", &[user]).is(204);
     token.get("/api/v1/me").refuses(401, "unauthenticated");
 }
+
+#[test]
+fn the_operator_invites_to_a_role_that_sees_the_figures_of_the_server() {
+    let server = Server::new();
+    let owner = server.owner();
+    owner.post("/api/v1/roles", &[], &json!({"role": "watcher", "permissions": ["server.metrics"]})).is(201);
+    server.member(&owner, "watcher").get("/metrics").is(200);
+}
