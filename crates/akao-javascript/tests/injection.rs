@@ -63,16 +63,25 @@ fn passes(inputs: &Value) {
     assert!(told.lines.borrow().is_empty());
 }
 
+/// Checks that a key which no message may hold is told as that, and that nothing happened beside.
+fn is_refused(inputs: &Value) {
+    let (found, told) = outcome("return inputs", inputs.clone());
+    let failure = found.expect_err("no message may hold it");
+    assert_eq!(failure.detail["reason"], "script_result", "{failure:?}");
+    assert!(told.lines.borrow().is_empty());
+}
+
 #[test]
 fn three_hundred_attempts_through_keys_and_values_stay_data() {
     let mut count = 0;
     for act in ACTS {
         for (before, after) in WAYS_OUT {
             let attempt = format!("{before}{act}{after}");
-            passes(&json!({attempt.as_str(): 1}));
+            let by_key = if attempt.contains('\0') { is_refused } else { passes };
+            by_key(&json!({attempt.as_str(): 1}));
             passes(&json!({"value": attempt}));
-            passes(&json!({"deep": {attempt.as_str(): [attempt, {"again": attempt}]}}));
-            passes(&json!({format!("name{before}"): attempt, format!("{after}name"): {"polluted": attempt}}));
+            by_key(&json!({"deep": {attempt.as_str(): [attempt, {"again": attempt}]}}));
+            by_key(&json!({format!("name{before}"): attempt, format!("{after}name"): {"polluted": attempt}}));
             count += 4;
         }
     }
