@@ -157,9 +157,9 @@ test("each attempt of a step by its own retry is told with why it failed", async
   const { server, owner } = console;
   await server.save(
     owner,
-    "tries",
+    "luckless",
     `akao: 1
-id: tries
+id: luckless
 version: 1.0.0
 root:
   type: JavaScriptInterpreter
@@ -168,7 +168,7 @@ root:
   retry: { attempts: 3, delay: 10ms, on: [user] }
 `,
   );
-  const id = await server.run(owner, "tries");
+  const id = await server.run(owner, "luckless");
   await server.wait(owner, id, "failure");
   await console.signIn(`/executions/${id}?view=outline`);
   await page.getByRole("button", { name: "Outline" }).click();
