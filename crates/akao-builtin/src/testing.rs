@@ -121,7 +121,13 @@ impl Volumes for Files {
         Ok(())
     }
 
-    fn walk(&self, _: &StepContext, _: &str, _: WalkOptions) -> Result<Vec<VolumeEntry>, VolumeError> {
+    fn walk(
+        &self,
+        _: &StepContext,
+        _: &str,
+        _: WalkOptions,
+        _: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<VolumeEntry>, VolumeError> {
         Ok(vec![])
     }
 

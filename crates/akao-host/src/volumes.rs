@@ -86,14 +86,20 @@ impl Volumes for ProjectVolumes {
         self.replace(&folder, &name, bytes).map_err(|error| path.storage(error))
     }
 
-    fn walk(&self, context: &StepContext, path: &str, options: WalkOptions) -> Result<Vec<VolumeEntry>, VolumeError> {
+    fn walk(
+        &self,
+        context: &StepContext,
+        path: &str,
+        options: WalkOptions,
+        leaves_out: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<VolumeEntry>, VolumeError> {
         let path = VolumePath::parse_folder(path)?;
         let (dir, _) = open_volume(context, &path)?;
         let folder = match path.inside.as_os_str().is_empty() {
             true => dir,
             false => dir.open_dir(&path.inside).map_err(|error| path.storage(error))?,
         };
-        walk::walk(&folder, &path, options)
+        walk::walk(&folder, &path, options, leaves_out)
     }
 
     fn host_path(&self, context: &StepContext, path: &str, write: bool) -> Result<PathBuf, VolumeError> {

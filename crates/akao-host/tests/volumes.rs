@@ -101,7 +101,7 @@ fn a_walk_is_sorted_bounded_and_leaves_links_out() {
     let volumes = ProjectVolumes::new();
     let all = WalkOptions { recursive: true, hidden: false, depth_max: 10, entries_max: 100 };
     let walk = |path: &str, options| {
-        let entries = volumes.walk(&context, path, options)?;
+        let entries = volumes.walk(&context, path, options, &|_| false)?;
         Ok::<_, VolumeError>(entries.into_iter().map(|e| (e.path, e.bytes, e.depth)).collect::<Vec<_>>())
     };
     let entry = |path: &str, bytes, depth| (path.to_owned(), bytes, depth);
@@ -123,6 +123,10 @@ fn a_walk_is_sorted_bounded_and_leaves_links_out() {
         assert_eq!(walk(path, options).unwrap(), expected, "{path} {options:?}");
     }
     assert!(walk("", WalkOptions { entries_max: 3, ..all }).unwrap_err().to_string().contains("more than 3 entries"));
+    // What is left out counts as little as what is in it.
+    let few = WalkOptions { entries_max: 3, ..all };
+    let left = volumes.walk(&context, "", few, &|path| path == "reports/old").unwrap();
+    assert_eq!(left.into_iter().map(|e| e.path).collect::<Vec<_>>(), ["a.txt", "reports", "reports/b.md"]);
     for path in ["up", "etc", "..", "/", ".akao", "a.txt"] {
         assert!(matches!(walk(path, all), Err(VolumeError::BadPath { .. })), "{path}");
     }

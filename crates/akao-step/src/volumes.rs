@@ -77,8 +77,15 @@ pub trait Volumes: Send + Sync {
     fn read(&self, context: &StepContext, path: &str, bytes_max: u64) -> Result<Vec<u8>, VolumeError>;
     /// Writes a whole file: the old one or the new one is there, never half. Missing folders are made.
     fn write(&self, context: &StepContext, path: &str, bytes: &[u8]) -> Result<(), VolumeError>;
-    /// Lists a folder, sorted by path. Links are listed as what they are not: they are left out.
-    fn walk(&self, context: &StepContext, path: &str, options: WalkOptions) -> Result<Vec<VolumeEntry>, VolumeError>;
+    /// Lists a folder, sorted by path. Links are listed as what they are not: they are left out. So is every path that `leaves_out`
+    /// says, with all that is below it, none of which is looked at or counted.
+    fn walk(
+        &self,
+        context: &StepContext,
+        path: &str,
+        options: WalkOptions,
+        leaves_out: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<VolumeEntry>, VolumeError>;
     /// The host path of a file inside a volume, for libraries that open files by name; checked like `read` or `write`.
     fn host_path(&self, context: &StepContext, path: &str, write: bool) -> Result<std::path::PathBuf, VolumeError>;
 }

@@ -40,7 +40,13 @@ impl Volumes for Nothing {
     fn write(&self, _: &StepContext, path: &str, _: &[u8]) -> Result<(), VolumeError> {
         Err(VolumeError::NotFound(path.to_owned()))
     }
-    fn walk(&self, _: &StepContext, path: &str, _: WalkOptions) -> Result<Vec<VolumeEntry>, VolumeError> {
+    fn walk(
+        &self,
+        _: &StepContext,
+        path: &str,
+        _: WalkOptions,
+        _: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<VolumeEntry>, VolumeError> {
         Err(VolumeError::NotFound(path.to_owned()))
     }
     fn host_path(&self, _: &StepContext, path: &str, _: bool) -> Result<std::path::PathBuf, VolumeError> {

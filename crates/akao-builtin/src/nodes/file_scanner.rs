@@ -173,9 +173,9 @@ fn scan(invocation: &Invocation, io: &StepIo, ports: &Ports) -> Result<Outcome, 
     let exclude = exclude(&props.exclude)?;
     let extensions: Vec<String> =
         props.extensions.iter().map(|extension| extension.trim_start_matches('.').to_lowercase()).collect();
-    let walked = ports.volumes.walk(&invocation.context, &props.path, options);
+    let leaves_out = |path: &str| exclude.is_match(path);
+    let walked = ports.volumes.walk(&invocation.context, &props.path, options, &leaves_out);
     let mut entries = walked.map_err(|error| outside::volume_error(&error))?;
-    entries.retain(|entry| !is_excluded(&exclude, &entry.path));
     entries.retain(|e| e.directory || extensions.is_empty() || extensions.contains(&extension(name(e))));
     let mut analysis = props.content_analysis.then(Analysis::default);
     let mut files = Vec::new();
@@ -257,12 +257,6 @@ fn exclude(patterns: &[String]) -> Result<GlobSet, StepError> {
         set.add(GlobBuilder::new(pattern).literal_separator(true).build().map_err(bad)?);
     }
     set.build().map_err(bad)
-}
-
-/// Whether the path, or a folder it is in, is left out.
-fn is_excluded(exclude: &GlobSet, path: &str) -> bool {
-    let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
-    !exclude.is_empty() && ends.into_iter().any(|end| exclude.is_match(&path[..end]))
 }
 
 fn name(entry: &VolumeEntry) -> &str {

@@ -11,11 +11,12 @@ struct Waiting {
     depth: u32,
 }
 
-/// Every file and folder below `folder` that the options include, sorted by path.
+/// Every file and folder below `folder` that the options include and that is not left out, sorted by path.
 pub(super) fn walk(
     folder: &Dir,
     given: &VolumePath<'_>,
     options: WalkOptions,
+    leaves_out: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<VolumeEntry>, VolumeError> {
     let mut found = Vec::new();
     let mut waiting = VecDeque::from([Waiting { path: String::new(), depth: 1 }]);
@@ -23,7 +24,7 @@ pub(super) fn walk(
         if next.depth > options.depth_max {
             continue;
         }
-        for entry in list(folder, given, &next, options)? {
+        for entry in list(folder, given, &next, options, leaves_out)? {
             if found.len() >= options.entries_max {
                 return Err(given.bad(&format!("holds more than {} entries", options.entries_max)));
             }
@@ -43,6 +44,7 @@ fn list(
     given: &VolumePath<'_>,
     at: &Waiting,
     options: WalkOptions,
+    leaves_out: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<VolumeEntry>, VolumeError> {
     let storage = |error| given.storage(error);
     let place = if at.path.is_empty() { "." } else { &at.path };
@@ -53,6 +55,10 @@ fn list(
         if name == RESERVED_FOLDER || (!options.hidden && name.starts_with('.')) {
             continue;
         }
+        let path = if at.path.is_empty() { name } else { format!("{}/{name}", at.path) };
+        if leaves_out(&path) {
+            continue;
+        }
         // Metadata of the entry itself: a link is not followed.
         let Ok(data) = entry.metadata() else { continue };
         if !data.is_dir() && !data.is_file() {
@@ -61,7 +67,6 @@ fn list(
         if entries.len() >= options.entries_max {
             return Err(given.bad(&format!("holds more than {} entries", options.entries_max)));
         }
-        let path = if at.path.is_empty() { name } else { format!("{}/{name}", at.path) };
         let bytes = if data.is_dir() { 0 } else { data.len() };
         entries.push(VolumeEntry { path, directory: data.is_dir(), bytes, depth: at.depth });
     }
