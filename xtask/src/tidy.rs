@@ -10,6 +10,7 @@ mod licences;
 mod links;
 mod manifests;
 mod measure;
+mod named_tests;
 mod rules;
 mod source;
 mod spdx;
@@ -80,10 +81,12 @@ pub(crate) fn run(workspace: &Workspace) -> Chore {
 fn files_findings(root: &Path, paths: &[String]) -> io::Result<Vec<Finding>> {
     let commands = commands::Commands::read(root)?;
     let mut cases = cases::Cases::default();
+    let mut named_tests = named_tests::NamedTests::default();
     let mut findings = Vec::new();
     for path in paths {
         let text = fs::read_to_string(root.join(path))?;
         cases.take(path, &text);
+        named_tests.take(path, &text);
         findings.extend(rules::text_findings(path, &text));
         findings.extend(commands.findings(path, &text));
         if path.ends_with(".md") {
@@ -94,6 +97,7 @@ fn files_findings(root: &Path, paths: &[String]) -> io::Result<Vec<Finding>> {
         }
     }
     findings.extend(cases.findings());
+    findings.extend(named_tests.findings());
     Ok(findings)
 }
 
