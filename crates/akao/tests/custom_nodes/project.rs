@@ -227,6 +227,8 @@ fn a_node_is_found_by_what_its_file_is_called() {
         let deployed = desk.akao(&["sdk", "deploy", asked, "--json"]);
         assert_eq!((deployed.code, &deployed.json()["name"]), (0, &json!(name)), "{asked}: {deployed:?}");
     }
+    let standard = desk.akao(&["sdk", "deploy", "Thing", "--name", "HttpRequest"]);
+    assert!(standard.code == 2 && standard.err.contains("the name of a standard node type"), "{standard:?}");
     let other = desk.akao(&["sdk", "deploy", "Thing", "--name", "Other"]);
     assert!(other.code == 2 && other.err.contains("say with `--name` which export it is"), "{other:?}");
 }

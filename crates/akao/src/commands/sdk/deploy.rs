@@ -5,7 +5,7 @@ use super::{
     schema,
     server::{Server, ServerArgs},
 };
-use crate::{cli::Context, exit::Exit, failure::Failure, output::plain, wiring};
+use crate::{catalogue::catalogue, cli::Context, exit::Exit, failure::Failure, output::plain, wiring};
 use akao_contract::{ErrorKind, StepError, Tenant};
 use akao_custom::{Compiled, Draft, DraftError, Options, Shelf, ShelfError, Sources, Weight};
 use akao_step::Allowances;
@@ -44,6 +44,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         Ok::<_, Failure>((compiled, sources, schema::read(&file, &folder).await?))
     })?;
     file.settle(&compiled);
+    if catalogue().get(file.name.as_str()).is_some() {
+        return Err(Failure::usage(format!("`{}` is the name of a standard node type", file.name))
+            .hint("Give the node another name, such as by `--name`."));
+    }
     let version = version(args, &file, &compiled)?;
     if let Some(server) = server {
         return upload(&server, &file, &version, &sources, schema.as_ref(), context);
