@@ -236,9 +236,8 @@ impl<'a> Supervisor<'a> {
             {
                 taken += 1;
                 if ended.pid == program {
-                    let resident = ended.resident_kib_max.saturating_mul(1024);
-                    watch.memory_bytes_peak = watch.memory_bytes_peak.max(resident);
-                    self.tell(Some(exit_of(ended.status)), None, &watch);
+                    let passed = watch.ended(ended.resident_kib_max);
+                    self.tell(Some(exit_of(ended.status)), passed, &watch);
                 }
             }
             let wait = if taken == TAKEN_IN_AT_ONCE { Duration::ZERO } else { watch.wait(Instant::now()) };

@@ -121,6 +121,14 @@ impl<'a> Watch<'a> {
         room.exceeds(most)
     }
 
+    /// Takes note of what the ended program had at once, and says whether that passed the limit: it may have taken more and
+    /// been refused the rest between two looks.
+    pub(super) fn ended(&mut self, resident_kib_max: u64) -> Option<Passed> {
+        let bytes = resident_kib_max.saturating_mul(1024);
+        self.memory_bytes_peak = self.memory_bytes_peak.max(bytes);
+        (bytes > self.limits.memory_bytes).then_some(Passed::Memory)
+    }
+
     /// Whether it was seen with as many processes as it may have, so that more were refused or about to be.
     pub(super) fn had_all_pids(&self) -> bool {
         self.pids_peak >= u64::from(self.limits.pids)
@@ -177,6 +185,15 @@ fn below(first: u32) -> Result<BTreeSet<u32>, Unreadable> {
 mod tests {
     use super::*;
     use std::process::{Command, Stdio};
+
+    #[test]
+    fn a_program_that_ended_between_two_looks_tells_what_it_had() {
+        let limits = Limits { memory_bytes: 2_048_000, ..Limits::DEFAULT };
+        let mut watch = Watch::new(limits, &[]);
+        assert_eq!(watch.ended(2_000), None);
+        assert_eq!(watch.ended(2_001), Some(Passed::Memory), "refused the rest, as the kernel does at twice the limit");
+        assert_eq!(watch.memory_bytes_peak, 2_049_024);
+    }
 
     #[test]
     fn all_that_is_below_a_process_is_found() {
