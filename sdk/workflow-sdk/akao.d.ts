@@ -189,11 +189,21 @@ declare module "@q1k-oss/behaviour-tree-workflows" {
 
 declare module "@temporalio/workflow" {
   export type Duration = number | string;
+  /** When an activity is tried again; without it, it is tried once. */
+  export interface RetryPolicy {
+    initialInterval?: Duration;
+    backoffCoefficient?: number;
+    maximumInterval?: Duration;
+    /** Without it, until it works. */
+    maximumAttempts?: number;
+    /** Names, types, kinds or reasons of errors after which it is not tried again. */
+    nonRetryableErrorTypes?: string[];
+  }
   export interface ActivityOptions {
     startToCloseTimeout?: Duration;
     scheduleToCloseTimeout?: Duration;
     heartbeatTimeout?: Duration;
-    retry?: Record<string, unknown>;
+    retry?: RetryPolicy;
     taskQueue?: string;
   }
   /** Functions by the names of activities; docs/custom-nodes.md lists those that there are. */

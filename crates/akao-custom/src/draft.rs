@@ -208,7 +208,7 @@ impl Draft<'_> {
     /// The props as a manifest declares them.
     fn inputs(&self) -> Map<String, Value> {
         let Some(schema) = self.schema() else { return Map::new() };
-        if !matches!(schema.get("additionalProperties"), None | Some(Value::Bool(false))) {
+        if names_more(&schema) {
             return Map::new();
         }
         let properties = schema["properties"].as_object();
@@ -226,6 +226,17 @@ impl Draft<'_> {
             (name.clone(), property)
         });
         declared.collect()
+    }
+}
+
+/// Whether a schema speaks of props beside those that it lists. One that says nothing of others does not mean to let typing
+/// mistakes through.
+fn names_more(schema: &Value) -> bool {
+    const WORDS: [&str; 7] = ["patternProperties", "allOf", "anyOf", "oneOf", "if", "$ref", "dependentSchemas"];
+    match schema.get("additionalProperties") {
+        Some(Value::Bool(false)) => schema.get("patternProperties").is_some(),
+        Some(_) => true,
+        None => WORDS.iter().any(|word| schema.get(word).is_some()),
     }
 }
 
@@ -263,4 +274,24 @@ fn simple(schema: &Value, depth: usize) -> Value {
         kept.insert("required".to_owned(), required.clone());
     }
     Value::Object(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schema_names_more_where_it_says_so() {
+        for (schema, more) in [
+            (json!({"properties": {"a": {}}}), false),
+            (json!({"properties": {"a": {}}, "additionalProperties": false, "allOf": []}), false),
+            (json!({"additionalProperties": true}), true),
+            (json!({"additionalProperties": {"type": "string"}}), true),
+            (json!({"additionalProperties": false, "patternProperties": {"^x": {}}}), true),
+            (json!({"properties": {"a": {}}, "allOf": [{"properties": {"b": {}}}]}), true),
+            (json!({"$ref": "#/$defs/a"}), true),
+        ] {
+            assert_eq!(names_more(&schema), more, "{schema}");
+        }
+    }
 }

@@ -285,6 +285,12 @@ impl<'a> Checker<'a> {
             return;
         }
         let path = path.key("type");
+        if let Some(base) = self.standard_with_version(name) {
+            let shown = akao_document::suggest::shown(name);
+            let message =
+                format!("`{shown}` names a version, and `{base}` is a standard node, which has none of its own");
+            return self.problem(ProblemCode::UnavailableType, &path, message, Some(format!("Write `type: {base}`.")));
+        }
         if let Some(Refusal { message, suggestion }) = self.refused.get(name) {
             return self.problem(ProblemCode::UnavailableType, &path, message.clone(), Some(suggestion.clone()));
         }
@@ -303,6 +309,13 @@ impl<'a> Checker<'a> {
             None => "`akao list-nodes` shows the node types.".to_owned(),
         };
         self.problem(ProblemCode::UnknownType, &path, message, Some(suggestion));
+    }
+
+    /// The standard node of which somebody wants a version, as only other nodes have them.
+    fn standard_with_version<'n>(&self, name: &'n str) -> Option<&'n str> {
+        let (base, _) = name.split_once('@')?;
+        let is_standard = |node_type: &&NodeType| !node_type.name.contains(['@', '#', '.', '/']);
+        self.catalogue.get(base).filter(is_standard).map(|_| base)
     }
 
     /// The canonical name of the type whose name or alias is nearest.

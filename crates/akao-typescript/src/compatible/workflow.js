@@ -135,21 +135,73 @@ export const uuid4 = () => crypto.randomUUID();
 export const patched = () => true;
 export const deprecatePatch = () => {};
 
-const called = async (name, values) => {
-  try {
-    return await activity(name, values);
-  } catch (error) {
-    if (error instanceof CancelledFailure) throw error;
-    const state = error?.retryable === false ? RetryState.NON_RETRYABLE_FAILURE : RetryState.MAXIMUM_ATTEMPTS_REACHED;
-    throw new ActivityFailure(error?.message ?? "Activity task failed", name, name, state, "akao", error);
+// What the options of `proxyActivities` say of attempts. Temporal tries for ever unless told otherwise; here the step has its own
+// `retry`, so that an activity is tried once unless its options have a policy.
+const policyOf = ({ startToCloseTimeout, scheduleToCloseTimeout, retry } = {}) => {
+  const initial = toMs(retry?.initialInterval ?? 1_000);
+  const within = (duration) => (duration === undefined ? Infinity : toMs(duration));
+  return {
+    attemptMs: within(startToCloseTimeout),
+    allMs: within(scheduleToCloseTimeout),
+    attempts: retry === undefined ? 1 : retry.maximumAttempts || Infinity,
+    pauseMs: (attempt) => Math.min(initial * (retry?.backoffCoefficient ?? 2) ** (attempt - 1), toMs(retry?.maximumInterval ?? 100 * initial)),
+    isFinal: (error) =>
+      ["input", "permission", "not_found"].includes(error?.kind) ||
+      [error?.name, error?.type, error?.kind, error?.detail?.reason].some((type) => retry?.nonRetryableErrorTypes?.includes(type)),
+  };
+};
+
+const timedOut = (name, type) => {
+  const cause = new TimeoutFailure(`activity ${type} timeout`, undefined, type);
+  return Object.assign(new ActivityFailure("Activity task timed out", name, name, RetryState.TIMEOUT, "akao", cause), { kind: "timeout", retryable: true });
+};
+
+// One attempt, and its end by `ms` if it has not come before.
+const within = async (name, values, ms, type) => {
+  if (ms === Infinity) return activity(name, values);
+  const late = wait(ms).then(() => {
+    throw timedOut(name, type);
+  });
+  return Promise.race([activity(name, values), late]);
+};
+
+// A script is told its time, so that it ends there too. What may be longer than scripts are let is left to the race.
+const SCRIPT_MS_MAX = 300_000;
+const told = (name, [given, ...more], ms) => {
+  const isScript = name === "executeCode" || name === "executePythonScript";
+  if (!isScript || given?.timeout !== undefined || typeof given !== "object" || ms > SCRIPT_MS_MAX) return [given, ...more];
+  return [{ ...given, timeout: Math.ceil(ms) }, ...more];
+};
+
+const called = async (name, values, policy) => {
+  const end = Date.now() + policy.allMs;
+  for (let attempt = 1; ; attempt += 1) {
+    const left = end - Date.now();
+    const [ms, type] = policy.attemptMs <= left ? [policy.attemptMs, TimeoutType.START_TO_CLOSE] : [left, TimeoutType.SCHEDULE_TO_CLOSE];
+    try {
+      return await within(name, told(name, values, ms), ms, type);
+    } catch (error) {
+      if (error instanceof CancelledFailure) throw error;
+      const isFinal = policy.isFinal(error);
+      const pause = policy.pauseMs(attempt);
+      if (!isFinal && attempt < policy.attempts && Date.now() + pause < end) {
+        await wait(pause);
+        continue;
+      }
+      if (error instanceof ActivityFailure) throw error;
+      const state = isFinal || error?.retryable === false ? RetryState.NON_RETRYABLE_FAILURE : RetryState.MAXIMUM_ATTEMPTS_REACHED;
+      throw new ActivityFailure(error?.message ?? "Activity task failed", name, name, state, "akao", error);
+    }
   }
 };
 
 // Each name becomes a function; which ones there are is known when one is called, as with Temporal.
-export const proxyActivities = () =>
-  new Proxy({}, {
-    get: (_, name) => (typeof name === "string" && name !== "then" ? (...values) => called(name, values) : undefined),
+export const proxyActivities = (options) => {
+  const policy = policyOf(options);
+  return new Proxy({}, {
+    get: (_, name) => (typeof name === "string" && name !== "then" ? (...values) => called(name, values, policy) : undefined),
   });
+};
 export const proxyLocalActivities = proxyActivities;
 
 export class CancellationScope {

@@ -342,6 +342,48 @@ export default async () => {
 }
 
 #[test]
+fn activities_are_ended_and_tried_again_as_their_options_say() {
+    let desk = Desk::new(users()[0]);
+    let source = "
+import { ActivityFailure, TimeoutFailure, proxyActivities } from '@temporalio/workflow';
+const once = proxyActivities<any>({ startToCloseTimeout: '1 minute' });
+const often = proxyActivities<any>({
+  startToCloseTimeout: 60_000,
+  retry: { maximumAttempts: 40, initialInterval: '25 ms', backoffCoefficient: 1, nonRetryableErrorTypes: ['script_exception'] },
+});
+const patient = proxyActivities<any>({ retry: { initialInterval: '25 ms', maximumInterval: '50 ms' } });
+const short = proxyActivities<any>({ startToCloseTimeout: '300 ms' });
+const code = 'if (Date.now() < until) throw new Error(`early`); return `late`';
+const asked = async (activities: any) => {
+  try {
+    return await activities.executeCode({ code, inputs: { until: Date.now() + 400 } });
+  } catch (error: any) {
+    return error instanceof ActivityFailure ? error.cause.message.slice(0, 5) : 'another failure';
+  }
+};
+export default async () => {
+  let ended;
+  try {
+    await short.executeCode({ code: 'for (;;) {}' });
+  } catch (error: any) {
+    ended = [error instanceof ActivityFailure, error.kind, error.cause instanceof TimeoutFailure || error.cause.detail.reason];
+  }
+  return [await asked(once), await asked(patient), await asked(often), ended];
+};
+";
+    deployed(&desk, "Policy", source);
+    let ran = run(&desk, "Policy@1.0.0", &json!({}), &[]);
+    let result = &ran.json()["outputs"]["result"];
+    assert_eq!(result[1], "late", "a policy without a number tries until it works: {ran:?}");
+    assert_ne!(
+        (&result[0], &result[2]),
+        (&json!("late"), &json!("late")),
+        "without a policy once, by type never: {ran:?}"
+    );
+    assert_eq!((&result[3][0], &result[3][1]), (&json!(true), &json!("timeout")), "{ran:?}");
+}
+
+#[test]
 fn a_failure_says_whether_the_step_is_tried_again() {
     let desk = Desk::new(users()[0]);
     let source = "
