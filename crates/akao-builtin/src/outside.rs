@@ -40,7 +40,8 @@ pub(crate) fn egress_error(error: &EgressError) -> StepError {
     };
     let step_error = StepError::new(kind, error.to_string());
     match error {
-        EgressError::Denied { grant, .. } => step_error
+        EgressError::Denied { grant: None, .. } => step_error.with_suggestion(akao_step::ONLY_PUBLIC),
+        EgressError::Denied { grant: Some(grant), .. } => step_error
             .with_suggestion(format!("If the workflow may reach it, start it with `--grant {grant}`."))
             .with_detail("grant", grant.as_str()),
         _ => step_error,

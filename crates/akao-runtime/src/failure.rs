@@ -15,6 +15,7 @@
 //! | the program ends | `internal` | `shutting_down`, or `outcome_unknown` when the call had begun |
 
 use crate::{
+    declared::Declared,
     instance::{Doom, End},
     launch::{EndCause, ProcessSpec, Usage},
     lines::plain_text,
@@ -120,20 +121,27 @@ impl Scene<'_> {
     fn crash(&self, end: &End) -> StepError {
         let message = format!("the node `{}` {} during the call", self.node.declaration.id, how_it_ended(end));
         let error = self.after_the_start(StepError::new(ErrorKind::Internal, message), "crashed");
+        let look = "See the step's log for what the node wrote last";
+        let declared = self.package.declared();
         error.with_detail("usage", usage(&end.ended.usage)).with_suggestion(match self.node.is_repeatable() {
-            true => "See the step's log for what the node wrote last; a `retry` on the step starts it again.",
-            false => {
-                "See the step's log for what the node wrote last. It is not run again by itself, because its manifest does not say `idempotent: true`."
-            }
+            true => format!("{look}; a `retry` on the step starts it again."),
+            false => format!(
+                "{look}. It is not run again by itself, because its {} does not say {}.",
+                declared.place(),
+                declared.repeatable()
+            ),
         })
     }
 
     fn neighbour(&self) -> StepError {
         let message =
             format!("the process of `{}` was ended because another call in it did not end", self.node.declaration.id);
-        self.after_the_start(StepError::new(ErrorKind::Internal, message), "neighbour").with_suggestion(
-            "Let the node end its calls when they are cancelled, or set `runtime.instances.concurrency: 1`.",
-        )
+        let or = match self.package.declared() {
+            Declared::Manifest => ", or set `runtime.instances.concurrency: 1`",
+            Declared::Source => "",
+        };
+        self.after_the_start(StepError::new(ErrorKind::Internal, message), "neighbour")
+            .with_suggestion(format!("Let the node end its calls when they are cancelled{or}."))
     }
 
     /// The program ends, and the call was ended with it.
@@ -166,18 +174,22 @@ impl Scene<'_> {
             Limit::Pids => "processes and threads",
             other => other.as_str(),
         };
-        let key = format!("resources.{}", limit.as_str());
-        let message = format!("the node `{}` reached its limit of {noun}: {held} (`{key}`)", self.node.declaration.id);
-        let mut error = StepError::new(ErrorKind::Resource, message);
+        let message = format!("the node `{}` reached its limit of {noun}: {held}", self.node.declaration.id);
+        let mut error = StepError::new(ErrorKind::Resource, message).with_detail("reason", "limit");
         error.retryable = false;
-        error
-            .with_detail("reason", "limit")
+        self.with_limit(error, limit).with_detail("usage", usage(&end.ended.usage)).with_suggestion(suggestion)
+    }
+
+    /// Adds what programs want to know of a limit that was reached.
+    fn with_limit(&self, error: StepError, limit: Limit) -> StepError {
+        let error = error
             .with_detail("limit", limit.as_str())
-            .with_detail("value", held)
-            .with_detail("amount", self.spec.resources.amount(limit))
-            .with_detail("key", key)
-            .with_detail("usage", usage(&end.ended.usage))
-            .with_suggestion(suggestion)
+            .with_detail("value", self.spec.resources.shown(limit))
+            .with_detail("amount", self.spec.resources.amount(limit));
+        match self.package.declared().limit(limit) {
+            Some(key) => error.with_detail("key", key),
+            None => error,
+        }
     }
 
     /// An error of a node that has reached a limit, as is seen from here, and does not say so.
@@ -191,15 +203,9 @@ impl Scene<'_> {
         let said = error.detail.get("limit").and_then(serde_json::Value::as_str);
         let Some(limit) = Limit::ALL.into_iter().find(|limit| said == Some(limit.as_str())) else { return error };
         let (held, suggestion) = self.package.shown_limit(limit, &self.caps);
-        let key = format!("resources.{}", limit.as_str());
-        error.message = format!("{}; the node's limit is {held} (`{key}`)", error.message);
+        error.message = format!("{}; the node's limit is {held}", error.message);
         error.retryable = false;
-        error
-            .with_detail("reason", "limit")
-            .with_detail("value", held)
-            .with_detail("amount", self.spec.resources.amount(limit))
-            .with_detail("key", key)
-            .with_suggestion(suggestion)
+        self.with_limit(error, limit).with_detail("reason", "limit").with_suggestion(suggestion)
     }
 
     fn process_time(&self, end: &End) -> StepError {
@@ -215,7 +221,7 @@ impl Scene<'_> {
         let (message, suggestion) = match limit {
             Some(limit) => {
                 let (held, suggestion) = self.package.shown_limit(limit, &self.caps);
-                (format!("the node `{id}` did not answer within {held} (`resources.timeout`)"), suggestion)
+                (format!("the node `{id}` did not answer within {held}"), suggestion)
             }
             None => (
                 format!("the node `{id}` did not answer before the step's deadline"),
@@ -225,21 +231,15 @@ impl Scene<'_> {
         let mut error = StepError::new(ErrorKind::Timeout, message).with_detail("reason", "deadline");
         error.retryable = self.node.is_repeatable();
         if let Some(limit) = limit {
-            error = error
-                .with_detail("limit", limit.as_str())
-                .with_detail("value", self.spec.resources.shown(limit))
-                .with_detail("amount", self.spec.resources.amount(limit))
-                .with_detail("key", format!("resources.{}", limit.as_str()));
+            error = self.with_limit(error, limit);
         }
         let Some((time, end)) = ran else { return error.with_suggestion(suggestion) };
         error = error.with_detail("usage", usage(&end.ended.usage));
         if !self.used_its_processor(time, &end.ended.usage) {
             return error.with_suggestion(suggestion);
         }
-        let held = self.spec.resources.shown(Limit::Cpu);
-        error.with_suggestion(format!(
-            "{suggestion} It used all the processor time that it may: {held} (`resources.cpu`)."
-        ))
+        let (held, _) = self.package.shown_limit(Limit::Cpu, &self.caps);
+        error.with_suggestion(format!("{suggestion} It used all the processor time that it may: {held}."))
     }
 
     /// Whether a process had nearly all of its share of a processor over its life.
@@ -252,7 +252,7 @@ impl Scene<'_> {
     pub(crate) fn waited_too_long(&self) -> StepError {
         let id = &self.node.declaration.id;
         let message = format!("no process of `{id}` came free before the deadline");
-        let suggestion = "Raise `runtime.instances.max` or `concurrency` in its manifest, or run fewer steps at once.";
+        let suggestion = more_at_once(self.package.declared());
         StepError::new(ErrorKind::Timeout, message).with_detail("reason", "waited_too_long").with_suggestion(suggestion)
     }
 
@@ -281,7 +281,11 @@ pub(crate) fn queue_full(spec: &ProcessSpec, waiting: usize) -> StepError {
     let message = format!("{waiting} calls wait for a process of `{}` already", spec.package);
     let mut error = StepError::new(ErrorKind::Resource, message).with_detail("reason", "queue_full");
     error.retryable = true;
-    error.with_suggestion("Raise `runtime.instances.max` in its manifest, or run fewer steps at once.")
+    error.with_suggestion(more_at_once(Declared::of(spec.kind)))
+}
+
+fn more_at_once(declared: Declared) -> String {
+    format!("Raise {} in its {}, or run fewer steps at once.", declared.parallel(), declared.place())
 }
 
 /// The program ends, or the package was replaced.

@@ -2,6 +2,7 @@
 //! granted; whatever a message claims, nobody reads it.
 
 use crate::{
+    declared::Declared,
     mask::Masks,
     state::{NodeState, StateOwner},
     workspace::WorkspaceFolder,
@@ -78,6 +79,8 @@ impl Denials for NoDenials {
 /// See the module.
 pub(crate) struct HostSide {
     pub(crate) owner: StateOwner,
+    /// What its author calls what it declares.
+    pub(crate) declared: Declared,
     /// What was granted, as narrow as both the manifest and the grants say.
     pub(crate) grants: Vec<Permission>,
     /// What the manifest asks for under `secrets`.
@@ -101,7 +104,7 @@ impl HostSide {
             () if granted => return Ok(()),
             () if !(self.declares_secret)(name) => (
                 "not_declared",
-                format!("Add it to the manifest of `{package}`: `permissions: [{{ secrets: [{shown}] }}]`."),
+                format!("Add it to the {} of `{package}`: {}.", self.declared.place(), self.declared.secret(&shown)),
             ),
             () => ("not_granted", format!("Grant it with `--grant secrets={shown} --secret {shown}=env:{shown}`.")),
         };
@@ -223,7 +226,7 @@ impl HostCalls for HostSide {
             let outside = self.ports.outside.as_ref().ok_or_else(|| nothing_outside("the network"))?;
             let answer = outside.http(&self.owner.tenant, &self.grants, call).await;
             let answer = answer.map_err(|error| {
-                let told = egress_error(&error, &self.owner.package);
+                let told = egress_error(&error, &self.owner.package, self.declared);
                 if told.kind == ErrorKind::Permission {
                     self.ports.denials.denied(&self.owner, &told);
                 }
@@ -248,7 +251,7 @@ fn nothing_outside(what: &str) -> StepError {
     StepError::new(ErrorKind::Permission, format!("{what} is not to be had here"))
 }
 
-fn egress_error(error: &EgressError, package: &PackageId) -> StepError {
+fn egress_error(error: &EgressError, package: &PackageId, declared: Declared) -> StepError {
     let kind = match error {
         EgressError::Denied { .. } => ErrorKind::Permission,
         EgressError::Resolve(_) | EgressError::Connection(_) => ErrorKind::Connection,
@@ -259,9 +262,12 @@ fn egress_error(error: &EgressError, package: &PackageId) -> StepError {
     };
     let told = StepError::new(kind, error.to_string());
     let EgressError::Denied { grant, .. } = error else { return told };
+    let told = told.with_detail("reason", "not_granted");
+    let Some(grant) = grant else { return told.with_suggestion(akao_step::ONLY_PUBLIC) };
+    let place = declared.place();
     let suggestion =
-        format!("If `{package}` may reach it, let its manifest ask for it and grant it: `--grant {grant}`.");
-    told.with_detail("reason", "not_granted").with_detail("permission", grant.as_str()).with_suggestion(suggestion)
+        format!("If `{package}` may reach it, let its {place} ask for it and grant it: `--grant {grant}`.");
+    told.with_detail("permission", grant.as_str()).with_suggestion(suggestion)
 }
 
 #[cfg(test)]
@@ -323,6 +329,7 @@ mod tests {
     fn host_side(folder: &std::path::Path, state: &std::path::Path, blobs: Arc<dyn BlobStore>) -> HostSide {
         HostSide {
             owner: StateOwner { tenant: Tenant::local(), package: "com.example.one".parse().unwrap() },
+            declared: Declared::Manifest,
             grants: Vec::new(),
             declares_secret: Arc::new(|_| false),
             ports: HostPorts {

@@ -1,6 +1,7 @@
 //! One process of a node and the connection to it: how it is started, greeted, and asked to end.
 
 use crate::{
+    declared::Declared,
     host::HostSide,
     launch::{EndCause, Ended, Kill, Process, ProcessSpec},
     mask::Masks,
@@ -106,6 +107,7 @@ impl Instance {
         let workspace = started.workspace.map(WorkspaceFolder::new);
         let host = HostSide {
             owner: services.owner(spec),
+            declared: Declared::of(spec.kind),
             grants: spec.grants.clone(),
             secrets,
             declares_secret,

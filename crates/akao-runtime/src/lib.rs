@@ -10,6 +10,7 @@
 
 mod attempt;
 mod circuit;
+mod declared;
 mod failure;
 mod host;
 mod instance;

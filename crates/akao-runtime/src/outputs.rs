@@ -3,7 +3,7 @@
 //! Both come from the package's author, so the work is bounded: no references, patterns in linear time, and each part of
 //! the schema times each part of the value within a budget.
 
-use crate::mask::Masks;
+use crate::{declared::Declared, mask::Masks};
 use akao_contract::{ErrorKind, Properties, StepError, manifest::PATTERN_BYTES_MAX, shortened};
 use jsonschema::{PatternOptions, Validator};
 use serde_json::{Map, Value};
@@ -37,10 +37,11 @@ pub enum OutputSchemaError {
 pub(crate) struct OutputSchema {
     validator: Validator,
     parts: usize,
+    declared: Declared,
 }
 
 impl OutputSchema {
-    pub(crate) fn new(outputs: &Properties) -> Result<Self, OutputSchemaError> {
+    pub(crate) fn new(outputs: &Properties, declared: Declared) -> Result<Self, OutputSchemaError> {
         let schema = outputs.to_json_schema();
         if let Some(reference) = REFERENCES.into_iter().find(|name| has_key(&schema, name)) {
             return Err(OutputSchemaError::Reference(reference));
@@ -49,7 +50,7 @@ impl OutputSchema {
         let built = jsonschema::options().offline().with_pattern_options(patterns).build(&schema);
         let validator =
             built.map_err(|error| OutputSchemaError::Invalid(shortened(error.to_string(), SAID_BYTES_MAX)))?;
-        Ok(Self { validator, parts: parts_of(&schema) })
+        Ok(Self { validator, parts: parts_of(&schema), declared })
     }
 
     /// Whether checking these outputs takes so long that nothing else should wait for it.
@@ -72,7 +73,8 @@ impl OutputSchema {
         let outputs = Value::Object(outputs);
         let questions = self.parts.saturating_mul(parts_of(&outputs));
         if questions > QUESTIONS_MAX {
-            let message = format!("the outputs of `{node}` are too large to be checked against its manifest");
+            let message =
+                format!("the outputs of `{node}` are too large to be checked against its {}", self.declared.place());
             return Err(StepError::new(ErrorKind::Resource, message)
                 .with_detail("reason", "outputs_too_large")
                 .with_suggestion("Hand over large results as blobs, or declare them with a simpler schema."));
@@ -81,11 +83,12 @@ impl OutputSchema {
             let place = error.instance_path().to_string();
             let said = masks.shortened(error.to_string(), SAID_BYTES_MAX);
             let at = if place.is_empty() { String::new() } else { format!(" at {place}") };
-            let message = format!("the outputs of `{node}` are not what its manifest says{at}: {said}");
+            let declared = self.declared.place();
+            let message = format!("the outputs of `{node}` are not what its {declared} says{at}: {said}");
             return Err(StepError::new(ErrorKind::Protocol, message)
                 .with_detail("reason", "bad_outputs")
                 .with_detail("path", place)
-                .with_suggestion("Correct the node, or `outputs` in its manifest."));
+                .with_suggestion(format!("Correct the node, or `outputs` in its {declared}.")));
         }
         match outputs {
             Value::Object(outputs) => Ok(outputs),
@@ -148,7 +151,7 @@ mod tests {
     use serde_json::json;
 
     fn schema(outputs: Value) -> Result<OutputSchema, OutputSchemaError> {
-        OutputSchema::new(&serde_json::from_value(outputs).unwrap())
+        OutputSchema::new(&serde_json::from_value(outputs).unwrap(), Declared::Manifest)
     }
 
     fn map(value: Value) -> Map<String, Value> {

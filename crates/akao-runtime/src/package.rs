@@ -1,6 +1,7 @@
 //! A package of nodes as it is run: manifest, folder, digest, and what of it an execution may use.
 
 use crate::{
+    declared::Declared,
     launch::{ProcessSpec, VolumeMount, Wish},
     mask::Masks,
     outputs::{OutputSchema, OutputSchemaError},
@@ -63,11 +64,11 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    fn new(declaration: &NodeDeclaration) -> Result<Self, PackageError> {
+    fn new(declaration: &NodeDeclaration, declared: Declared) -> Result<Self, PackageError> {
         let failed = |source| PackageError::Outputs { node: declaration.id.to_string(), source };
         let (effects, idempotent) = (declaration.effects, declaration.idempotent);
         let traits = RunnerTraits { effects, idempotent, once_when_granted: false, inline: false, only_waits: true };
-        let outputs = OutputSchema::new(&declaration.outputs).map_err(failed)?;
+        let outputs = OutputSchema::new(&declaration.outputs, declared).map_err(failed)?;
         Ok(Self { declaration: declaration.clone(), outputs, traits })
     }
 
@@ -127,7 +128,8 @@ impl NodePackage {
             let package = manifest.id.to_string();
             return Err(PackageError::Runtime { package, kind: runtime.kind.as_str() });
         }
-        manifest.nodes.iter().map(|declaration| Node::new(declaration).map(Arc::new)).collect()
+        let made = |declaration| Node::new(declaration, self.declared()).map(Arc::new);
+        manifest.nodes.iter().map(made).collect()
     }
 
     /// The limits that hold.
@@ -135,22 +137,30 @@ impl NodePackage {
         self.manifest().resources.capped_by(caps)
     }
 
-    /// A limit as an error shows it: how much, which key of the manifest, and whether the operator's cap is what holds.
+    /// Where its author declares what its nodes are.
+    pub(crate) fn declared(&self) -> Declared {
+        Declared::of(self.manifest().runtime.kind)
+    }
+
+    /// A limit as an error shows it: how much, with the name that its author gives it, and what to do, which depends on
+    /// whether the operator's cap is what holds.
     pub(crate) fn shown_limit(&self, limit: Limit, caps: &ResourceCaps) -> (String, String) {
-        let (asked, held) = (self.manifest().resources, self.resources(caps));
-        let key = format!("resources.{}", limit.as_str());
-        let suggestion = match held.amount(limit) < asked.amount(limit) {
-            true => format!(
-                "The operator allows {} of the {} that `{key}` asks for; ask the operator for more.",
-                held.shown(limit),
+        let (asked, held, declared) = (self.manifest().resources, self.resources(caps), self.declared());
+        let (amount, key) = (held.shown(limit), declared.limit(limit));
+        let shown = key.as_ref().map_or_else(|| amount.clone(), |key| format!("{amount} (`{key}`)"));
+        let suggestion = match key {
+            Some(key) if held.amount(limit) < asked.amount(limit) => format!(
+                "The operator allows {amount} of the {} that `{key}` asks for; ask the operator for more.",
                 asked.shown(limit)
             ),
-            false => format!(
-                "Raise `{key}` in the manifest of `{}`, or give the node less to do at once.",
+            Some(key) => format!(
+                "Raise `{key}` in the {} of `{}`, or give the node less to do at once.",
+                declared.place(),
                 self.manifest().id
             ),
+            None => "Give the node less to do at once.".to_owned(),
         };
-        (held.shown(limit), suggestion)
+        (shown, suggestion)
     }
 
     /// What an execution lets this package use.
@@ -180,9 +190,11 @@ impl NodePackage {
     }
 
     fn not_granted(&self, asked: &Asked, missing: &[&Asked]) -> StepError {
-        let place = match asked.position {
-            Some(position) => format!("_.yaml:{}:{}", position.line, position.column),
-            None => "_.yaml".to_owned(),
+        let declared = self.declared();
+        let place = match (declared, asked.position) {
+            (Declared::Manifest, Some(position)) => format!("_.yaml:{}:{}", position.line, position.column),
+            (Declared::Manifest, None) => "_.yaml".to_owned(),
+            (Declared::Source, _) => "permissions".to_owned(),
         };
         let (package, permission) = (&self.manifest().id, &asked.permission);
         let message = format!("the node `{package}` asks for {permission} ({place}), which is not granted");
@@ -196,7 +208,7 @@ impl NodePackage {
             0 | 1 => "Grant it".to_owned(),
             many => format!("Grant all {many} that are missing"),
         };
-        let suggestion = format!("{more} with `{options}`, or narrow `permissions` in the manifest.");
+        let suggestion = format!("{more} with `{options}`, or narrow `permissions` in its {}.", declared.place());
         error.with_detail("grant", options).with_suggestion(suggestion)
     }
 
@@ -311,7 +323,7 @@ mod tests {
                     runtime: { type: executable, command: one }\n\
                     nodes: [{ id: com.example.one, outputs: { rows: { type: array, items: { type: [integer, string] } } } }]\n";
         let parsed = akao_manifest::read(text).unwrap();
-        let node = Arc::new(Node::new(&parsed.manifest.nodes[0]).unwrap());
+        let node = Arc::new(Node::new(&parsed.manifest.nodes[0], Declared::Manifest).unwrap());
         let masks = Arc::new(Masks::default());
         let cases =
             [(json!(vec![1; 100]), false), (json!(vec![1; 100_000]), true), (json!(["x".repeat(1 << 20)]), true)];

@@ -7,18 +7,21 @@ use std::{future::Future, net::SocketAddr, pin::Pin, time::Duration};
 /// A boxed future, so that the ports can be used as trait objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// What to do where an address is closed whatever is granted.
+pub const ONLY_PUBLIC: &str = "A service in a network of one's own is reached by a package to which the operator of the server grants its address.";
+
 /// Why the network could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum EgressError {
-    /// The target is not granted. `grant` is the option that would grant it.
-    #[error("{target} is not reachable without a grant: {reason}")]
+    /// The target is not granted. `grant` is the option that would grant it, where one would.
+    #[error("{target} is not reachable{}: {reason}", if grant.is_some() { " without a grant" } else { "" })]
     Denied {
         /// Host and port that were asked for.
         target: String,
         /// Why it needs a grant (`private address`, `port 22`, …).
         reason: String,
-        /// What to grant, for example `network.http=localhost:8080`.
-        grant: String,
+        /// What to grant, for example `network.http=localhost:8080`; nothing where only public addresses are open.
+        grant: Option<String>,
     },
     /// The name does not resolve.
     #[error("cannot resolve {0}")]

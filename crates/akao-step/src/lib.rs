@@ -15,7 +15,7 @@ mod volumes;
 
 pub use allowance::{Allowance, Allowances, Held, Share};
 pub use blobs::{BlobError, BlobStore};
-pub use egress::{BoxFuture, Egress, EgressError, HttpAnswer, HttpCall, Reach};
+pub use egress::{BoxFuture, Egress, EgressError, HttpAnswer, HttpCall, ONLY_PUBLIC, Reach};
 pub use events::{StepEvent, StepEvents};
 pub use mask::{MASK, MASKED_BYTES_MIN, SecretMask};
 pub use runner::{Ports, RunnerTraits, StepIo, StepRunner};

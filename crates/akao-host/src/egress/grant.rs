@@ -75,7 +75,7 @@ pub(super) fn judge(
     address: IpAddr,
 ) -> Result<(), String> {
     let class = classify(address);
-    let (public_web, is_open) = (options.public_web, class == AddressClass::Public || !options.public_only);
+    let (public_web, is_open) = (options.public_web, is_open(options, class));
     let scopes = grants.iter().filter(|grant| grant.name() == purpose.permission()).filter_map(Permission::scope);
     let mut parsed = scopes.filter_map(|scope| parse(scope).ok());
     if is_open && parsed.any(|grant| grant.opens(purpose, target, address, class)) {
@@ -89,6 +89,11 @@ pub(super) fn judge(
         _ if target.is_address() => Err(format!("it is {class}")),
         _ => Err(format!("it resolves to {address}, {class}")),
     }
+}
+
+/// Whether a grant can open addresses of a class at all.
+pub(super) fn is_open(options: &EgressOptions, class: AddressClass) -> bool {
+    class == AddressClass::Public || !options.public_only
 }
 
 impl NetworkGrant {

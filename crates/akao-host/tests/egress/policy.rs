@@ -158,7 +158,9 @@ async fn no_spelling_reaches_an_address_that_is_not_granted() {
         "http://8.8.8.8:8080/",
     ] {
         match egress.http(&[], get(url)).await {
-            Err(EgressError::Denied { grant, .. }) => assert!(grant.starts_with("network.http="), "{url}: {grant}"),
+            Err(EgressError::Denied { grant: Some(grant), .. }) => {
+                assert!(grant.starts_with("network.http="), "{url}: {grant}");
+            }
             other => panic!("{url}: {other:?}"),
         }
     }
@@ -275,6 +277,9 @@ async fn nothing_but_the_public_can_be_open_whatever_is_granted() {
     ] {
         assert_eq!(passes(&egress, grant, host, 1).await, open, "{grant:?} {host}");
     }
+    let error = egress.http(&grants(&["network.http=127.0.0.1:1"]), get("http://127.0.0.1:1/")).await.unwrap_err();
+    assert!(matches!(&error, EgressError::Denied { grant: None, .. }), "no grant would help: {error:?}");
+    assert!(error.to_string().ends_with(", and only public addresses are open"), "{error}");
 }
 
 #[test]
