@@ -438,6 +438,7 @@ fn rest() -> Named {
                 ("sound", truth()),
                 ("lines", or_null(&number())),
                 ("last", or_null(&digest())),
+                ("signed", or_null(&object(&[("head", text()), ("signature", text()), ("public_key", text())]))),
                 ("break", or_null(&text())),
             ]),
         ),

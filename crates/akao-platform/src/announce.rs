@@ -6,6 +6,7 @@ use crate::{Actor, Error, Platform, audit};
 use akao_contract::Tenant;
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeMap,
     future::Future,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -57,10 +58,13 @@ impl Platform {
         let now_ms = self.now_ms();
         // Nobody is known by what the audit says, so that nobody has to be looked up again.
         let write = |lines: &[Line]| {
+            let mut of_tenants: BTreeMap<&Tenant, Vec<audit::Entry<'_>>> = BTreeMap::new();
+            for Line { tenant, by, what, details, .. } in lines {
+                let entry = audit::Entry { by: by.clone(), what, details: details.clone() };
+                of_tenants.entry(tenant).or_default().push(entry);
+            }
             self.parts().store.write(|work| {
-                lines.iter().try_for_each(|line| {
-                    audit::record(work, &line.tenant, now_ms, line.by.clone(), line.what, line.details.clone())
-                })
+                of_tenants.into_iter().try_for_each(|(tenant, entries)| audit::append(work, tenant, now_ms, entries))
             })
         };
         let together = write(&lines);

@@ -59,6 +59,7 @@ mod workflows;
 
 pub use accounts::{SignedIn, Whoami};
 pub use actor::{Actor, Means, address};
+pub use akao_store::AuditHead;
 pub use audit::{AuditBreak, AuditVerified};
 pub use authentication::Credential;
 pub use bundle::Checked;

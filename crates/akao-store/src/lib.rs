@@ -27,6 +27,7 @@ pub use backup::{copy_file, export, import, schema_number};
 pub use entity::{
     accounts::{AccountKind, Accounts, Invitation, Membership, Session, User},
     audit::{AuditLog, AuditRow, ChainEnd},
+    audit_head::AuditHead,
     custom_nodes::{CustomNode, CustomNodeBody, CustomNodeState, CustomNodeUse, CustomNodes},
     hooks::{Hook, HookMessage, Hooks},
     identities::IdentityRow,

@@ -4,7 +4,10 @@
 
 use crate::{
     StoreError, Work,
-    entity::sealed::{seal_addresses, seal_what_was_plain},
+    entity::{
+        audit_head::sign_audits,
+        sealed::{seal_addresses, seal_what_was_plain},
+    },
     sqlite::{View, database},
     vault::{Keyring, Vault},
 };
@@ -31,6 +34,7 @@ pub(crate) const CHANGES: &[Change] = &[
     Change { sql: SCHEDULES, then: None },
     Change { sql: HOOKS, then: None },
     Change { sql: FOUND_QUICKLY, then: Some(seal_addresses) },
+    Change { sql: SIGNED, then: Some(sign_audits) },
 ];
 
 const FIRST: &str = "
@@ -214,6 +218,13 @@ CREATE INDEX hook_message_by_age ON hook_message (tenant, hook, at_ms);
 DROP INDEX webhook_delivery_by_due;
 CREATE INDEX webhook_delivery_by_due ON webhook_delivery (tenant, webhook, due_ms, id) WHERE due_ms IS NOT NULL;
 ALTER TABLE webhook ADD COLUMN since_ms INTEGER;
+";
+
+/// Where each audit ends, as the tenant's own key says.
+const SIGNED: &str = "
+CREATE TABLE audit_head (
+  tenant TEXT NOT NULL PRIMARY KEY REFERENCES tenant (name), key TEXT NOT NULL, head TEXT NOT NULL,
+  signature TEXT NOT NULL) STRICT;
 ";
 
 /// The number of the schema that a file has; 0 of one that is new.

@@ -2,6 +2,7 @@
 //! it is chained is decided by who writes it; here they are kept in order and sealed, since they name people, and never changed.
 
 use crate::{Row, Scoped, SealedColumn, StoreError};
+use akao_contract::Digest;
 
 /// Where a line is.
 pub(crate) const AUDIT_LINE: SealedColumn = SealedColumn { table: "audit", column: "line", row: "seq" };
@@ -22,8 +23,17 @@ pub struct AuditRow {
 pub struct ChainEnd {
     /// The number of the last line.
     pub seq: i64,
+    /// When it was written, in Unix milliseconds.
+    pub at_ms: i64,
     /// That line.
     pub line: String,
+}
+
+impl ChainEnd {
+    /// The digest that the next line names.
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.line.as_bytes())
+    }
 }
 
 /// The audit of a tenant.
@@ -35,9 +45,10 @@ impl AuditLog<'_> {
     /// # Errors
     /// The database failed; so for all below.
     pub fn end(&self) -> Result<Option<ChainEnd>, StoreError> {
-        let sql = "SELECT seq, line FROM audit WHERE tenant = ?1 ORDER BY seq DESC LIMIT 1";
+        let sql = "SELECT seq, at_ms, line FROM audit WHERE tenant = ?1 ORDER BY seq DESC LIMIT 1";
         let row = self.0.one("audit", sql, [])?;
-        row.map(|row| Ok(ChainEnd { seq: row.integer(0)?, line: self.line(&row, 1)? })).transpose()
+        row.map(|row| Ok(ChainEnd { seq: row.integer(0)?, at_ms: row.integer(1)?, line: self.line(&row, 2)? }))
+            .transpose()
     }
 
     /// Appends a line.

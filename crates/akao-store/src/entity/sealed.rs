@@ -4,6 +4,7 @@
 use super::{
     accounts::{ACCOUNT_EMAIL, ACCOUNT_NAME, INVITATION_EMAIL},
     audit::AUDIT_LINE,
+    audit_head::AUDIT_KEY,
     hooks::{HOOK_OLD_SECRET, HOOK_SECRET},
     identities::IDENTITY_SUBJECT,
     second_factors::TOTP_SEED,
@@ -27,6 +28,7 @@ const OF_TENANTS: &[SealedColumn] = &[
     SECRET_VALUE,
     INVITATION_EMAIL,
     AUDIT_LINE,
+    AUDIT_KEY,
 ];
 
 /// What is sealed with the server's own data key.

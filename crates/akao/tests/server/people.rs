@@ -1,8 +1,10 @@
 //! The first minute, people, roles, tokens and the audit.
 
 use crate::server::{PASSWORD, Server};
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn a_server_is_set_up_once_by_its_code() {
@@ -142,6 +144,35 @@ fn what_is_done_stands_in_the_audit_and_an_edit_is_noticed() {
     assert!(verified["break"].as_str().is_some_and(|told| told.starts_with("line 2 ")), "{verified}");
     let lines = owner.get("/api/v1/audit").is(200).body;
     assert_eq!(lines["items"][2], json!({"seq": 2, "damaged": true}));
+}
+
+#[test]
+fn an_audit_that_was_cut_off_is_noticed_also_after_more_was_done() {
+    let server = Server::new();
+    let owner = server.owner();
+    let verify = || owner.ask("POST", "/api/v1/audit/verify", &[], "", None).is(200).body;
+    let write = |name: &str| {
+        owner.ask("PUT", "/api/v1/secrets/{name}", &[name], "", Some(&json!({"value": "s3cret-value"})));
+    };
+    for name in ["one", "two", "three"] {
+        write(name);
+    }
+    let sound = verify();
+    let head: Value = serde_json::from_str(sound["signed"]["head"].as_str().expect("a head")).expect("JSON");
+    assert_eq!((&head["tenant"], &head["seq"], &head["digest"]), (&json!("acme"), &json!(4), &sound["last"]));
+    let text = |name: &str| URL_SAFE_NO_PAD.decode(sound["signed"][name].as_str().expect("text")).expect("base64url");
+    let key = UnparsedPublicKey::new(&ED25519, text("public_key"));
+    let signed = sound["signed"]["head"].as_str().expect("a head");
+    key.verify(signed.as_bytes(), &text("signature")).expect("a signature of the head");
+    server.edit("DELETE FROM audit WHERE seq > 2");
+    let told = "the audit ends with line 2, and its signed end is line 4: lines were cut off or put in there";
+    assert_eq!(verify()["break"], told);
+    write("four");
+    assert_eq!(verify()["sound"], false, "what is written afterwards does not cover it up");
+    server.edit("DELETE FROM audit_head");
+    write("five");
+    let told = "the signed end of the audit is missing, or was not signed by this server";
+    assert_eq!(verify()["break"], told);
 }
 
 #[test]
