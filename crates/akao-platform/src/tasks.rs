@@ -1,6 +1,6 @@
 //! What waits for people, and their answers.
 
-use crate::{Actor, Error, Page, PageRequest, Platform, executions::unexpected};
+use crate::{Actor, Code, Error, Page, PageRequest, Permission, Platform, executions::unexpected};
 use akao_contract::{ExecutionId, OpId};
 use akao_engine::{Reply, Request};
 use akao_flow::Decision;
@@ -68,10 +68,16 @@ impl Platform {
     /// Answers a task, in the actor's name.
     ///
     /// # Errors
-    /// There is no such task, it is closed, or the answer does not fit its form.
+    /// There is no such task, it is somebody else's, it is closed, or the answer does not fit its form.
     pub async fn complete_task(&self, actor: &Arc<Actor>, name: &str, decision: Decision) -> Result<(), Error> {
         let (who, named) = (Arc::clone(actor), name.to_owned());
-        let task = self.blocking(move |platform| platform.task(&who, &named)).await?;
+        let task = self
+            .blocking(move |platform| {
+                let task = platform.task(&who, &named)?;
+                platform.check_is_for(&who, &task)?;
+                Ok(task)
+            })
+            .await?;
         let approved = decision.approved;
         let decision = Decision {
             by: Some(crate::address(actor.kind, &actor.email).unwrap_or(&actor.name).to_owned()),
@@ -86,5 +92,38 @@ impl Platform {
             }
         };
         self.announced(actor, "task.completed", details, act).await
+    }
+
+    /// Refuses whoever a task is not for: it is for the person that it names, for whoever has the role or is of the team that it
+    /// names, and for everybody who may answer tasks where it names nobody. Who looks after the members may always answer, so that
+    /// no execution waits for somebody who has left.
+    fn check_is_for(&self, actor: &Actor, task: &TaskRow) -> Result<(), Error> {
+        let is_free = task.assignee.is_none() && task.role.is_none();
+        if is_free || actor.permissions.contains(Permission::MembersWrite) {
+            return Ok(());
+        }
+        let known_as = crate::address(actor.kind, &actor.email).unwrap_or(&actor.name);
+        let is_named = task.assignee.as_ref().is_some_and(|assignee| assignee.eq_ignore_ascii_case(known_as));
+        if is_named || self.has_role(actor, task.role.as_deref())? {
+            return Ok(());
+        }
+        let whom = [&task.assignee, &task.role].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ");
+        let whom = akao_contract::shortened(whom, 120);
+        Err(Error::new(Code::Forbidden, format!("the task is for {whom}"))
+            .hint("Whoever may change members can answer it as well."))
+    }
+
+    /// Whether somebody has a role, by a team too, or is of the team that has its name.
+    fn has_role(&self, actor: &Actor, role: Option<&str>) -> Result<bool, Error> {
+        let Some(role) = role else { return Ok(false) };
+        if role.eq_ignore_ascii_case(&actor.role) {
+            return Ok(true);
+        }
+        let user = actor.user.to_string();
+        self.read(|work| {
+            let teams = work.of(&actor.tenant).teams();
+            let by_team = teams.roles_of(&user)?.iter().any(|found| role.eq_ignore_ascii_case(found));
+            Ok(by_team || teams.members(role)?.contains(&user))
+        })
     }
 }

@@ -168,12 +168,32 @@ fn a_person_answers_a_task_in_its_own_name() {
     let answer = json!({"approved": true, "comment": "looks good"});
     let complete = "/api/v1/tasks/{task}/complete";
     server.member(&owner, "editor").post(complete, &[&task], &answer).refuses(403, "forbidden");
+    operator.post(complete, &[&task], &answer).refuses(403, "forbidden");
+    owner.post("/api/v1/teams", &[], &json!({"team": "release", "role": "viewer"})).is(201);
+    let user = operator.get("/api/v1/me").is(200).body["user"].as_str().expect("an id").to_owned();
+    owner.ask("PUT", "/api/v1/teams/{team}/members/{user}", &["release", &user], "", None).is(204);
     operator.post(complete, &[&task], &json!({"approved": true, "by": "somebody"})).refuses(400, "invalid_request");
     operator.post(complete, &[&task], &answer).is(204);
     operator.post(complete, &[&task], &answer).refuses(409, "conflict");
     let shown = operator.show("/api/v1/tasks/{task}", &[&task]).is(200).body;
     assert_eq!(shown["result"]["by"], "operator@example.com", "{shown:#}");
     owner.wait(&execution, &["success"]);
+    let cases = [("assignee: Operator@example.com", true), ("assigneeRole: operator", true), ("assignee: eve", false)];
+    for ((whom, is_for), number) in cases.into_iter().zip(1..) {
+        let version = format!("1.0.{number}");
+        owner.save("asks", &ASKS.replace("1.0.0", &version).replace("assigneeRole: release", whom)).is(201);
+        let execution = owner.start("asks", &json!({}));
+        owner.wait(&execution, &["waiting"]);
+        let listed = operator.ask("GET", "/api/v1/tasks", &[], &format!("?execution={execution}"), None).is(200).body;
+        let task = listed["items"][0]["task"].as_str().expect("a task").to_owned();
+        match is_for {
+            true => drop(operator.post(complete, &[&task], &answer).is(204)),
+            false => {
+                operator.post(complete, &[&task], &answer).refuses(403, "forbidden");
+                owner.post(complete, &[&task], &answer).is(204);
+            }
+        }
+    }
 }
 
 /// What of a stream is durable.
