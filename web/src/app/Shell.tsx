@@ -17,10 +17,12 @@ import { me, tasks } from "../api/queries";
 import type { Me } from "../api/schema";
 import { Button } from "../ui/controls";
 import controls from "../ui/controls.module.css";
+import { Confirm } from "../ui/dialogs";
 import { Icon, type IconName } from "../ui/icons";
 import { Loading, Wrong } from "../ui/layout";
 import { Announcer, announce } from "./announcer";
 import { ErrorBoundary } from "./ErrorBoundary";
+import { dropAll, keepsAny } from "./kept";
 import { Live } from "./Live";
 import { forget, may, type Permission } from "./session";
 import { type Theme, useSettings } from "./settings";
@@ -202,53 +204,73 @@ const THEMES: ReadonlyArray<{ id: Theme; label: string; icon: IconName }> = [
 ];
 
 function Person({ who, onLeave }: { who: Me; onLeave?: () => void }) {
-  const { theme, setTheme } = useSettings();
+  const { theme, setTheme, dropInputs } = useSettings();
   const navigate = useNavigate();
+  const [asking, setAsking] = useState(false);
+  const [leaving, setLeaving] = useState(false);
   const leave = async () => {
+    setLeaving(true);
     try {
       await ask("DELETE /api/v1/session");
     } catch (error) {
+      setLeaving(false);
       if (!(error instanceof Refusal)) return announce("The server cannot be reached; you are still signed in.", true);
     }
+    dropAll(who);
+    dropInputs(who);
     forget();
     void navigate({ to: "/sign-in", search: {} });
   };
   const act = (key: string | number) => {
     const chosen = THEMES.find((known) => known.id === key);
     if (chosen) return setTheme(chosen.id);
+    if (key === "out" && keepsAny(who)) return setAsking(true);
     onLeave?.();
     if (key === "account") void navigate({ to: "/account" });
     else void leave();
   };
   return (
-    <MenuTrigger>
-      <Press className={css.person}>
-        <span className={css.initials} aria-hidden="true">
-          {initials(who.name)}
-        </span>
-        <span className={css.personWords}>
-          <span>{who.name}</span>
-          <span>{who.role}</span>
-        </span>
-        <span className="visually-hidden">Account, colours, sign out</span>
-      </Press>
-      <Popover placement="top start">
-        <Menu className={controls.menu} onAction={act} aria-label="Account">
-          <MenuItem id="account" className={controls.menuItem ?? ""} textValue="Account">
-            <Icon name="account" /> Account
-          </MenuItem>
-          {THEMES.map((one) => (
-            <MenuItem key={one.id} id={one.id} className={controls.menuItem ?? ""} textValue={one.label}>
-              <Icon name={one.icon} /> {one.label}
-              {theme === one.id && <Icon name="check" style={{ marginLeft: "auto" }} />}
+    <>
+      <MenuTrigger>
+        <Press className={css.person}>
+          <span className={css.initials} aria-hidden="true">
+            {initials(who.name)}
+          </span>
+          <span className={css.personWords}>
+            <span>{who.name}</span>
+            <span>{who.role}</span>
+          </span>
+          <span className="visually-hidden">Account, colours, sign out</span>
+        </Press>
+        <Popover placement="top start">
+          <Menu className={controls.menu} onAction={act} aria-label="Account">
+            <MenuItem id="account" className={controls.menuItem ?? ""} textValue="Account">
+              <Icon name="account" /> Account
             </MenuItem>
-          ))}
-          <MenuItem id="out" className={controls.menuItem ?? ""} textValue="Sign out">
-            <Icon name="out" /> Sign out
-          </MenuItem>
-        </Menu>
-      </Popover>
-    </MenuTrigger>
+            {THEMES.map((one) => (
+              <MenuItem key={one.id} id={one.id} className={controls.menuItem ?? ""} textValue={one.label}>
+                <Icon name={one.icon} /> {one.label}
+                {theme === one.id && <Icon name="check" style={{ marginLeft: "auto" }} />}
+              </MenuItem>
+            ))}
+            <MenuItem id="out" className={controls.menuItem ?? ""} textValue="Sign out">
+              <Icon name="out" /> Sign out
+            </MenuItem>
+          </Menu>
+        </Popover>
+      </MenuTrigger>
+      {asking && (
+        <Confirm
+          title="Sign out and drop what is not saved?"
+          act="Sign out"
+          doing={{ isPending: leaving, error: null }}
+          onAct={() => void leave()}
+          onClose={() => setAsking(false)}
+        >
+          In this tab there is something that you wrote and did not publish or send. It is not kept for the next person.
+        </Confirm>
+      )}
+    </>
   );
 }
 

@@ -18,7 +18,10 @@ export function may(who: Me, permission: Permission): boolean {
   return who.permissions.includes(permission);
 }
 
-/** Forgets everything that was read for whoever was signed in. */
+/**
+ * Forgets everything that was read for whoever was signed in. What they wrote and did not send stays under their name, for when they
+ * come back: a session also ends by itself.
+ */
 export function forget(): void {
   queries.clear();
 }

@@ -6,7 +6,8 @@ import { ask } from "../api/client";
 import { queries } from "../api/queries";
 import type { Start } from "../api/schema";
 import { announce } from "../app/announcer";
-import { useMay } from "../app/session";
+import { nameOf } from "../app/kept";
+import { useMay, useMe } from "../app/session";
 import { useSettings } from "../app/settings";
 import { fieldsOf, fill, shown } from "../model/forms";
 import { Button, Check, Dialog, TextArea } from "../ui/controls";
@@ -52,6 +53,7 @@ function texts(input: Record<string, unknown> | undefined): Record<string, strin
 
 /** Starts the workflow, and goes where it is seen. */
 function useStart(workflow: string, keep: (body: Start) => Record<string, unknown>) {
+  const who = useMe();
   const keepInput = useSettings((state) => state.keepInput);
   const navigate = useNavigate();
   // The same attempt is sent again with the same key, so that a lost answer does not start it twice.
@@ -63,7 +65,7 @@ function useStart(workflow: string, keep: (body: Start) => Record<string, unknow
       return ask("POST /api/v1/executions", { body, headers: { "idempotency-key": key.current.key } });
     },
     onSuccess: (started, body) => {
-      keepInput(workflow, keep(body));
+      keepInput(who, workflow, keep(body));
       announce(`${workflow} was started.`);
       void queries.invalidateQueries({ queryKey: ["executions"] });
       void navigate({ to: "/executions/$execution", params: { execution: started.execution }, search: {} });
@@ -73,7 +75,8 @@ function useStart(workflow: string, keep: (body: Start) => Record<string, unknow
 
 /** Inputs of earlier runs, to take them again. */
 function Earlier({ workflow, onTake }: { workflow: string; onTake: (input: Record<string, unknown>) => void }) {
-  const known = useSettings((state) => state.inputs[workflow]) ?? [];
+  const who = useMe();
+  const known = useSettings((state) => state.inputs[nameOf(who, workflow)]) ?? [];
   if (known.length === 0) return null;
   return (
     <div className={layout.row}>
