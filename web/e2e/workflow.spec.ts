@@ -101,6 +101,99 @@ test("what somebody else published meanwhile is not overwritten", async ({ conso
   await expect(page.getByRole("region", { name: "Lines from 1.0.0 to 1.2.0" })).toContainText("Good day,");
 });
 
+test("a draft that is taken up again does not pass for an edit of what was published since", async ({
+  console,
+  page,
+}) => {
+  const { server, owner } = console;
+  const flow = (version: string, word: string) =>
+    HELLO.replace("id: hello", "id: drafted").replace("1.0.0", version).replace("Hello,", word);
+  await server.save(owner, "drafted", flow("1.0.0", "Hello,"));
+  await console.signIn("/workflows/drafted/edit");
+  await expect(page.getByText("No problems")).toBeVisible();
+  await write(page, flow("1.2.0", "Good day,"));
+  await expect(page.getByText("Not saved")).toBeVisible();
+  const known = await fetch(`${server.url}/api/v1/workflows/drafted`, { headers: { cookie: owner.cookie } });
+  const tag = { "if-match": known.headers.get("etag") ?? "" };
+  await server.ask(owner, "POST", "/workflows/drafted/versions", { source: flow("1.1.0", "Hi,") }, tag);
+  await page.reload();
+  await expect(page.getByText("Somebody published version 1.1.0 meanwhile.")).toBeVisible();
+  const both = page.getByRole("region", { name: "From their text to yours" });
+  await expect(both).toContainText("Hi,");
+  await expect(both).toContainText("Good day,");
+  await console.isAccessible();
+  await expect(page.getByRole("button", { name: "Publish", exact: true })).toBeEnabled();
+  await page.getByRole("button", { name: "Publish", exact: true }).click();
+  await expect(page.getByText("Somebody published version 1.1.0 meanwhile."), "it is refused").toBeVisible();
+  const { latest } = await server.ask<{ latest: { version: string } }>(owner, "GET", "/workflows/drafted");
+  expect(latest.version).toBe("1.1.0");
+  await page.getByRole("button", { name: "Publish mine over theirs" }).click();
+  await expect(page.getByText("Version 1.2.0 was saved.")).toBeVisible();
+  await page.reload();
+  await expect(page.getByText("No problems")).toBeVisible();
+  await expect(page.getByText("Not saved"), "nothing is left of the draft").toHaveCount(0);
+});
+
+test("what is typed while a text is on its way is not taken for saved", async ({ console, page }) => {
+  const { server, owner } = console;
+  const flow = (version: string) => HELLO.replace("id: hello", "id: typed-on").replace("1.0.0", version);
+  await server.save(owner, "typed-on", flow("1.0.0"));
+  await console.signIn("/workflows/typed-on/edit");
+  await expect(page.getByText("No problems")).toBeVisible();
+  await write(page, flow("1.1.0"));
+  let arrive = () => {};
+  const held = new Promise<void>((resolve) => {
+    arrive = resolve;
+  });
+  await page.route("**/typed-on/versions", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.getByRole("button", { name: "Publish" }).click();
+  await expect(page.getByRole("button", { name: "Publish" })).toHaveAttribute("aria-busy", "true");
+  await write(page, flow("1.2.0"));
+  arrive();
+  await expect(page.getByText("Version 1.1.0 was saved.")).toBeVisible();
+  await expect(page.getByText("Not saved")).toBeVisible();
+  await page.reload();
+  await expect(page.getByText("This is what you wrote before and did not save.")).toBeVisible();
+  await expect(page.locator(".view-lines")).toContainText("1.2.0");
+  await page.getByRole("button", { name: "Publish" }).click();
+  await expect(page.getByText("Version 1.2.0 was saved.")).toBeVisible();
+});
+
+test("the next person at the same browser is given nothing of what the last one wrote", async ({ console, page }) => {
+  const { server, owner } = console;
+  await server.save(owner, "private", HELLO.replace("id: hello", "id: private"));
+  await server.member(owner, "editor");
+  await console.signIn("/workflows/private");
+  await page.getByRole("button", { name: "Run" }).click();
+  await page.getByLabel("name").fill("a name of mine");
+  await page.getByRole("button", { name: "Run", exact: true }).last().click();
+  await expect(page.getByText("Hello, a name of mine!").first()).toBeVisible();
+  await console.open("/workflows/private/edit");
+  await expect(page.getByText("No problems")).toBeVisible();
+  await write(page, HELLO.replace("id: hello", "id: private").replace("Hello,", "A draft of mine,"));
+  await expect(page.getByText("Not saved")).toBeVisible();
+
+  await page.getByRole("button", { name: "Account, colours, sign out" }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  const question = page.getByRole("dialog", { name: "Sign out and drop what is not saved?" });
+  await console.isAccessible();
+  await question.getByRole("button", { name: "Sign out" }).click();
+  await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
+  const left = await page.evaluate(() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }]));
+  expect(left).not.toContain("of mine");
+
+  await console.signIn("/workflows/private/edit", "editor@example.com");
+  await expect(page.getByText("No problems")).toBeVisible();
+  await expect(page.getByText("This is what you wrote before")).toHaveCount(0);
+  await console.open("/workflows/private");
+  await page.getByRole("button", { name: "Run" }).click();
+  await expect(page.getByLabel("name")).toHaveValue("world");
+  await expect(page.getByText("Same as")).toHaveCount(0);
+});
+
 test("whoever may only look is offered nothing else", async ({ console, page }) => {
   const { server, owner } = console;
   await server.save(owner, "looked-at", HELLO.replace("id: hello", "id: looked-at"));

@@ -5,7 +5,8 @@ import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { ask, askTagged, Refusal } from "../api/client";
 import { installedPackages, queries } from "../api/queries";
 import { announce } from "../app/announcer";
-import { useMay } from "../app/session";
+import { keep, readKept } from "../app/kept";
+import { useMay, useMe } from "../app/session";
 import { Drawing } from "../drawing/Drawing";
 import { Outline } from "../drawing/Outline";
 import { Chosen } from "../drawing/Rules";
@@ -13,6 +14,7 @@ import { versionsOf } from "../editor/help";
 import { RunDialog } from "../execution/RunDialog";
 import { catalogue } from "../execution/usePlan";
 import type { Definition, Problem } from "../model/definition";
+import { begin, type Draft, remaining, type Saved } from "../model/draft";
 import { plan } from "../model/drawing";
 import { raised, versionOf } from "../model/version";
 import { Badge, Button, Segments } from "../ui/controls";
@@ -76,14 +78,8 @@ function NotAllowed() {
   );
 }
 
-interface Read {
-  source: string;
-  tag: string | undefined;
-  latest: string | undefined;
-}
-
-/** The latest version with its text, and the tag by which it is known that nobody was quicker. */
-async function read(workflow: string): Promise<Read> {
+/** What is saved now. */
+async function read(workflow: string): Promise<Saved> {
   const { answer, tag } = await askTagged("GET /api/v1/workflows/{workflow}", { path: { workflow } });
   const version = await ask("GET /api/v1/workflows/{workflow}/versions/{version}", {
     path: { workflow, version: answer.latest.version },
@@ -117,44 +113,59 @@ function useChecked(text: string, ready: boolean) {
   return { checked, sound, broken };
 }
 
-/** Where this tab keeps a text that was not saved. */
+/** The name under which a text that was not saved stays in this tab. */
 function draftOf(workflow: string | undefined): string {
-  return `akao-draft:${workflow ?? ""}`;
+  return `workflow:${workflow ?? ""}`;
 }
 
-/** A text that was not saved stays in this tab until it is. */
-function useDraft(workflow: string | undefined, source: string) {
-  const name = draftOf(workflow);
-  const [kept] = useState(() => sessionStorage.getItem(name));
-  const [text, setText] = useState(kept ?? source);
+/** A text that was not saved stays in this tab, with what it began from, until it is. */
+function useDraft(workflow: string | undefined, first: Saved) {
+  const { tenant, user } = useMe();
+  const owner = useMemo(() => ({ tenant, user }), [tenant, user]);
+  const [began] = useState(() => begin(first, readKept<Draft>(owner, draftOf(workflow))));
+  const [base, setBase] = useState(began.base);
+  const [text, setText] = useState(began.text);
+  // A new workflow has no name until it is saved.
+  const [name, setName] = useState(draftOf(workflow));
   useEffect(() => {
-    if (text === source) sessionStorage.removeItem(name);
-    else sessionStorage.setItem(name, text);
-  }, [text, source, name]);
-  return { text, setText, restored: kept !== null && kept !== source };
+    keep(owner, name, text === base.source ? undefined : ({ text, base } satisfies Draft));
+  }, [text, base, name, owner]);
+  /** What was sent is saved; what was written since goes on from it, also when this page is left by now. */
+  const publish = (published: Saved, saved: string) => {
+    const rest = remaining(readKept<Draft>(owner, name), published);
+    keep(owner, name, undefined);
+    keep(owner, draftOf(saved), rest);
+    setName(draftOf(saved));
+    setBase(published);
+  };
+  return { base, setBase, text, setText, publish, began };
+}
+
+/** What is sent to be saved: this text, on top of what has this tag. */
+interface Sent {
+  source: string;
+  tag: string | undefined;
 }
 
 /** What is edited, what of it is saved, and what somebody else saved meanwhile. */
-function useEditing(workflow: string | undefined, first: Read) {
+function useEditing(workflow: string | undefined, first: Saved) {
   const navigate = useNavigate();
-  const [base, setBase] = useState<Read>(first);
-  const { text, setText, restored } = useDraft(workflow, base.source);
+  const { base, setBase, text, setText, publish, began } = useDraft(workflow, first);
   const types = useQuery(catalogue);
   const packages = useQuery(installedPackages);
   const { checked, sound, broken } = useChecked(text, types.data !== undefined);
-  const [conflict, setConflict] = useState<Read>();
+  const [conflict, setConflict] = useState(began.conflict);
   const id = workflow ?? sound?.definition.id;
   const save = useMutation({
-    mutationFn: (tag: string | undefined) =>
+    mutationFn: ({ source, tag }: Sent) =>
       askTagged("POST /api/v1/workflows/{workflow}/versions", {
         path: { workflow: id ?? "" },
         headers: tag === undefined ? { "if-none-match": "*" } : { "if-match": tag },
-        body: { source: text },
+        body: { source },
       }),
-    onSuccess: ({ answer, tag }) => {
-      sessionStorage.removeItem(draftOf(workflow));
+    onSuccess: ({ answer, tag }, { source }) => {
       setConflict(undefined);
-      setBase({ source: text, tag: tag ?? undefined, latest: answer.latest.version });
+      publish({ source, tag: tag ?? undefined, latest: answer.latest.version }, answer.workflow);
       queries.removeQueries({ queryKey: ["workflow", answer.workflow] });
       void queries.invalidateQueries({ queryKey: ["workflows"] });
       announce(
@@ -174,11 +185,12 @@ function useEditing(workflow: string | undefined, first: Read) {
   const errors = problems.filter((problem) => problem.severity === "error").length;
   const changed = text !== base.source;
   const canSave = id !== undefined && errors === 0 && changed && !save.isPending;
-  const settle = (theirs: Read) => {
+  const settle = (theirs: Saved) => {
     setBase(theirs);
     setConflict(undefined);
     save.reset();
   };
+  const { restored } = began;
   const editing = { base, setBase, text, setText, restored, conflict, settle, id, save, canSave, changed };
   const known = useMemo(() => [...(types.data ?? []), ...(checked?.named ?? [])], [types.data, checked]);
   const versions = useMemo(() => versionsOf(packages.data?.items ?? []), [packages.data]);
@@ -192,13 +204,13 @@ function isTaken(error: unknown): boolean {
   return error instanceof Refusal && error.status === 412;
 }
 
-function Editor({ workflow, ...first }: Read & { workflow: string | undefined }) {
+function Editor({ workflow, ...first }: Saved & { workflow: string | undefined }) {
   const editing = useEditing(workflow, first);
   const { base, text, setText, save, canSave, changed, problems, sound, id } = editing;
   const [goTo, setGoTo] = useState<{ line: number }>();
   // The editor keeps the function that it was given first.
   const publish = useRef(() => {});
-  publish.current = () => canSave && save.mutate(base.tag);
+  publish.current = () => canSave && save.mutate({ source: text, tag: base.tag });
   useUnsaved(changed);
   return (
     <Page
@@ -208,10 +220,10 @@ function Editor({ workflow, ...first }: Read & { workflow: string | undefined })
         { label: "Workflows", to: "/workflows" },
         ...(workflow ? [{ label: workflow, to: `/workflows/${workflow}` }] : []),
       ]}
-      status={<Saved latest={base.latest} changed={changed} />}
+      status={<State latest={base.latest} changed={changed} />}
       actions={<EditActions workflow={workflow} editing={editing} onPublish={() => publish.current()} />}
     >
-      {editing.restored && (
+      {editing.restored && changed && !editing.conflict && (
         <Notice icon="edit">
           This is what you wrote before and did not save.{" "}
           <Button small onClick={() => setText(base.source)}>
@@ -251,7 +263,7 @@ function Editor({ workflow, ...first }: Read & { workflow: string | undefined })
   );
 }
 
-function Saved({ latest, changed }: { latest: string | undefined; changed: boolean }) {
+function State({ latest, changed }: { latest: string | undefined; changed: boolean }) {
   if (changed) {
     return (
       <Badge tone="waiting" icon="edit">
@@ -451,7 +463,7 @@ function Conflict({ editing: { conflict, text, setText, setBase, settle, save } 
           busy={save.isPending}
           onClick={() => {
             setBase(conflict);
-            save.mutate(conflict.tag);
+            save.mutate({ source: text, tag: conflict.tag });
           }}
         >
           Publish mine over theirs
