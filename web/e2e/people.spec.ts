@@ -15,11 +15,50 @@ test("a task is answered by its form, and the decision stands in the audit", asy
   await expect(page.getByText("At least 1.")).toBeVisible();
   await page.getByLabel("Servers").fill("4");
   await page.getByLabel("Comment").fill("All tests passed.");
+  // What was written and not sent is there after a reload too.
+  await page.reload();
+  await expect(page.getByLabel("Window")).toHaveValue("tonight");
+  await expect(page.getByLabel("Servers")).toHaveValue("4");
+  await expect(page.getByLabel("Comment")).toHaveValue("All tests passed.");
   await page.getByRole("button", { name: "Approve" }).click();
   await expect(page.getByRole("heading", { name: "Tasks" })).toBeVisible();
   await server.wait(owner, id, "success");
   await console.open("/audit");
   await expect(page.getByRole("row", { name: /task\.completed/ }).first()).toContainText("ada@example.com");
+});
+
+test("what was written into a dialog is not lost by a click beside it, nor a secret that is shown once", async ({
+  console,
+  page,
+}) => {
+  await console.signIn("/tokens");
+  const beside = () => page.mouse.click(5, 5);
+  await page.getByRole("button", { name: "Make a token" }).click();
+  const dialog = page.getByRole("dialog", { name: "Make a token" });
+  await expect(dialog).toBeVisible();
+  await beside();
+  await expect(dialog, "nothing was written").toHaveCount(0);
+  await page.getByRole("button", { name: "Make a token" }).click();
+  await dialog.getByLabel("Name").fill("weekly import");
+  await beside();
+  await expect(dialog.getByText("What you wrote here is not sent yet.")).toBeVisible();
+  await expect(dialog.getByRole("button", { name: "Go on" })).toBeFocused();
+  await console.isAccessible();
+  await dialog.getByRole("button", { name: "Go on" }).click();
+  await page.keyboard.press("Escape");
+  await expect(dialog.getByText("What you wrote here is not sent yet.")).toBeVisible();
+  await dialog.getByRole("button", { name: "Go on" }).click();
+  await expect(dialog.getByLabel("Name")).toHaveValue("weekly import");
+  await dialog.getByRole("button", { name: "Make it" }).click();
+  await expect(page.getByText(/^akao_token_/)).toBeVisible();
+  await beside();
+  await expect(page.getByText(/^akao_token_/)).toBeVisible();
+  await page.getByRole("button", { name: "Done" }).click();
+  await page.getByRole("button", { name: "Make a token" }).click();
+  await dialog.getByLabel("Name").fill("another one");
+  await page.keyboard.press("Escape");
+  await dialog.getByRole("button", { name: "Drop it" }).click();
+  await expect(dialog).toHaveCount(0);
 });
 
 test("a member is invited, joins, gets another role and leaves; a token is made and revoked", async ({

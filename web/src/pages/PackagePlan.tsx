@@ -58,6 +58,7 @@ export function Find({ onClose }: { onClose: () => void }) {
       >
         <TextField
           label="What it does, or its id"
+          type="search"
           required
           hint="It is looked for in the repositories that the server knows."
           value={typed}

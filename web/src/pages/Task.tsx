@@ -6,6 +6,7 @@ import { ask } from "../api/client";
 import { queries, task as taskQuery } from "../api/queries";
 import type { Decision, Task as Row } from "../api/schema";
 import { announce } from "../app/announcer";
+import { useKept } from "../app/kept";
 import { useMay } from "../app/session";
 import { fieldsOfSchema, fill } from "../model/forms";
 import { moment } from "../model/time";
@@ -67,22 +68,36 @@ function Opened({ row }: { row: Row }) {
   );
 }
 
+/** An answer that was begun: it stays in this tab until it is sent. */
+interface Answered {
+  typed: Record<string, string>;
+  comment: string;
+}
+
 function Answer({ row, form }: { row: Row; form: unknown }) {
   const navigate = useNavigate();
   const fields = useMemo(() => fieldsOfSchema(form), [form]);
-  const [typed, setTyped] = useState<Record<string, string>>({});
-  const [comment, setComment] = useState("");
+  const [kept, setKept] = useKept<Answered>(`task:${row.task}`);
+  // What is secret does not stay in the browser.
+  const [secrets, setSecrets] = useState<Record<string, string>>({});
+  const typed = { ...kept?.typed, ...secrets };
+  const comment = kept?.comment ?? "";
   const [tried, setTried] = useState(false);
   const filled = fill(fields, typed);
   const complete = useMutation({
     mutationFn: (body: Decision) => ask("POST /api/v1/tasks/{task}/complete", { path: { task: row.task }, body }),
     onSuccess: (_, body) => {
+      setKept(undefined);
       announce(body.approved ? "Approved." : "Rejected.");
       void queries.invalidateQueries({ queryKey: ["tasks"] });
       void queries.invalidateQueries({ queryKey: ["task", row.task] });
       void navigate({ to: "/tasks" });
     },
   });
+  const write = (name: string, value: string) => {
+    if (fields.some((field) => field.name === name && field.secret)) setSecrets({ ...secrets, [name]: value });
+    else setKept({ comment, typed: { ...kept?.typed, [name]: value } });
+  };
   const decide = (approved: boolean) => {
     setTried(approved);
     if (approved && Object.keys(filled.wrong).length > 0) return;
@@ -104,13 +119,14 @@ function Answer({ row, form }: { row: Row; form: unknown }) {
         }}
       >
         <Refused error={complete.error} />
-        <FormFields
-          fields={fields}
-          typed={typed}
-          wrong={tried ? filled.wrong : {}}
-          onChange={(name, value) => setTyped((before) => ({ ...before, [name]: value }))}
+        <FormFields fields={fields} typed={typed} wrong={tried ? filled.wrong : {}} onChange={write} />
+        <TextArea
+          label="Comment"
+          optional
+          rows={2}
+          value={comment}
+          onChange={(comment) => setKept({ typed: kept?.typed ?? {}, comment })}
         />
-        <TextArea label="Comment" optional rows={2} value={comment} onChange={setComment} />
         <div className={layout.row}>
           <Button type="submit" look="primary" icon="check" busy={complete.isPending}>
             Approve

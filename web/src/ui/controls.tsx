@@ -335,11 +335,18 @@ function useFocusBack(): void {
   );
 }
 
+/** Whether this is where one writes; what is searched for or ticked is not worth a question. */
+function isWritten(target: EventTarget): boolean {
+  if (target instanceof HTMLTextAreaElement) return true;
+  return target instanceof HTMLInputElement && !["search", "checkbox", "radio"].includes(target.type);
+}
+
 export function Dialog({
   title,
   open,
   onClose,
   wide,
+  firm,
   children,
   actions,
 }: {
@@ -347,12 +354,23 @@ export function Dialog({
   open: boolean;
   onClose: () => void;
   wide?: boolean;
+  /** Whether a click beside it leaves it open. */
+  firm?: boolean;
   children: ReactNode;
   actions?: ReactNode;
 }) {
   useFocusBack();
+  const [written, setWritten] = useState(false);
+  const [asking, setAsking] = useState(false);
+  // A click beside it or a key too many takes nothing away that somebody wrote.
+  const dismiss = () => (written ? setAsking(!asking) : onClose());
   return (
-    <ModalOverlay className={css.overlay} isOpen={open} onOpenChange={(open) => !open && onClose()} isDismissable>
+    <ModalOverlay
+      className={css.overlay}
+      isOpen={open}
+      onOpenChange={(open) => !open && dismiss()}
+      isDismissable={!firm}
+    >
       <Modal className={classes(css.modal, wide && css.modalWide)}>
         <AriaDialog className={css.dialog}>
           <div className={css.dialogHead}>
@@ -361,11 +379,34 @@ export function Dialog({
             </Heading>
             <Button look="quiet" icon="close" aria-label="Close" onClick={onClose} />
           </div>
-          <div className={css.dialogBody}>{children}</div>
-          {actions && <div className={css.dialogFoot}>{actions}</div>}
+          <div className={css.dialogBody} onInput={({ target }) => isWritten(target) && setWritten(true)}>
+            {children}
+          </div>
+          {asking ? (
+            <Dropping onDrop={onClose} onGoOn={() => setAsking(false)} />
+          ) : (
+            actions && <div className={css.dialogFoot}>{actions}</div>
+          )}
         </AriaDialog>
       </Modal>
     </ModalOverlay>
+  );
+}
+
+/** Asks before what was written into a dialog is lost. */
+function Dropping({ onDrop, onGoOn }: { onDrop: () => void; onGoOn: () => void }) {
+  const stay = useRef<HTMLDivElement>(null);
+  useEffect(() => stay.current?.querySelector("button")?.focus(), []);
+  return (
+    <div ref={stay} className={css.dialogFoot}>
+      <span role="alert" style={{ marginRight: "auto" }}>
+        What you wrote here is not sent yet.
+      </span>
+      <Button onClick={onGoOn}>Go on</Button>
+      <Button look="danger" onClick={onDrop}>
+        Drop it
+      </Button>
+    </div>
   );
 }
 

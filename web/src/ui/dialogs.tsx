@@ -123,7 +123,7 @@ export function ShownOnce({
   children: ReactNode;
 }) {
   return (
-    <Dialog title={title} open onClose={onClose} actions={<Button onClick={onClose}>Done</Button>}>
+    <Dialog title={title} open firm onClose={onClose} actions={<Button onClick={onClose}>Done</Button>}>
       <Notice tone="waiting" icon="warning">
         {children}
       </Notice>
