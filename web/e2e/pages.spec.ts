@@ -137,3 +137,68 @@ test("axe finds nothing in the dialogs, and each leads back to where it was open
     await expect(opener, button).toBeFocused();
   }
 });
+
+test("the dashboard says of what its figures are, and how the machine shuts in what it runs", async ({
+  console,
+  page,
+}) => {
+  const { server, owner } = console;
+  await server.save(owner, "often", HELLO.replace("id: hello", "id: often"));
+  await server.wait(owner, await server.run(owner, "often"), "success");
+  await console.signIn("/");
+  const workflows = page.getByRole("table", { name: "Workflows of the last 24 hours" });
+  await expect(workflows.getByRole("row", { name: /often/ })).toContainText("0.0");
+  await expect(page.getByText(/Of the latest 200/)).toHaveCount(0);
+  await expect(page.getByRole("list", { name: "Sandbox of each runner" }), "a server that does not tell").toHaveCount(
+    0,
+  );
+
+  // More than are read, all of them within a moment.
+  const { items } = await server.ask<{ items: object[] }>(owner, "GET", "/executions?workflow=often");
+  await page.route(/\/api\/v1\/executions\?since=/, (route) =>
+    route.fulfill({
+      json: {
+        items: Array.from({ length: 200 }, (_, index) => ({
+          ...items[0],
+          execution: `one-${index}`,
+          started_at: new Date(Date.now() - 1_000).toISOString(),
+        })),
+        next: "more",
+      },
+    }),
+  );
+  await page.route("**/api/v1/executions/one-*/steps?*", (route) => {
+    const began = new Date(Date.now() - 1_000).toISOString();
+    const step = { type: "SetVariable", status: "success", duration_ms: 0, started_at: began };
+    return route.fulfill({ json: { items: [step], next: null } });
+  });
+  await page.route("**/api/v1/runners", (route) =>
+    route.fulfill({
+      json: {
+        items: [
+          {
+            id: "local",
+            state: "active",
+            version: "0.1.0",
+            tier: "namespaces",
+            cpus: 4,
+            memory_bytes: 8e9,
+            steps_running: 1,
+            steps_max: 8,
+          },
+        ],
+      },
+    }),
+  );
+  await page.reload();
+  await expect(page.getByRole("link", { name: /^Executions 200\+/ })).toBeVisible();
+  await expect(workflows.getByRole("row", { name: /often/ })).toContainText("200+");
+  await expect(page.getByText(/Of the latest 200 executions/).first()).toBeVisible();
+  await expect(page.getByRole("img", { name: /^the latest 200 executions, since/ })).toBeVisible();
+  const types = page.getByRole("table", { name: "Node types of the latest executions" });
+  await expect(types.getByRole("row", { name: /SetVariable/ })).toContainText("12+");
+  const sandbox = page.getByRole("list", { name: "Sandbox of each runner" });
+  await expect(sandbox).toContainText("local active, 1 of 8 steps, 4 processors, 8 GB, 0.1.0");
+  await expect(sandbox).toContainText("Tier namespaces");
+  await console.isAccessible();
+});

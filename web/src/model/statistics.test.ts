@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Execution, Step, Workflow } from "../api/schema";
-import { byHour, byNodeType, byWorkflow, percentile, sinceYesterday } from "./statistics";
+import { byHour, byNodeType, byWorkflow, covered, hourly, percentile, sinceYesterday } from "./statistics";
 
 function execution(
   workflow: string,
@@ -57,11 +57,29 @@ test("every hour has its place", () => {
   ).toBe(true);
 });
 
+test("hours to which what was read does not reach are not taken for quiet ones", () => {
+  const now = Date.parse("2026-01-01T11:10:00Z");
+  const hours = byHour([execution("a", "success", 1)], now, 3, Date.parse("2026-01-01T10:30:00Z"));
+  expect(hours.map((hour) => hour.known)).toEqual([false, true, true]);
+});
+
+test("how many in an hour is told of the time that was read", () => {
+  const now = Date.parse("2026-01-02T12:00:00Z");
+  const since = now - 24 * 3_600_000;
+  const at = (time: string) => execution("a", "success", 1, `2026-01-02T${time}Z`);
+  expect(hourly(200, covered([], since, now, false)), "of the whole day").toBe("8.3");
+  const half = covered([at("11:59:00"), at("10:00:00")], since, now, true);
+  expect(half).toMatchObject({ since: now - 2 * 3_600_000, hours: 2, least: false });
+  expect(hourly(200, half)).toBe("100");
+  const moment = covered([at("11:59:59"), at("11:59:59")], since, now, true);
+  expect(hourly(200, moment), "of a second no hour is drawn").toBe("200+");
+});
+
 function step(type: string, ms: number | null, at: string, status = "success"): Step {
   return { type, status, duration_ms: ms, started_at: at } as unknown as Step;
 }
 
-test("node types are told by their steps: how many in an hour, how long, how often they fail", () => {
+test("node types are told by their steps: how many, how long, how often they fail", () => {
   const figures = byNodeType([
     step("HttpRequest", 100, "2026-01-01T10:00:00Z"),
     step("HttpRequest", 300, "2026-01-01T11:00:00Z", "failure"),
@@ -69,10 +87,9 @@ test("node types are told by their steps: how many in an hour, how long, how oft
     step("LogMessage", 1, "2026-01-01T11:30:00Z"),
   ]);
   expect(figures).toEqual([
-    { type: "HttpRequest", count: 3, failure: 1, perHour: 1.5, p50: 100, p95: 300 },
-    { type: "LogMessage", count: 1, failure: 0, perHour: 0.5, p50: 1, p95: 1 },
+    { type: "HttpRequest", count: 3, failure: 1, p50: 100, p95: 300 },
+    { type: "LogMessage", count: 1, failure: 0, p50: 1, p95: 1 },
   ]);
-  expect(byNodeType([step("LogMessage", 1, "2026-01-01T11:30:00Z")])[0]?.perHour, "of one step").toBeUndefined();
 });
 
 test("what changed since yesterday is told, and what stayed is not", () => {
@@ -98,4 +115,6 @@ test("what changed since yesterday is told, and what stayed is not", () => {
     "slow takes 4.0 s instead of 1.0 s",
     "gone has not run; the day before once",
   ]);
+  const cut = sinceYesterday([], many("gone", 10, 1), [], since, false);
+  expect(cut, "it may have run before what was read").toEqual([]);
 });

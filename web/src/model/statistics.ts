@@ -45,25 +45,58 @@ export function byWorkflow(executions: readonly Execution[]): WorkflowFigures[] 
   return figures.sort((a, b) => b.count - a.count || a.workflow.localeCompare(b.workflow));
 }
 
+const HOUR_MS = 3_600_000;
+
+/** The time that figures are of: all that was asked for, or as far back as what was read reaches. */
+export interface Span {
+  since: number;
+  /** Whether there was more than was read. */
+  cut: boolean;
+  hours: number;
+  /** Whether that is less than an hour of what happened, of which no rate is drawn: there were at least so many. */
+  least: boolean;
+}
+
+/** What a list of executions covers, of which there was perhaps more. */
+export function covered(executions: readonly Execution[], since: number, now: number, cut: boolean): Span {
+  const oldest = executions.reduce((oldest, one) => Math.min(oldest, Date.parse(one.started_at)), now);
+  const from = cut ? Math.max(since, oldest) : since;
+  return {
+    since: from,
+    cut,
+    hours: Math.max(1, (now - from) / HOUR_MS),
+    least: cut && now - from < HOUR_MS,
+  };
+}
+
+/** So many in an hour, in words. */
+export function hourly(count: number, { hours, least }: Pick<Span, "hours" | "least">): string {
+  const rate = count / hours;
+  const text = rate >= 10 || least ? Math.round(rate).toLocaleString("en") : rate.toFixed(1);
+  return least ? `${text}+` : text;
+}
+
 export interface Hour {
   at: number;
+  /** Whether what was read reaches back to it. */
+  known: boolean;
   success: number;
   failure: number;
   other: number;
 }
 
 /** Executions by the hour in which they began, the oldest hour first, hours without any as well. */
-export function byHour(executions: readonly Execution[], now: number, hours: number): Hour[] {
-  const size = 3_600_000;
-  const first = (Math.floor(now / size) - hours + 1) * size;
+export function byHour(executions: readonly Execution[], now: number, hours: number, since = 0): Hour[] {
+  const first = (Math.floor(now / HOUR_MS) - hours + 1) * HOUR_MS;
   const found: Hour[] = Array.from({ length: hours }, (_, index) => ({
-    at: first + index * size,
+    at: first + index * HOUR_MS,
+    known: first + (index + 1) * HOUR_MS > since,
     success: 0,
     failure: 0,
     other: 0,
   }));
   for (const one of executions) {
-    const hour = found[Math.floor((Date.parse(one.started_at) - first) / size)];
+    const hour = found[Math.floor((Date.parse(one.started_at) - first) / HOUR_MS)];
     if (!hour) continue;
     if (one.status === "success" || one.status === "skipped") hour.success += 1;
     else if (one.status === "failure" || one.status === "quarantined") hour.failure += 1;
@@ -76,26 +109,18 @@ export interface NodeTypeFigures {
   type: string;
   count: number;
   failure: number;
-  /** Steps in an hour, over the time in which these steps began. */
-  perHour: number | undefined;
   p50: number | undefined;
   p95: number | undefined;
 }
 
-const HOUR_MS = 3_600_000;
-
 /** Figures of each node type from the steps of some executions, those with most steps first. */
 export function byNodeType(steps: readonly Step[]): NodeTypeFigures[] {
-  const starts = steps.map((step) => Date.parse(step.started_at));
-  const span =
-    starts.length < 2 ? 0 : starts.reduce((a, b) => Math.max(a, b)) - starts.reduce((a, b) => Math.min(a, b));
   const figures = [...grouped(steps, (step) => step.type)].map(([type, all]) => {
     const took = all.flatMap((one) => (one.duration_ms === null ? [] : [one.duration_ms]));
     return {
       type,
       count: all.length,
       failure: all.filter((one) => one.status === "failure").length,
-      perHour: span > 0 ? (all.length * HOUR_MS) / span : undefined,
       p50: percentile(took, 0.5),
       p95: percentile(took, 0.95),
     };
@@ -118,12 +143,16 @@ const COUNT_MIN = 3;
 
 const percent = (rate: number): string => `${Math.round(rate * 100)} %`;
 
-/** What became different in the last day from the day before: workflows, how they end, how long they take. */
+/**
+ * What became different in the last day from the day before: workflows, how they end, how long they take. Which ones fell silent can
+ * be told only of a whole day.
+ */
 export function sinceYesterday(
   today: readonly Execution[],
   yesterday: readonly Execution[],
   workflows: readonly Workflow[],
   since: number,
+  whole = true,
 ): DayChange[] {
   const changes: DayChange[] = workflows
     .filter((one) => Date.parse(one.changed_at) >= since)
@@ -135,7 +164,8 @@ export function sinceYesterday(
   const now = new Map(byWorkflow(today).map((one) => [one.workflow, one]));
   for (const before of byWorkflow(yesterday)) {
     const after = now.get(before.workflow);
-    changes.push(...(after ? differences(before, after) : [silent(before)]));
+    if (after) changes.push(...differences(before, after));
+    else if (whole) changes.push(silent(before));
   }
   return changes;
 }

@@ -4,10 +4,22 @@ import { Link } from "@tanstack/react-router";
 import { useEffect, useMemo, useState } from "react";
 import { ask } from "../api/client";
 import { executions, queue, tasks, workflows } from "../api/queries";
+import { type Runner, runners } from "../api/runners";
 import type { Execution, Task } from "../api/schema";
 import { useMay, useMe } from "../app/session";
 import { shownType } from "../model/definition";
-import { byHour, byNodeType, byWorkflow, type DayChange, type Hour, sinceYesterday } from "../model/statistics";
+import { size } from "../model/quotas";
+import {
+  byHour,
+  byNodeType,
+  byWorkflow,
+  covered,
+  type DayChange,
+  type Hour,
+  hourly,
+  type Span,
+  sinceYesterday,
+} from "../model/statistics";
 import { duration } from "../model/time";
 import { Badge, buttonClass, Status, type Tone } from "../ui/controls";
 import { Icon, type IconName } from "../ui/icons";
@@ -18,6 +30,11 @@ import css from "./dashboard.module.css";
 
 const DAY_MS = 86_400_000;
 const HOURS = 24;
+
+/** Executions of a day that are read; of more, figures are of the latest. */
+const READ_MAX = 200;
+
+const FAILED = ["failure", "quarantined"];
 
 function days(): { since: string; before: string } {
   const since = Math.floor((Date.now() - DAY_MS) / 60_000) * 60_000;
@@ -53,24 +70,40 @@ export function Dashboard() {
   );
 }
 
+/** What is read of a day: its latest executions, and those that failed. */
+function useDay(between: { since: string; until?: string }, past: boolean) {
+  const still = past ? { refetchInterval: false as const, staleTime: Number.POSITIVE_INFINITY } : {};
+  const all = useInfiniteQuery({ ...executions(between, READ_MAX), ...still });
+  const failed = useInfiniteQuery({ ...executions({ ...between, status: FAILED }, READ_MAX), ...still });
+  return { all, failed };
+}
+
+/** A number of what comes by pages, of which the first was read. */
+function counted(list: {
+  data: { pages: ReadonlyArray<{ items: readonly unknown[] }> } | undefined;
+  hasNextPage: boolean;
+}) {
+  return list.data && count(itemsOf(list).length, list.hasNextPage);
+}
+
+function count(number: number, more: boolean): string {
+  return more ? `${number}+` : String(number);
+}
+
 function Figures() {
   const { since, before } = useDays();
-  const day = useInfiniteQuery(executions({ since }, 200));
-  const earlier = useInfiniteQuery({
-    ...executions({ since: before, until: since }, 200),
-    refetchInterval: false,
-    staleTime: Number.POSITIVE_INFINITY,
-  });
-  const open = useInfiniteQuery(executions({ status: ["running", "waiting", "paused", "queued"] }, 200));
+  const day = useDay({ since }, false);
+  const earlier = useDay({ since: before, until: since }, true);
+  const open = useInfiniteQuery(executions({ status: ["running", "waiting", "paused", "queued"] }, READ_MAX));
   const asked = useInfiniteQuery(tasks({ status: ["open"] }));
   const line = useQuery(queue);
-  const all = useMemo(() => day.data?.pages.flatMap((page) => page.items) ?? [], [day.data]);
-  const yesterday = useMemo(() => earlier.data?.pages.flatMap((page) => page.items), [earlier.data]);
-  if (day.isPending) return <Loading />;
-  if (day.error && !day.data) return <Wrong error={day.error} again={() => void day.refetch()} />;
+  const [now, then] = [day.all.data, earlier.all.data];
+  const all = useMemo(() => itemsOf({ data: now }), [now]);
+  const yesterday = useMemo(() => then && itemsOf({ data: then }), [then]);
+  if (day.all.isPending) return <Loading />;
+  if (day.all.error && !day.all.data) return <Wrong error={day.all.error} again={() => void day.all.refetch()} />;
   const underWay = itemsOf(open);
-  const of = (status: string) => underWay.filter((one) => one.status === status).length;
-  const openTasks = asked.data?.pages[0]?.items ?? [];
+  const of = (status: string) => count(underWay.filter((one) => one.status === status).length, open.hasNextPage);
   return (
     <>
       <div className={css.cards}>
@@ -78,42 +111,48 @@ function Figures() {
         <Card to="/executions" search={{ status: ["waiting"] }} icon="clock" name="Waiting" number={of("waiting")} />
         <Card
           to="/executions"
-          search={{ status: ["failure"], since }}
+          search={{ status: FAILED, since }}
           icon="cross"
           name="Failed"
-          number={failed(all)}
-          before={yesterday && failed(yesterday)}
+          number={counted(day.failed)}
+          before={counted(earlier.failed)}
         />
-        <Card to="/tasks" search={{}} icon="tasks" name="For people" number={openTasks.length} />
+        <Card to="/tasks" search={{}} icon="tasks" name="For people" number={counted(asked)} />
         <Card
           to="/executions"
           search={{ status: ["queued"] }}
           icon="queue"
           name="In the queue"
-          number={line.data?.items.length ?? of("queued")}
+          number={line.data ? String(line.data.items.length) : of("queued")}
         />
         <Card
           to="/executions"
           search={{ since }}
           icon="executions"
           name="Executions"
-          number={all.length}
-          before={yesterday?.length}
+          number={counted(day.all)}
+          before={counted(earlier.all)}
         />
       </div>
       {all.length === 0 && underWay.length === 0 ? (
-        <Panel>
-          <First />
-        </Panel>
+        <>
+          <Panel>
+            <First />
+          </Panel>
+          <Sandbox />
+        </>
       ) : (
-        <Columns all={all} yesterday={yesterday} openTasks={openTasks} more={day.hasNextPage} since={since} />
+        <Columns
+          all={all}
+          yesterday={yesterday}
+          openTasks={asked.data?.pages[0]?.items ?? []}
+          more={day.all.hasNextPage}
+          moreYesterday={earlier.all.hasNextPage}
+          since={Date.parse(since)}
+        />
       )}
     </>
   );
-}
-
-function failed(all: readonly Execution[]): number {
-  return all.filter((one) => one.status === "failure" || one.status === "quarantined").length;
 }
 
 function Columns({
@@ -121,25 +160,29 @@ function Columns({
   yesterday,
   openTasks,
   more,
+  moreYesterday,
   since,
 }: {
   all: readonly Execution[];
   yesterday: readonly Execution[] | undefined;
   openTasks: readonly Task[];
+  /** Whether there were more executions than were read, of each day. */
   more: boolean;
-  since: string;
+  moreYesterday: boolean;
+  since: number;
 }) {
   const now = useNow(60_000);
+  const span = covered(all, since, now, more);
   return (
     <div className={css.columns}>
       <div className={layout.stack}>
         <Panel title="Executions by the hour">
-          <Chart hours={byHour(all, now, HOURS)} />
+          <Chart hours={byHour(all, now, HOURS, span.cut ? span.since : 0)} span={span} />
         </Panel>
         <Panel title="Workflows" flush>
-          <ByWorkflow all={all} more={more} />
+          <ByWorkflow all={all} span={span} />
         </Panel>
-        <ByNodeType all={all} />
+        <ByNodeType all={all} span={span} now={now} />
       </div>
       <div className={layout.stack}>
         <Panel title="Latest" flush actions={<Link to="/executions">All executions</Link>}>
@@ -161,10 +204,45 @@ function Columns({
             </ul>
           </Panel>
         )}
-        {yesterday && <Since all={all} yesterday={yesterday} since={Date.parse(since)} />}
+        <Sandbox />
+        {yesterday && <Since all={all} yesterday={yesterday} since={since} whole={!more} cut={more || moreYesterday} />}
       </div>
     </div>
   );
+}
+
+/** How what nodes and scripts do is shut in, on each machine that runs them; nothing where the server does not tell. */
+function Sandbox() {
+  const found = useQuery(runners);
+  const all = found.data ?? [];
+  if (all.length === 0) return null;
+  return (
+    <Panel title="Sandbox" flush>
+      <ul className={`${css.list} ${css.whole}`} aria-label="Sandbox of each runner">
+        {all.map((one) => (
+          <li key={one.id} className={css.runner}>
+            <span>
+              {one.id} <span className={layout.dim}>{runnerWords(one)}</span>
+            </span>
+            {one.tier !== undefined && (
+              <Badge tone="idle" icon="lock">
+                <span className="visually-hidden">Tier </span>
+                {one.tier}
+              </Badge>
+            )}
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
+function runnerWords({ state, version, cpus, memoryBytes, stepsRunning, stepsMax }: Runner): string {
+  const steps =
+    stepsRunning === undefined ? undefined : `${stepsRunning}${stepsMax === undefined ? "" : ` of ${stepsMax}`} steps`;
+  const machine = cpus === undefined ? undefined : `${cpus} ${cpus === 1 ? "processor" : "processors"}`;
+  const memory = memoryBytes === undefined ? undefined : size(memoryBytes);
+  return [state, steps, machine, memory, version].filter((part) => part !== undefined).join(", ");
 }
 
 const CHANGES: Record<DayChange["kind"], { tone: Tone; icon: IconName; word: string }> = {
@@ -185,13 +263,18 @@ function Since({
   all,
   yesterday,
   since,
+  whole,
+  cut,
 }: {
   all: readonly Execution[];
   yesterday: readonly Execution[];
   since: number;
+  /** Whether everything of today was read, and whether something of either day was not. */
+  whole: boolean;
+  cut: boolean;
 }) {
   const known = useInfiniteQuery({ ...workflows, enabled: useMay("workflows.read") });
-  const changes = sinceYesterday(all, yesterday, itemsOf(known), since);
+  const changes = sinceYesterday(all, yesterday, itemsOf(known), since, whole);
   return (
     <Panel title="Since yesterday" flush>
       {changes.length === 0 && <p className={css.note}>Nothing became different.</p>}
@@ -210,6 +293,7 @@ function Since({
         ))}
       </ul>
       {changes.length > CHANGES_MAX && <p className={css.note}>And {changes.length - CHANGES_MAX} more.</p>}
+      {cut && <p className={layout.more}>Of the latest {READ_MAX} executions of each day.</p>}
     </Panel>
   );
 }
@@ -219,8 +303,9 @@ const SAMPLE = 12;
 const STEPS_MAX = 200;
 
 /** Latency and throughput of each node type, from the steps of the latest executions that have ended. */
-function ByNodeType({ all }: { all: readonly Execution[] }) {
-  const sample = all.filter((one) => one.ended_at !== null && one.status !== "quarantined").slice(0, SAMPLE);
+function ByNodeType({ all, span, now }: { all: readonly Execution[]; span: Span; now: number }) {
+  const ended = all.filter((one) => one.ended_at !== null && one.status !== "quarantined");
+  const sample = ended.slice(0, SAMPLE);
   const asked = useQueries({
     queries: sample.map(({ execution }) => ({
       queryKey: ["execution", execution, "sample"],
@@ -232,6 +317,8 @@ function ByNodeType({ all }: { all: readonly Execution[] }) {
   });
   const figures = byNodeType(asked.flatMap((one) => one.data?.items ?? []));
   if (figures.length === 0) return null;
+  const looked = covered(sample, span.since, now, span.cut || ended.length > SAMPLE);
+  const least = looked.least || asked.some((one) => one.data?.next);
   return (
     <Panel title="Node types" flush>
       <Table
@@ -253,21 +340,24 @@ function ByNodeType({ all }: { all: readonly Execution[] }) {
           <tr key={one.type}>
             <th scope="row">{shownType(one.type)}</th>
             <td className={layout.numeric}>{one.count}</td>
-            <td className={layout.numeric}>{one.perHour === undefined ? "–" : rate(one.perHour)}</td>
+            <td className={layout.numeric}>{hourly(one.count, { ...looked, least })}</td>
             <td className={layout.numeric}>{`${Math.round((one.failure / one.count) * 100)} %`}</td>
             <td className={layout.numeric}>{one.p50 === undefined ? "–" : duration(one.p50)}</td>
             <td className={layout.numeric}>{one.p95 === undefined ? "–" : duration(one.p95)}</td>
           </tr>
         ))}
       </Table>
-      <p className={layout.more}>Of the steps of the latest {sample.length} executions that have ended.</p>
+      <p className={layout.more}>
+        Of the steps of the latest {sample.length} executions that have ended{sinceWords(looked)}.
+      </p>
     </Panel>
   );
 }
 
-/** How many in an hour. */
-function rate(perHour: number): string {
-  return perHour >= 10 ? Math.round(perHour).toLocaleString("en") : perHour.toFixed(1);
+/** Since when, where that is not the whole day. */
+function sinceWords({ cut, since }: Span): string {
+  if (!cut) return "";
+  return `, since ${new Date(since).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })}`;
 }
 
 function First() {
@@ -299,9 +389,9 @@ function Card({
   search: Record<string, unknown>;
   icon: IconName;
   name: string;
-  number: number;
+  number: string | undefined;
   /** The same of the day before. */
-  before?: number | undefined;
+  before?: string | undefined;
 }) {
   return (
     <Link to={to} search={search} className={css.card}>
@@ -309,15 +399,10 @@ function Card({
         <Icon name={icon} size={14} />
         {name}
       </span>
-      <span className={css.number}>{capped(number)}</span>
-      {before !== undefined && <span className={layout.dim}>{capped(before)} the day before</span>}
+      <span className={css.number}>{number ?? "–"}</span>
+      {before !== undefined && <span className={layout.dim}>{before} the day before</span>}
     </Link>
   );
-}
-
-/** A number of what comes by pages, of which the first was read. */
-function capped(number: number): string {
-  return number >= 200 ? "200+" : String(number);
 }
 
 function Latest({ all }: { all: readonly Execution[] }) {
@@ -343,7 +428,7 @@ function Latest({ all }: { all: readonly Execution[] }) {
   );
 }
 
-function ByWorkflow({ all, more }: { all: readonly Execution[]; more: boolean }) {
+function ByWorkflow({ all, span }: { all: readonly Execution[]; span: Span }) {
   const figures = byWorkflow(all);
   return (
     <>
@@ -371,7 +456,7 @@ function ByWorkflow({ all, more }: { all: readonly Execution[]; more: boolean })
               </Link>
             </th>
             <td className={layout.numeric}>{one.count}</td>
-            <td className={layout.numeric}>{rate(one.count / HOURS)}</td>
+            <td className={layout.numeric}>{hourly(one.count, span)}</td>
             <td>
               <span className={css.share} aria-hidden="true">
                 <span style={{ flex: one.success, background: "var(--success)" }} />
@@ -385,17 +470,24 @@ function ByWorkflow({ all, more }: { all: readonly Execution[]; more: boolean })
           </tr>
         ))}
       </Table>
-      {more && <p className={layout.more}>Of the latest 200 executions.</p>}
+      {span.cut && (
+        <p className={layout.more}>
+          Of the latest {READ_MAX} executions{sinceWords(span)}.
+        </p>
+      )}
     </>
   );
 }
 
-function Chart({ hours }: { hours: readonly Hour[] }) {
+function Chart({ hours, span }: { hours: readonly Hour[]; span: Span }) {
   const most = Math.max(1, ...hours.map((hour) => hour.success + hour.failure + hour.other));
   const total = hours.reduce((sum, hour) => sum + hour.success + hour.failure + hour.other, 0);
   const failed = hours.reduce((sum, hour) => sum + hour.failure, 0);
   const width = 10;
   const height = 100;
+  const what = span.cut
+    ? `the latest ${READ_MAX} executions${sinceWords(span)}`
+    : `${total} executions in ${hours.length} hours`;
   return (
     <div className={layout.stack} style={{ gap: 8 }}>
       <svg
@@ -403,7 +495,7 @@ function Chart({ hours }: { hours: readonly Hour[] }) {
         viewBox={`0 0 ${hours.length * width} ${height + 2}`}
         preserveAspectRatio="none"
         role="img"
-        aria-label={`${total} executions in ${hours.length} hours, ${failed} of them failed; at most ${most} in an hour.`}
+        aria-label={`${what}, ${failed} of them failed; at most ${most} in an hour.`}
       >
         {hours.map((hour, index) => {
           const parts = [
@@ -414,6 +506,9 @@ function Chart({ hours }: { hours: readonly Hour[] }) {
           let top = height;
           return (
             <g key={hour.at}>
+              {!hour.known && (
+                <rect x={index * width} y={0} width={width} height={height} fill="var(--surface-3)" opacity={0.6} />
+              )}
               <rect x={index * width + 1} y={height} width={width - 2} height={1} fill="var(--border)" />
               {parts.map((part) => {
                 const size = (part.count / most) * (height - 4);
@@ -443,7 +538,14 @@ function Chart({ hours }: { hours: readonly Hour[] }) {
         <span>
           <i style={{ background: "var(--border-strong)" }} /> Other
         </span>
-        <span style={{ marginLeft: "auto" }}>24 hours</span>
+        {span.cut && (
+          <span>
+            <i style={{ background: "var(--surface-3)" }} /> Not read
+          </span>
+        )}
+        <span style={{ marginLeft: "auto" }}>
+          {span.cut ? `Of the latest ${READ_MAX}${sinceWords(span)}` : `${HOURS} hours`}
+        </span>
       </div>
     </div>
   );
