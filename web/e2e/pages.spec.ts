@@ -202,3 +202,11 @@ test("the dashboard says of what its figures are, and how the machine shuts in w
   await expect(sandbox).toContainText("Tier namespaces");
   await console.isAccessible();
 });
+
+test("an address at which nothing is leaves the menu where it was", async ({ console, page }) => {
+  await console.signIn("/no/such/page");
+  await expect(page.getByRole("heading", { name: "There is no such page", level: 1 })).toBeVisible();
+  await console.isAccessible();
+  await page.getByRole("link", { name: "Workflows" }).click();
+  await expect(page.getByRole("heading", { name: "Workflows", level: 1 })).toBeVisible();
+});

@@ -1,7 +1,7 @@
 /** The addresses of the console. Each page is loaded when it is opened; every address can be shared. */
 import { createRootRoute, createRoute, createRouter, Outlet } from "@tanstack/react-router";
 import { lazy, type ReactNode, Suspense } from "react";
-import { Empty, Loading } from "../ui/layout";
+import { Empty, Loading, Page } from "../ui/layout";
 import { Shell } from "./Shell";
 
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
@@ -56,11 +56,6 @@ const root = createRootRoute({
       <Outlet />
     </Suspense>
   ),
-  notFoundComponent: () => (
-    <Empty icon="search" title="There is no such page">
-      The link may be cut. Everything there is stands in the menu.
-    </Empty>
-  ),
 });
 
 export const signInRoute = createRoute({
@@ -93,6 +88,19 @@ const reset = createRoute({
 });
 
 const shell = createRoute({ getParentRoute: () => root, id: "shell", component: Shell });
+
+/** Any address that is none of the others: within the shell, so that the menu is there to go on by. */
+const unknown = createRoute({
+  getParentRoute: () => shell,
+  path: "$",
+  component: () => (
+    <Page title="There is no such page">
+      <Empty icon="search" title="Nothing is at this address">
+        The link may be cut. Everything there is stands in the menu.
+      </Empty>
+    </Page>
+  ),
+});
 
 const dashboard = createRoute({
   getParentRoute: () => shell,
@@ -323,6 +331,7 @@ export const router = createRouter({
       tokens,
       secrets,
       audit,
+      unknown,
     ]),
   ]),
   scrollRestoration: true,
