@@ -18,6 +18,9 @@ test("an installed package is found with its version, its health and its nodes",
   await dialog.getByRole("button", { name: "Done" }).click();
   await page.getByLabel("Search packages and nodes").fill("no such thing");
   await expect(page.getByText("No package has that in it")).toBeVisible();
+  await expect(page).toHaveURL(/text=no/);
+  await page.reload();
+  await expect(page.getByLabel("Search packages and nodes")).toHaveValue("no such thing");
   await console.open("/environments");
   await expect(page.getByText("There is no environment")).toBeVisible();
   await console.isAccessible();

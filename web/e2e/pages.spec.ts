@@ -210,3 +210,41 @@ test("an address at which nothing is leaves the menu where it was", async ({ con
   await page.getByRole("link", { name: "Workflows" }).click();
   await expect(page.getByRole("heading", { name: "Workflows", level: 1 })).toBeVisible();
 });
+
+test("what is searched for and chosen stands in the address, and nowhere else", async ({ console, page }) => {
+  const { server, owner } = console;
+  await server.save(owner, "searched", HELLO.replace("id: hello", "id: searched"));
+  await server.wait(owner, await server.run(owner, "searched"), "success");
+  await console.signIn("/executions");
+  const search = page.getByLabel("Workflow or execution");
+  await search.fill("no such execution");
+  await page.getByRole("link", { name: "Show all executions" }).click();
+  await expect(search).toHaveValue("");
+  await search.fill("no such execution");
+  await expect(page).toHaveURL(/text=no/);
+  await page.getByRole("link", { name: "Executions", exact: true }).click();
+  await expect(search).toHaveValue("");
+  await expect(page.getByRole("link", { name: "searched" }).first()).toBeVisible();
+
+  for (const [path, label, typed] of [
+    ["/node-types", "Search node types", "HttpReq"],
+    ["/workflows", "Search workflows", "searched"],
+    ["/audit", "Search the lines shown", "workflow.saved"],
+  ] as const) {
+    await console.open(path);
+    await page.getByLabel(label).fill(typed);
+    await expect(page, path).toHaveURL(new RegExp(`text=${typed}`));
+    await page.reload();
+    await expect(page.getByLabel(label), path).toHaveValue(typed);
+  }
+  await console.open("/node-types?text=HttpReq");
+  await page.getByRole("link", { name: /^HttpRequest/ }).click();
+  await expect(page.getByLabel("Search node types")).toHaveValue("HttpReq");
+
+  await console.open("/tasks");
+  await page.getByRole("button", { name: "Assigned to me" }).click();
+  await expect(page).toHaveURL(/which=mine/);
+  await page.reload();
+  await expect(page.getByRole("button", { name: "Assigned to me" })).toHaveAttribute("aria-pressed", "true");
+  await expect(page.getByText("Nothing is assigned to you")).toBeVisible();
+});

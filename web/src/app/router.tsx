@@ -7,6 +7,14 @@ import { Shell } from "./Shell";
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
 /** A number in an address is read as one; what is meant is its text. */
 const word = (value: unknown): string | undefined => (typeof value === "number" ? String(value) : text(value));
+/** What is searched for on a page, as it stands in the address. */
+export interface TextSearch {
+  text?: string;
+}
+const searched = (search: Record<string, unknown>): TextSearch => {
+  const found = word(search["text"]);
+  return found ? { text: found } : {};
+};
 const texts = (value: unknown): string[] | undefined => {
   const found = (Array.isArray(value) ? value : [value]).flatMap((one) => text(one) ?? []);
   return found.length > 0 ? found : undefined;
@@ -166,6 +174,7 @@ const secrets = createRoute({
 const audit = createRoute({
   getParentRoute: () => shell,
   path: "/audit",
+  validateSearch: searched,
   component: page(() => import("../pages/Audit"), "Audit"),
 });
 
@@ -195,6 +204,7 @@ export const compareRoute = createRoute({
 const workflows = createRoute({
   getParentRoute: () => shell,
   path: "/workflows",
+  validateSearch: searched,
   component: page(() => import("../pages/Workflows"), "Workflows"),
 });
 
@@ -225,9 +235,9 @@ export const editRoute = createRoute({
 export const nodeTypesRoute = createRoute({
   getParentRoute: () => shell,
   path: "/node-types",
-  validateSearch: (search: Record<string, unknown>): { type?: string } => {
+  validateSearch: (search: Record<string, unknown>): { type?: string } & TextSearch => {
     const type = text(search["type"]);
-    return type ? { type } : {};
+    return { ...searched(search), ...(type ? { type } : {}) };
   },
   component: page(() => import("../pages/NodeTypes"), "NodeTypes"),
 });
@@ -259,6 +269,7 @@ const hooks = createRoute({
 const packages = createRoute({
   getParentRoute: () => shell,
   path: "/packages",
+  validateSearch: searched,
   component: page(() => import("../pages/Packages"), "Packages"),
 });
 
@@ -289,6 +300,10 @@ const tenants = createRoute({
 const tasks = createRoute({
   getParentRoute: () => shell,
   path: "/tasks",
+  validateSearch: (search: Record<string, unknown>): { which?: "mine" | "all" } => {
+    const { which } = search;
+    return which === "mine" || which === "all" ? { which } : {};
+  },
   component: page(() => import("../pages/Tasks"), "Tasks"),
 });
 

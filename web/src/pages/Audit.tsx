@@ -1,6 +1,6 @@
 /** Who did what, line by line, and whether the chain of lines is whole. */
 import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
-import { useState } from "react";
+import { useNavigate, useSearch } from "@tanstack/react-router";
 import { ask } from "../api/client";
 import { audit } from "../api/queries";
 import type { AuditLine } from "../api/schema";
@@ -8,10 +8,13 @@ import { Button, CopyButton, Search } from "../ui/controls";
 import { itemsOf, Listing } from "../ui/Listing";
 import { layout, Notice, Page, Panel, Refused } from "../ui/layout";
 import { When } from "../ui/time";
+import { useTyped } from "../ui/useTyped";
 
 export function Audit() {
   const list = useInfiniteQuery(audit);
-  const [typed, setTyped] = useState("");
+  const { text = "" } = useSearch({ from: "/shell/audit" });
+  const navigate = useNavigate({ from: "/audit" });
+  const [typed, setTyped] = useTyped(text, (text) => void navigate({ search: text ? { text } : {}, replace: true }));
   const verify = useMutation({ mutationFn: () => ask("POST /api/v1/audit/verify") });
   const lines = itemsOf(list);
   const shown = lines.filter((line) => JSON.stringify(line).toLowerCase().includes(typed.toLowerCase()));

@@ -1,13 +1,13 @@
 /** Every execution of the tenant, newest first, with filters that stand in the address. */
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
 import { executions } from "../api/queries";
 import type { ExecutionsSearch } from "../app/router";
 import { Choose, Search, STATES, Status } from "../ui/controls";
 import { itemsOf, Listing } from "../ui/Listing";
 import { layout, Page, Panel } from "../ui/layout";
 import { Took, When } from "../ui/time";
+import { useTyped } from "../ui/useTyped";
 
 const CHOICES = ["queued", "running", "waiting", "paused", "success", "failure", "cancelled", "skipped", "quarantined"];
 
@@ -18,9 +18,6 @@ const DAYS = [
   ["7", "Last 7 days"],
   ["30", "Last 30 days"],
 ] as const;
-
-/** Wait after a letter before the server is asked, in milliseconds. */
-const TYPED_MS = 250;
 
 export function Executions() {
   const search = useSearch({ from: "/shell/executions" });
@@ -96,13 +93,7 @@ function Filters({
   search: ExecutionsSearch;
   set: (change: Partial<Record<keyof ExecutionsSearch, unknown>>) => void;
 }) {
-  const [typed, setTyped] = useState(search.text ?? "");
-  // biome-ignore lint/correctness/useExhaustiveDependencies: what was typed is sent once, when it has rested.
-  useEffect(() => {
-    if (typed === (search.text ?? "")) return;
-    const timer = setTimeout(() => set({ text: typed }), TYPED_MS);
-    return () => clearTimeout(timer);
-  }, [typed]);
+  const [typed, setTyped] = useTyped(search.text ?? "", (text) => set({ text }));
   const since = search.since === undefined ? undefined : Date.now() - Date.parse(search.since);
   const chosen = DAYS.find(([days]) => since !== undefined && Math.abs(since - Number(days) * DAY_MS) < DAY_MS / 2);
   return (

@@ -1,12 +1,12 @@
 /** The node types that workflows may use: what each does, what it is given and gives, what it needs, how it fails. */
 import { useQuery } from "@tanstack/react-query";
-import { Link, useSearch } from "@tanstack/react-router";
-import { useState } from "react";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { type NodeType, nodeTypes } from "../execution/usePlan";
 import { grouped } from "../model/grouped";
 import { Badge, CopyButton, Search } from "../ui/controls";
 import { Empty, Facts, Loading, layout, Page, Panel, Table, Wrong } from "../ui/layout";
 import { Line, Prose } from "../ui/Prose";
+import { useTyped } from "../ui/useTyped";
 import css from "./nodes.module.css";
 
 const CATEGORIES: Record<string, string> = {
@@ -28,8 +28,12 @@ const EFFECTS: Record<string, string> = {
 
 export function NodeTypes() {
   const types = useQuery(nodeTypes);
-  const { type } = useSearch({ from: "/shell/node-types" });
-  const [typed, setTyped] = useState("");
+  const { type, text = "" } = useSearch({ from: "/shell/node-types" });
+  const navigate = useNavigate({ from: "/node-types" });
+  const [typed, setTyped] = useTyped(
+    text,
+    (text) => void navigate({ search: { ...(type ? { type } : {}), ...(text ? { text } : {}) }, replace: true }),
+  );
   const wanted = typed.toLowerCase();
   const shown = (types.data ?? []).filter((one) =>
     `${one.name} ${one.aliases?.join(" ") ?? ""} ${one.summary}`.toLowerCase().includes(wanted),
@@ -59,7 +63,7 @@ export function NodeTypes() {
                           <Link
                             key={one.name}
                             to="/node-types"
-                            search={{ type: one.name }}
+                            search={{ type: one.name, ...(typed ? { text: typed } : {}) }}
                             className={css.item}
                             aria-current={one === chosen ? "page" : undefined}
                             activeProps={{}}

@@ -1,5 +1,6 @@
 /** Packages of nodes that are installed: how they are, which nodes they bring; and for the operator of the server, what becomes of them. */
 import { useQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { ask } from "../api/client";
 import { installedPackages } from "../api/queries";
@@ -10,6 +11,7 @@ import { Badge, Button, CopyButton, Dialog, Search, TextField, type Tone } from 
 import { Confirm, FormDialog } from "../ui/dialogs";
 import { Act, Heads, ListPage } from "../ui/Listing";
 import { Facts, layout, Notice, Table } from "../ui/layout";
+import { useTyped } from "../ui/useTyped";
 import { Find, type Order, Plan, STALE } from "./PackagePlan";
 
 const TONES: Record<Package["status"], Tone> = { installed: "success", disabled: "paused", blocked: "failure" };
@@ -26,7 +28,9 @@ type Open = { look: Package } | { disable: Package } | { uninstall: Package } | 
 export function Packages() {
   const { operator } = useMe();
   const list = useQuery({ ...installedPackages, refetchInterval: 10_000 });
-  const [typed, setTyped] = useState("");
+  const { text = "" } = useSearch({ from: "/shell/packages" });
+  const navigate = useNavigate({ from: "/packages" });
+  const [typed, setTyped] = useTyped(text, (text) => void navigate({ search: text ? { text } : {}, replace: true }));
   const [open, setOpen] = useState<Open>();
   const all = list.data?.items ?? [];
   const wanted = typed.toLowerCase();

@@ -1,7 +1,6 @@
 /** The inbox: what waits for people, and what they decided. */
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { tasks } from "../api/queries";
 import { useMe } from "../app/session";
 import { Badge, Segments, Status } from "../ui/controls";
@@ -11,9 +10,18 @@ import { useNow, When } from "../ui/time";
 
 type Which = "open" | "mine" | "all";
 
+const EMPTY: Record<Which, string> = {
+  open: "Nothing waits for you",
+  mine: "Nothing is assigned to you",
+  all: "No task was ever asked",
+};
+
 export function Tasks() {
   const who = useMe();
-  const [which, setWhich] = useState<Which>("open");
+  // What is chosen stands in the address, so that it can be sent and is there after a reload.
+  const { which = "open" } = useSearch({ from: "/shell/tasks" });
+  const navigate = useNavigate({ from: "/tasks" });
+  const setWhich = (which: Which) => void navigate({ search: which === "open" ? {} : { which }, replace: true });
   const list = useInfiniteQuery(
     tasks({
       ...(which === "all" ? {} : { status: ["open"] }),
@@ -46,7 +54,7 @@ export function Tasks() {
           columns={["What", "State", "For", "Due", "Asked", "Execution"]}
           empty={{
             icon: "check",
-            title: which === "all" ? "No task was ever asked" : "Nothing waits for you",
+            title: EMPTY[which],
             words: (
               <>
                 A workflow asks by a <code>HumanTask</code>; what it asks comes here at once.

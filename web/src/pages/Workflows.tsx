@@ -1,6 +1,6 @@
 /** The workflows of the tenant. */
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { workflows } from "../api/queries";
 import type { Workflow } from "../api/schema";
@@ -11,10 +11,13 @@ import { Icon } from "../ui/icons";
 import { itemsOf, Listing } from "../ui/Listing";
 import { layout, Page, Panel } from "../ui/layout";
 import { When } from "../ui/time";
+import { useTyped } from "../ui/useTyped";
 
 export function Workflows() {
   const list = useInfiniteQuery(workflows);
-  const [typed, setTyped] = useState("");
+  const { text = "" } = useSearch({ from: "/shell/workflows" });
+  const navigate = useNavigate({ from: "/workflows" });
+  const [typed, setTyped] = useTyped(text, (text) => void navigate({ search: text ? { text } : {}, replace: true }));
   const [running, setRunning] = useState<Workflow>();
   const writes = useMay("workflows.write");
   const starts = useMay("executions.start");
