@@ -248,3 +248,17 @@ test("what is searched for and chosen stands in the address, and nowhere else", 
   await expect(page.getByRole("button", { name: "Assigned to me" })).toHaveAttribute("aria-pressed", "true");
   await expect(page.getByText("Nothing is assigned to you")).toBeVisible();
 });
+
+test("what somebody may not do is not offered on a page that is opened all the same", async ({ console, page }) => {
+  const { server, owner } = console;
+  await server.ask(owner, "POST", "/roles", { role: "narrow", permissions: ["executions.read"] });
+  await server.member(owner, "narrow");
+  await console.signIn("/audit", "narrow@example.com");
+  await expect(page.getByRole("heading", { name: "You may not see this" })).toBeVisible();
+  await expect(page.getByText(/audit\.read/)).toBeVisible();
+  await expect(page.getByRole("button", { name: "Verify the chain" })).toHaveCount(0);
+  await console.isAccessible();
+  await console.open("/tokens");
+  await expect(page.getByRole("heading", { name: "You may not see this" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Make a token" })).toHaveCount(0);
+});

@@ -4,6 +4,7 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { ask } from "../api/client";
 import { audit } from "../api/queries";
 import type { AuditLine } from "../api/schema";
+import { useMay } from "../app/session";
 import { Button, CopyButton, Search } from "../ui/controls";
 import { itemsOf, Listing } from "../ui/Listing";
 import { layout, Notice, Page, Panel, Refused } from "../ui/layout";
@@ -11,6 +12,7 @@ import { When } from "../ui/time";
 import { useTyped } from "../ui/useTyped";
 
 export function Audit() {
+  const reads = useMay("audit.read");
   const list = useInfiniteQuery(audit);
   const { text = "" } = useSearch({ from: "/shell/audit" });
   const navigate = useNavigate({ from: "/audit" });
@@ -23,9 +25,11 @@ export function Audit() {
       title="Audit"
       about="Every change in this tenant, with who did it. Each line names the digest of the line before."
       actions={
-        <Button icon="check" busy={verify.isPending} onClick={() => verify.mutate()}>
-          Verify the chain
-        </Button>
+        reads && (
+          <Button icon="check" busy={verify.isPending} onClick={() => verify.mutate()}>
+            Verify the chain
+          </Button>
+        )
       }
     >
       <Refused error={verify.error} />

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { ask } from "../api/client";
 import { tokens } from "../api/queries";
 import type { NewToken, Token } from "../api/schema";
-import { type Permission, useMe } from "../app/session";
+import { type Permission, useMay, useMe } from "../app/session";
 import { useChange } from "../app/useChange";
 import { Badge, Check, TextField } from "../ui/controls";
 import { Choices, FormDialog, ShownOnce } from "../ui/dialogs";
@@ -16,6 +16,7 @@ const DAYS_USUAL = 90;
 const DAYS_MAX = 366;
 
 export function Tokens() {
+  const makes = useMay("tokens.own");
   const list = useInfiniteQuery(tokens);
   const revoke = useChange({
     ask: (token: Token) => ask("DELETE /api/v1/tokens/{token}", { path: { token: token.id } }),
@@ -26,7 +27,7 @@ export function Tokens() {
     <ListPage
       title="API tokens"
       about="For programs. A token does what it was made for, and no more than its person may."
-      make={{ words: "Make a token", dialog: (close) => <MakeToken onClose={close} /> }}
+      make={makes ? { words: "Make a token", dialog: (close) => <MakeToken onClose={close} /> } : undefined}
       label="API tokens"
       list={list}
       items={itemsOf(list)}
