@@ -134,3 +134,44 @@ test("a tenant is made with a quota, which its owner sees; a lost password is ch
   await expect(other.getByRole("heading", { name: "Dashboard" })).toBeVisible();
   await other.close();
 });
+
+test("whoever belongs to two tenants goes from one to the other, and back", async ({ console, page, browser }) => {
+  test.setTimeout(60_000);
+  const { server, owner } = console;
+  // Somebody of their own, as whoever belongs to two tenants has to name one ever after.
+  await server.ask(owner, "POST", "/roles", { role: "traveller", permissions: ["executions.read"] });
+  await server.member(owner, "traveller");
+  const { code } = await server.ask<{ code: string }>(owner, "POST", "/tenants", {
+    tenant: "initech",
+    owner: "traveller@example.com",
+  });
+  const other = await (await browser.newContext()).newPage();
+  await prepare(other, server.url);
+  await other.goto(`${server.url}/join#${code}`);
+  await other.getByLabel("Password").fill(PASSWORD);
+  await other.getByRole("button", { name: "Join", exact: true }).click();
+  await expect(other.getByRole("heading", { name: "Dashboard" })).toBeVisible();
+  await other.close();
+
+  await console.open("/sign-in?tenant=acme");
+  await page.getByLabel("Email address").fill("traveller@example.com");
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await expect(page.getByText("What goes on in Acme")).toBeVisible();
+  await page.getByRole("button", { name: "Account, tenants, colours, sign out" }).click();
+  await page.getByRole("menuitem", { name: "Go to initech" }).click();
+  await expect(page.getByRole("heading", { name: "Sign in to initech" })).toBeVisible();
+  await expect(page.getByLabel("Email address")).toHaveValue("traveller@example.com");
+  await expect(page.getByLabel("Tenant")).toHaveValue("initech");
+  await console.isAccessible();
+  await page.getByRole("link", { name: "Stay in Acme" }).click();
+  await expect(page.getByText("What goes on in Acme")).toBeVisible();
+  await console.open("/account");
+  await page.getByRole("link", { name: "initech", exact: true }).click();
+  await expect(page.getByLabel("Password")).toBeFocused();
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await expect(page.getByText("What goes on in initech")).toBeVisible();
+  await page.getByRole("button", { name: "Account, tenants, colours, sign out" }).click();
+  await expect(page.getByRole("menuitem", { name: "Go to acme" })).toBeVisible();
+});

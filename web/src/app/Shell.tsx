@@ -24,7 +24,7 @@ import { Announcer, announce } from "./announcer";
 import { ErrorBoundary } from "./ErrorBoundary";
 import { dropAll, keepsAny } from "./kept";
 import { Live } from "./Live";
-import { forget, may, type Permission } from "./session";
+import { forget, may, otherTenants, type Permission } from "./session";
 import { type Theme, useSettings } from "./settings";
 import css from "./shell.module.css";
 
@@ -203,6 +203,9 @@ const THEMES: ReadonlyArray<{ id: Theme; label: string; icon: IconName }> = [
   { id: "system", label: "As the system", icon: "system" },
 ];
 
+/** What the keys of the menu begin with that lead to another tenant. */
+const TENANT = "tenant:";
+
 function Person({ who, onLeave }: { who: Me; onLeave?: () => void }) {
   const { theme, setTheme, dropInputs } = useSettings();
   const navigate = useNavigate();
@@ -224,9 +227,11 @@ function Person({ who, onLeave }: { who: Me; onLeave?: () => void }) {
   const act = (key: string | number) => {
     const chosen = THEMES.find((known) => known.id === key);
     if (chosen) return setTheme(chosen.id);
+    const tenant = String(key).startsWith(TENANT) ? String(key).slice(TENANT.length) : undefined;
     if (key === "out" && keepsAny(who)) return setAsking(true);
     onLeave?.();
-    if (key === "account") void navigate({ to: "/account" });
+    if (tenant !== undefined) void navigate({ to: "/sign-in", search: { tenant } });
+    else if (key === "account") void navigate({ to: "/account" });
     else void leave();
   };
   return (
@@ -240,13 +245,25 @@ function Person({ who, onLeave }: { who: Me; onLeave?: () => void }) {
             <span>{who.name}</span>
             <span>{who.role}</span>
           </span>
-          <span className="visually-hidden">Account, colours, sign out</span>
+          <span className="visually-hidden">
+            {otherTenants(who).length > 0 ? "Account, tenants, colours, sign out" : "Account, colours, sign out"}
+          </span>
         </Press>
         <Popover placement="top start">
           <Menu className={controls.menu} onAction={act} aria-label="Account">
             <MenuItem id="account" className={controls.menuItem ?? ""} textValue="Account">
               <Icon name="account" /> Account
             </MenuItem>
+            {otherTenants(who).map((tenant) => (
+              <MenuItem
+                key={tenant}
+                id={`${TENANT}${tenant}`}
+                className={controls.menuItem ?? ""}
+                textValue={`Go to ${tenant}`}
+              >
+                <Icon name="tenants" /> Go to {tenant}
+              </MenuItem>
+            ))}
             {THEMES.map((one) => (
               <MenuItem key={one.id} id={one.id} className={controls.menuItem ?? ""} textValue={one.label}>
                 <Icon name={one.icon} /> {one.label}

@@ -66,13 +66,21 @@ const root = createRootRoute({
   ),
 });
 
+/** What names of tenants are made of. */
+const TENANT = /^[a-z0-9_-]{1,64}$/;
+
 export const signInRoute = createRoute({
   getParentRoute: () => root,
   path: "/sign-in",
-  validateSearch: (search: Record<string, unknown>): { next?: string; refused?: string } => {
+  validateSearch: (search: Record<string, unknown>): { next?: string; refused?: string; tenant?: string } => {
     const next = text(search["next"]);
     const refused = text(search["refused"]);
-    return { ...(next ? { next } : {}), ...(refused ? { refused } : {}) };
+    const tenant = word(search["tenant"]);
+    return {
+      ...(next ? { next } : {}),
+      ...(refused ? { refused } : {}),
+      ...(tenant && TENANT.test(tenant) ? { tenant } : {}),
+    };
   },
   component: page(() => import("../pages/Gate"), "SignIn"),
 });

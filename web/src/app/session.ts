@@ -18,6 +18,11 @@ export function may(who: Me, permission: Permission): boolean {
   return who.permissions.includes(permission);
 }
 
+/** The other tenants that somebody belongs to. */
+export function otherTenants({ memberships, tenant }: Me): string[] {
+  return memberships.map((one) => one.tenant).filter((one) => one !== tenant);
+}
+
 /**
  * Forgets everything that was read for whoever was signed in. What they wrote and did not send stays under their name, for when they
  * come back: a session also ends by itself.

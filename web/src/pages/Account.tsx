@@ -1,10 +1,10 @@
 /** One's own account: who one is, where one belongs, the password, the second factor, identities elsewhere. */
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { ask } from "../api/client";
 import { me, providers } from "../api/queries";
-import { forget, useMe } from "../app/session";
+import { forget, otherTenants, useMe } from "../app/session";
 import { useChange } from "../app/useChange";
 import { Badge, Button, CopyButton, TextField } from "../ui/controls";
 import { Act, Listing } from "../ui/Listing";
@@ -37,7 +37,16 @@ export function Account() {
         />
         {who.memberships.length > 1 && (
           <p className={layout.dim} style={{ marginTop: 12 }}>
-            A session belongs to one tenant: sign out and choose the other one when you sign in.
+            A session belongs to one tenant. Sign in to{" "}
+            {otherTenants(who).map((tenant, index) => (
+              <span key={tenant}>
+                {index > 0 && ", "}
+                <Link to="/sign-in" search={{ tenant }}>
+                  {tenant}
+                </Link>
+              </span>
+            ))}
+            , or choose it in the menu of your name.
           </p>
         )}
       </Panel>

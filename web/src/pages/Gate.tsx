@@ -60,9 +60,9 @@ function isAskedForCode(error: unknown): boolean {
 }
 
 /** Signs in by address and password; says what else is asked for. */
-function useSignIn(next: string | undefined) {
+function useSignIn(next: string | undefined, wanted: string | undefined) {
   const enter = useEnter();
-  const [tenant, setTenant] = useState(false);
+  const [tenant, setTenant] = useState(wanted !== undefined);
   const [second, setSecond] = useState(false);
   const signIn = useMutation({
     mutationFn: (body: Record<string, string>) =>
@@ -118,9 +118,11 @@ function RefusedByProvider({ code }: { code: string }) {
 }
 
 export function SignIn() {
-  const { next, refused } = useSearch({ from: "/sign-in" });
+  const { next, refused, tenant: wanted } = useSearch({ from: "/sign-in" });
   const setup = useQuery(setupStatus);
-  const { signIn, tenant, setTenant, second } = useSignIn(next);
+  const { signIn, tenant, setTenant, second } = useSignIn(next, wanted);
+  // Whoever comes from another tenant is known; the session there goes on until this one begins.
+  const [from] = useState(() => (wanted ? queries.getQueryData(me.queryKey) : undefined));
   if (setup.data?.needed) {
     return (
       <Gate title="Nobody is here yet" about="This server is set up by the link that it printed when it started.">
@@ -132,15 +134,43 @@ export function SignIn() {
     );
   }
   return (
-    <Gate title="Sign in" about="With the address and password of your account on this server.">
+    <Gate
+      title={wanted ? `Sign in to ${wanted}` : "Sign in"}
+      about={
+        from
+          ? "A session belongs to one tenant. Your account is the same, with the same password."
+          : "With the address and password of your account on this server."
+      }
+    >
       <form onSubmit={(event) => signIn.mutate(values(event))}>
         {refused !== undefined && signIn.isIdle && <RefusedByProvider code={refused} />}
         <Refused error={isAskedForCode(signIn.error) ? undefined : signIn.error} />
-        <TextField label="Email address" name="email" type="email" required autoComplete="username" autoFocus />
-        <TextField label="Password" name="password" type="password" required autoComplete="current-password" />
+        <TextField
+          label="Email address"
+          name="email"
+          type="email"
+          required
+          autoComplete="username"
+          autoFocus={!from?.email}
+          defaultValue={from?.email ?? ""}
+        />
+        <TextField
+          label="Password"
+          name="password"
+          type="password"
+          required
+          autoComplete="current-password"
+          autoFocus={Boolean(from?.email)}
+        />
         {second && <SecondFactorField />}
         {tenant ? (
-          <TextField label="Tenant" name="tenant" optional hint="Which one, when you belong to several." />
+          <TextField
+            label="Tenant"
+            name="tenant"
+            optional
+            hint="Which one, when you belong to several."
+            defaultValue={wanted ?? ""}
+          />
         ) : (
           <div>
             <Button look="quiet" small onClick={() => setTenant(true)}>
@@ -151,7 +181,12 @@ export function SignIn() {
         <Button type="submit" look="primary" busy={signIn.isPending}>
           Sign in
         </Button>
-        <ByProvider word="Sign in" />
+        <ByProvider word="Sign in" {...(wanted ? { tenant: wanted } : {})} />
+        {from && (
+          <p>
+            <Link to="/">Stay in {from.tenant_title || from.tenant}</Link>
+          </p>
+        )}
         <p>
           Were you invited? <Link to="/join">Join with your code</Link>. Is the password lost? The operator of the
           server gives you a link.
@@ -189,12 +224,15 @@ function NewPassword({ label }: { label: string }) {
   );
 }
 
-/** Sends the browser to a provider, where the operator has named one; by an invitation it leads into its tenant. */
-function ByProvider({ word, invitation }: { word: string; invitation?: string }) {
+/** Sends the browser to a provider, where the operator has named one; by an invitation, or a tenant that is named, it leads there. */
+function ByProvider({ word, invitation, tenant }: { word: string; invitation?: string; tenant?: string }) {
   const found = useQuery(providersQuery);
   const begin = useMutation({
     mutationFn: (provider: string) =>
-      ask("POST /api/v1/oidc/{provider}/login", { path: { provider }, body: invitation ? { invitation } : {} }),
+      ask("POST /api/v1/oidc/{provider}/login", {
+        path: { provider },
+        body: { ...(invitation ? { invitation } : {}), ...(tenant ? { tenant } : {}) },
+      }),
     onSuccess: ({ location: elsewhere }) => location.assign(elsewhere),
   });
   return (
