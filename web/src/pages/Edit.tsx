@@ -147,6 +147,13 @@ interface Sent {
   tag: string | undefined;
 }
 
+/** The id that a text gives itself: what was checked last may be an earlier text. */
+async function idOf(source: string): Promise<string> {
+  const { definition } = await check(source);
+  if (!definition) throw new Error("the text has errors");
+  return definition.id;
+}
+
 /** What is edited, what of it is saved, and what somebody else saved meanwhile. */
 function useEditing(workflow: string | undefined, first: Saved) {
   const navigate = useNavigate();
@@ -157,9 +164,9 @@ function useEditing(workflow: string | undefined, first: Saved) {
   const [conflict, setConflict] = useState(began.conflict);
   const id = workflow ?? sound?.definition.id;
   const save = useMutation({
-    mutationFn: ({ source, tag }: Sent) =>
+    mutationFn: async ({ source, tag }: Sent) =>
       askTagged("POST /api/v1/workflows/{workflow}/versions", {
-        path: { workflow: id ?? "" },
+        path: { workflow: workflow ?? (await idOf(source)) },
         headers: tag === undefined ? { "if-none-match": "*" } : { "if-match": tag },
         body: { source },
       }),
@@ -177,8 +184,8 @@ function useEditing(workflow: string | undefined, first: Saved) {
         void navigate({ to: "/workflows/$workflow/edit", params: { workflow: answer.workflow }, replace: true });
       }
     },
-    onError: async (error) => {
-      if (isTaken(error) && id !== undefined) setConflict(await read(id));
+    onError: async (error, { source }) => {
+      if (isTaken(error)) setConflict(await read(workflow ?? (await idOf(source))));
     },
   });
   const problems = useMemo<readonly Problem[]>(() => checked?.problems ?? [], [checked]);
