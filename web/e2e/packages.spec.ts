@@ -59,6 +59,16 @@ test("a range is completed and checked while one types, by what is installed", a
   // What was saved is drawn, with the name as it was written.
   await console.open("/workflows/ranged");
   await expect(page.getByText("com.example.enrich@^1.0.0").first()).toBeVisible();
+
+  // The catalogue says where the node comes from, how that is, and who uses it.
+  await console.open("/node-types?type=com.example.enrich");
+  await expect(page.getByRole("link", { name: "com.example.enrich", exact: true })).toBeVisible();
+  await expect(page.getByText("Nothing of it runs now; it is started when a step needs it.")).toBeVisible();
+  await page.getByRole("button", { name: "Look for workflows that use it" }).click();
+  await expect(page.getByRole("link", { name: "ranged" })).toBeVisible();
+  await console.isAccessible();
+  await page.getByRole("link", { name: /^HttpRequest/ }).click();
+  await expect(page.getByText("No workflow uses it.")).toBeVisible();
 });
 
 test("the operator installs, updates, disables and enables a package, and the audit knows", async ({

@@ -11,6 +11,7 @@ import { Drawing } from "../drawing/Drawing";
 import { Outline } from "../drawing/Outline";
 import { Chosen } from "../drawing/Rules";
 import { versionsOf } from "../editor/help";
+import { useCustomTypes } from "../execution/customTypes";
 import { RunDialog } from "../execution/RunDialog";
 import { catalogue } from "../execution/usePlan";
 import type { Definition, Problem } from "../model/definition";
@@ -199,7 +200,11 @@ function useEditing(workflow: string | undefined, first: Saved) {
   };
   const { restored } = began;
   const editing = { base, setBase, text, setText, restored, conflict, settle, id, save, canSave, changed };
-  const known = useMemo(() => [...(types.data ?? []), ...(checked?.named ?? [])], [types.data, checked]);
+  const custom = useCustomTypes();
+  const known = useMemo(
+    () => [...(types.data ?? []), ...custom.map(({ type }) => type), ...(checked?.named ?? [])],
+    [types.data, custom, checked],
+  );
   const versions = useMemo(() => versionsOf(packages.data?.items ?? []), [packages.data]);
   return { ...editing, known, versions, sound, broken: broken ?? types.error?.message, problems, errors };
 }

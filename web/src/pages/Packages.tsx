@@ -12,15 +12,10 @@ import { Confirm, FormDialog } from "../ui/dialogs";
 import { Act, Heads, ListPage } from "../ui/Listing";
 import { Facts, layout, Notice, Table } from "../ui/layout";
 import { useTyped } from "../ui/useTyped";
+import { HEALTH } from "./health";
 import { Find, type Order, Plan, STALE } from "./PackagePlan";
 
 const TONES: Record<Package["status"], Tone> = { installed: "success", disabled: "paused", blocked: "failure" };
-const HEALTH: Record<Package["health"], { tone: Tone; words: string }> = {
-  ready: { tone: "success", words: "Its processes answer." },
-  idle: { tone: "idle", words: "Nothing of it runs now; it is started when a step needs it." },
-  unwell: { tone: "waiting", words: "A process of it does not answer as it should; another one is started." },
-  stopped: { tone: "failure", words: "It ended too often and is not started any more." },
-};
 
 /** What is open beside the list. */
 type Open = { look: Package } | { disable: Package } | { uninstall: Package } | { order: Order };

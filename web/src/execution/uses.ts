@@ -1,0 +1,40 @@
+/** Which workflows use which node types, by their latest versions: read when it is asked for, as the server keeps no such list. */
+import { queryOptions } from "@tanstack/react-query";
+import { ask } from "../api/client";
+import { queries, version } from "../api/queries";
+import { typesOf } from "../model/uses";
+import { askFlow } from "../workers/flow";
+
+export interface Uses {
+  workflows: Array<{ workflow: string; version: string; types: ReadonlySet<string> }>;
+  /** Whether there are more workflows than were read. */
+  more: boolean;
+  /** Workflows that cannot be read any more. */
+  unread: string[];
+}
+
+/** Workflows that are read, and at once. */
+const WORKFLOWS_MAX = 200;
+const AT_ONCE = 6;
+
+export const uses = queryOptions({
+  queryKey: ["workflows", "uses"],
+  queryFn: async ({ signal }): Promise<Uses> => {
+    const { items, next } = await ask("GET /api/v1/workflows", { query: { limit: WORKFLOWS_MAX }, signal });
+    const found: Uses = { workflows: [], more: Boolean(next), unread: [] };
+    const open = items.toReversed();
+    const reader = async () => {
+      for (let one = open.pop(); one !== undefined; one = open.pop()) {
+        const { workflow, latest } = one;
+        const { source } = await queries.fetchQuery(version(workflow, latest.version));
+        const { definition } = await askFlow("read", { source });
+        if (definition) found.workflows.push({ workflow, version: latest.version, types: typesOf(definition) });
+        else found.unread.push(workflow);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, reader));
+    found.workflows.sort((a, b) => a.workflow.localeCompare(b.workflow));
+    return found;
+  },
+  staleTime: 60_000,
+});
