@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { expect, HELLO, test } from "./console";
+import { expect, HELLO, test, write } from "./console";
 import { PASSWORD } from "./server";
 
 test("a schedule is made, started by hand, paused and removed", async ({ console, page }) => {
@@ -129,6 +129,81 @@ test("a node is uploaded, looked through, activated and retired @nightly", async
   await expect(row).toContainText("withdrawn");
   await page.getByRole("button", { name: "Activate AddTwo 1.0.0" }).click();
   await expect(row).toContainText("active");
+});
+
+test("a node is uploaded from files, found in the catalogue and the editor, and rolled back @nightly", async ({
+  console,
+  page,
+}) => {
+  test.setTimeout(120_000);
+  const { server, owner } = console;
+  const file = (name: string, text: string) => ({ name, mimeType: "text/plain", buffer: Buffer.from(text) });
+  const node = (how: string) => `import { defineNode } from "workflow-sdk";
+import { word } from "./words";
+
+export const description = "Greets, ${how}.";
+export const schema = { type: "object", properties: { whom: { type: "string" } }, required: ["whom"] };
+
+export default defineNode<{ whom: string }>(({ whom }) => word + whom);
+`;
+  await console.signIn("/custom-nodes");
+  const uploads = async (version: string, how: string) => {
+    await page.getByRole("button", { name: "Upload a node" }).click();
+    await page
+      .getByLabel("Files")
+      .setInputFiles([
+        file("greet-them.ts", node(how)),
+        file("greet-them.test.ts", "not sent, and no TypeScript"),
+        file("words.ts", 'export const word = "Hello, ";'),
+      ]);
+    await expect(page.getByLabel("Name")).toHaveValue("GreetThem");
+    await expect(page.getByLabel("The node is in")).toHaveValue("greet-them.ts");
+    await expect(page.getByText("2 files are sent")).toBeVisible();
+    await page.getByLabel("Version", { exact: true }).fill(version);
+    await console.isAccessible();
+    await page.getByRole("button", { name: "Upload", exact: true }).click();
+    await page.getByRole("button", { name: `Activate GreetThem ${version}` }).click({ timeout: 30_000 });
+    await expect(page.getByRole("row", { name: new RegExp(`GreetThem.*${version}`) })).toContainText("active");
+  };
+  await uploads("1.0.0", "as before");
+  await uploads("1.1.0", "in a new way");
+
+  // One file becomes the text, which stays over a reload until it is sent or dropped.
+  await page.getByRole("button", { name: "Upload a node" }).click();
+  await page.getByLabel("Files").setInputFiles([file("other.ts", "export default 1; // of a file")]);
+  await expect(page.getByLabel("Source")).toHaveValue(/of a file/);
+  await page.reload();
+  await page.getByRole("button", { name: "Upload a node" }).click();
+  await expect(page.getByLabel("Source")).toHaveValue(/of a file/);
+  await page.getByLabel("Files").setInputFiles([file("notes.json", "{}")]);
+  await expect(page.getByText("None of these is the TypeScript of a node.")).toBeVisible();
+  await page.getByRole("button", { name: "Cancel" }).click();
+
+  // The editor completes it, and the catalogue says who uses it.
+  await console.open("/new-workflow");
+  await expect(page.locator(".react-flow__node").first()).toBeVisible();
+  await write(page, "akao: 1\nid: greets\nversion: 1.0.0\nroot:\n  type: ");
+  await page.keyboard.type("GreetTh");
+  await expect(page.getByRole("option", { name: /^GreetThem,/ })).toBeVisible();
+  await expect(page.getByRole("option", { name: /^GreetThem@1\.0\.0/ })).toBeVisible();
+  await write(page, "akao: 1\nid: greets\nversion: 1.0.0\nroot:\n  type: GreetThem\n  props: { whom: all }\n");
+  await expect(page.getByText("No problems")).toBeVisible();
+  await page.getByRole("button", { name: "Publish" }).click();
+  await expect(page.getByRole("heading", { name: "Edit greets" })).toBeVisible();
+  await console.open("/node-types?type=GreetThem");
+  await expect(page.getByRole("heading", { name: "GreetThem" })).toBeVisible();
+  await expect(page.getByText("Greets, in a new way.").first()).toBeVisible();
+  await expect(page.getByRole("link", { name: "greets", exact: true })).toBeVisible();
+  await console.isAccessible();
+
+  await console.open("/custom-nodes");
+  await page.getByRole("button", { name: "Roll back GreetThem 1.1.0" }).click();
+  await expect(page.getByText("GreetThem 1.0.0 is used again, 1.1.0 is retired.").first()).toBeAttached();
+  await expect(page.getByRole("row", { name: /GreetThem.*1\.1\.0/ })).toContainText("deprecated");
+  const { types } = await server
+    .ask<{ items: Array<{ version: string }> }>(owner, "POST", "/catalogue/named", { types: ["GreetThem"] })
+    .then(({ items }) => ({ types: items.map(({ version }) => version) }));
+  expect(types).toEqual(["1.0.0"]);
 });
 
 test("a second factor is set up, asked for, and taken away", async ({ console, page }) => {

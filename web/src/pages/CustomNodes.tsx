@@ -4,10 +4,13 @@ import { useState } from "react";
 import { ask } from "../api/client";
 import { NAMED_TYPES } from "../api/queries";
 import type { CustomNode, CustomNodePolicy } from "../api/schema";
+import { useKept } from "../app/kept";
 import { useMay } from "../app/session";
 import { useChange } from "../app/useChange";
 import { catalogue, nodeTypes } from "../execution/usePlan";
-import { Badge, Dialog, SelectField, TextArea, TextField, type Tone } from "../ui/controls";
+import { entryOf, isSent, nodeName } from "../model/upload";
+import { Badge, Button, Dialog, Field, SelectField, TextArea, TextField, type Tone } from "../ui/controls";
+import controls from "../ui/controls.module.css";
 import { FormDialog } from "../ui/dialogs";
 import { Act, ListPage } from "../ui/Listing";
 import { Facts, Loading, layout, Panel, Wrong } from "../ui/layout";
@@ -110,7 +113,10 @@ function Moves({ one }: { one: CustomNode }) {
         path: { node: one.id },
         ...(what === "deprecate" || what === "withdraw" ? { body: {} } : {}),
       }),
-    said: (_, told) => ("message" in told && told.message) || `${one.name} ${one.version}: done.`,
+    said: (_, told) =>
+      "active" in told
+        ? `${one.name} ${told.active.version} is used again, ${told.deprecated.version} is retired.`
+        : ("message" in told && told.message) || `${one.name} ${one.version}: done.`,
     stale: STALE,
   });
   const name = `${one.name} ${one.version}`;
@@ -224,28 +230,103 @@ export const schema = {
 export default defineNode<{ a: number; b: number }>(({ a, b }) => a + b);
 `;
 
+/** A node that is being written: it stays in this tab until it is sent or dropped. */
+interface Written {
+  name: string;
+  version: string;
+  source: string;
+}
+
+/** Several files that were chosen, of which one is the node. */
+interface Chosen {
+  files: Record<string, string>;
+  entry: string;
+}
+
+async function readFiles(list: FileList): Promise<Record<string, string>> {
+  const wanted = [...list].filter(({ name }) => isSent(name));
+  return Object.fromEntries(await Promise.all(wanted.map(async (file) => [file.name, await file.text()] as const)));
+}
+
 function Upload({ onClose }: { onClose: () => void }) {
-  const [name, setName] = useState("");
-  const [version, setVersion] = useState("1.0.0");
-  const [source, setSource] = useState(TEMPLATE);
+  const [kept, setKept] = useKept<Written>("custom-node");
+  const written = kept ?? { name: "", version: "1.0.0", source: TEMPLATE };
+  const { name, version, source } = written;
+  const [chosen, setChosen] = useState<Chosen>();
+  const [wrong, setWrong] = useState<string>();
+  const write = (change: Partial<Written>) => setKept({ ...written, ...change });
+  const close = () => {
+    setKept(undefined);
+    onClose();
+  };
   const add = useChange({
-    ask: () => ask("POST /api/v1/custom-nodes", { body: { name, version, source } }),
+    ask: () => ask("POST /api/v1/custom-nodes", { body: { name, version, ...(chosen ?? { source }) } }),
     said: () => `${name} ${version} is a draft now.`,
     stale: STALE,
-    done: onClose,
+    done: close,
     quiet: true,
   });
+  const take = async (list: FileList) => {
+    const files = await readFiles(list);
+    const paths = Object.keys(files);
+    const entry = entryOf(paths);
+    setWrong(entry === undefined && list.length > 0 ? "None of these is the TypeScript of a node." : undefined);
+    if (entry === undefined) return;
+    setChosen(paths.length > 1 ? { files, entry } : undefined);
+    write({ name: name || nodeName(entry), ...(paths.length > 1 ? {} : { source: files[entry] ?? "" }) });
+  };
   return (
-    <FormDialog title="Upload a node" act="Upload" wide doing={add} onSubmit={() => add.mutate()} onClose={onClose}>
+    <FormDialog title="Upload a node" act="Upload" wide doing={add} onSubmit={() => add.mutate()} onClose={close}>
+      <Files wrong={wrong} onChoose={(list) => void take(list)} />
       <TextField
         label="Name"
         required
         value={name}
-        onText={setName}
+        onText={(name) => write({ name })}
         hint="As workflows name it in `type:`, such as SendSlackMessage."
       />
-      <TextField label="Version" required value={version} onText={setVersion} />
-      <TextArea label="Source" rows={14} value={source} onChange={setSource} />
+      <TextField label="Version" required value={version} onText={(version) => write({ version })} />
+      {chosen ? (
+        <>
+          <SelectField
+            label="The node is in"
+            value={chosen.entry}
+            onChange={(entry) => setChosen({ ...chosen, entry })}
+            options={Object.keys(chosen.files).map((path) => [path, path] as const)}
+            hint={`${Object.keys(chosen.files).length} files are sent; the others are what this one imports.`}
+          />
+          <div>
+            <Button small onClick={() => setChosen(undefined)}>
+              Write it here instead
+            </Button>
+          </div>
+        </>
+      ) : (
+        <TextArea label="Source" rows={14} value={source} onChange={(source) => write({ source })} />
+      )}
     </FormDialog>
+  );
+}
+
+/** Chooses files, which can also be dropped there. */
+function Files({ wrong, onChoose }: { wrong: string | undefined; onChoose: (list: FileList) => void }) {
+  return (
+    <Field
+      label="Files"
+      optional
+      wrong={wrong}
+      hint="One file, or several of which one is the node. Choose them here or drop them here; tests are left out."
+    >
+      {(ids) => (
+        <input
+          {...ids}
+          className={controls.input}
+          type="file"
+          multiple
+          accept=".ts,.tsx,.mts,.js,.mjs,.json"
+          onChange={({ target }) => target.files && onChoose(target.files)}
+        />
+      )}
+    </Field>
   );
 }
