@@ -167,6 +167,8 @@ test("whoever belongs to two tenants goes from one to the other, and back", asyn
   await page.getByRole("link", { name: "Stay in Acme" }).click();
   await expect(page.getByText("What goes on in Acme")).toBeVisible();
   await console.open("/account");
+  await expect(page.getByRole("heading", { name: "Account" })).toBeVisible();
+  await console.isAccessible();
   await page.getByRole("link", { name: "initech", exact: true }).click();
   await expect(page.getByLabel("Password")).toBeFocused();
   await page.getByLabel("Password").fill(PASSWORD);

@@ -41,7 +41,7 @@ export function Account() {
             {otherTenants(who).map((tenant, index) => (
               <span key={tenant}>
                 {index > 0 && ", "}
-                <Link to="/sign-in" search={{ tenant }}>
+                <Link to="/sign-in" search={{ tenant }} style={{ textDecoration: "underline" }}>
                   {tenant}
                 </Link>
               </span>
