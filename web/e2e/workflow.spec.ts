@@ -165,7 +165,9 @@ test("what is typed while a text is on its way is not taken for saved", async ({
 test("the next person at the same browser is given nothing of what the last one wrote", async ({ console, page }) => {
   const { server, owner } = console;
   await server.save(owner, "private", HELLO.replace("id: hello", "id: private"));
-  await server.member(owner, "editor");
+  const permissions = ["workflows.read", "workflows.write", "executions.read", "executions.start"];
+  await server.ask(owner, "POST", "/roles", { role: "next", permissions });
+  await server.member(owner, "next");
   await console.signIn("/workflows/private");
   await page.getByRole("button", { name: "Run" }).click();
   await page.getByLabel("name").fill("a name of mine");
@@ -185,7 +187,7 @@ test("the next person at the same browser is given nothing of what the last one 
   const left = await page.evaluate(() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }]));
   expect(left).not.toContain("of mine");
 
-  await console.signIn("/workflows/private/edit", "editor@example.com");
+  await console.signIn("/workflows/private/edit", "next@example.com");
   await expect(page.getByText("No problems")).toBeVisible();
   await expect(page.getByText("This is what you wrote before")).toHaveCount(0);
   await console.open("/workflows/private");
