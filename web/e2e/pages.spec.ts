@@ -145,6 +145,7 @@ test("the dashboard says of what its figures are, and how the machine shuts in w
   const { server, owner } = console;
   await server.save(owner, "often", HELLO.replace("id: hello", "id: often"));
   await server.wait(owner, await server.run(owner, "often"), "success");
+  await page.route("**/api/v1/runners", (route) => route.fulfill({ status: 404, json: { status: 404 } }));
   await console.signIn("/");
   const workflows = page.getByRole("table", { name: "Workflows of the last 24 hours" });
   await expect(workflows.getByRole("row", { name: /often/ })).toContainText("0.0");
@@ -178,13 +179,11 @@ test("the dashboard says of what its figures are, and how the machine shuts in w
         items: [
           {
             id: "local",
-            state: "active",
+            state: "ready",
             version: "0.1.0",
-            tier: "namespaces",
-            cpus: 4,
-            memory_bytes: 8e9,
-            steps_running: 1,
-            steps_max: 8,
+            isolation: "T0",
+            tenant: { cpu_millis: 4_000, memory_bytes: 8e9, steps: { running: 1, max: 8 } },
+            server: null,
           },
         ],
       },
@@ -198,8 +197,8 @@ test("the dashboard says of what its figures are, and how the machine shuts in w
   const types = page.getByRole("table", { name: "Node types of the latest executions" });
   await expect(types.getByRole("row", { name: /SetVariable/ })).toContainText("12+");
   const sandbox = page.getByRole("list", { name: "Sandbox of each runner" });
-  await expect(sandbox).toContainText("local active, 1 of 8 steps, 4 processors, 8 GB, 0.1.0");
-  await expect(sandbox).toContainText("Tier namespaces");
+  await expect(sandbox).toContainText("local ready, 1 of 8 steps, 4 processors, 8 GB for this tenant, 0.1.0");
+  await expect(sandbox).toContainText("Tier T0");
   await console.isAccessible();
 });
 

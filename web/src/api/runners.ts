@@ -9,8 +9,10 @@ export interface Runner {
   id: string;
   state: string | undefined;
   version: string | undefined;
-  /** How it shuts in what it runs. */
+  /** How well it shuts in what it runs: `T0` is the best. */
   tier: string | undefined;
+  /** Whether the figures are of this tenant alone: what others use is the operator's to see. */
+  own: boolean;
   cpus: number | undefined;
   memoryBytes: number | undefined;
   stepsRunning: number | undefined;
@@ -28,19 +30,26 @@ const word = (value: unknown): string | undefined =>
 /** What of an answer is known here; what else it says is left. */
 export function readRunners(answer: unknown): Runner[] {
   const items = isRecord(answer) ? answer["items"] : answer;
-  return (Array.isArray(items) ? items : []).filter(isRecord).map((one, index) => {
-    const isolation = isRecord(one["isolation"]) ? one["isolation"]["tier"] : one["isolation"];
-    return {
-      id: word(one["id"]) ?? String(index + 1),
-      state: word(one["state"]),
-      version: word(one["version"]),
-      tier: word(one["tier"]) ?? word(isolation),
-      cpus: number(one["cpus"]),
-      memoryBytes: number(one["memory_bytes"]),
-      stepsRunning: number(one["steps_running"]),
-      stepsMax: number(one["steps_max"]),
-    };
-  });
+  return (Array.isArray(items) ? items : []).filter(isRecord).map(readRunner);
+}
+
+/** The figures stand of the whole server for its operator, of the tenant for the others, or beside the rest. */
+function readRunner(one: Record<string, unknown>, index: number): Runner {
+  const { server, tenant, isolation } = one;
+  const share = isRecord(server) ? server : isRecord(tenant) ? tenant : one;
+  const steps = isRecord(share["steps"]) ? share["steps"] : {};
+  const millis = number(share["cpu_millis"]);
+  return {
+    id: word(one["id"]) ?? String(index + 1),
+    state: word(one["state"]),
+    version: word(one["version"]),
+    tier: word(one["tier"]) ?? word(isRecord(isolation) ? isolation["tier"] : isolation),
+    own: share === tenant,
+    cpus: number(share["cpus"]) ?? (millis === undefined ? undefined : millis / 1_000),
+    memoryBytes: number(share["memory_bytes"]),
+    stepsRunning: number(share["steps_running"]) ?? number(steps["running"]),
+    stepsMax: number(share["steps_max"]) ?? number(steps["max"]),
+  };
 }
 
 const AGAIN_MS = 15_000;

@@ -211,6 +211,14 @@ function Columns({
   );
 }
 
+/** What a tier of the sandbox holds back. */
+const TIERS: Record<string, string> = {
+  T0: "Namespaces, control groups, Landlock and a filter of system calls hold every program.",
+  T1: "Namespaces hold every program; its limits are held by the process itself and a watchdog.",
+  T2: "There are no user namespaces: foreign programs run only where the operator asks for no more, without network.",
+  T3: "Neither user namespaces nor Landlock are there: foreign programs are refused.",
+};
+
 /** How what nodes and scripts do is shut in, on each machine that runs them; nothing where the server does not tell. */
 function Sandbox() {
   const found = useQuery(runners);
@@ -223,9 +231,12 @@ function Sandbox() {
           <li key={one.id} className={css.runner}>
             <span>
               {one.id} <span className={layout.dim}>{runnerWords(one)}</span>
+              {one.tier !== undefined && TIERS[one.tier] !== undefined && (
+                <span className={css.tier}>{TIERS[one.tier]}</span>
+              )}
             </span>
             {one.tier !== undefined && (
-              <Badge tone="idle" icon="lock">
+              <Badge tone={one.tier === "T0" ? "success" : "waiting"} icon="lock">
                 <span className="visually-hidden">Tier </span>
                 {one.tier}
               </Badge>
@@ -237,12 +248,13 @@ function Sandbox() {
   );
 }
 
-function runnerWords({ state, version, cpus, memoryBytes, stepsRunning, stepsMax }: Runner): string {
+function runnerWords({ state, version, own, cpus, memoryBytes, stepsRunning, stepsMax }: Runner): string {
   const steps =
     stepsRunning === undefined ? undefined : `${stepsRunning}${stepsMax === undefined ? "" : ` of ${stepsMax}`} steps`;
   const machine = cpus === undefined ? undefined : `${cpus} ${cpus === 1 ? "processor" : "processors"}`;
   const memory = memoryBytes === undefined ? undefined : size(memoryBytes);
-  return [state, steps, machine, memory, version].filter((part) => part !== undefined).join(", ");
+  const use = [steps, machine, memory].filter((part) => part !== undefined).join(", ");
+  return [state, use && own ? `${use} for this tenant` : use, version].filter(Boolean).join(", ");
 }
 
 const CHANGES: Record<DayChange["kind"], { tone: Tone; icon: IconName; word: string }> = {
