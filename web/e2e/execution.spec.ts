@@ -110,6 +110,75 @@ test("a breakpoint stops when its condition holds, and only then", async ({ cons
   await server.wait(owner, id, "success");
 });
 
+const PARTS = `akao: 1
+id: parts
+version: 1.0.0
+root:
+  type: Sequence
+  children:
+    - { id: gate, type: WaitForSignal, props: { signalName: go } }
+    - type: Graph
+      children:
+        - { id: left, type: SuccessNode }
+        - { id: right, type: SuccessNode }
+        - { id: join, type: LogMessage, props: { message: joined }, needs: [left, right] }
+    - type: ForEach
+      id: loop
+      props: { items: [1, 2, 3, 4, 5] }
+      children:
+        - { id: each, type: LogMessage, props: { message: "at \${item}" } }
+`;
+
+test("it stops on the way between two nodes and in a run that has not begun", async ({ console, page }) => {
+  const { server, owner } = console;
+  await server.save(owner, "parts", PARTS);
+  const id = await server.run(owner, "parts");
+  await server.wait(owner, id, "waiting");
+  await console.signIn(`/executions/${id}?step=/1/2`);
+
+  // In the drawing: the ways to the node that is chosen can be reached by keys.
+  const way = page.getByRole("button", { name: "Break on the way from left to join" });
+  await way.focus();
+  await page.keyboard.press("Enter");
+  await expect(way).toHaveAttribute("aria-pressed", "true");
+  await console.isAccessible();
+  // In the outline and beside the step: the same.
+  await page.getByRole("button", { name: "Outline" }).click();
+  const join = page.getByRole("treeitem", { name: /^join/ });
+  await expect(join).toContainText("breakpoint from left");
+  const ways = page.getByRole("region", { name: "Ways to join" });
+  await ways.getByRole("button", { name: "Break from right" }).click();
+  await expect(join).toContainText("breakpoint from right");
+  await ways.getByRole("button", { name: "Clear breakpoint" }).last().click();
+  await expect(join).not.toContainText("breakpoint from right");
+
+  // One run of a loop, ahead of it.
+  await page.getByRole("treeitem", { name: /^each/ }).click();
+  await page.getByRole("button", { name: "Break here" }).click();
+  const each = page.getByRole("treeitem", { name: /^each/ });
+  await expect(each, "set by its id").toContainText("breakpoint");
+  await page.getByRole("button", { name: "Clear breakpoint" }).click();
+  await expect(each).not.toContainText("breakpoint");
+  await page.getByRole("button", { name: "Break when…" }).click();
+  await page.getByLabel("Where", { exact: true }).selectOption("One run, also one to come");
+  await page.getByRole("button", { name: "Set it" }).click();
+  await expect(page.getByText("This must be a whole number.")).toBeVisible();
+  await page.getByLabel("Run of loop").fill("3");
+  await page.getByRole("button", { name: "Set it" }).click();
+  await expect(each).toContainText("breakpoint in run /2[3]/0");
+
+  await server.ask(owner, "POST", `/executions/${id}/signal`, { name: "go" });
+  await server.wait(owner, id, "paused");
+  await expect(join).toContainText("Held");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await expect(each).toContainText("Held");
+  await page.getByRole("button", { name: "Logs" }).click();
+  await expect(page.getByText("at 3", { exact: true })).toBeVisible();
+  await expect(page.getByText("at 4", { exact: true })).toHaveCount(0);
+  await page.getByRole("button", { name: "Continue" }).click();
+  await server.wait(owner, id, "success");
+});
+
 test("an execution is forked from a step with another value, and compared with its origin", async ({
   console,
   page,

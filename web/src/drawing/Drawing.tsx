@@ -1,7 +1,11 @@
 /** The drawing of a workflow, with the state of an execution where there is one. What stands where is decided in `model/`. */
 import {
   Background,
+  BaseEdge,
   type Edge,
+  EdgeLabelRenderer,
+  type EdgeProps,
+  getBezierPath,
   Handle,
   type Node,
   type NodeProps,
@@ -12,6 +16,7 @@ import {
 } from "@xyflow/react";
 import { createContext, memo, useContext, useEffect, useMemo, useRef, useState } from "react";
 import "@xyflow/react/dist/base.css";
+import { type Stops, stopWords } from "../model/breakpoints";
 import { type Card, type Layout, layout, type Move, type Plan, SIZE, step } from "../model/drawing";
 import type { PlaceState } from "../model/run";
 import { Button, STATES } from "../ui/controls";
@@ -25,11 +30,14 @@ import css from "./drawing.module.css";
 export interface Overlay {
   places: ReadonlyMap<string, PlaceState> | undefined;
   selected: string | undefined;
-  breakpoints: ReadonlySet<string>;
+  /** Where it stops; absent where nothing runs. */
+  stops?: Stops;
+  /** Sets or clears a breakpoint on the way from one node to another; absent where nobody may. */
+  onWay?: ((from: string, to: string) => void) | undefined;
 }
 
-const NOTHING: Overlay = { places: undefined, selected: undefined, breakpoints: new Set() };
-const OverlayContext = createContext<Overlay>(NOTHING);
+const NOTHING: Overlay = { places: undefined, selected: undefined };
+const OverlayContext = createContext<Overlay & { plan?: Plan }>(NOTHING);
 
 const KIND_ICONS: Record<Card["kind"], IconName> = {
   composite: "workflows",
@@ -54,11 +62,11 @@ const NO_KEYS = {
 const KEYS: Record<string, Move> = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "left", ArrowRight: "right" };
 
 const CardNode = memo(function CardNode({ data }: NodeProps<Node<{ card: Card }>>) {
-  const { places, selected, breakpoints } = useContext(OverlayContext);
+  const { places, selected, stops, plan } = useContext(OverlayContext);
   const { card } = data;
   const state = places?.get(card.place);
   const look = state ? STATES[state.status] : undefined;
-  const stops = breakpoints.has(card.place) || (card.id !== undefined && breakpoints.has(card.id));
+  const stop = stops?.get(card.place);
   return (
     <div className={css.card} data-kind={card.kind} data-tone={look?.tone} data-selected={selected === card.place}>
       <Handle type="target" position={Position.Left} className={css.handle} isConnectable={false} />
@@ -72,7 +80,9 @@ const CardNode = memo(function CardNode({ data }: NodeProps<Node<{ card: Card }>
           ))}
         </span>
       )}
-      {stops && <span className={css.break} title="Breakpoint" />}
+      {stop && plan && (
+        <span className={css.break} data-always={stop.every !== undefined} title={stopWords(plan, stop).join(", ")} />
+      )}
       <span className={css.sign} data-tone={look?.tone}>
         <Icon
           name={look?.icon ?? KIND_ICONS[card.kind]}
@@ -106,7 +116,37 @@ const FrameNode = memo(function FrameNode({ data }: NodeProps<Node<{ width: numb
   );
 });
 
+/** The way from what a node needs to the node. What stops on it is seen, and can be set when one of both is chosen. */
+const WayEdge = memo(function WayEdge({ source, target, style, ...ends }: EdgeProps) {
+  const { selected, stops, plan, onWay } = useContext(OverlayContext);
+  const [path, x, y] = getBezierPath(ends);
+  const isSet = stops?.get(target)?.from.has(source) ?? false;
+  const isNear = selected === source || selected === target;
+  const title = (place: string) => plan?.cards.get(place)?.title ?? place;
+  const label = `Break on the way from ${title(source)} to ${title(target)}`;
+  return (
+    <>
+      <BaseEdge path={path} style={{ ...style, ...(isSet ? { stroke: "var(--danger)" } : {}) }} interactionWidth={16} />
+      {(isSet || (isNear && onWay)) && (
+        <EdgeLabelRenderer>
+          <button
+            type="button"
+            className={`nodrag nopan ${css.way}`}
+            style={{ transform: `translate(-50%, -50%) translate(${x}px, ${y}px)` }}
+            aria-label={label}
+            aria-pressed={isSet}
+            title={label}
+            disabled={!onWay}
+            onClick={() => onWay?.(source, target)}
+          />
+        </EdgeLabelRenderer>
+      )}
+    </>
+  );
+});
+
 const TYPES = { card: CardNode, frame: FrameNode };
+const EDGE_TYPES = { way: WayEdge };
 
 function nodesOf(plan: Plan, laid: Layout): Node[] {
   const frames = laid.frames.map((frame) => ({
@@ -135,7 +175,7 @@ function edgesOf(laid: Layout): Edge[] {
     id: `${line.from} ${line.to}`,
     source: line.from,
     target: line.to,
-    type: line.kind === "child" ? "smoothstep" : "default",
+    type: line.kind === "child" ? "smoothstep" : "way",
     style: {
       stroke: line.kind === "child" ? "var(--border-strong)" : "var(--accent)",
       strokeWidth: line.kind === "child" ? 1 : 1.5,
@@ -165,6 +205,7 @@ function Canvas({ plan, overlay = NOTHING, label, onSelect }: DrawingProps) {
   const canvas = useRef<HTMLDivElement>(null);
   const nodes = useMemo(() => (laid ? nodesOf(laid.plan, laid.layout) : []), [laid]);
   const edges = useMemo(() => (laid ? edgesOf(laid.layout) : []), [laid]);
+  const context = useMemo(() => ({ ...overlay, plan }), [overlay, plan]);
   const selected = overlay.selected;
   const reduced = matchMedia("(prefers-reduced-motion: reduce)").matches;
   useEffect(() => {
@@ -189,6 +230,7 @@ function Canvas({ plan, overlay = NOTHING, label, onSelect }: DrawingProps) {
   if (!laid) return <Loading label="Arranging the drawing" />;
   const card = selected ? plan.cards.get(selected) : undefined;
   const state = selected ? overlay.places?.get(selected) : undefined;
+  const stop = selected ? overlay.stops?.get(selected) : undefined;
   return (
     <div className={css.frame}>
       {/* biome-ignore lint/a11y/useSemanticElements: a drawing with keys of its own has no element of HTML. */}
@@ -207,13 +249,15 @@ function Canvas({ plan, overlay = NOTHING, label, onSelect }: DrawingProps) {
           onSelect(selected ? step(plan, selected, move) : plan.root);
         }}
       >
-        <OverlayContext.Provider value={overlay}>
+        <OverlayContext.Provider value={context}>
           <ReactFlow
             className={css.flow}
             nodes={nodes}
             edges={edges}
             nodeTypes={TYPES}
+            edgeTypes={EDGE_TYPES}
             onNodeClick={(_, node) => node.type === "card" && onSelect(node.id)}
+            onEdgeClick={(_, edge) => edge.type === "way" && onSelect(edge.target)}
             nodesDraggable={false}
             nodesConnectable={false}
             nodesFocusable={false}
@@ -239,7 +283,13 @@ function Canvas({ plan, overlay = NOTHING, label, onSelect }: DrawingProps) {
         </Button>
       </div>
       <div className="visually-hidden" aria-live="polite">
-        {card && `${card.title}, ${card.type}${state ? `, ${STATES[state.status]?.word ?? state.status}` : ""}`}
+        {card &&
+          [
+            card.title,
+            card.type,
+            ...(state ? [STATES[state.status]?.word ?? state.status] : []),
+            ...(stop ? stopWords(plan, stop) : []),
+          ].join(", ")}
       </div>
     </div>
   );

@@ -1,6 +1,7 @@
 /** The same as the drawing in words, for screen readers and for whoever reads faster than looks. A tree by the usual keys. */
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type CSSProperties, useEffect, useMemo, useRef, useState } from "react";
+import { stopWords } from "../model/breakpoints";
 import { type Card, outline, type Plan } from "../model/drawing";
 import { Badge, Status } from "../ui/controls";
 import { Icon } from "../ui/icons";
@@ -107,6 +108,7 @@ export function Outline({
             return (
               <Item
                 key={card.place}
+                plan={plan}
                 card={card}
                 siblings={card.parent === undefined ? 1 : (plan.cards.get(card.parent)?.children.length ?? 1)}
                 folding={folding}
@@ -123,6 +125,7 @@ export function Outline({
 }
 
 function Item({
+  plan,
   card,
   siblings,
   folding,
@@ -130,6 +133,7 @@ function Item({
   style,
   onSelect,
 }: {
+  plan: Plan;
   card: Card;
   siblings: number;
   folding: Folding;
@@ -138,6 +142,7 @@ function Item({
   onSelect: () => void;
 }) {
   const state = overlay.places?.get(card.place);
+  const stop = overlay.stops?.get(card.place);
   const open = card.children.length > 0 ? !folding.folded.has(card.place) : undefined;
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the tree around it has the keys.
@@ -176,7 +181,12 @@ function Item({
           {badge}
         </span>
       ))}
-      {overlay.breakpoints.has(card.place) && <Badge tone="failure">breakpoint</Badge>}
+      {stop &&
+        stopWords(plan, stop).map((words) => (
+          <Badge key={words} tone="failure">
+            {words}
+          </Badge>
+        ))}
       <span style={{ marginLeft: "auto", display: "flex", gap: 6, alignItems: "center" }}>
         {state && state.runs > 1 && <span className={css.itemNote}>{state.runs} runs</span>}
         {overlay.places && <Status status={state?.status ?? "pending"} />}

@@ -1,9 +1,11 @@
 /** Stopped, looked at, changed, gone on with: the debugger of an execution, and its values at any moment of its history. */
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { ask } from "../api/client";
 import { queries } from "../api/queries";
 import { announce } from "../app/announcer";
+import { addressIn, type Breakpoint, edgeAt, loopsAbove, nodeOf, type Stop } from "../model/breakpoints";
+import type { Card, Plan } from "../model/drawing";
 import { Button, Check, SelectField, TextField } from "../ui/controls";
 import { FormDialog } from "../ui/dialogs";
 import { Json } from "../ui/Json";
@@ -66,60 +68,171 @@ export function Stepping({ execution }: { execution: string }) {
   );
 }
 
-export function BreakpointButton({ execution, at, set }: { execution: string; at: string; set: boolean }) {
+/** Sets a breakpoint that stops always, or clears the one that is there. */
+export function useBreakpoint(execution: string) {
   const path = { execution };
-  const change = useMutation({
-    mutationFn: () =>
+  return useMutation({
+    mutationFn: ({ at, set }: { at: string; set: boolean }) =>
       set
-        ? ask("DELETE /api/v1/executions/{execution}/breakpoints", { path, query: { at } })
-        : ask("POST /api/v1/executions/{execution}/breakpoints", { path, body: { at } }),
-    onSuccess: () => announce(set ? "It stops here no more." : "It stops before this step."),
+        ? ask("POST /api/v1/executions/{execution}/breakpoints", { path, body: { at } })
+        : ask("DELETE /api/v1/executions/{execution}/breakpoints", { path, query: { at } }),
+    onSuccess: (_, { at, set }) => announce(set ? `It stops at ${at}.` : `It stops at ${at} no more.`),
     onError: (error) => announce(messageOf(error), true),
     onSettled: () => queries.invalidateQueries({ queryKey: ["execution", execution] }),
   });
+}
+
+export function BreakpointButton({
+  execution,
+  at,
+  set,
+  words = "Break here",
+}: {
+  execution: string;
+  at: string;
+  set: boolean;
+  /** What setting it is called. */
+  words?: string;
+}) {
+  const change = useBreakpoint(execution);
   return (
-    <Button small icon="bug" aria-pressed={set} busy={change.isPending} onClick={() => change.mutate()}>
-      {set ? "Clear breakpoint" : "Break here"}
+    <Button
+      small
+      icon="bug"
+      aria-pressed={set}
+      busy={change.isPending}
+      onClick={() => change.mutate({ at, set: !set })}
+    >
+      {set ? "Clear breakpoint" : words}
     </Button>
   );
 }
 
-/** A breakpoint that stops sometimes only: when something holds, in one run of a loop, or once. */
+/** The ways on which a Graph comes to a node, each of which can be stopped on. */
+export function Ways({
+  execution,
+  plan,
+  card,
+  stop,
+}: {
+  execution: string;
+  plan: Plan;
+  card: Card;
+  stop: Stop | undefined;
+}) {
+  if (card.needs.length === 0) return null;
+  return (
+    <section className={css.section} style={{ flexBasis: "100%" }} aria-label={`Ways to ${card.title}`}>
+      <h3>Ways to it</h3>
+      {card.needs.map((from) => {
+        const set = stop?.from.get(from);
+        const at = set?.at ?? edgeAt(plan, from, card.place);
+        const title = plan.cards.get(from)?.title ?? from;
+        return (
+          at !== undefined && (
+            <div key={from} className={layout.row}>
+              <span>from {title}</span>
+              <BreakpointButton execution={execution} at={at} set={set !== undefined} words={`Break from ${title}`} />
+            </div>
+          )
+        );
+      })}
+    </section>
+  );
+}
+
+/** What is chosen where one run of a loop is meant that may not have begun. */
+const ONE_RUN = "one run";
+
+/** The number of a run, as it is typed. */
+function runNumber(text: string): number | undefined {
+  return /^\d{1,15}$/.test(text.trim()) ? Number(text) : undefined;
+}
+
+/** The runs of loops that were typed, and the address that they lead to; none until every number is one. */
+function useRuns(plan: Plan, card: Card) {
+  const loops = useMemo(() => loopsAbove(plan, card.place), [plan, card.place]);
+  const [typed, setTyped] = useState<Record<string, string>>({});
+  const numbers = new Map(loops.map((loop) => [loop.place, runNumber(typed[loop.place] ?? "")]));
+  const known = new Map([...numbers].flatMap(([place, number]) => (number === undefined ? [] : [[place, number]])));
+  const address = known.size === loops.length ? addressIn(card.place, known) : undefined;
+  const type = (place: string, text: string) => setTyped((before) => ({ ...before, [place]: text }));
+  return { loops, typed, type, numbers, address };
+}
+
+/** Where a breakpoint of a node can stand: before every run, the run that is looked at, any run of a loop, on a way to it. */
+function placesOf(plan: Plan, card: Card, address: string | undefined, loops: readonly Card[]) {
+  const node = nodeOf(card);
+  const ways = card.needs.flatMap((from) => {
+    const at = edgeAt(plan, from, card.place);
+    return at === undefined ? [] : [[at, `${node}, coming from ${plan.cards.get(from)?.title ?? from}`] as const];
+  });
+  return [
+    [node, `${node}, every run`] as const,
+    ...(address && address !== card.place ? [[address, `${address}, this run`] as const] : []),
+    ...(loops.length > 0 ? [[ONE_RUN, "One run, also one to come"] as const] : []),
+    ...ways,
+  ];
+}
+
+/** A breakpoint that stops sometimes only: when something holds, in one run of a loop, on one way to a node, or once. */
 export function ConditionDialog({
   execution,
-  node,
+  plan,
+  card,
   address,
   onClose,
 }: {
   execution: string;
-  /** The node, every run of which is meant. */
-  node: string;
+  plan: Plan;
+  /** The node, every run of which is meant at first. */
+  card: Card;
   /** One run, where there are several. */
   address: string | undefined;
   onClose: () => void;
 }) {
-  const [at, setAt] = useState(node);
+  const runs = useRuns(plan, card);
+  const [place, setPlace] = useState(nodeOf(card));
   const [condition, setCondition] = useState("");
   const [once, setOnce] = useState(false);
+  const [tried, setTried] = useState(false);
+  const at = place === ONE_RUN ? runs.address : place;
   const set = useMutation({
-    mutationFn: () =>
+    mutationFn: (at: string) =>
       ask("POST /api/v1/executions/{execution}/breakpoints", {
         path: { execution },
         body: { at, once, ...(condition.trim() ? { condition } : {}) },
       }),
-    onSuccess: () => {
+    onSuccess: (_, at) => {
       announce(`It stops at ${at}.`);
       onClose();
     },
     onSettled: () => queries.invalidateQueries({ queryKey: ["execution", execution] }),
   });
-  const places = [
-    [node, `${node}, every run`] as const,
-    ...(address && address !== node ? [[address, `${address}, this run`] as const] : []),
-  ];
+  const submit = () => {
+    setTried(true);
+    if (at !== undefined) set.mutate(at);
+  };
   return (
-    <FormDialog title="Break when" act="Set it" icon="bug" doing={set} onSubmit={() => set.mutate()} onClose={onClose}>
-      <SelectField label="Where" value={at} onChange={setAt} options={places} />
+    <FormDialog title="Break when" act="Set it" icon="bug" doing={set} onSubmit={submit} onClose={onClose}>
+      <SelectField
+        label="Where"
+        value={place}
+        onChange={setPlace}
+        options={placesOf(plan, card, address, runs.loops)}
+      />
+      {place === ONE_RUN &&
+        runs.loops.map((loop) => (
+          <TextField
+            key={loop.place}
+            label={`Run of ${loop.title}`}
+            hint="Its number, counted from 0 as in addresses."
+            inputMode="numeric"
+            value={runs.typed[loop.place] ?? ""}
+            wrong={tried && runs.numbers.get(loop.place) === undefined ? "This must be a whole number." : undefined}
+            onText={(text) => runs.type(loop.place, text)}
+          />
+        ))}
       <TextField
         label="Condition"
         optional
@@ -134,15 +247,7 @@ export function ConditionDialog({
 }
 
 /** The breakpoints of an execution, each with a way to take it away. */
-export function Breakpoints({
-  execution,
-  all,
-  may,
-}: {
-  execution: string;
-  all: ReadonlyArray<{ at: string; condition?: string; once?: boolean }>;
-  may: boolean;
-}) {
+export function Breakpoints({ execution, all, may }: { execution: string; all: readonly Breakpoint[]; may: boolean }) {
   if (all.length === 0) return null;
   return (
     <section className={css.section}>

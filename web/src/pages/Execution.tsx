@@ -8,14 +8,25 @@ import { useMay } from "../app/session";
 import { Drawing, type Overlay } from "../drawing/Drawing";
 import { Outline } from "../drawing/Outline";
 import { Actions, ForkDialog } from "../execution/Actions";
-import { BreakpointButton, Breakpoints, ConditionDialog, Stepping, useValues, ValuesView } from "../execution/Debugger";
+import {
+  BreakpointButton,
+  Breakpoints,
+  ConditionDialog,
+  Stepping,
+  useBreakpoint,
+  useValues,
+  ValuesView,
+  Ways,
+} from "../execution/Debugger";
 import css from "../execution/execution.module.css";
 import { Logs } from "../execution/Logs";
 import { Failure, StepPanel } from "../execution/StepPanel";
 import { Timeline } from "../execution/Timeline";
 import { usePlan } from "../execution/usePlan";
 import { useRun } from "../execution/useRun";
+import { type Breakpoint, edgeAt, nodeOf, type Stops, stopsOf } from "../model/breakpoints";
 import { placeOf } from "../model/definition";
+import type { Plan } from "../model/drawing";
 import { FINAL, type Run } from "../model/run";
 import { moment } from "../model/time";
 import { Badge, Button, CopyButton, Segments, Status } from "../ui/controls";
@@ -66,24 +77,47 @@ function useOpened(row: Row, { selected, at }: Place) {
   const event = past === undefined ? undefined : (run.changes[Math.max(0, past - 1)]?.seq ?? 0);
   // The history is replayed for it, so that it is read when the execution has come to another state, and not with each step.
   const live = useValues(row.execution, undefined, stand(run, status), status !== "queued");
-  const breakpoints = useMemo(() => new Set(live.data?.breakpoints.map((one) => one.at) ?? []), [live.data]);
+  const over = FINAL.has(status) || status === "quarantined";
+  const stops = useStops(over ? undefined : live.data?.breakpoints, drawn.data?.plan);
+  const onWay = useWay(row.execution, over ? undefined : drawn.data?.plan, stops);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the version says that the run has changed.
   const overlay: Overlay = useMemo(
     () => ({
       places: past === undefined ? run.places : run.placesAt(past),
       selected: selected === undefined ? undefined : placeOf(selected),
-      breakpoints,
+      stops,
+      onWay,
     }),
-    [run, version, past, selected, breakpoints],
+    [run, version, past, selected, stops, onWay],
   );
   const card = selected === undefined ? undefined : drawn.data?.plan.cards.get(placeOf(selected));
   const address =
     selected !== undefined && run.steps.has(selected) ? selected : card && run.places.get(card.place)?.last;
-  const over = FINAL.has(status) || status === "quarantined";
   return { run, version, connection, drawn, status, over, past, event, live, overlay, card, address };
 }
 
 type Stand = ReturnType<typeof useOpened>;
+
+const NOWHERE: Stops = new Map();
+
+/** Where it stops, once the drawing is there. */
+function useStops(breakpoints: readonly Breakpoint[] | undefined, plan: Plan | undefined): Stops {
+  return useMemo(() => (plan && breakpoints ? stopsOf(plan, breakpoints) : NOWHERE), [plan, breakpoints]);
+}
+
+/** What sets and clears a breakpoint on the way from one node to another, for whoever may. */
+function useWay(execution: string, plan: Plan | undefined, stops: Stops) {
+  const steers = useMay("executions.steer");
+  const { mutate } = useBreakpoint(execution);
+  return useMemo(() => {
+    if (!steers || !plan) return undefined;
+    return (from: string, to: string) => {
+      const set = stops.get(to)?.from.get(from);
+      const at = set?.at ?? edgeAt(plan, from, to);
+      if (at !== undefined) mutate({ at, set: set === undefined });
+    };
+  }, [steers, plan, stops, mutate]);
+}
 
 function Opened({ row }: { row: Row }) {
   const place = usePlace();
@@ -212,18 +246,18 @@ function StepActions({ execution, opened }: { execution: string; opened: Stand }
   const [breaking, setBreaking] = useState(false);
   const steers = useMay("executions.steer");
   const starts = useMay("executions.start");
-  const { card, address, over, overlay } = opened;
+  const { card, address, over, overlay, drawn } = opened;
+  const plan = drawn.data?.plan;
   if (!steers) return null;
-  const node = card ? (card.id ?? card.place) : undefined;
-  const atPlace = card !== undefined && overlay.breakpoints.has(card.place);
+  const stop = card && overlay.stops?.get(card.place);
   return (
     <>
-      {!over && card && node && (
+      {!over && card && plan && (
         <>
           <BreakpointButton
             execution={execution}
-            at={atPlace ? card.place : node}
-            set={atPlace || overlay.breakpoints.has(node)}
+            at={stop?.every?.at ?? nodeOf(card)}
+            set={stop?.every !== undefined}
           />
           <Button small look="quiet" onClick={() => setBreaking(true)}>
             Break when…
@@ -235,8 +269,15 @@ function StepActions({ execution, opened }: { execution: string; opened: Stand }
           Fork from here
         </Button>
       )}
-      {breaking && node && (
-        <ConditionDialog execution={execution} node={node} address={address} onClose={() => setBreaking(false)} />
+      {!over && card && plan && <Ways execution={execution} plan={plan} card={card} stop={stop} />}
+      {breaking && card && plan && (
+        <ConditionDialog
+          execution={execution}
+          plan={plan}
+          card={card}
+          address={address}
+          onClose={() => setBreaking(false)}
+        />
       )}
       {forking && address && (
         <ForkDialog

@@ -101,7 +101,7 @@ function Drawn({ workflow, version }: { workflow: string; version: string }) {
     );
   }
   if (!drawn.data) return <Loading />;
-  const overlay = { places: undefined, selected, breakpoints: new Set<string>() };
+  const overlay = { places: undefined, selected };
   return (
     <div className={layout.stack} style={{ gap: 8 }}>
       <Segments
@@ -272,13 +272,11 @@ function Side({ title, plan, marks }: { title: string; plan: Plan; marks: Readon
     <div className={layout.stack} style={{ gap: 6 }}>
       <h2>{title}</h2>
       <div style={{ display: "flex", height: 320 }}>
-        <Drawing plan={plan} label={title} overlay={{ places, selected, breakpoints: NONE }} onSelect={setSelected} />
+        <Drawing plan={plan} label={title} overlay={{ places, selected }} onSelect={setSelected} />
       </div>
     </div>
   );
 }
-
-const NONE: ReadonlySet<string> = new Set();
 
 /** What differs in meaning. */
 function Meaning({ changes, same }: { changes: Changes; same: boolean }) {
