@@ -61,6 +61,21 @@ test("what was written into a dialog is not lost by a click beside it, nor a sec
   await expect(dialog).toHaveCount(0);
 });
 
+test("a task that somebody else answers meanwhile says so", async ({ console, page }) => {
+  const { server, owner } = console;
+  await server.save(owner, "release-again", ASKS.replace("id: release", "id: release-again"));
+  const id = await server.run(owner, "release-again");
+  await server.wait(owner, id, "waiting");
+  const { items } = await server.ask<{ items: Array<{ task: string }> }>(owner, "GET", `/tasks?execution=${id}`);
+  const task = encodeURIComponent(items[0]?.task ?? "");
+  await console.signIn(`/tasks/${task}`);
+  const approve = page.getByRole("button", { name: "Approve" });
+  await expect(approve).toBeVisible();
+  await server.ask(owner, "POST", `/tasks/${task}/complete`, { approved: true, data: { window: "now" } });
+  await expect(approve).toBeHidden({ timeout: 4_000 });
+  await expect(page.getByText("Completed").first()).toBeVisible();
+});
+
 test("a member is invited, joins, gets another role and leaves; a token is made and revoked", async ({
   console,
   page,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { type List, listen } from "./live";
+import { isOf, type List, listen } from "./live";
 
 /** A connection whose other side is the test. */
 class Socket {
@@ -85,4 +85,17 @@ test("it stops when it is told to", () => {
   sockets[0]?.onclose?.();
   vi.advanceTimersByTime(10_000);
   expect([sockets.length, sockets[0]?.closed]).toEqual([1, true]);
+});
+
+test("a change of a list is one of what shows a part of it, and of nothing that is over", () => {
+  for (const [list, key, expected] of [
+    ["tasks", ["tasks", {}], true],
+    ["tasks", ["task", "1:2"], true],
+    ["executions", ["executions", { status: ["running"] }], true],
+    ["executions", ["executions", { until: "2026-01-01T00:00:00Z" }], false],
+    ["executions", ["execution", "1"], false],
+    ["queue", ["task", "1:2"], false],
+  ] as const) {
+    expect(isOf(list, key), `${list} ${JSON.stringify(key)}`).toBe(expected);
+  }
 });

@@ -6,6 +6,16 @@
 /** The lists that the server tells of. */
 export type List = "executions" | "tasks" | "queue";
 
+/** Whether an answer shows something of a list: the list itself, or one task of it, which somebody else may have answered. */
+export function isOf(list: List, [kind, filter]: readonly unknown[]): boolean {
+  return (kind === list && !isPast(filter)) || (list === "tasks" && kind === "task");
+}
+
+/** Whether a filter asks for what is over: nothing comes to it any more. */
+function isPast(filter: unknown): boolean {
+  return typeof filter === "object" && filter !== null && "until" in filter && filter.until !== undefined;
+}
+
 export interface ListenOptions {
   lists: readonly List[];
   /** What a session repeats. */

@@ -1,7 +1,7 @@
 /** Keeps lists up to date while somebody is signed in: by what the server tells, and by asking now and then where it does not. */
 import { useEffect } from "react";
 import { rememberedCsrf } from "../api/client";
-import { type List, listen } from "../api/live";
+import { isOf, type List, listen } from "../api/live";
 import { hears, queries } from "../api/queries";
 import { useMay } from "./session";
 
@@ -17,7 +17,7 @@ function reader(): { read: (list: List) => void; stop: () => void } {
       waiting.add(list);
       return;
     }
-    void queries.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] === list && !isPast(queryKey[1]) });
+    void queries.invalidateQueries({ predicate: ({ queryKey }) => isOf(list, queryKey) });
     timers.set(
       list,
       setTimeout(() => {
@@ -27,11 +27,6 @@ function reader(): { read: (list: List) => void; stop: () => void } {
     );
   };
   return { read, stop: () => timers.forEach(clearTimeout) };
-}
-
-/** Whether a filter asks for what is over: nothing comes to it any more. */
-function isPast(filter: unknown): boolean {
-  return typeof filter === "object" && filter !== null && "until" in filter && filter.until !== undefined;
 }
 
 const LISTS: readonly List[] = ["executions", "queue", "tasks"];
