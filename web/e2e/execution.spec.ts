@@ -77,8 +77,58 @@ test("an execution is stopped, changed and stepped through, and looked at as it 
   await expect(say).toContainText("Succeeded");
   await page.getByLabel("History").fill("1");
   await expect(say, "before it had begun").toContainText("Not started");
+  await say.click();
+  const panel = page.getByRole("region", { name: "Step say" });
+  await expect(panel).toContainText("It had not begun");
+  await expect(page.getByText(/As it stood after 1 of \d+ changes/).first()).toBeVisible();
+  await page.getByRole("button", { name: "Timeline" }).click();
+  await expect(page.getByRole("listbox", { name: /Steps/ }).getByRole("option")).toHaveCount(1);
+  await page.getByRole("button", { name: "Logs" }).click();
+  await expect(page.getByText("No step has written anything")).toBeVisible();
   await page.getByRole("button", { name: "Back to now" }).click();
-  await expect(say).toContainText("Succeeded");
+  await expect(page.getByText("Good day!").first()).toBeVisible();
+  await expect(panel).toContainText("Succeeded");
+  // A step that ran then has what it was given, and not yet what it gave.
+  await page.getByLabel("History").fill("2");
+  await page.goto(`${server.url}/executions/${id}?view=outline&step=/0&at=2`);
+  const greet = page.getByRole("region", { name: "Step greet" });
+  await expect(greet).toContainText("Inputs");
+  await expect(greet).toContainText("still ran");
+  await page.goto(`${server.url}/executions/${id}?view=outline&step=/0`);
+  await expect(greet).toContainText("Succeeded");
+  await expect(greet).not.toContainText("still ran");
+});
+
+test("a view can be sent to somebody, and Back leads through what one has seen", async ({ console, page }) => {
+  const { server, owner } = console;
+  const items = Array.from({ length: 300 }, (_, index) => index);
+  await server.save(
+    owner,
+    "long",
+    `akao: 1\nid: long\nversion: 1.0.0\nroot:\n  type: ForEach\n  props: { items: ${JSON.stringify(items)} }\n  children:\n    - { id: each, type: LogMessage, props: { message: "line \${item} ends" } }\n`,
+  );
+  const id = await server.run(owner, "long");
+  await server.wait(owner, id, "success");
+  await console.signIn(`/executions/${id}?view=timeline&step=/[250]/0`);
+  const steps = page.getByRole("listbox", { name: /Steps/ });
+  const chosen = steps.getByRole("option", { selected: true });
+  await expect(chosen, "far below what is seen at first").toBeInViewport();
+  const active = await steps.getAttribute("aria-activedescendant");
+  expect(await chosen.getAttribute("id")).toBe(active);
+  await steps.evaluate((list) => list.scrollTo({ top: 0 }));
+  await expect(chosen).toHaveCount(0);
+  await expect(steps, "what is not there is not named").not.toHaveAttribute("aria-activedescendant");
+
+  await page.getByRole("button", { name: "Logs" }).click();
+  await page.getByLabel("Search logs").fill("line 7 ends");
+  await expect(page).toHaveURL(/find=line/);
+  await page.reload();
+  await expect(page.getByLabel("Search logs")).toHaveValue("line 7 ends");
+  await expect(page.getByText("1 of 300 lines")).toBeVisible();
+  await page.getByLabel("Search logs").fill("");
+  await expect(page).not.toHaveURL(/find=/);
+  await page.goBack();
+  await expect(steps, "Back from the logs").toBeVisible();
 });
 
 test("a breakpoint stops when its condition holds, and only then", async ({ console, page }) => {

@@ -53,7 +53,8 @@ describe("a stream", () => {
 
   test("stops where the server refuses, and where it has nothing more", async () => {
     for (const [status, expected] of [
-      [403, "refused"],
+      [403, "forbidden"],
+      [404, "refused"],
       [204, "ended"],
     ] as const) {
       const last = await new Promise<Connection>((resolve) => {

@@ -41,7 +41,8 @@ function parse(block: string): ServerEvent | undefined {
   }
 }
 
-export type Connection = "connecting" | "live" | "lost" | "ended" | "refused";
+/** `forbidden` and `refused` are ends: nothing is asked again. */
+export type Connection = "connecting" | "live" | "lost" | "ended" | "forbidden" | "refused";
 
 export interface FollowOptions {
   onEvents: (events: ServerEvent[]) => void;
@@ -76,7 +77,7 @@ async function run(url: string, options: FollowOptions, stopped: AbortSignal): P
       const response = await (options.fetch ?? fetch)(url, { headers, signal: attempt.signal });
       if (response.status === 204) return options.onConnection("ended");
       if (response.status >= 400 && response.status < 500 && response.status !== 429)
-        return options.onConnection("refused");
+        return options.onConnection(response.status === 403 ? "forbidden" : "refused");
       if (!response.ok || !response.body) throw new Error(`the server answered ${response.status}`);
       options.onConnection("live");
       failures = 0;

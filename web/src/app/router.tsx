@@ -186,14 +186,24 @@ const audit = createRoute({
   component: page(() => import("../pages/Audit"), "Audit"),
 });
 
+interface ExecutionSearch {
+  step?: string;
+  view?: string;
+  at?: number;
+  /** What steps and lines are searched for, the state of steps, and the least level of lines. */
+  find?: string;
+  state?: string;
+  level?: string;
+}
+
 export const executionRoute = createRoute({
   getParentRoute: () => shell,
   path: "/executions/$execution",
-  validateSearch: (search: Record<string, unknown>): { step?: string; view?: string; at?: number } => {
-    const step = text(search["step"]);
-    const view = text(search["view"]);
+  validateSearch: (search: Record<string, unknown>): ExecutionSearch => {
     const at = typeof search["at"] === "number" ? search["at"] : undefined;
-    return { ...(step ? { step } : {}), ...(view ? { view } : {}), ...(at === undefined ? {} : { at }) };
+    const told = (["step", "view", "state", "level"] as const).map((name) => [name, text(search[name])] as const);
+    const words = [...told, ["find", word(search["find"])] as const].filter(([, value]) => value);
+    return { ...Object.fromEntries(words), ...(at === undefined ? {} : { at }) };
   },
   component: page(() => import("../pages/Execution"), "Execution"),
 });

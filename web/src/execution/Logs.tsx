@@ -5,6 +5,7 @@ import { filterLogs, type LogRow, type Run } from "../model/run";
 import { Button, Check, Choose, Search } from "../ui/controls";
 import { Empty } from "../ui/layout";
 import css from "./execution.module.css";
+import { type Filter, type OnFilter, useFind } from "./Timeline";
 
 const LINE_HEIGHT = 22;
 const LEVELS = [
@@ -16,9 +17,20 @@ const LEVELS = [
 /** So near to the end one counts as being there, in pixels. */
 const NEAR_END = 40;
 
-export function Logs({ run, version, onSelect }: { run: Run; version: number; onSelect: (address: string) => void }) {
-  const [words, setWords] = useState("");
-  const [level, setLevel] = useState("");
+export function Logs({
+  run,
+  version,
+  filter: { find, level },
+  onFilter,
+  onSelect,
+}: {
+  run: Run;
+  version: number;
+  filter: Filter;
+  onFilter: OnFilter;
+  onSelect: (address: string) => void;
+}) {
+  const [words, setWords] = useFind(find, onFilter);
   const [follows, setFollows] = useState(true);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the version says that the run has changed.
   const rows = useMemo(() => filterLogs(run.logs, words, level), [run, version, words, level]);
@@ -37,7 +49,12 @@ export function Logs({ run, version, onSelect }: { run: Run; version: number; on
     <div className={css.box}>
       <div className={css.boxHead}>
         <Search label="Search logs" value={words} onChange={setWords} />
-        <Choose label="Level" value={level} onChange={setLevel} options={LEVELS} />
+        <Choose
+          label="Level"
+          value={level}
+          onChange={(level) => onFilter({ level: level || undefined })}
+          options={LEVELS}
+        />
         <Check label="Follow" checked={follows} onChange={setFollows} />
         <span>
           {rows.length === run.logs.length ? `${rows.length} lines` : `${rows.length} of ${run.logs.length} lines`}

@@ -6,6 +6,7 @@ import type { Step } from "../api/schema";
 import { Rules } from "../drawing/Rules";
 import { attemptsOf } from "../model/attempts";
 import type { Card } from "../model/drawing";
+import { type Past, stepAsItStood } from "../model/past";
 import type { Run, StepRow } from "../model/run";
 import { duration, moment } from "../model/time";
 import { Badge, Button, CopyButton, Status } from "../ui/controls";
@@ -15,12 +16,11 @@ import { Empty, Facts, Loading, layout, Notice, sentence, Table, Wrong } from ".
 import { useNow } from "../ui/time";
 import css from "./execution.module.css";
 
-/** Runs of one node that are offered to choose from. */
-const RUNS_MAX = 50;
-
 export function StepPanel({
   execution,
   run,
+  now,
+  past,
   address,
   card,
   onSelect,
@@ -28,7 +28,12 @@ export function StepPanel({
   actions,
 }: {
   execution: string;
+  /** The execution as it is shown. */
   run: Run;
+  /** The same as it stands now. */
+  now: Run;
+  /** After how many changes it is shown; absent when that is now. */
+  past: number | undefined;
   address: string | undefined;
   card: Card | undefined;
   onSelect: (address: string) => void;
@@ -36,14 +41,11 @@ export function StepPanel({
   actions: React.ReactNode;
 }) {
   const row = address === undefined ? undefined : run.steps.get(address);
-  const step = useQuery({
-    queryKey: ["execution", execution, "step", address, row?.status, row?.endedAt],
-    queryFn: ({ signal }) =>
-      ask("GET /api/v1/executions/{execution}/step", { path: { execution }, query: { at: address }, signal }),
-    enabled: row !== undefined,
-    staleTime: row?.endedAt === undefined ? 1_000 : Number.POSITIVE_INFINITY,
-    placeholderData: (before) => (before?.address === address ? before : undefined),
-  });
+  const step = useStep(execution, address, now);
+  const shown =
+    step.data && row && past !== undefined
+      ? stepAsItStood(step.data, row, run, !now.beganAgain(row.address, past))
+      : step.data && { step: step.data, isKept: true };
   const name = card?.title ?? row?.id ?? address ?? "";
   return (
     <section className={css.inspector} aria-label={`Step ${name}`}>
@@ -65,11 +67,11 @@ export function StepPanel({
         {address !== undefined && <Attempts run={run} address={address} onSelect={onSelect} />}
         {card && <Rules card={card} />}
         {!row ? (
-          <Empty icon="clock" title="It has not begun">
+          <Empty icon="clock" title={past === undefined ? "It has not begun" : "It had not begun"}>
             {card?.note || "What it is given is known when it begins."}
           </Empty>
-        ) : step.data ? (
-          <Details step={step.data} note={row.note} />
+        ) : shown ? (
+          <Details shown={shown} note={row.note} isPast={past !== undefined} />
         ) : step.error ? (
           <Wrong error={step.error} again={() => void step.refetch()} />
         ) : (
@@ -78,6 +80,19 @@ export function StepPanel({
       </div>
     </section>
   );
+}
+
+/** All that is known of a step now; read again when its state is another one. */
+function useStep(execution: string, address: string | undefined, now: Run) {
+  const row = address === undefined ? undefined : now.steps.get(address);
+  return useQuery({
+    queryKey: ["execution", execution, "step", address, row?.status, row?.endedAt],
+    queryFn: ({ signal }) =>
+      ask("GET /api/v1/executions/{execution}/step", { path: { execution }, query: { at: address }, signal }),
+    enabled: row !== undefined,
+    staleTime: row?.endedAt === undefined ? 1_000 : Number.POSITIVE_INFINITY,
+    placeholderData: (before) => (before?.address === address ? before : undefined),
+  });
 }
 
 /** The runs of a node within loops. */
@@ -117,7 +132,7 @@ function Runs({
       <Button small icon="chevron" aria-label="Next run" onClick={() => go(at + 1)} disabled={at >= all.length - 1} />
       {state.failures > 0 && (
         <Button small look="quiet" aria-pressed={failed} onClick={() => setFailed(!failed)}>
-          {failed ? "All runs" : `${Math.min(state.failures, RUNS_MAX)} failed`}
+          {failed ? "All runs" : `${state.failures} failed`}
         </Button>
       )}
     </div>
@@ -132,7 +147,8 @@ function Attempts({ run, address, onSelect }: { run: Run; address: string; onSel
   const all = attemptsOf(run, address);
   const now = useNow(1_000);
   if (all.length === 0) return null;
-  const took = ({ startedAt, endedAt }: StepRow) => duration(Math.max(0, (endedAt ?? now) - startedAt));
+  const end = run.endedAt ?? now;
+  const took = ({ startedAt, endedAt }: StepRow) => duration(Math.max(0, (endedAt ?? end) - startedAt));
   return (
     <section className={css.section}>
       <h3>Attempts</h3>
@@ -167,9 +183,23 @@ function Attempts({ run, address, onSelect }: { run: Run; address: string; onSel
   );
 }
 
-function Details({ step, note }: { step: Step; note: string | undefined }) {
+function Details({
+  shown: { step, isKept },
+  note,
+  isPast,
+}: {
+  shown: Past;
+  note: string | undefined;
+  isPast: boolean;
+}) {
   return (
     <>
+      {!isKept && (
+        <Notice icon="info">
+          It was started again later. What it was given and gave before is not kept beside the step; the values of this
+          moment have what other steps name of it.
+        </Notice>
+      )}
       {step.held && (
         <Notice tone="waiting" icon="pause">
           Held: {step.held}
@@ -179,7 +209,7 @@ function Details({ step, note }: { step: Step; note: string | undefined }) {
       <Facts
         items={[
           ["Started", moment(step.started_at)],
-          ["Took", step.duration_ms === null ? "still runs" : duration(step.duration_ms)],
+          ["Took", step.duration_ms === null ? (isPast ? "still ran" : "still runs") : duration(step.duration_ms)],
           step.attempts !== null && step.attempts > 1 && ["Tried", `${step.attempts} times`],
           step.waiting !== null && ["Waits for", step.waiting],
           note !== undefined && step.waiting === null && !step.held && step.duration_ms === null && ["Says", note],

@@ -1,6 +1,6 @@
 /** Every step by the time in which it ran. Only the rows that are seen exist, so that fifty thousand steps are no more than fifty. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { filterSteps, type Run, type StepRow } from "../model/run";
 import { duration } from "../model/time";
 import { Choose, Search, STATES } from "../ui/controls";
@@ -18,19 +18,48 @@ const STATUSES = [
   ),
 ];
 
+/** What the timeline and the logs are narrowed by. It stands in the address. */
+export interface Filter {
+  find: string;
+  state: string;
+  level: string;
+}
+
+/** Changes it; what is empty is left out of the address. */
+export type OnFilter = (change: Partial<Record<keyof Filter, string | undefined>>) => void;
+
+/** Wait after a letter before it stands in the address, in milliseconds. */
+const TYPED_MS = 250;
+
+/** What is searched for, at once; the address follows when one pauses. */
+export function useFind(find: string, onFilter: OnFilter) {
+  const [typed, setTyped] = useState(find);
+  const told = useRef(onFilter);
+  told.current = onFilter;
+  useEffect(() => {
+    if (typed === find) return undefined;
+    const timer = setTimeout(() => told.current({ find: typed || undefined }), TYPED_MS);
+    return () => clearTimeout(timer);
+  }, [typed, find]);
+  return [typed, setTyped] as const;
+}
+
 export function Timeline({
   run,
   version,
   selected,
+  filter: { find, state: status },
+  onFilter,
   onSelect,
 }: {
   run: Run;
   version: number;
   selected: string | undefined;
+  filter: Filter;
+  onFilter: OnFilter;
   onSelect: (address: string) => void;
 }) {
-  const [words, setWords] = useState("");
-  const [status, setStatus] = useState("");
+  const [words, setWords] = useFind(find, onFilter);
   const now = useNow(1_000);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the version says that the run has changed.
   const rows = useMemo(() => filterSteps(run.order, words, status), [run, version, words, status]);
@@ -39,7 +68,12 @@ export function Timeline({
     <div className={css.box}>
       <div className={css.boxHead}>
         <Search label="Search steps" value={words} onChange={setWords} />
-        <Choose label="State of steps" value={status} onChange={setStatus} options={STATUSES} />
+        <Choose
+          label="State of steps"
+          value={status}
+          onChange={(state) => onFilter({ state: state || undefined })}
+          options={STATUSES}
+        />
         <span>
           {rows.length === run.order.length ? rows.length : `${rows.length} of ${run.order.length}`} steps,{" "}
           {duration(span.to - span.from)}
@@ -80,12 +114,17 @@ function Lines({
   });
   const found = rows.findIndex((row) => row.address === selected);
   const at = Math.max(0, found);
+  // A link leads to its step, which may come a moment after the list; one that is chosen by keys is in sight.
+  useEffect(() => {
+    if (found >= 0) virtual.scrollToIndex(found);
+  }, [found, virtual]);
+  const items = virtual.getVirtualItems();
+  const isThere = items.some(({ index }) => index === found);
   const go = (index: number) => {
     const to = Math.max(0, Math.min(rows.length - 1, index));
     const row = rows[to];
     if (!row) return;
     onSelect(row.address);
-    virtual.scrollToIndex(to);
   };
   const keys: Record<string, number> = {
     ArrowDown: found < 0 ? 0 : at + 1,
@@ -102,7 +141,7 @@ function Lines({
       role="listbox"
       tabIndex={0}
       aria-label="Steps in the order in which they began"
-      aria-activedescendant={rows[at] ? `step${rows[at].address}` : undefined}
+      aria-activedescendant={isThere ? `step${selected}` : undefined}
       onKeyDown={(event) => {
         const to = keys[event.key];
         if (to === undefined) return;
@@ -111,7 +150,7 @@ function Lines({
       }}
     >
       <div style={{ height: virtual.getTotalSize(), position: "relative" }} role="presentation">
-        {virtual.getVirtualItems().map(({ index, start }) => {
+        {items.map(({ index, start }) => {
           const row = rows[index];
           const place = { index, count: rows.length, start };
           return (

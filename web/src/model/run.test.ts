@@ -40,10 +40,38 @@ describe("a run", () => {
   test("can be looked at as it was", () => {
     const run = new Run();
     run.take(HISTORY.slice(3));
-    expect(run.placesAt(1).get("/0/0")?.status).toBe("running");
-    expect(run.placesAt(2).get("/0/0")).toMatchObject({ status: "success", runs: 1, failures: 0 });
-    expect(run.placesAt(4).get("/0/0")).toMatchObject({ status: "failure", runs: 2, failures: 1 });
-    expect(run.placesAt(0).size).toBe(0);
+    const places = (count: number) => run.asItStood(count).places;
+    expect(places(1).get("/0/0")?.status).toBe("running");
+    expect(places(2).get("/0/0")).toMatchObject({ status: "success", runs: 1, failures: 0 });
+    expect(places(4).get("/0/0")).toMatchObject({ status: "failure", runs: 2, failures: 1 });
+    expect(places(0).size).toBe(0);
+  });
+
+  test("was then what it was, with its steps, lines and state", () => {
+    const run = new Run();
+    const end = {
+      id: "5.9",
+      name: "error",
+      data: { status: "failure", at: at(6), error: { kind: "user", message: "" } },
+    };
+    const line = { id: "4.3", name: "log", data: { at: at(5), step: "/0[1]/0", level: "warn", message: "no route" } };
+    run.take([...HISTORY.slice(0, 2), ...HISTORY.slice(3, 6), line, ...HISTORY.slice(6), end]);
+    const past = run.asItStood(2);
+    expect([past.status, run.status]).toEqual(["running", "failure"]);
+    expect(past.order).toMatchObject([{ address: "/0[0]/0", type: "LogMessage", status: "success", attempts: 1 }]);
+    expect([past.logs, run.asItStood(3).logs.map((row) => row.message)]).toEqual([[], ["no route"]]);
+    const third = run.asItStood(3);
+    expect(third.steps.get("/0[1]/0")).toMatchObject({ status: "running", endedAt: undefined, error: undefined });
+    expect([past.span(0).to, third.span(Date.parse(at(99))).to]).toEqual([Date.parse(at(2)), Date.parse(at(2))]);
+    expect(run.asItStood(0)).toMatchObject({ status: "running", order: [] });
+    expect(run.steps.get("/0[1]/0"), "what it is now stays").toMatchObject({ status: "failure", attempts: 3 });
+    expect([run.beganAgain("/0[1]/0", 2), run.beganAgain("/0[1]/0", 3)]).toEqual([true, false]);
+  });
+
+  test("does not end before it ends when it is started again", () => {
+    const run = new Run();
+    run.take([status("1.4", "/0", "running", 1), status("2.4", "/0", "success", 2), status("3.4", "/0", "running", 3)]);
+    expect(run.steps.get("/0")).toMatchObject({ status: "running", startedAt: Date.parse(at(1)), endedAt: undefined });
   });
 
   test("takes lines, progress and the end", () => {
@@ -99,8 +127,8 @@ test("lists are narrowed by words, state and level", () => {
   expect(filterSteps(run.order, "", "success")).toHaveLength(1);
   expect(filterSteps(run.order, "", "")).toHaveLength(2);
   const logs = [
-    { at: 0, address: "/", level: "info", message: "a" },
-    { at: 0, address: "/", level: "error", message: "b" },
+    { at: 0, address: "/", level: "info", message: "a", after: 0 },
+    { at: 0, address: "/", level: "error", message: "b", after: 0 },
   ];
   expect(filterLogs(logs, "", "warn").map((row) => row.message)).toEqual(["b"]);
   expect(filterLogs(logs, "A", "").map((row) => row.message)).toEqual(["a"]);

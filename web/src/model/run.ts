@@ -27,14 +27,19 @@ export interface LogRow {
   address: string;
   level: string;
   message: string;
+  /** How many changes had come when it was told. */
+  after: number;
 }
 
-/** One change, for the slider over the history. */
+/** One change, for the slider over the history: with what a line shows of the step from then on. */
 export interface Change {
   seq: number;
   at: number;
   address: string;
   status: StepStatus;
+  note: string | undefined;
+  error: StepRow["error"];
+  attempts: number | undefined;
 }
 
 export interface PlaceState {
@@ -68,6 +73,8 @@ export class Run {
   readonly places = new Map<string, PlaceState>();
   readonly logs: LogRow[] = [];
   readonly changes: Change[] = [];
+  /** States of the execution itself, each with how many changes had come before it. */
+  private readonly stands: Array<{ after: number; status: string | undefined }> = [];
   status: string | undefined;
   endedAt: number | undefined;
   error: { kind: string; message: string; step?: string } | undefined;
@@ -119,35 +126,42 @@ export class Run {
 
   private takeStatus(data: Data): boolean {
     this.status = text(data["status"]);
+    this.stands.push({ after: this.changes.length, status: this.status });
     return true;
   }
 
   private takeStep(data: Data, seq: number): boolean {
-    const address = String(data["step"]);
-    const status = data["status"] as StepStatus;
-    const at = Date.parse(text(data["at"]) ?? "") || 0;
-    const before = this.steps.get(address);
-    const row = this.row(address, data, status, at, before);
-    row.note = text(data["waiting"]) ?? text(data["reason"]);
-    const error = data["error"] as StepRow["error"] | null | undefined;
-    row.error = error ?? undefined;
-    if (typeof data["attempts"] === "number") row.attempts = data["attempts"];
-    if (FINAL.has(status)) row.endedAt = at;
-    this.changes.push({ seq, at, address, status });
-    this.count(row, before === undefined);
+    const change: Change = {
+      seq,
+      at: Date.parse(text(data["at"]) ?? "") || 0,
+      address: String(data["step"]),
+      status: data["status"] as StepStatus,
+      note: text(data["waiting"]) ?? text(data["reason"]),
+      error: (data["error"] as StepRow["error"] | null) ?? undefined,
+      attempts: typeof data["attempts"] === "number" ? data["attempts"] : undefined,
+    };
+    this.apply(change, text(data["id"]) ?? "", text(data["type"]) ?? "");
     return true;
   }
 
-  private row(address: string, data: Data, status: StepStatus, at: number, before: StepRow | undefined): StepRow {
-    if (before) {
-      before.status = status;
-      return before;
-    }
+  private apply(change: Change, id: string, type: string): void {
+    const before = this.steps.get(change.address);
+    const row = before ?? this.begin(change, id, type);
+    row.status = change.status;
+    row.note = change.note;
+    row.error = change.error;
+    row.attempts = change.attempts ?? row.attempts;
+    row.endedAt = FINAL.has(change.status) ? change.at : undefined;
+    this.changes.push(change);
+    this.count(row, before === undefined);
+  }
+
+  private begin({ address, status, at }: Change, id: string, type: string): StepRow {
     const row: StepRow = {
       address,
       place: placeOf(address),
-      id: text(data["id"]) ?? "",
-      type: text(data["type"]) ?? "",
+      id,
+      type,
       depth: depthOf(address),
       status,
       startedAt: at,
@@ -179,7 +193,13 @@ export class Run {
 
   private log(data: Data, level: string, message: string, durable: boolean): boolean {
     const at = text(data["at"]);
-    const row: LogRow = { at: at ? Date.parse(at) : undefined, address: String(data["step"] ?? ""), level, message };
+    const row: LogRow = {
+      at: at ? Date.parse(at) : undefined,
+      address: String(data["step"] ?? ""),
+      level,
+      message,
+      after: this.changes.length,
+    };
     const key = `${row.address} ${level} ${message}`;
     const told = this.toldLive.get(key);
     if (durable && told && told.length > 0) {
@@ -216,24 +236,24 @@ export class Run {
     return true;
   }
 
-  /** Places as they stood after so many changes. */
-  placesAt(changes: number): Map<string, PlaceState> {
-    const found = new Map<string, PlaceState>();
-    const seen = new Set<string>();
-    for (const change of this.changes.slice(0, changes)) {
-      const place = placeOf(change.address);
-      const known = found.get(place);
-      const failed = change.status === "failure" ? 1 : 0;
-      const isNew = !seen.has(change.address);
-      seen.add(change.address);
-      found.set(place, {
-        status: change.status,
-        runs: (known?.runs ?? 0) + (isNew ? 1 : 0),
-        failures: (known?.failures ?? 0) + failed,
-        last: change.address,
-      });
+  /** The run as it stood after so many changes, told by the history alone. What comes later does not change it. */
+  asItStood(count: number): Run {
+    const past = new Run();
+    for (const change of this.changes.slice(0, count)) {
+      const row = this.steps.get(change.address);
+      past.apply(change, row?.id ?? "", row?.type ?? "");
     }
-    return found;
+    for (const line of this.logs) if (line.after <= count) past.logs.push(line);
+    past.status = this.stands.findLast(({ after }) => after <= count)?.status;
+    // Nothing of it goes on: what had not ended lasts to the moment that is looked at.
+    past.endedAt = past.changes.at(-1)?.at;
+    past.version = 1;
+    return past;
+  }
+
+  /** Whether a step was started again after so many changes. */
+  beganAgain(address: string, count: number): boolean {
+    return this.changes.slice(count).some((change) => change.address === address && change.status === "running");
   }
 
   /** The span of time that a timeline shows, in Unix milliseconds. */

@@ -2,6 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { type ReactNode, useMemo, useState } from "react";
+import type { Connection } from "../api/events";
 import { execution as executionQuery } from "../api/queries";
 import type { Execution as Row } from "../api/schema";
 import { useMay } from "../app/session";
@@ -21,7 +22,7 @@ import {
 import css from "../execution/execution.module.css";
 import { Logs } from "../execution/Logs";
 import { Failure, StepPanel } from "../execution/StepPanel";
-import { Timeline } from "../execution/Timeline";
+import { type Filter, Timeline } from "../execution/Timeline";
 import { usePlan } from "../execution/usePlan";
 import { useRun } from "../execution/useRun";
 import { type Breakpoint, edgeAt, nodeOf, type Stops, stopsOf } from "../model/breakpoints";
@@ -32,6 +33,7 @@ import { moment } from "../model/time";
 import { Badge, Button, CopyButton, Segments, Status } from "../ui/controls";
 import { Json } from "../ui/Json";
 import { Facts, Loading, layout, Notice, Page, Wrong } from "../ui/layout";
+import { Rest } from "../ui/More";
 import { Took, When } from "../ui/time";
 
 const VIEWS = [
@@ -56,14 +58,30 @@ export function Execution() {
 function usePlace() {
   const search = useSearch({ from: "/shell/executions/$execution" });
   const navigate = useNavigate({ from: "/executions/$execution" });
-  const go = (change: { step?: string | undefined; view?: string; at?: number | undefined }) =>
+  const go = (change: PlaceChange) =>
     void navigate({
       search: (before) =>
         Object.fromEntries(Object.entries({ ...before, ...change }).filter(([, value]) => value !== undefined)),
-      replace: true,
+      replace: !isPlaceOfItsOwn(search, change),
     });
   const view: View = VIEWS.find((one) => one.id === search.view)?.id ?? "drawing";
-  return { selected: search.step, at: search.at, view, go };
+  const filter: Filter = { find: search.find ?? "", state: search.state ?? "", level: search.level ?? "" };
+  return { selected: search.step, at: search.at, view, filter, go };
+}
+
+interface PlaceChange extends Partial<Record<keyof Filter, string | undefined>> {
+  step?: string | undefined;
+  view?: string;
+  at?: number | undefined;
+}
+
+/**
+ * Whether Back comes back to what one leaves: from one view to another, and from all of it to a step. Going from step to step,
+ * along the history and letter by letter through a search leads nowhere else.
+ */
+function isPlaceOfItsOwn(before: { step?: string; view?: string }, change: PlaceChange): boolean {
+  const otherView = change.view !== undefined && change.view !== (before.view ?? "drawing");
+  return otherView || (change.step !== undefined && before.step === undefined);
 }
 
 type Place = ReturnType<typeof usePlace>;
@@ -75,6 +93,8 @@ function useOpened(row: Row, { selected, at }: Place) {
   const status = run.status ?? row.status;
   const past = at !== undefined && at < run.changes.length ? at : undefined;
   const event = past === undefined ? undefined : (run.changes[Math.max(0, past - 1)]?.seq ?? 0);
+  // What is behind it does not change any more, so that it is put together once.
+  const shown = useMemo(() => (past === undefined ? run : run.asItStood(past)), [run, past]);
   // The history is replayed for it, so that it is read when the execution has come to another state, and not with each step.
   const live = useValues(row.execution, undefined, stand(run, status), status !== "queued");
   const over = FINAL.has(status) || status === "quarantined";
@@ -83,17 +103,17 @@ function useOpened(row: Row, { selected, at }: Place) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the version says that the run has changed.
   const overlay: Overlay = useMemo(
     () => ({
-      places: past === undefined ? run.places : run.placesAt(past),
+      places: shown.places,
       selected: selected === undefined ? undefined : placeOf(selected),
       stops,
       onWay,
     }),
-    [run, version, past, selected, stops, onWay],
+    [shown, version, selected, stops, onWay],
   );
   const card = selected === undefined ? undefined : drawn.data?.plan.cards.get(placeOf(selected));
   const address =
-    selected !== undefined && run.steps.has(selected) ? selected : card && run.places.get(card.place)?.last;
-  return { run, version, connection, drawn, status, over, past, event, live, overlay, card, address };
+    selected !== undefined && run.steps.has(selected) ? selected : card && shown.places.get(card.place)?.last;
+  return { run, shown, version, connection, drawn, status, over, past, event, live, overlay, card, address };
 }
 
 type Stand = ReturnType<typeof useOpened>;
@@ -123,7 +143,7 @@ function Opened({ row }: { row: Row }) {
   const place = usePlace();
   const opened = useOpened(row, place);
   const steers = useMay("executions.steer");
-  const { run, status, past, live, over, card, address } = opened;
+  const { run, shown, status, past, live, over, card, address } = opened;
   return (
     <Page
       full
@@ -131,7 +151,7 @@ function Opened({ row }: { row: Row }) {
       heading={row.workflow}
       crumbs={[{ label: "Executions", to: "/executions" }]}
       status={<State row={row} opened={opened} />}
-      about={<About row={row} />}
+      about={<About row={row} moment={past === undefined ? undefined : (shown.endedAt ?? run.order[0]?.startedAt)} />}
       actions={
         <>
           {row.forked_from && (
@@ -153,13 +173,15 @@ function Opened({ row }: { row: Row }) {
           <Travel run={run} past={past} onTravel={(at) => place.go({ at })} />
         </div>
         {place.selected === undefined ? (
-          <Overview row={row} run={run} status={status} onStep={(step) => place.go({ step })}>
+          <Overview row={row} opened={opened} onStep={(step) => place.go({ step })}>
             <Breakpoints execution={row.execution} all={over ? [] : (live.data?.breakpoints ?? [])} may={steers} />
           </Overview>
         ) : (
           <StepPanel
             execution={row.execution}
-            run={run}
+            run={shown}
+            now={run}
+            past={past}
             address={address}
             card={card}
             onSelect={(step) => place.go({ step })}
@@ -172,21 +194,49 @@ function Opened({ row }: { row: Row }) {
   );
 }
 
-function State({ row, opened: { status, over, connection } }: { row: Row; opened: Stand }) {
+function State({ row, opened }: { row: Row; opened: Stand }) {
+  const { run, shown, status, over, past, connection } = opened;
   return (
     <>
-      <Status status={status} />
-      {row.waiting && !over && <span className={layout.dim}>{row.waiting}</span>}
-      {(connection === "lost" || connection === "refused") && (
-        <Badge tone="waiting" icon="offline">
-          Connection lost, comes back
+      <Status status={past === undefined ? status : (shown.status ?? "queued")} />
+      {past !== undefined && (
+        <Badge tone="idle" icon="clock">
+          As it stood after {past} of {run.changes.length} changes
         </Badge>
       )}
+      {row.waiting && !over && past === undefined && <span className={layout.dim}>{row.waiting}</span>}
+      <Line connection={connection} />
     </>
   );
 }
 
-function About({ row }: { row: Row }) {
+/** What is the matter with the connection on which it is told how the execution goes on. */
+function Line({ connection }: { connection: Connection }) {
+  switch (connection) {
+    case "lost":
+      return (
+        <Badge tone="waiting" icon="offline">
+          Connection lost, comes back
+        </Badge>
+      );
+    case "forbidden":
+      return (
+        <Badge tone="failure" icon="lock">
+          Not permitted to follow it: executions.read is missing
+        </Badge>
+      );
+    case "refused":
+      return (
+        <Badge tone="failure" icon="warning">
+          The server does not tell how it goes on
+        </Badge>
+      );
+    default:
+      return null;
+  }
+}
+
+function About({ row, moment: shownAt }: { row: Row; moment: number | undefined }) {
   return (
     <span className={layout.row}>
       <span>
@@ -201,7 +251,13 @@ function About({ row }: { row: Row }) {
       </span>
       <span>·</span>
       <span>
-        took <Took ms={row.duration_ms} since={row.started_at} />
+        {shownAt === undefined ? (
+          <>
+            took <Took ms={row.duration_ms} since={row.started_at} />
+          </>
+        ) : (
+          `as of ${moment(new Date(shownAt).toISOString())}`
+        )}
       </span>
       <span>·</span>
       <code>{row.execution}</code>
@@ -213,12 +269,24 @@ function About({ row }: { row: Row }) {
 /** The view that was chosen. */
 function Shown({ row, place, opened }: { row: Row; place: Place; opened: Stand }) {
   const steers = useMay("executions.steer");
-  const { run, version, drawn, status, past, event, overlay } = opened;
-  const { selected, view, go } = place;
+  const { shown, version, drawn, past, event, overlay } = opened;
+  const status = past === undefined ? opened.status : (shown.status ?? "queued");
+  const { selected, view, filter, go } = place;
   if (view === "timeline") {
-    return <Timeline run={run} version={version} selected={selected} onSelect={(step) => go({ step })} />;
+    return (
+      <Timeline
+        run={shown}
+        version={version}
+        selected={selected}
+        filter={filter}
+        onFilter={go}
+        onSelect={(step) => go({ step })}
+      />
+    );
   }
-  if (view === "logs") return <Logs run={run} version={version} onSelect={(step) => go({ step })} />;
+  if (view === "logs") {
+    return <Logs run={shown} version={version} filter={filter} onFilter={go} onSelect={(step) => go({ step })} />;
+  }
   if (view === "values") {
     const editable = steers && status === "paused" && past === undefined;
     return <ValuesView execution={row.execution} event={event} version={version} editable={editable} />;
@@ -358,30 +426,36 @@ function Travel({
 
 function Overview({
   row,
-  run,
-  status,
+  opened: { run, shown, status, past },
   onStep,
   children,
 }: {
   row: Row;
-  run: Run;
-  status: string;
+  opened: Stand;
   onStep: (step: string) => void;
   children: ReactNode;
 }) {
-  const failed = run.order.filter((step) => step.status === "failure").length;
-  const active = run.order.filter((step) => step.status === "waiting" || step.status === "held");
+  const [shownActive, setShownActive] = useState(10);
+  const isNow = past === undefined;
+  const failed = shown.order.filter((step) => step.status === "failure").length;
+  const active = shown.order.filter((step) => step.status === "waiting" || step.status === "held");
   return (
     <section className={css.inspector} aria-label="This execution">
       <div className={css.inspectorHead}>
         <h2>This execution</h2>
       </div>
       <div className={css.inspectorBody}>
-        {row.error && <Failure error={row.error} onStep={onStep} />}
-        {active.length > 0 && !FINAL.has(status) && (
+        {!isNow && (
+          <Notice icon="clock">
+            As it stood after {past} of {run.changes.length} changes. Outputs and the error come with the end;
+            breakpoints are those of now.
+          </Notice>
+        )}
+        {isNow && row.error && <Failure error={row.error} onStep={onStep} />}
+        {active.length > 0 && !(isNow && FINAL.has(status)) && (
           <section className={css.section}>
             <h3>Needs attention</h3>
-            {active.slice(0, 10).map((step) => (
+            {active.slice(0, shownActive).map((step) => (
               <div key={step.address} className={layout.row}>
                 <Status status={step.status} />
                 <Button look="quiet" small onClick={() => onStep(step.address)}>
@@ -390,13 +464,14 @@ function Overview({
                 <span className={css.dim}>{step.note}</span>
               </div>
             ))}
+            <Rest shown={shownActive} of={active.length} what="steps" onMore={() => setShownActive(shownActive + 50)} />
           </section>
         )}
         <Facts
           items={[
-            ["Steps", `${run.order.length}${failed > 0 ? `, ${failed} failed` : ""}`],
+            ["Steps", `${shown.order.length}${failed > 0 ? `, ${failed} failed` : ""}`],
             ["Started", moment(row.started_at)],
-            row.ended_at !== null && ["Ended", moment(row.ended_at)],
+            isNow && row.ended_at !== null && ["Ended", moment(row.ended_at)],
             row.parent !== null && [
               "Started by",
               <Link key="parent" to="/executions/$execution" params={{ execution: row.parent }} search={{}}>
@@ -412,7 +487,7 @@ function Overview({
             ["Content", <code key="digest">{row.digest.slice(0, 19)}…</code>],
           ]}
         />
-        {row.outputs && Object.keys(row.outputs).length > 0 && (
+        {isNow && row.outputs && Object.keys(row.outputs).length > 0 && (
           <section className={css.section}>
             <h3>Outputs</h3>
             <Json value={row.outputs} label="Outputs" />
