@@ -61,6 +61,63 @@ test("what was written into a dialog is not lost by a click beside it, nor a sec
   await expect(dialog).toHaveCount(0);
 });
 
+const RICH = `akao: 1
+id: rich
+version: 1.0.0
+outputs: { answer: "\${answer.data}" }
+root:
+  type: Sequence
+  children:
+    - id: ask
+      type: HumanTask
+      props:
+        title: Plan the window
+        outputKey: answer
+        form:
+          type: object
+          required: [level, owner]
+          properties:
+            level: { type: integer, title: Level, enum: [1, 2, 3] }
+            size: { title: Size, oneOf: [{ const: 10, title: Small }, { const: 20, title: Large }] }
+            days: { type: array, title: Days, items: { enum: [monday, tuesday] } }
+            on: { type: string, title: Day, format: date }
+            owner:
+              type: object
+              title: Owner
+              required: [mail]
+              properties: { mail: { type: string, title: Mail, format: email } }
+`;
+
+test("a form has a field for what is a number, a list, a date or an object, and sends them as such", async ({
+  console,
+  page,
+}) => {
+  const { server, owner } = console;
+  await server.save(owner, "rich", RICH);
+  const id = await server.run(owner, "rich");
+  await server.wait(owner, id, "waiting");
+  await console.signIn("/tasks");
+  await page.getByRole("link", { name: "Plan the window" }).click();
+  await page.getByLabel("Level").selectOption("2");
+  await page.getByLabel("Size").selectOption("Large");
+  await page.getByRole("group", { name: /^Days/ }).getByLabel("tuesday").click();
+  await page
+    .getByLabel("Day", { exact: true })
+    .or(page.getByLabel(/^Day \(/))
+    .fill("2026-01-31");
+  const mail = page.getByRole("group", { name: "Owner" }).getByLabel("Mail");
+  await mail.fill("ada");
+  await console.isAccessible();
+  await page.getByRole("button", { name: "Approve" }).click();
+  await expect(page.getByText("This is not an email address.")).toBeVisible();
+  await mail.fill("ada@example.com");
+  await page.getByRole("button", { name: "Approve" }).click();
+  const row = await server.wait(owner, id, "success", "failure");
+  expect(row["outputs"]).toEqual({
+    answer: { level: 2, size: 20, days: ["tuesday"], on: "2026-01-31", owner: { mail: "ada@example.com" } },
+  });
+});
+
 test("a task that somebody else answers meanwhile says so", async ({ console, page }) => {
   const { server, owner } = console;
   await server.save(owner, "release-again", ASKS.replace("id: release", "id: release-again"));

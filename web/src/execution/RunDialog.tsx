@@ -9,7 +9,7 @@ import { announce } from "../app/announcer";
 import { nameOf } from "../app/kept";
 import { useMay, useMe } from "../app/session";
 import { useSettings } from "../app/settings";
-import { fieldsOf, fill, shown } from "../model/forms";
+import { fieldsOf, fill, holdsSecret, type Typed, typedOf } from "../model/forms";
 import { Button, Check, Dialog, TextArea } from "../ui/controls";
 import { FormDialog } from "../ui/dialogs";
 import { FormFields } from "../ui/Form";
@@ -45,10 +45,6 @@ export function RunDialog({
       onClose={onClose}
     />
   );
-}
-
-function texts(input: Record<string, unknown> | undefined): Record<string, string> {
-  return Object.fromEntries(Object.entries(input ?? {}).map(([name, value]) => [name, shown(value)]));
 }
 
 /** Starts the workflow, and goes where it is seen. */
@@ -104,14 +100,14 @@ function Ready({
   onClose: () => void;
 }) {
   const fields = useMemo(() => fieldsOf(inputs), [inputs]);
-  const [typed, setTyped] = useState<Record<string, string>>(() => texts(given));
+  const [typed, setTyped] = useState<Typed>(() => typedOf(fields, given));
   const [tried, setTried] = useState(false);
   const [grants, setGrants] = useState("");
   const [stop, setStop] = useState(false);
   const mayGrant = useMay("executions.grant");
   const filled = fill(fields, typed);
   // What is secret does not stay in the browser.
-  const secret = new Set(fields.filter((field) => field.secret).map((field) => field.name));
+  const secret = new Set(fields.filter(holdsSecret).map((field) => field.name));
   const start = useStart(workflow, ({ input }) =>
     Object.fromEntries(Object.entries(input ?? {}).filter(([name]) => !secret.has(name))),
   );
@@ -138,7 +134,7 @@ function Ready({
       onClose={onClose}
     >
       <p className={layout.dim}>Version {version}.</p>
-      <Earlier workflow={workflow} onTake={(input) => setTyped(texts(input))} />
+      <Earlier workflow={workflow} onTake={(input) => setTyped(typedOf(fields, input))} />
       {fields.length === 0 ? (
         <p className={layout.dim}>This workflow takes no input.</p>
       ) : (
@@ -146,7 +142,7 @@ function Ready({
           fields={fields}
           typed={typed}
           wrong={tried ? filled.wrong : {}}
-          onChange={(name, value) => setTyped((before) => ({ ...before, [name]: value }))}
+          onChange={(path, value) => setTyped((before) => ({ ...before, [path]: value }))}
         />
       )}
       {mayGrant && (

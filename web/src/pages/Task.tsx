@@ -8,7 +8,7 @@ import type { Decision, Task as Row } from "../api/schema";
 import { announce } from "../app/announcer";
 import { useKept } from "../app/kept";
 import { useMay } from "../app/session";
-import { fieldsOfSchema, fill } from "../model/forms";
+import { fieldsOfSchema, fill, isSecret, type Typed } from "../model/forms";
 import { moment } from "../model/time";
 import { Button, Status, TextArea } from "../ui/controls";
 import { FormFields } from "../ui/Form";
@@ -70,7 +70,7 @@ function Opened({ row }: { row: Row }) {
 
 /** An answer that was begun: it stays in this tab until it is sent. */
 interface Answered {
-  typed: Record<string, string>;
+  typed: Typed;
   comment: string;
 }
 
@@ -79,7 +79,7 @@ function Answer({ row, form }: { row: Row; form: unknown }) {
   const fields = useMemo(() => fieldsOfSchema(form), [form]);
   const [kept, setKept] = useKept<Answered>(`task:${row.task}`);
   // What is secret does not stay in the browser.
-  const [secrets, setSecrets] = useState<Record<string, string>>({});
+  const [secrets, setSecrets] = useState<Typed>({});
   const typed = { ...kept?.typed, ...secrets };
   const comment = kept?.comment ?? "";
   const [tried, setTried] = useState(false);
@@ -94,9 +94,9 @@ function Answer({ row, form }: { row: Row; form: unknown }) {
       void navigate({ to: "/tasks" });
     },
   });
-  const write = (name: string, value: string) => {
-    if (fields.some((field) => field.name === name && field.secret)) setSecrets({ ...secrets, [name]: value });
-    else setKept({ comment, typed: { ...kept?.typed, [name]: value } });
+  const write = (path: string, value: string) => {
+    if (isSecret(fields, path)) setSecrets({ ...secrets, [path]: value });
+    else setKept({ comment, typed: { ...kept?.typed, [path]: value } });
   };
   const decide = (approved: boolean) => {
     setTried(approved);
