@@ -174,6 +174,10 @@ fn given(gives: Gives) -> Value {
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         }),
         Gives::Text(media) => json!({"description": "Done.", "content": {media: {"schema": {"type": "string"}}}}),
+        Gives::Bytes => json!({
+            "description": "The bytes, as a file to be saved.",
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }),
     }
 }
 

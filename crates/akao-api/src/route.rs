@@ -44,6 +44,8 @@ pub enum Gives {
     Events,
     /// Text of this media type.
     Text(&'static str),
+    /// Bytes to be saved, whatever they are.
+    Bytes,
 }
 
 /// Where a parameter stands.

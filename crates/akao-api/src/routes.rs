@@ -8,6 +8,7 @@ mod device;
 mod executions;
 pub(crate) mod history;
 mod hooks;
+mod large_values;
 mod members;
 mod oidc;
 mod operation;
@@ -47,6 +48,7 @@ pub fn table() -> &'static [Route] {
             custom_nodes::routes(),
             executions::routes(),
             history::routes(),
+            large_values::routes(),
             catalogue::routes(),
             packages::routes(),
             schedules::routes(),

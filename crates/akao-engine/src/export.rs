@@ -20,7 +20,7 @@ use akao_step::{BlobError, BlobStore};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
 /// The format that is written; a reader accepts this one.
 pub const EXPORT_FORMAT: u32 = 1;
@@ -174,6 +174,34 @@ fn referenced(frames: &[FrameLine], blobs: &dyn BlobStore, tenant: &Tenant) -> R
         }
     }
     Ok(lines)
+}
+
+/// The reference by which an execution's history names a large value; none where it does not.
+///
+/// # Errors
+/// Its record cannot be read.
+pub fn reference(reader: &Reader, id: ExecutionId, digest: &Digest) -> Result<Option<BlobRef>, String> {
+    let hex = digest.hex();
+    let mut found = Ok(None);
+    let look = |frame: &Frame| -> Result<Option<BlobRef>, String> {
+        // Most frames do not have the text in them and need not be taken apart.
+        if !std::str::from_utf8(&frame.body).is_ok_and(|text| text.contains(&hex)) {
+            return Ok(None);
+        }
+        let mut all = BTreeMap::new();
+        for entry in crate::entry::read_entries(&frame.body).map_err(|problem| problem.to_string())? {
+            references(&serde_json::to_value(&entry.event).map_err(|problem| problem.to_string())?, &mut all);
+        }
+        Ok(all.remove(digest))
+    };
+    let read = reader.each_frame(id, 0, |frame| match look(&frame) {
+        Ok(None) => ControlFlow::Continue(()),
+        other => {
+            found = other;
+            ControlFlow::Break(())
+        }
+    });
+    read.map_err(|problem| problem.to_string()).and(found)
 }
 
 /// Collects every blob reference inside a value.

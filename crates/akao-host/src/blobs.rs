@@ -5,7 +5,7 @@
 //! leaves young blobs alone never removes one that was just referred to. What may be collected is decided elsewhere.
 
 use akao_contract::{BlobRef, Digest, Tenant};
-use akao_step::{BlobError, BlobStore};
+use akao_step::{BlobContent, BlobError, BlobStore};
 use serde_json::Value;
 use std::{
     fs::{self, File},
@@ -174,11 +174,21 @@ impl BlobStore for DiskBlobs {
     }
 
     fn get(&self, tenant: &Tenant, digest: &Digest) -> Result<Vec<u8>, BlobError> {
-        let bytes = fs::read(self.path(tenant, digest)).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => BlobError::NotFound(*digest),
-            _ => error.into(),
-        })?;
+        let bytes = fs::read(self.path(tenant, digest)).map_err(|error| absent(error, digest))?;
         if Digest::of(&bytes) == *digest { Ok(bytes) } else { Err(BlobError::Damaged(*digest)) }
+    }
+
+    fn open(&self, tenant: &Tenant, digest: &Digest) -> Result<BlobContent, BlobError> {
+        let file = File::open(self.path(tenant, digest)).map_err(|error| absent(error, digest))?;
+        Ok(Box::new(file))
+    }
+}
+
+/// A file that is not there is a blob that is not there.
+fn absent(error: io::Error, digest: &Digest) -> BlobError {
+    match error.kind() {
+        io::ErrorKind::NotFound => BlobError::NotFound(*digest),
+        _ => error.into(),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use crate::DiskBlobs;
 use akao_contract::{BlobRef, Digest, Tenant};
-use akao_step::{Allowances, BlobError, BlobStore};
+use akao_step::{Allowances, BlobContent, BlobError, BlobStore};
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -107,6 +107,10 @@ impl BlobStore for BoundedBlobs {
 
     fn get(&self, tenant: &Tenant, digest: &Digest) -> Result<Vec<u8>, BlobError> {
         self.blobs.get(tenant, digest)
+    }
+
+    fn open(&self, tenant: &Tenant, digest: &Digest) -> Result<BlobContent, BlobError> {
+        self.blobs.open(tenant, digest)
     }
 }
 

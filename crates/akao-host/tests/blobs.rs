@@ -9,6 +9,7 @@ use akao_host::DiskBlobs;
 use akao_step::{BlobError, BlobStore};
 use std::{
     fs,
+    io::Read,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -37,6 +38,10 @@ fn bytes_come_back_for_the_tenant_that_stored_them() {
         let reference = blobs.put(&tenant("one"), bytes, media_type).unwrap();
         assert_eq!((reference.bytes, reference.items), (bytes.len() as u64, items));
         assert_eq!(blobs.get(&tenant("one"), &reference.digest).unwrap(), bytes);
+        let mut read = Vec::new();
+        blobs.open(&tenant("one"), &reference.digest).unwrap().read_to_end(&mut read).unwrap();
+        assert_eq!(read, bytes);
+        assert!(matches!(blobs.open(&tenant("two"), &reference.digest).err(), Some(BlobError::NotFound(_))));
         assert!(matches!(blobs.get(&tenant("two"), &reference.digest), Err(BlobError::NotFound(_))));
     }
     let staged = fs::read_dir(folder.path().join("blobs/.staging")).unwrap().count();

@@ -1,6 +1,7 @@
 //! Where values above 64 KiB and files live. The key is (tenant, digest): deduplication never tells tenants about each other.
 
 use akao_contract::{BlobRef, Digest, Tenant};
+use std::io::{Cursor, Read};
 
 /// Why a blob could not be stored or read.
 #[derive(Debug, thiserror::Error)]
@@ -22,10 +23,18 @@ pub enum BlobError {
     Storage(#[from] std::io::Error),
 }
 
+/// The bytes of a blob, read from the first one on.
+pub type BlobContent = Box<dyn Read + Send>;
+
 /// Content-addressed storage of immutable bytes. When `put` returns, the bytes survive power loss.
 pub trait BlobStore: Send + Sync {
     /// Stores bytes and returns the reference.
     fn put(&self, tenant: &Tenant, bytes: &[u8], media_type: &str) -> Result<BlobRef, BlobError>;
     /// Reads bytes back, checked against the digest.
     fn get(&self, tenant: &Tenant, digest: &Digest) -> Result<Vec<u8>, BlobError>;
+    /// Opens bytes to be read piece by piece, for whoever passes them on. A store that can do so holds no more than a piece in
+    /// memory, and then leaves it to the reader to hold them against the digest.
+    fn open(&self, tenant: &Tenant, digest: &Digest) -> Result<BlobContent, BlobError> {
+        Ok(Box::new(Cursor::new(self.get(tenant, digest)?)))
+    }
 }

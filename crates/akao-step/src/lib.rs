@@ -14,7 +14,7 @@ mod secrets;
 mod volumes;
 
 pub use allowance::{Allowance, Allowances, Held, Share};
-pub use blobs::{BlobError, BlobStore};
+pub use blobs::{BlobContent, BlobError, BlobStore};
 pub use egress::{BoxFuture, Egress, EgressError, HttpAnswer, HttpCall, ONLY_PUBLIC, Reach};
 pub use events::{StepEvent, StepEvents};
 pub use mask::{MASK, MASKED_BYTES_MIN, SecretMask};

@@ -14,6 +14,7 @@ mod deploy;
 mod desk;
 mod executions;
 mod hooks;
+mod large_values;
 mod live;
 mod oidc;
 mod packages;
