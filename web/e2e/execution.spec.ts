@@ -129,6 +129,12 @@ test("a view can be sent to somebody, and Back leads through what one has seen",
   await expect(page).not.toHaveURL(/find=/);
   await page.goBack();
   await expect(steps, "Back from the logs").toBeVisible();
+
+  await console.open(`/compare?left=${id}&right=${id}`);
+  await page.getByLabel("Only what differs").click();
+  await expect(page.getByText("300 of 301 steps"), "what is left out is said").toBeVisible();
+  await page.getByRole("button", { name: "Show more" }).click();
+  await expect(page.getByRole("table", { name: "Steps of both executions" }).getByRole("row")).toHaveCount(302);
 });
 
 test("a breakpoint stops when its condition holds, and only then", async ({ console, page }) => {
@@ -255,6 +261,52 @@ test("an execution is forked from a step with another value, and compared with i
   await expect(page.getByText("Hello, Grace!").first()).toBeVisible();
   await page.getByRole("link", { name: "Compare with its origin" }).click();
   await expect(page.getByRole("row", { name: /greet/ }).first()).toContainText(/What it (was given|gave)/);
+});
+
+const DOT =
+  "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
+
+const SHOWS = `akao: 1
+id: shows
+version: 1.0.0
+inputs: { rows: { type: array }, picture: { type: string }, long: { type: string } }
+outputs: { rows: "\${rows}", picture: "\${picture}", long: "\${long}" }
+root:
+  type: Sequence
+  children:
+    - { type: SetVariable, id: rows, props: { key: rows, value: "\${input.rows}" } }
+    - { type: SetVariable, id: picture, props: { key: picture, value: "\${input.picture}" } }
+    - { type: SetVariable, id: long, props: { key: long, value: "\${input.long}" } }
+`;
+
+test("each value is shown as what it is: a table, a picture, and what is too large to stand in its place", async ({
+  console,
+  page,
+}) => {
+  const { server, owner } = console;
+  await server.save(owner, "shows", SHOWS);
+  const rows = Array.from({ length: 250 }, (_, n) => ({ n, name: `row ${n}`, ...(n === 249 ? { last: true } : {}) }));
+  const id = await server.run(owner, "shows", { input: { rows, picture: DOT, long: "much ".repeat(40_000) } });
+  await server.wait(owner, id, "success");
+  await console.signIn(`/executions/${id}?view=outline`);
+  const outputs = page.getByRole("region", { name: "Outputs", exact: true });
+  await expect(outputs.getByRole("columnheader", { name: "last" }), "also of the last row").toBeAttached();
+  await expect(outputs.getByText("200 of 250 rows")).toBeAttached();
+  await outputs.getByRole("button", { name: "Show more" }).click();
+  await expect(outputs.getByText("row 249")).toBeAttached();
+  const picture = outputs.getByRole("img", { name: "picture" });
+  await picture.scrollIntoViewIfNeeded();
+  expect(await picture.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBe(1);
+  await outputs.getByLabel("How picture is shown").selectOption("Text");
+  await expect(outputs.getByText(DOT)).toBeVisible();
+
+  await expect(outputs.getByText("200 kB kept apart, application/json")).toBeVisible();
+  await outputs.getByRole("button", { name: "Open long" }).click();
+  await expect(outputs.getByText(/^(much ){100}/)).toBeVisible();
+  await console.isAccessible();
+  const saved = page.waitForEvent("download");
+  await outputs.getByRole("link", { name: "Download long" }).click();
+  expect((await saved).suggestedFilename()).toMatch(/^value-[0-9a-f]{12}\.json$/);
 });
 
 test("a failure is told with its cause, its step and what can be done", async ({ console, page }) => {

@@ -64,22 +64,38 @@ export function address(operation: string, asked: Pick<Asked<Operation>, "path" 
   return text ? `${path}?${text}` : path;
 }
 
+/** Where a large value of an execution is, by the digest that stands in its place. */
+export function blobAddress(execution: string, digest: string): string {
+  return address("GET /api/v1/executions/{execution}/blobs/{digest}", { path: { execution, digest } });
+}
+
+/** The bytes of a large value. */
+export async function askBytes(from: string, signal: AbortSignal): Promise<Blob> {
+  const response = await reach(from, { signal });
+  if (!response.ok) throw await refusal(response);
+  return response.blob();
+}
+
+async function reach(where: string, how: RequestInit): Promise<Response> {
+  try {
+    return await fetch(where, how);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new Unreachable();
+  }
+}
+
 async function send(operation: Operation, asked: Asked<Operation>): Promise<Response> {
   const method = operation.slice(0, operation.indexOf(" "));
   const headers: Record<string, string> = { accept: "application/json", ...asked.headers };
   if (asked.body !== undefined) headers["content-type"] = "application/json";
   if (csrf && method !== "GET") headers["x-csrf-token"] = csrf;
-  try {
-    return await fetch(address(operation, asked), {
-      method,
-      headers,
-      ...(asked.body === undefined ? {} : { body: JSON.stringify(asked.body) }),
-      ...(asked.signal ? { signal: asked.signal } : {}),
-    });
-  } catch (error) {
-    if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new Unreachable();
-  }
+  return reach(address(operation, asked), {
+    method,
+    headers,
+    ...(asked.body === undefined ? {} : { body: JSON.stringify(asked.body) }),
+    ...(asked.signal ? { signal: asked.signal } : {}),
+  });
 }
 
 async function refusal(response: Response): Promise<Refusal> {

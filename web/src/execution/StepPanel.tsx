@@ -9,6 +9,7 @@ import type { Card } from "../model/drawing";
 import { type Past, stepAsItStood } from "../model/past";
 import type { Run, StepRow } from "../model/run";
 import { duration, moment } from "../model/time";
+import { kindsOf } from "../model/value";
 import { Badge, Button, CopyButton, Status } from "../ui/controls";
 import { Json } from "../ui/Json";
 import { Heads } from "../ui/Listing";
@@ -272,11 +273,11 @@ function Tried({ step }: { step: Step }) {
   );
 }
 
-/** A single output that is a table or a picture is shown as such. */
+/** A single output that is more than a word is shown as the best that it can be; of several each has its own shape. */
 function Outputs({ outputs }: { outputs: Record<string, unknown> }) {
   const names = Object.keys(outputs);
   const [only] = names;
-  if (names.length === 1 && only !== undefined && typeof outputs[only] === "object") {
+  if (names.length === 1 && only !== undefined && kindsOf(outputs[only])[0] !== "text") {
     return <Json value={outputs[only]} label={only} />;
   }
   return <Json value={outputs} label="Outputs" />;

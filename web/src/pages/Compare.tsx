@@ -7,14 +7,16 @@ import { execution as executionQuery, executions } from "../api/queries";
 import type { Execution, Step } from "../api/schema";
 import { compare, type Pair } from "../model/compare";
 import { duration } from "../model/time";
-import { Check, SelectField, Status } from "../ui/controls";
+import { Button, Check, SelectField, Status } from "../ui/controls";
 import { Diff } from "../ui/Diff";
-import { Json } from "../ui/Json";
-import { Empty, Facts, Loading, layout, Page, Panel, Table, Wrong } from "../ui/layout";
+import { Json, ValuesOf } from "../ui/Json";
+import { Empty, Facts, Loading, layout, Notice, Page, Panel, Table, Wrong } from "../ui/layout";
+import { Rest } from "../ui/More";
 import css from "./workflow.module.css";
 
-/** Steps of each that are compared; of more the first ones. */
-const STEPS_MAX = 2_000;
+/** Steps of each that are compared, and pairs that are shown; more when asked for. */
+const STEPS = 2_000;
+const PAIRS = 300;
 
 export function Compare() {
   const { left, right } = useSearch({ from: "/shell/compare" });
@@ -61,8 +63,8 @@ export function Compare() {
   );
 }
 
-/** Steps of an execution, page by page. */
-async function steps(execution: string, signal: AbortSignal): Promise<Step[]> {
+/** Steps of an execution, page by page; and whether there are more than are wanted. */
+async function steps(execution: string, most: number, signal: AbortSignal): Promise<{ all: Step[]; more: boolean }> {
   const found: Step[] = [];
   let cursor: string | undefined;
   do {
@@ -73,25 +75,28 @@ async function steps(execution: string, signal: AbortSignal): Promise<Step[]> {
     });
     found.push(...page.items);
     cursor = page.next ?? undefined;
-  } while (cursor !== undefined && found.length < STEPS_MAX);
-  return found;
+  } while (cursor !== undefined && found.length < most);
+  return { all: found, more: cursor !== undefined };
 }
 
-function useSide(execution: string) {
+function useSide(execution: string, most: number) {
   const row = useQuery(executionQuery(execution));
   const all = useQuery({
-    queryKey: ["execution", execution, "steps"],
-    queryFn: ({ signal }) => steps(execution, signal),
+    queryKey: ["execution", execution, "steps", most],
+    queryFn: ({ signal }) => steps(execution, most, signal),
+    placeholderData: (before) => before,
   });
   return { row, all };
 }
 
 function Both({ left, right }: { left: string; right: string }) {
-  const [a, b] = [useSide(left), useSide(right)];
+  const [most, setMost] = useState(STEPS);
+  const [pairsShown, setPairsShown] = useState(PAIRS);
+  const [a, b] = [useSide(left, most), useSide(right, most)];
   const [changed, setChanged] = useState(true);
   const [chosen, setChosen] = useState<string>();
   const pairs = useMemo(
-    () => (a.all.data && b.all.data ? compare(a.all.data, b.all.data) : undefined),
+    () => (a.all.data && b.all.data ? compare(a.all.data.all, b.all.data.all) : undefined),
     [a.all.data, b.all.data],
   );
   const error = a.row.error ?? b.row.error ?? a.all.error ?? b.all.error;
@@ -99,12 +104,22 @@ function Both({ left, right }: { left: string; right: string }) {
   if (!a.row.data || !b.row.data || !pairs) return <Loading />;
   const shown = pairs.filter((pair) => !changed || pair.differs !== "same");
   const opened = pairs.find((pair) => pair.address === chosen);
+  const more = a.all.data?.more || b.all.data?.more;
   return (
     <>
       <div className={css.sides}>
         <Side row={a.row.data} />
         <Side row={b.row.data} />
       </div>
+      {more && (
+        <Notice icon="info">
+          The first {most.toLocaleString()} steps of each are compared, by their addresses. What only one side seems to
+          have at the end may be beyond them on the other.{" "}
+          <Button small busy={a.all.isFetching || b.all.isFetching} onClick={() => setMost(most + STEPS)}>
+            Compare {STEPS.toLocaleString()} more
+          </Button>
+        </Notice>
+      )}
       <Panel flush title="Steps" actions={<Check label="Only what differs" checked={changed} onChange={setChanged} />}>
         {shown.length === 0 ? (
           <Empty icon="check" title="Every step is the same" />
@@ -120,7 +135,7 @@ function Both({ left, right }: { left: string; right: string }) {
               </>
             }
           >
-            {shown.slice(0, 300).map((pair) => (
+            {shown.slice(0, pairsShown).map((pair) => (
               <tr key={pair.address}>
                 <th scope="row">
                   <button
@@ -143,8 +158,13 @@ function Both({ left, right }: { left: string; right: string }) {
             ))}
           </Table>
         )}
+        <Rest shown={pairsShown} of={shown.length} what="steps" onMore={() => setPairsShown(pairsShown + PAIRS)} />
       </Panel>
-      {opened && <PairPanel pair={opened} />}
+      {opened && (
+        <ValuesOf execution={opened.left ? left : right}>
+          <PairPanel pair={opened} />
+        </ValuesOf>
+      )}
     </>
   );
 }

@@ -31,7 +31,7 @@ import type { Plan } from "../model/drawing";
 import { FINAL, type Run } from "../model/run";
 import { moment } from "../model/time";
 import { Badge, Button, CopyButton, Segments, Status } from "../ui/controls";
-import { Json } from "../ui/Json";
+import { Json, ValuesOf } from "../ui/Json";
 import { Facts, Loading, layout, Notice, Page, Wrong } from "../ui/layout";
 import { Rest } from "../ui/More";
 import { Took, When } from "../ui/time";
@@ -51,7 +51,11 @@ export function Execution() {
   const row = useQuery(executionQuery(execution));
   if (row.isPending) return <Loading />;
   if (!row.data) return <Wrong error={row.error} again={() => void row.refetch()} />;
-  return <Opened key={execution} row={row.data} />;
+  return (
+    <ValuesOf execution={execution}>
+      <Opened key={execution} row={row.data} />
+    </ValuesOf>
+  );
 }
 
 /** Where one is on this page; all of it stands in the address. */

@@ -12,7 +12,7 @@ import { fieldsOfSchema, fill, isSecret, type Typed } from "../model/forms";
 import { moment } from "../model/time";
 import { Button, Status, TextArea } from "../ui/controls";
 import { FormFields } from "../ui/Form";
-import { Json } from "../ui/Json";
+import { Json, ValuesOf } from "../ui/Json";
 import { Facts, Loading, layout, Notice, Page, Panel, Refused, Wrong } from "../ui/layout";
 
 interface Details {
@@ -56,7 +56,9 @@ function Opened({ row }: { row: Row }) {
         row.result !== null &&
         row.result !== undefined && (
           <Panel title="Decision">
-            <Json value={row.result} label="Decision" />
+            <ValuesOf execution={row.execution}>
+              <Json value={row.result} label="Decision" />
+            </ValuesOf>
           </Panel>
         )
       ) : mayComplete ? (
