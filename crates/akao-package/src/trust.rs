@@ -133,11 +133,24 @@ pub struct Pin {
     pub at: Timestamp,
 }
 
+/// A key that nothing here trusts or is pinned to, and that was revoked: a repository had vouched for it, or somebody was warned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RevokedKey {
+    /// The key.
+    pub key: PublicKey,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
 /// Everything a data directory knows of publishers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trust {
     keys: Vec<TrustedKey>,
     pins: BTreeMap<PackageId, Pin>,
+    revoked: Vec<(PublicKey, Revocation)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -148,6 +161,8 @@ struct File {
     keys: Vec<TrustedKey>,
     #[serde(default, rename = "pin", skip_serializing_if = "Vec::is_empty")]
     pins: Vec<Pin>,
+    #[serde(default, rename = "revoked", skip_serializing_if = "Vec::is_empty")]
+    revoked: Vec<RevokedKey>,
 }
 
 /// Why a file is not read.
@@ -221,13 +236,25 @@ impl Trust {
             }
             trust.pins.insert(pin.id.clone(), pin);
         }
+        for RevokedKey { key, at, reason } in file.revoked {
+            if trust.revoked.iter().any(|(known, _)| known.ed25519() == key.ed25519()) {
+                return Err(TrustError::Twice(key.to_string()));
+            }
+            trust.revoked.push((key, Revocation { at, reason }));
+        }
         trust.sort();
         Ok(trust)
     }
 
     /// The file: the same trust gives the same text.
     pub fn write(&self) -> String {
-        let file = File { trust: TRUST_FORMAT, keys: self.keys.clone(), pins: self.pins.values().cloned().collect() };
+        let revoked = self.revoked.iter().map(|(key, revocation)| RevokedKey {
+            key: key.clone(),
+            at: revocation.at,
+            reason: revocation.reason.clone(),
+        });
+        let (keys, pins) = (self.keys.clone(), self.pins.values().cloned().collect());
+        let file = File { trust: TRUST_FORMAT, keys, pins, revoked: revoked.collect() };
         // Texts, numbers and tables alone: nothing can fail.
         toml::to_string(&file).unwrap_or_default()
     }
@@ -293,6 +320,19 @@ impl Trust {
         if found { Ok(()) } else { Err(TrustError::Unknown(key.fingerprint().to_string())) }
     }
 
+    /// As [`Trust::revoke`], also of a key that nothing here trusts: what it has signed is refused from then on, whoever vouches.
+    pub fn revoke_wherever(&mut self, key: &PublicKey, now: Timestamp, reason: &str) {
+        if self.revoke(key, now, reason).is_err() && self.revocation(key).is_none() {
+            self.revoked.push((key.clone(), Revocation { at: now, reason: reason.to_owned() }));
+            self.sort();
+        }
+    }
+
+    /// Keys that were revoked and never trusted, sorted.
+    pub fn revoked(&self) -> impl Iterator<Item = (&PublicKey, &Revocation)> {
+        self.revoked.iter().map(|(key, revocation)| (key, revocation))
+    }
+
     /// Pins a package to the key that it has now. Only after consent.
     pub fn pin(&mut self, id: PackageId, key: PublicKey, now: Timestamp) {
         self.pins.insert(id.clone(), Pin { id, key, at: now });
@@ -305,7 +345,9 @@ impl Trust {
 
     /// When and why a key was revoked.
     pub fn revocation(&self, key: &PublicKey) -> Option<&Revocation> {
-        self.keys.iter().filter(|trusted| trusted.key.ed25519() == key.ed25519()).find_map(|key| key.revoked.as_ref())
+        let trusted = self.keys.iter().filter(|trusted| trusted.key.ed25519() == key.ed25519());
+        let others = self.revoked.iter().filter(|(other, _)| other.ed25519() == key.ed25519());
+        trusted.filter_map(|key| key.revoked.as_ref()).chain(others.map(|(_, revocation)| revocation)).next()
     }
 
     /// Finds out what an archive's signature is worth, by every key that may be meant: those of its prefix, its pin, and
@@ -319,7 +361,8 @@ impl Trust {
         let Some(signature) = signature else { return SignatureState::Absent };
         let id = &archive.manifest().id;
         let known = self.keys_for(id).into_iter().map(|trusted| &trusted.key);
-        let candidates = known.chain(self.pinned(id).map(|pin| &pin.key)).chain(offered);
+        let revoked = self.revoked.iter().map(|(key, _)| key);
+        let candidates = known.chain(self.pinned(id).map(|pin| &pin.key)).chain(offered).chain(revoked);
         let mut state = SignatureState::UnknownKey { number: signature.key_number().to_owned() };
         for key in candidates {
             match signature.verify(archive, key) {
@@ -350,5 +393,6 @@ impl Trust {
 
     fn sort(&mut self) {
         self.keys.sort_by(|a, b| (&a.prefix, a.added, &a.key).cmp(&(&b.prefix, b.added, &b.key)));
+        self.revoked.sort_by(|a, b| (a.1.at, &a.0).cmp(&(b.1.at, &b.0)));
     }
 }

@@ -68,6 +68,27 @@ fn the_longest_prefix_decides_alone() {
 }
 
 #[test]
+fn a_key_that_nobody_trusts_is_revoked_as_well() {
+    let (stranger, other) = (key(), key());
+    let mut trust = Trust::default();
+    assert!(matches!(trust.revoke(stranger.public(), now(), "stolen"), Err(TrustError::Unknown(_))));
+    trust.revoke_wherever(stranger.public(), now(), "stolen");
+    trust.revoke_wherever(stranger.public(), now(), "again");
+    assert_eq!(trust.revocation(stranger.public()).map(|revocation| revocation.reason.as_str()), Some("stolen"));
+    assert!(matches!(
+        trust.add(prefix("com.example."), stranger.public().clone(), now(), None),
+        Err(TrustError::Revoked { .. })
+    ));
+    assert!(trust.keys_for(&id("com.example.hello")).is_empty(), "other keys of the prefix count as before");
+    trust.add(prefix("com.example."), other.public().clone(), now(), None).unwrap();
+    let text = trust.write();
+    assert_eq!(Trust::read(&text), Ok(trust));
+    let (before, entry) = text.split_once("[[revoked]]").unwrap();
+    let twice = format!("{before}[[revoked]]{entry}\n[[revoked]]{entry}");
+    assert!(matches!(Trust::read(&twice), Err(TrustError::Twice(_))), "{twice}");
+}
+
+#[test]
 fn the_file_reads_back_and_refuses_what_it_does_not_know() {
     let (one, two) = (key(), key());
     let mut trust = trusting(&[("com.example.", one.public()), ("com.other.", two.public())]);
