@@ -24,7 +24,14 @@ pub use publish::{PublishProblem, publishable};
 
 use akao_contract::{Digest, manifest::MANIFEST_FILE, manifest::Manifest};
 use akao_manifest::{FolderDigest, FolderEntry, FolderList, Parsed};
-use std::{borrow::Cow, fs::File, io::Read, path::Path};
+use rustix::fs::OFlags;
+use std::{
+    borrow::Cow,
+    fs::File,
+    io::{self, Read},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
 use structure::{Entry, Structure};
 
 /// An archive that was checked to its last byte. It holds the bytes that were checked, so nothing can change under it.
@@ -65,14 +72,19 @@ impl Archive {
         Ok(Self { bytes, digest, entries, held, files, list, content, parsed })
     }
 
-    /// Reads a file, no more of it than an archive may have, and checks it as [`Archive::open`] does.
+    /// Reads a file, no more of it than an archive may have, and checks it as [`Archive::open`] does. Nothing is waited for where a
+    /// pipe or a device stands in its place.
     ///
     /// # Errors
-    /// The file cannot be read, or is refused.
+    /// It is no file, cannot be read, or is refused.
     pub fn read(path: &Path, limits: &ArchiveLimits) -> Result<Self, ArchiveError> {
         let failed = |source| ArchiveError::Io { path: path.display().to_string(), source };
         let mut bytes = Vec::new();
-        let file = File::open(path).map_err(failed)?;
+        let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+        let file = File::options().read(true).custom_flags(flags).open(path).map_err(failed)?;
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")));
+        }
         file.take(limits.archive_bytes_max.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
         Self::open(bytes, limits)
     }
