@@ -1,6 +1,6 @@
 //! The configured repositories at one moment: opened, or why not.
 
-use crate::{Places, RepositoryEntry, RepositoryList, RepositoryListError};
+use crate::{Places, Record, RepositoryEntry, RepositoryList, RepositoryListError};
 use akao_contract::manifest::PackageId;
 use akao_repository::{
     Access, Cached, Catalogue, Fetch, Kill, Limits, LookAlike, LookAlikes, OpenError, Repository, Routes, cached,
@@ -72,12 +72,16 @@ impl OpenRepositories {
         &self.failed
     }
 
-    /// Ids in all repositories that are easily taken for this one.
-    pub fn look_alikes(&self, id: &PackageId, name: &str) -> Vec<LookAlike> {
+    /// Ids in all repositories, and among those that are installed, that are easily taken for this one.
+    pub fn look_alikes(&self, id: &PackageId, name: &str, installed: &[Record]) -> Vec<LookAlike> {
         let packages = self.open.iter().flat_map(|open| open.repository.index().packages());
         let known = packages.filter(|package| package.deleted.is_none());
         let known = known.map(|package| (package.id.as_str(), package.newest().map(|release| release.name.as_str())));
-        LookAlikes::of(known).warnings(id.as_str(), Some(name))
+        let names = installed
+            .iter()
+            .map(|record| (record.id.as_str(), record.active_version().map(|version| version.name.as_str())));
+        // One that is in both is named once: they are told apart by their ids.
+        LookAlikes::of(known.chain(names)).warnings(id.as_str(), Some(name))
     }
 
     /// What the repository of this name says against using a version of a package.

@@ -48,7 +48,7 @@ impl Planner<'_> {
         let known_content = case.known_content;
         let installed = base.map(|base| base.version.clone());
         let look_alikes = match &record {
-            None => self.repositories.look_alikes(&manifest.id, &manifest.name),
+            None => self.repositories.look_alikes(&manifest.id, &manifest.name, &self.installed_records()?),
             Some(_) => Vec::new(),
         };
         let warning = match &candidate.source {
@@ -85,6 +85,12 @@ impl Planner<'_> {
             known_content,
             vouched,
         })
+    }
+
+    /// What is installed, as far as it can be read.
+    fn installed_records(&self) -> Result<Vec<Record>, PlanError> {
+        let all = Installed::of(self.places).all().map_err(crate::RecordError::from)?;
+        Ok(all.into_iter().filter_map(|(_, record)| record.ok()).collect())
     }
 
     /// What differs from the installed version. None when that is damaged: then everything is asked for anew.
