@@ -25,6 +25,9 @@ use std::collections::BTreeMap;
 pub struct Agreement {
     /// Whether they have agreed to everything that the plan says needs consent.
     pub agreed: bool,
+    /// Whether they have agreed that what nobody has signed takes the place of what somebody had. [`Agreement::agreed`] alone does not
+    /// say so.
+    pub replaces_signed: bool,
     /// What they grant to each package, besides what it keeps.
     pub grants: BTreeMap<PackageId, Vec<Permission>>,
 }
@@ -33,7 +36,7 @@ impl Agreement {
     /// Agrees to a plan and grants each of its packages what it newly asks for by name.
     pub fn to_all(plan: &Plan) -> Self {
         let grants = plan.packages.iter().map(|package| (package.id.clone(), package.newly_grantable()));
-        Self { agreed: true, grants: grants.filter(|(_, grants)| !grants.is_empty()).collect() }
+        Self { agreed: true, replaces_signed: false, grants: grants.filter(|(_, grants)| !grants.is_empty()).collect() }
     }
 
     /// Grants these to the packages of a plan that ask for them. Who named one meant what was asked for: a dependency is given
@@ -83,6 +86,14 @@ pub enum ApplyError {
         version: semver::Version,
         /// What to agree to.
         why: Vec<Need>,
+    },
+    /// Nobody has agreed that it takes the place of what was signed.
+    #[error("{id} {version} is not signed, and the package was signed before")]
+    Stripped {
+        /// The package.
+        id: PackageId,
+        /// Its version.
+        version: semver::Version,
     },
     /// A grant for a package that is not in the plan, or that it does not ask for.
     #[error("`{grant}` gives {id} nothing that it asks for")]
@@ -135,6 +146,10 @@ impl ApplyError {
         match self {
             Self::Refused { cure, .. } => cure.clone(),
             Self::Consent { .. } => "Look at what it asks for, then agree with `--yes`.".to_owned(),
+            Self::Stripped { .. } => {
+                "Install what its publisher has signed. If the folder is your own work on it, agree with `--replace-signed`."
+                    .to_owned()
+            }
             Self::Grant { id, .. } => format!("Grant what `{id}` asks for."),
             Self::Changed { .. } => "Run the command again.".to_owned(),
             Self::Store { source, .. } => source.suggestion(),
@@ -203,7 +218,13 @@ fn check_refusals(plan: &Plan) -> Result<(), ApplyError> {
 fn check_consent(plan: &Plan, agreement: &Agreement) -> Result<(), ApplyError> {
     match plan.consents().into_iter().next() {
         Some((package, why)) if !agreement.agreed => {
-            Err(ApplyError::Consent { id: package.id.clone(), version: package.version.clone(), why })
+            return Err(ApplyError::Consent { id: package.id.clone(), version: package.version.clone(), why });
+        }
+        _ => {}
+    }
+    match plan.packages.iter().find(|package| package.strips_signature()) {
+        Some(package) if !agreement.replaces_signed => {
+            Err(ApplyError::Stripped { id: package.id.clone(), version: package.version.clone() })
         }
         _ => Ok(()),
     }

@@ -160,6 +160,11 @@ impl PlannedPackage {
         needs
     }
 
+    /// Whether nobody has signed it and it would take the place of what somebody had.
+    pub fn strips_signature(&self) -> bool {
+        self.consents().iter().any(|need| matches!(need, Need::Trust(Consent::Stripped { .. })))
+    }
+
     /// What a content that is installed already would change beside itself: whose key is pinned, and which version is used.
     fn consents_again(&self) -> Vec<Need> {
         let Verdict::NeedsConsent { why } = &self.verdict else { return Vec::new() };

@@ -60,12 +60,15 @@ async fn grants_are_what_is_asked_for_and_can_be_added_later() {
     let plan = ground.plan("./enrich").await.unwrap();
     let granting = |grants: &[&str]| {
         let grants = grants.iter().map(|text| permission(text)).collect();
-        Agreement { agreed: true, grants: [(id("com.example.enrich"), grants)].into() }
+        Agreement { agreed: true, grants: [(id("com.example.enrich"), grants)].into(), ..Agreement::default() }
     };
     let error = ground.apply(&plan, &granting(&["filesystem.read=volume://orders"])).await.unwrap_err();
     assert!(error.to_string().contains("gives com.example.enrich nothing that it asks for"), "{error}");
-    let stranger =
-        Agreement { agreed: true, grants: [(id("com.example.other"), vec![permission("network.tcp=a:1")])].into() };
+    let stranger = Agreement {
+        agreed: true,
+        grants: [(id("com.example.other"), vec![permission("network.tcp=a:1")])].into(),
+        ..Agreement::default()
+    };
     assert!(matches!(ground.apply(&plan, &stranger).await, Err(ApplyError::Grant { .. })));
     assert!(ground.active().is_empty());
     ground.apply(&plan, &granting(&["network.tcp=db.example.com:5432"])).await.unwrap();
@@ -111,6 +114,40 @@ async fn an_archive_is_pinned_to_the_key_that_is_agreed_to_first() {
     let plan = ground.plan("./d.akao").await.unwrap();
     assert_eq!(plan.refusal().unwrap().1, &Refusal::Stripped);
     assert_eq!(ground.active(), ["com.example.enrich 1.1.0"]);
+
+    // A folder may be its author's own work: it takes a word that names what it does.
+    package("com.example.enrich", "1.1.0").saying("other").write(&ground.path("folder"));
+    let plan = ground.plan("./folder").await.unwrap();
+    let told: Vec<String> = plan.packages[0].consents().iter().map(ToString::to_string).collect();
+    assert!(told.iter().any(|need| need.contains("would replace what the key")), "{told:?}");
+    assert!(told.iter().any(|need| need.contains("the same version, 1.1.0, with other content")), "{told:?}");
+    let mut agreement = Agreement::to_all(&plan);
+    let error = ground.apply(&plan, &agreement).await.unwrap_err();
+    assert!(matches!(error, ApplyError::Stripped { .. }) && error.suggestion().contains("--replace-signed"), "{error}");
+    agreement.replaces_signed = true;
+    ground.apply(&plan, &agreement).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_easily_taken_for_an_installed_package_is_told() {
+    let ground = Ground::new();
+    for (name, folder) in [("com.example.enrich", "one"), ("com.exarnple.enrich", "two")] {
+        package(name, "1.0.0").write(&ground.path(folder));
+    }
+    ground.install("./one").await;
+    let plan = ground.plan("./two").await.unwrap();
+    let known: Vec<&str> = plan.packages[0].look_alikes.iter().map(|found| found.known.as_str()).collect();
+    assert_eq!(known, ["com.example.enrich"]);
+    assert!(ground.plan("./one").await.unwrap().packages[0].look_alikes.is_empty(), "nothing is taken for itself");
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_not_waited_for() {
+    let ground = Ground::new();
+    assert!(std::process::Command::new("mkfifo").arg(ground.path("a.akao")).status().unwrap().success());
+    let error = ground.plan("./a.akao").await.unwrap_err();
+    let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
+    assert!(causes.map(ToString::to_string).any(|cause| cause.contains("not a regular file")), "{error:?}");
 }
 
 /// Each row is what differs from an archive that is installed without a question, since its publisher is trusted.

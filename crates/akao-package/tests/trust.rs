@@ -403,6 +403,21 @@ fn case_109_and_111_the_table_of_verdicts() {
             "ask Unsigned",
         ),
         (
+            "an unsigned folder in the place of what was signed",
+            Situation {
+                origin: Origin::Folder,
+                signature: SignatureState::Absent,
+                installed: installed("1.0.0", Some(ours)),
+                ..usual()
+            },
+            "ask Stripped",
+        ),
+        (
+            "an unsigned folder of a package that is pinned",
+            Situation { origin: Origin::Folder, trust: pinned(ours), signature: SignatureState::Absent, ..usual() },
+            "ask Stripped",
+        ),
+        (
             "a file whose key nobody has, where none is demanded",
             Situation {
                 origin: Origin::File,
@@ -467,7 +482,7 @@ fn case_109_and_111_the_table_of_verdicts() {
                 installed: installed("1.1.0", None),
                 ..usual()
             },
-            "ask Unsigned",
+            "ask Unsigned OtherContent",
         ),
         // Updates.
         ("an update by the same key", Situation { installed: installed("1.0.0", Some(ours)), ..usual() }, "accept"),

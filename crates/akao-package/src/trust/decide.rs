@@ -110,6 +110,16 @@ pub enum Verdict {
 pub enum Consent {
     /// Nobody has signed it.
     Unsigned,
+    /// Nobody has signed it, and the package was signed, or bound to a key, before. It takes more than a yes to everything.
+    Stripped {
+        /// The fingerprint of the key.
+        key: Digest,
+    },
+    /// The number of a version that is installed, with another content: a folder that its author has changed.
+    OtherContent {
+        /// The version.
+        version: String,
+    },
     /// A key that is not known here. After consent it is pinned.
     FirstUse {
         /// The key.
@@ -143,6 +153,10 @@ impl fmt::Display for Consent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unsigned => f.write_str("nobody has signed it"),
+            Self::Stripped { key } => {
+                write!(f, "nobody has signed it, and it would replace what the key {key} has signed")
+            }
+            Self::OtherContent { version } => write!(f, "it is the same version, {version}, with other content"),
             Self::FirstUse { key } => {
                 write!(f, "it is signed by a key that is not known here, with the fingerprint {}", key.fingerprint())
             }
@@ -272,11 +286,9 @@ fn allowed(policy: &Policy, evidence: &Evidence<'_>) -> Result<(), Refusal> {
     if let Some(entry) = killed {
         return Err(Refusal::Killed { reason: entry.reason.clone() });
     }
-    let same_version = evidence.installed.filter(|installed| installed.version == evidence.version);
-    let known = evidence.known_content.or(same_version.map(|installed| installed.content));
     // A folder is its author's own and changes while a version is worked on.
     let changes = evidence.origin == Origin::Folder;
-    if let Some(known) = known.filter(|known| *known != evidence.content && !changes) {
+    if let Some(known) = known(evidence).filter(|known| *known != evidence.content && !changes) {
         return Err(Refusal::OtherContent { known, found: evidence.content });
     }
     match &policy.allowed_publishers {
@@ -302,10 +314,12 @@ fn signed(policy: &Policy, trust: &Trust, evidence: &Evidence<'_>, why: &mut Vec
             return Err(Refusal::UntrustedKey { id: evidence.id.clone(), key: number.clone() });
         }
         SignatureState::Absent => {
-            let before = evidence.installed.is_some_and(|installed| installed.key.is_some());
+            let installed = evidence.installed.and_then(|installed| installed.key.as_ref());
+            let key = installed.or(trust.pinned(evidence.id).map(|pin| &pin.key)).map(PublicKey::fingerprint);
+            let before = installed.is_some();
             return match rule {
                 _ if evidence.origin == Origin::Folder && rule == SignatureRule::Optional => {
-                    why.push(Consent::Unsigned);
+                    why.push(key.map_or(Consent::Unsigned, |key| Consent::Stripped { key }));
                     Ok(())
                 }
                 _ if before || trust.pinned(evidence.id).is_some() => Err(Refusal::Stripped),
@@ -363,8 +377,17 @@ fn cooled_down(policy: &Policy, evidence: &Evidence<'_>) -> Result<(), Refusal> 
     }
 }
 
+/// The content that this version had before.
+fn known(evidence: &Evidence<'_>) -> Option<Digest> {
+    let same_version = evidence.installed.filter(|installed| installed.version == evidence.version);
+    evidence.known_content.or(same_version.map(|installed| installed.content))
+}
+
 /// What differs from what is installed.
 fn compared(evidence: &Evidence<'_>, why: &mut Vec<Consent>) {
+    if known(evidence).is_some_and(|known| known != evidence.content) {
+        why.push(Consent::OtherContent { version: evidence.version.to_owned() });
+    }
     if let (Some(Installed { key: Some(from), .. }), SignatureState::Valid { key: to }) =
         (evidence.installed, &evidence.signature)
         && from.ed25519() != to.ed25519()

@@ -43,6 +43,9 @@ pub(crate) struct ConsentArgs {
     /// Grant nothing: what a workflow is started with decides each time.
     #[arg(long, conflicts_with = "grants")]
     no_grants: bool,
+    /// Agree that a folder that nobody has signed takes the place of a package that was signed; `--yes` does not.
+    #[arg(long)]
+    replace_signed: bool,
     /// Show what would be done and do nothing.
     #[arg(long)]
     dry_run: bool,
@@ -160,6 +163,8 @@ fn agreement(plan: &Plan, consent: &ConsentArgs, context: &Context) -> Result<Op
         } else {
             Agreement { agreed: true, ..Agreement::default() }
         };
+        // Who was asked was shown it.
+        all.replaces_signed = consent.replace_signed || !consent.yes;
         all.grant(plan, &named);
         all
     };
