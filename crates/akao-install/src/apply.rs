@@ -180,15 +180,20 @@ pub fn apply(
     let guard = installed.lock()?;
     let mut settings = Settings::read(places)?;
     check_unchanged(plan, &installed, &settings, repositories, now)?;
+    let mut applied = Applied::default();
     for package in &plan.packages {
+        let damaged = package.already && places.store().get(&package.content).is_err();
         let stored = places.store().install(&package.candidate.archive);
         let (id, version) = (&package.id, &package.version);
         stored.map_err(|source| {
             let source = Box::new(source);
             ApplyError::Store { id: id.clone(), version: version.clone(), source }
         })?;
+        if damaged {
+            let what = What::Repaired { version: version.clone(), content: package.content };
+            applied.events.push(Event::new(now, id, what));
+        }
     }
-    let mut applied = Applied::default();
     let mut written = || {
         pin(plan, places, &mut settings, now, &mut applied)?;
         plan.packages.iter().try_for_each(|package| {
@@ -287,6 +292,7 @@ fn pin(
     now: Timestamp,
     applied: &mut Applied,
 ) -> Result<(), ApplyError> {
+    let mut pinned = false;
     for package in &plan.packages {
         let Verdict::NeedsConsent { why } = &package.verdict else { continue };
         for consent in why {
@@ -294,10 +300,11 @@ fn pin(
                 settings.trust.pin(package.id.clone(), key.clone(), now);
                 let what = What::Pinned { key: key.fingerprint() };
                 applied.events.push(Event::new(now, &package.id, what));
+                pinned = true;
             }
         }
     }
-    if !applied.events.is_empty() {
+    if pinned {
         settings::write_trust(places, &settings.trust)?;
     }
     Ok(())

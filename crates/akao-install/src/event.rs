@@ -33,6 +33,13 @@ pub enum What {
         /// Where it came from.
         source: InstalledSource,
     },
+    /// The content of an installed version was damaged or missing in the store, and is there again.
+    Repaired {
+        /// The version.
+        version: Version,
+        /// Its content.
+        content: Digest,
+    },
     /// Permissions were granted to a version.
     Granted {
         /// The version.

@@ -1,7 +1,7 @@
 //! What must not run: the operator's own list and those of repositories, put together, and held against what is installed.
 
 use crate::{
-    Disabled, Event, FileError, Installed, Places, SettingsError, What, file,
+    Disabled, Event, FileError, Installed, InstalledVersion, Places, SettingsError, What, file,
     opened::OpenRepositories,
     settings::{self, kill_list_path},
 };
@@ -73,6 +73,13 @@ pub(crate) fn kills_of(id: &PackageId, own: Option<&KillList>, repositories: &Op
         entries.push(KillEntry { target, reason: kill.reason.clone() });
     }
     KillList::new(own.map_or(0, |list| list.number), issued, entries)
+}
+
+/// Why an installed version must not run: a list names it now, or named it when it was last looked at.
+pub(crate) fn reason_against(kills: &KillList, id: &PackageId, version: &InstalledVersion) -> Option<String> {
+    let digests = [version.content, version.archive];
+    let met = kills.meets(id, &version.version.to_string(), &digests).map(|entry| entry.reason.clone());
+    met.or_else(|| version.blocked.clone())
 }
 
 /// Holds what is installed against all lists: a version that is on one must not run any more, and a package whose active

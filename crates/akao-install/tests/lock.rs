@@ -2,11 +2,12 @@
 
 mod support;
 
-use akao_install::{LockMakeError, LockNeed, PlanError, make_lock};
+use akao_install::{LockMakeError, LockNeed, PlanError, disable, enable, make_lock, verify};
 use akao_package::{Lock, LockedSource};
+use akao_repository::Kill;
 use semver::VersionReq;
-use std::fs;
-use support::{Ground, Publisher, Repo, id, package, secret_key, start};
+use std::{fs, os::unix::fs::PermissionsExt};
+use support::{Ground, Publisher, Repo, id, package, secret_key, start, words};
 
 fn need(node: &str) -> LockNeed {
     LockNeed { node: id(node), range: VersionReq::STAR }
@@ -116,6 +117,45 @@ async fn a_lock_is_no_way_around_trust() {
     ground.trust(&secret_key());
     let plan = ground.locked(&lock).await.unwrap();
     assert!(plan.refusal().is_some());
+}
+
+#[tokio::test]
+async fn what_is_installed_is_held_against_its_lock_by_its_bytes() {
+    let ground = Ground::new();
+    let named = id("com.example.named");
+    fs::write(ground.path("a.akao"), package("com.example.named", "1.0.0").archive()).unwrap();
+    ground.install("./a.akao").await;
+    let lock = make_lock(&ground.places, &[need("com.example.named")], ground.temp.path()).unwrap();
+    let content = ground.places.store().path(&lock.packages()[0].content);
+    let edit = || {
+        let file = content.join("bin/run");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(&file, "#!/bin/sh\necho evil\n").unwrap();
+    };
+    let remove = || {
+        fs::rename(&content, ground.path("away")).unwrap();
+    };
+    for (what, damage) in [("edited", &edit as &dyn Fn()), ("missing", &remove)] {
+        damage();
+        let plan = ground.locked(&lock).await.unwrap();
+        assert_eq!((plan.packages.len(), plan.kept.len()), (1, 0), "{what}");
+        assert_eq!(words(&ground.agree(&plan).await.events), ["repaired"], "{what}");
+        assert!(verify(&ground.places).unwrap().is_empty(), "{what}");
+        assert_eq!(ground.locked(&lock).await.unwrap().kept.len(), 1, "{what}");
+    }
+    disable(&ground.places, &named, "not now", start()).unwrap();
+    let error = ground.locked(&lock).await.unwrap_err();
+    assert!(error.to_string().contains("it is disabled: not now"), "{error}");
+    assert!(error.suggestion().contains("akao enable com.example.named"), "{}", error.suggestion());
+    enable(&ground.places, &named, &ground.open(start()).await, start()).unwrap();
+
+    let publisher = Publisher::new(&ground.path("repository"), 1);
+    publisher.add_to(&ground, "main", &["com.example"], true);
+    let kill =
+        Kill { id: named, versions: VersionReq::STAR, digest: None, reason: "it steals".to_owned(), at: start() };
+    publisher.folder.kill(kill, publisher.keys(), start()).unwrap();
+    let error = ground.locked(&lock).await.unwrap_err();
+    assert!(error.to_string().contains("it must not run: it steals"), "{error}");
 }
 
 #[tokio::test]

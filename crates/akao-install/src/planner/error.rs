@@ -86,6 +86,18 @@ pub enum PlanError {
         /// Why.
         reason: String,
     },
+    /// What is locked is installed and may not be used.
+    #[error("{id} {version} is locked and cannot be used here: {reason}")]
+    LockedUnusable {
+        /// The package.
+        id: PackageId,
+        /// Its version.
+        version: String,
+        /// Why.
+        reason: String,
+        /// What to do, as a sentence.
+        cure: String,
+    },
     /// A package of a repository was taken for another source.
     #[error("`{0}` is a package of a repository")]
     Unfetched(String),
@@ -123,6 +135,7 @@ impl PlanError {
             Self::Locked(_) => {
                 "Do not use it unless its publisher says why it changed; then make the lock anew.".to_owned()
             }
+            Self::LockedUnusable { cure, .. } => cure.clone(),
             Self::LockedSource { .. } => "Make the lock anew.".to_owned(),
             Self::Unfetched(name) => format!("Install it by its name, `{name}`."),
         }

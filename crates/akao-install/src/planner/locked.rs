@@ -1,17 +1,21 @@
 //! Plans of what a lock names: exactly that, or nothing.
 
 use super::{Gathered, LockedDifference, PlanError, Planner, needs};
-use crate::{Candidate, GitSource, Installed, Kept, Plan, PlannedPackage};
+use crate::{
+    Candidate, GitSource, Installed, Kept, Plan, PlannedPackage,
+    kill::{kills_of, reason_against},
+};
 use akao_contract::Digest;
 use akao_package::{Lock, LockedPackage, LockedSource, trust::SignatureState};
 use std::path::Path;
 
 impl Planner<'_> {
     /// Plans the installation of everything in a lock, each from the source that the lock names, to the byte. Paths in it
-    /// start at `base`, the folder of the lock. What is installed is not fetched again.
+    /// start at `base`, the folder of the lock. What is installed and sound in the store is not fetched again.
     ///
     /// # Errors
-    /// A source gives another id, version, content, archive or publisher than the lock names, or nothing.
+    /// A source gives another id, version, content, archive or publisher than the lock names, or nothing; or what is locked is
+    /// installed and may not be used.
     pub async fn locked(&self, lock: &Lock, base: &Path) -> Result<Plan, PlanError> {
         let mut plan = Plan::default();
         for locked in lock.packages() {
@@ -30,18 +34,31 @@ impl Planner<'_> {
         Ok(plan)
     }
 
-    /// A package that is installed exactly so.
+    /// A package that is installed exactly so, by the bytes in the store: a record says nothing of what became of these.
     fn installed_as(&self, locked: &LockedPackage) -> Result<Option<Kept>, PlanError> {
         let record = Installed::of(self.places).record(&locked.id)?;
+        if let Some(disabled) = record.as_ref().and_then(|record| record.disabled.as_ref()) {
+            let cure = format!("Enable it with `akao enable {}`.", locked.id);
+            return Err(unusable(locked, format!("it is disabled: {}", disabled.reason), cure));
+        }
         let same = record.as_ref().and_then(|record| record.content(&locked.content));
         let version = same.filter(|version| {
             version.version.to_string() == locked.version
                 && locked.publisher.is_none_or(|key| version.publisher.as_ref().map(|k| k.fingerprint()) == Some(key))
         });
-        Ok(version.map(|version| Kept {
+        let Some(version) = version else { return Ok(None) };
+        let kills = kills_of(&locked.id, self.settings.kill_list.as_ref(), self.repositories);
+        if let Some(reason) = reason_against(&kills, &locked.id, version) {
+            let cure = "Do not use it; make the lock anew with another version.".to_owned();
+            return Err(unusable(locked, format!("it must not run: {reason}"), cure));
+        }
+        if self.places.store().get(&version.content).is_err() {
+            return Ok(None);
+        }
+        Ok(Some(Kept {
             id: locked.id.clone(),
             version: version.version.clone(),
-            why: "it is installed".to_owned(),
+            why: "it is installed, and its content is as it was".to_owned(),
             skipped: Vec::new(),
         }))
     }
@@ -81,6 +98,10 @@ impl Planner<'_> {
             }
         }
     }
+}
+
+fn unusable(locked: &LockedPackage, reason: String, cure: String) -> PlanError {
+    PlanError::LockedUnusable { id: locked.id.clone(), version: locked.version.clone(), reason, cure }
 }
 
 /// Holds what was fetched against the lock.

@@ -195,6 +195,7 @@ impl Ground {
 pub(crate) fn words(events: &[Event]) -> Vec<&'static str> {
     let word = |event: &Event| match event.what {
         What::Installed { .. } => "installed",
+        What::Repaired { .. } => "repaired",
         What::Granted { .. } => "granted",
         What::Activated { rollback: false, .. } => "activated",
         What::Activated { rollback: true, .. } => "rolled back",

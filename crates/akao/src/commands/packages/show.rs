@@ -163,6 +163,9 @@ fn told(event: &Event) -> String {
     let id = &event.id;
     match &event.what {
         What::Installed { version, .. } => format!("{id} {version} is installed."),
+        What::Repaired { version, .. } => {
+            format!("the content of {id} {version} was damaged or missing, and is as it was installed again.")
+        }
         What::Granted { version, grants, .. } => {
             let grants: Vec<String> = grants.iter().map(ToString::to_string).collect();
             format!("{id} {version} was granted {}.", grants.join(", "))
