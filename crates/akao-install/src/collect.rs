@@ -1,8 +1,11 @@
 //! Looks after the store: removes contents that nobody refers to, and holds everything that is installed against its digest.
 
-use crate::{FileError, Installed, Places, RecordError};
+use crate::{FileError, Installed, InstalledVersion, Places, RecordError, SettingsError, settings};
 use akao_contract::{Digest, manifest::PackageId};
-use akao_package::{Collected, Damage, DifferenceKind, StoreError, StoredDifference};
+use akao_package::{
+    Collected, Damage, DifferenceKind, StoreError, StoredDifference,
+    trust::{Revocation, Trust},
+};
 use semver::Version;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,6 +24,9 @@ pub enum CollectError {
     /// A file.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The settings, by which it is known what is trusted.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
 }
 
 impl CollectError {
@@ -30,6 +36,7 @@ impl CollectError {
             Self::Record(error) => error.suggestion(),
             Self::Store(error) => error.suggestion(),
             Self::File(error) => error.suggestion().to_owned(),
+            Self::Settings(error) => error.suggestion(),
         }
     }
 }
@@ -67,6 +74,17 @@ pub enum Finding {
         /// What differs.
         damage: Damage,
     },
+    /// A version is signed by a key that was revoked since it was installed.
+    Revoked {
+        /// The package.
+        id: PackageId,
+        /// The version.
+        version: Version,
+        /// The key's fingerprint.
+        key: Digest,
+        /// When and why.
+        revocation: Revocation,
+    },
     /// A record cannot be used.
     Record {
         /// The package.
@@ -76,17 +94,20 @@ pub enum Finding {
     },
 }
 
-/// Hashes everything in the store again, and reads every record. Nothing when all of it is sound. A damaged content is not
+/// Hashes everything in the store again, reads every record, and holds the keys that have signed what is installed against those
+/// that were revoked. Nothing when all of it is sound. A damaged content is not
 /// run: it is held against its digest before its first step.
 ///
 /// # Errors
-/// The store's folder or that of the records cannot be read.
+/// The store's folder, that of the records or the settings cannot be read.
 pub fn verify(places: &Places) -> Result<Vec<Finding>, CollectError> {
     let (mut findings, mut of) = (Vec::new(), BTreeMap::<Digest, Vec<(PackageId, Version)>>::new());
+    let trust = settings::read_trust(places)?;
     for (id, record) in Installed::of(places).all()? {
         match record {
             Ok(record) => {
                 for version in record.versions {
+                    findings.extend(revoked(&id, &version, &trust));
                     of.entry(version.content).or_default().push((id.clone(), version.version));
                 }
             }
@@ -104,4 +125,10 @@ pub fn verify(places: &Places) -> Result<Vec<Finding>, CollectError> {
         Finding::Damaged { versions, damage }
     }));
     Ok(findings)
+}
+
+fn revoked(id: &PackageId, version: &InstalledVersion, trust: &Trust) -> Option<Finding> {
+    let key = version.publisher.as_ref()?;
+    let (revocation, key) = (trust.revocation(key)?.clone(), key.fingerprint());
+    Some(Finding::Revoked { id: id.clone(), version: version.version.clone(), key, revocation })
 }

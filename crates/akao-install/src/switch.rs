@@ -3,8 +3,7 @@
 use crate::{
     Disabled, Event, FileError, Installed, OpenRepositories, Places, Record, RecordError, What, kill, settings,
 };
-use akao_contract::manifest::PackageId;
-use akao_package::trust::KillList;
+use akao_contract::{Digest, manifest::PackageId};
 use jiff::Timestamp;
 use semver::Version;
 
@@ -39,6 +38,21 @@ pub enum SwitchError {
         /// Why.
         reason: String,
     },
+    /// The key that has signed it was revoked.
+    #[error("{id} {version} is signed by the key {key}, which was revoked: {reason}")]
+    Revoked {
+        /// The package.
+        id: PackageId,
+        /// Its version.
+        version: Version,
+        /// The key's fingerprint.
+        key: Digest,
+        /// Why.
+        reason: String,
+    },
+    /// The policy does not allow its publisher any more.
+    #[error("the policy does not allow the publisher of {0}")]
+    Publisher(PackageId),
     /// The record.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -58,6 +72,8 @@ impl SwitchError {
             Self::NoPrevious(id) => format!("Install the version you want: `{id}@=VERSION`."),
             Self::Damaged { id, version, .. } => format!("Install `{id}@={version}` again."),
             Self::Killed { id, .. } => format!("Update `{id}`."),
+            Self::Revoked { id, .. } => format!("Update `{id}` to a version that is signed by another key."),
+            Self::Publisher(_) => "Ask whoever keeps the policy to allow it.".to_owned(),
             Self::Record(error) => error.suggestion(),
             Self::File(error) => error.suggestion().to_owned(),
             Self::Settings(error) => error.suggestion(),
@@ -85,7 +101,7 @@ pub fn disable(places: &Places, id: &PackageId, reason: &str, now: Timestamp) ->
 /// Enables a package again. Nothing happens when it is enabled already.
 ///
 /// # Errors
-/// It is not installed, its active version must not run, or the disk refuses.
+/// It is not installed, its active version must not run or is not trusted any more, or the disk refuses.
 pub fn enable(
     places: &Places,
     id: &PackageId,
@@ -98,7 +114,7 @@ pub fn enable(
     if record.disabled.is_none() {
         return Ok(Vec::new());
     }
-    check_kills(&record, &record.active, &kills(places, &record.id, repositories)?)?;
+    check_usable(&record, &record.active, places, repositories)?;
     guard.enable(&record)?;
     Ok(vec![Event::new(now, id, What::Enabled)])
 }
@@ -106,7 +122,7 @@ pub fn enable(
 /// Makes the version active that was so before. Doing it twice leads back.
 ///
 /// # Errors
-/// There is none, it must not run, its content is damaged, or the disk refuses.
+/// There is none, it must not run or is not trusted any more, its content is damaged, or the disk refuses.
 pub fn rollback(
     places: &Places,
     id: &PackageId,
@@ -118,7 +134,7 @@ pub fn rollback(
     let mut record = record(&installed, id)?;
     let previous = record.previous.clone().and_then(|version| record.version(&version).cloned());
     let previous = previous.ok_or_else(|| SwitchError::NoPrevious(id.clone()))?;
-    check_kills(&record, &previous.version, &kills(places, &record.id, repositories)?)?;
+    check_usable(&record, &previous.version, places, repositories)?;
     if let Some(differs) = places.store().verify_one(&previous.content).into_iter().next() {
         let (version, how) = (previous.version, format!("is {:?}", differs.kind).to_lowercase());
         return Err(SwitchError::Damaged { id: id.clone(), version, path: differs.path, how });
@@ -134,18 +150,28 @@ fn record(installed: &Installed, id: &PackageId) -> Result<Record, SwitchError> 
     installed.record(id)?.ok_or_else(|| SwitchError::NotInstalled(id.clone()))
 }
 
-fn kills(places: &Places, id: &PackageId, repositories: &OpenRepositories) -> Result<KillList, SwitchError> {
-    let settings = settings::Settings::read(places)?;
-    Ok(kill::kills_of(id, settings.kill_list.as_ref(), repositories))
-}
-
-/// A version that a list names now, or named when it was last looked at.
-fn check_kills(record: &Record, version: &Version, kills: &KillList) -> Result<(), SwitchError> {
+/// Whether a version may be used by what is known now: it may have been killed, or lost its trust, since it was installed.
+fn check_usable(
+    record: &Record,
+    version: &Version,
+    places: &Places,
+    repositories: &OpenRepositories,
+) -> Result<(), SwitchError> {
     let Some(installed) = record.version(version) else { return Ok(()) };
-    let digests = [installed.content, installed.archive];
-    let met = kills.meets(&record.id, &version.to_string(), &digests).map(|entry| entry.reason.clone());
-    match met.or_else(|| installed.blocked.clone()) {
-        Some(reason) => Err(SwitchError::Killed { id: record.id.clone(), version: version.clone(), reason }),
-        None => Ok(()),
+    let settings = settings::Settings::read(places)?;
+    let (id, version) = (record.id.clone(), version.clone());
+    let kills = kill::kills_of(&id, settings.kill_list.as_ref(), repositories);
+    if let Some(reason) = kill::reason_against(&kills, &id, installed) {
+        return Err(SwitchError::Killed { id, version, reason });
+    }
+    if let Some(key) = &installed.publisher
+        && let Some(revocation) = settings.trust.revocation(key)
+    {
+        let (key, reason) = (key.fingerprint(), revocation.reason.clone());
+        return Err(SwitchError::Revoked { id, version, key, reason });
+    }
+    match &settings.policy.allowed_publishers {
+        Some(allowed) if !allowed.iter().any(|prefix| prefix.covers(&id)) => Err(SwitchError::Publisher(id)),
+        _ => Ok(()),
     }
 }

@@ -4,7 +4,8 @@ mod support;
 
 use akao_install::{
     Agreement, ApplyError, Finding, Need, Settings, SettingsError, SwitchError, UninstallError, Use, change_policy,
-    collect, disable, enable, enforce_kill_list, kept_kill_list, read_policy, rollback, uninstall, verify,
+    change_trust, collect, disable, enable, enforce_kill_list, kept_kill_list, read_policy, rollback, uninstall,
+    verify,
 };
 use akao_package::trust::{Consent, KillEntry, KillList, KillTarget, Refusal};
 use semver::VersionReq;
@@ -164,6 +165,43 @@ async fn the_version_before_becomes_active_again() {
     damage(&ground, &old.version.content);
     let error = rollback(&ground.places, &enrich, &repositories, start()).unwrap_err();
     assert!(error.to_string().contains("`bin/run` is edited"), "{error}");
+}
+
+#[tokio::test]
+async fn what_a_revoked_key_has_signed_does_not_come_back() {
+    let (ground, mut publisher) = with_repository().await;
+    let enrich = id("com.example.enrich");
+    let old = publisher.key.public().clone();
+    publisher.key = secret_key();
+    publisher.publish(&package("com.example.enrich", "1.1.0").with(ASKS), start());
+    let plan = ground.update_at(&[], false, start()).await;
+    ground.agree(&plan).await;
+    assert_eq!(ground.active(), ["com.example.enrich 1.1.0"]);
+
+    // The repository vouched for it; nobody else ever trusted it.
+    change_trust(&ground.places, |trust| {
+        trust.revoke_wherever(&old, start(), "stolen");
+        Ok(())
+    })
+    .unwrap();
+    let repositories = ground.open(start()).await;
+    let error = rollback(&ground.places, &enrich, &repositories, start()).unwrap_err();
+    assert!(matches!(&error, SwitchError::Revoked { reason, .. } if reason == "stolen"), "{error}");
+    let findings = verify(&ground.places).unwrap();
+    let [Finding::Revoked { version, key, .. }] = &findings[..] else { panic!("{findings:?}") };
+    assert_eq!((version.to_string().as_str(), *key), ("1.0.0", old.fingerprint()));
+
+    change_trust(&ground.places, |trust| {
+        trust.revoke_wherever(publisher.key.public(), start(), "stolen as well");
+        Ok(())
+    })
+    .unwrap();
+    disable(&ground.places, &enrich, "a look at it", start()).unwrap();
+    let error = enable(&ground.places, &enrich, &repositories, start()).unwrap_err();
+    assert!(matches!(error, SwitchError::Revoked { .. }), "{error}");
+    assert_eq!(verify(&ground.places).unwrap().len(), 2);
+    let again = ground.plan("com.example.enrich").await.unwrap();
+    assert!(matches!(again.refusal().unwrap().1, Refusal::Revoked { .. }), "{:?}", again.refusal());
 }
 
 /// Edits a program in the store.

@@ -4,10 +4,10 @@ use crate::{
     cli::Context,
     exit::Exit,
     failure::Failure,
-    output::{Output, Style, plain, table},
+    output::{Output, Style, plain_line, table},
     publisher::{Keys, ListedKey, PublisherPlaces, read_trust},
 };
-use akao_package::trust::{Trust, TrustedKey};
+use akao_package::trust::{Revocation, Trust, TrustedKey};
 use serde_json::{Value, json};
 
 /// Arguments of `akao key list`.
@@ -26,7 +26,13 @@ pub(crate) fn run(_: &Args, context: &Context) -> Result<Exit, Failure> {
             .collect();
         let own: Vec<Value> = own.iter().map(own_document).collect();
         let trusted: Vec<Value> = trust.keys().iter().map(trusted_document).collect();
-        output.document(&json!({"own": own, "trusted": trusted, "pins": pins}))?;
+        let revoked: Vec<Value> = trust
+            .revoked()
+            .map(|(key, revocation)| {
+                json!({"key": key, "fingerprint": key.fingerprint(), "at": revocation.at, "reason": revocation.reason})
+            })
+            .collect();
+        output.document(&json!({"own": own, "trusted": trusted, "pins": pins, "revoked": revoked}))?;
         return Ok(Exit::Success);
     }
     tell_own(&own, output)?;
@@ -63,18 +69,19 @@ fn tell_own(own: &[ListedKey], output: &Output) -> Result<(), Failure> {
             let password = if *encrypted { "yes" } else { "no" };
             vec![listed.name.clone(), password.to_owned(), key.fingerprint().to_string()]
         }
-        Err(failure) => vec![listed.name.clone(), "?".to_owned(), plain(&failure.full_message())],
+        Err(failure) => vec![listed.name.clone(), "?".to_owned(), plain_line(&failure.full_message())],
     };
     output.text(&table(&["NAME", "PASSWORD", "FINGERPRINT"], &own.iter().map(row).collect::<Vec<_>>()))
 }
 
 fn tell_trusted(trust: &Trust, output: &Output) -> Result<(), Failure> {
-    if trust.keys().is_empty() && trust.pins().next().is_none() {
+    if trust.keys().is_empty() && trust.pins().next().is_none() && trust.revoked().next().is_none() {
         output.note("No other key is trusted. Trust one with `akao key trust FILE --prefix com.example.`.");
         return Ok(());
     }
+    let lost = |revoked: &Revocation| output.out(Style::Bad, &format!("revoked: {}", plain_line(&revoked.reason)));
     let state = |trusted: &TrustedKey| match &trusted.revoked {
-        Some(revoked) => output.out(Style::Bad, &format!("revoked: {}", plain(&revoked.reason))),
+        Some(revoked) => lost(revoked),
         None => "trusted".to_owned(),
     };
     let keys = trust
@@ -84,5 +91,7 @@ fn tell_trusted(trust: &Trust, output: &Output) -> Result<(), Failure> {
     let pins = trust
         .pins()
         .map(|pin| vec![pin.id.to_string(), pin.key.fingerprint().to_string(), "pinned at first use".to_owned()]);
-    output.text(&table(&["FOR", "FINGERPRINT", "STATE"], &keys.chain(pins).collect::<Vec<_>>()))
+    let others =
+        trust.revoked().map(|(key, revoked)| vec!["anything".to_owned(), key.fingerprint().to_string(), lost(revoked)]);
+    output.text(&table(&["FOR", "FINGERPRINT", "STATE"], &keys.chain(pins).chain(others).collect::<Vec<_>>()))
 }

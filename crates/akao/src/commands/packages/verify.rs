@@ -5,7 +5,7 @@ use crate::{
     cli::Context,
     exit::Exit,
     failure::Failure,
-    output::{Style, plain},
+    output::{Style, plain_line},
 };
 use akao_install::{Finding, verify};
 use akao_package::DifferenceKind;
@@ -29,19 +29,27 @@ pub(crate) fn run(_: &Args, context: &Context) -> Result<Exit, Failure> {
     for finding in &findings {
         let word = output.out(Style::Bad, "damaged:");
         match finding {
-            Finding::Record { id, error } => output.line(&format!("{word} {id}: {}", plain(&error.to_string())))?,
+            Finding::Record { id, error } => {
+                output.line(&format!("{word} {id}: {}", plain_line(&error.to_string())))?
+            }
+            Finding::Revoked { id, version, key, revocation } => {
+                let (word, why) = (output.out(Style::Bad, "revoked:"), plain_line(&revocation.reason));
+                output.line(&format!("{word} {id} {version} is signed by the key {key}, which was revoked: {why}"))?;
+            }
             Finding::Damaged { versions, damage } => {
                 output.line(&format!("{word} {} ({})", named(versions), damage.digest))?;
                 for difference in &damage.differences {
-                    output.line(&format!("  {}: {}", plain(&difference.path), how(&difference.kind)))?;
+                    output.line(&format!("  {}: {}", plain_line(&difference.path), how(&difference.kind)))?;
                 }
             }
         }
     }
     if findings.is_empty() {
         output.line(&output.out(Style::Good, "everything is as it was installed"))?;
-    } else {
+    } else if findings.iter().any(|finding| !matches!(finding, Finding::Revoked { .. })) {
         output.note("\nhint: What is damaged is not run. Uninstall it with `--force`, and install it again.");
+    } else {
+        output.note("\nhint: Update it to a version that is signed by another key, or disable or uninstall it.");
     }
     Ok(exit)
 }
@@ -59,13 +67,16 @@ fn how(kind: &DifferenceKind) -> String {
         DifferenceKind::Missing => "it is missing".to_owned(),
         DifferenceKind::Extra => "it does not belong there".to_owned(),
         DifferenceKind::Mode => "its permissions are others".to_owned(),
-        DifferenceKind::Unclear(why) => plain(why),
+        DifferenceKind::Unclear(why) => plain_line(why),
     }
 }
 
 fn to_json(finding: &Finding) -> Value {
     match finding {
         Finding::Record { id, error } => json!({"id": id, "record": error.to_string()}),
+        Finding::Revoked { id, version, key, revocation } => {
+            json!({"id": id, "version": version, "revoked": {"key": key, "at": revocation.at, "reason": revocation.reason}})
+        }
         Finding::Damaged { versions, damage } => {
             let differences: Vec<Value> =
                 damage.differences.iter().map(|one| json!({"path": one.path, "how": how(&one.kind)})).collect();
