@@ -250,10 +250,12 @@ impl At<'_> {
         let mut command = Command::new(&self.git.program);
         let is_gits = |name: &OsStr| name.as_encoded_bytes().starts_with(b"GIT_") && !PASSED.iter().any(|p| name == *p);
         let given = self.git.environment.iter().filter(|(name, _)| !is_gits(name));
-        command
-            .env_clear()
-            .env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
-            .envs(given.map(|(name, value)| (name, value)));
+        command.env_clear();
+        // A command stands above a program for git, so that none is set where somebody names a program.
+        if !self.git.environment.iter().any(|(name, _)| name == "GIT_SSH") {
+            command.env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes");
+        }
+        command.envs(given.map(|(name, value)| (name, value)));
         command
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_CONFIG_SYSTEM", "/dev/null")

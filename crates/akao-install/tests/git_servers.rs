@@ -230,3 +230,14 @@ fn a_repository_over_ssh_is_found_by_whoever_the_server_and_the_user_know() {
     let told = refused(&base.replace("nodes.git", "none.git"), &by_ssh(&ground.path("client"), &known), &ground);
     assert!(told.contains("does not appear to be a git repository"), "{told}");
 }
+
+#[test]
+fn a_program_that_is_named_for_ssh_is_the_one_that_is_used() {
+    let ground = Ground::new();
+    let (program, called) = (ground.path("my-ssh"), ground.path("called"));
+    fs::write(&program, format!("#!/bin/sh\necho \"$@\" > {}\nexit 1\n", called.display())).unwrap();
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let git = git_with(&[("GIT_SSH", program.into_os_string())]);
+    refused("git+ssh://somebody@127.0.0.1/nodes.git", &git, &ground);
+    assert!(fs::read_to_string(&called).unwrap().contains("somebody@127.0.0.1"));
+}
