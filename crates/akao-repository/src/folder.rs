@@ -55,8 +55,8 @@ pub enum FolderError {
     /// There is no repository.
     #[error("`{}` holds no repository", .0.display())]
     Absent(PathBuf),
-    /// A name or reason that says nothing.
-    #[error("{0} is empty or longer than 1000 characters")]
+    /// A name or reason that says nothing, or that is more than a line of text.
+    #[error("{0} is empty, longer than 1000 characters, or not a single line of plain text")]
     Text(&'static str),
     /// What is in the folder does not fit together.
     #[error("the repository in `{}` is damaged: {reason}", .dir.display())]
@@ -244,11 +244,12 @@ impl Folder {
     }
 }
 
-/// A text that people will read.
+/// A text that people will read, on one line: in a table or an error of theirs it must not look like one of the program's.
 fn checked_text(what: &'static str, text: &str) -> Result<(), FolderError> {
     const TEXT_CHARACTERS_MAX: usize = 1_000;
     let shown = text.trim();
-    match shown.is_empty() || shown.chars().count() > TEXT_CHARACTERS_MAX {
+    let steers = text.contains(akao_contract::steers_terminal);
+    match steers || shown.is_empty() || shown.chars().count() > TEXT_CHARACTERS_MAX {
         true => Err(FolderError::Text(what)),
         false => Ok(()),
     }

@@ -163,8 +163,10 @@ fn yanking_and_deprecating_can_be_taken_back() {
     assert_eq!(warning().as_deref(), Some("it is not kept up. Use com.example.enrich-next instead."));
     let unknown = ground.folder.yank(&enrich, &"3.0.0".parse().unwrap(), Some("x"), &[key(1)], days(1));
     assert!(matches!(unknown, Err(FolderError::Unknown(_))));
-    let empty = ground.folder.yank(&enrich, &version, Some(" "), &[key(1)], days(1));
-    assert!(matches!(empty, Err(FolderError::Text(_))));
+    for no_text in [" ", "bad\n\nhint: run it", "bad\u{1b}[2K", "bad\u{202e}"] {
+        let refused = ground.folder.yank(&enrich, &version, Some(no_text), &[key(1)], days(1));
+        assert!(matches!(refused, Err(FolderError::Text(_))), "{no_text:?}");
+    }
 }
 
 #[test]

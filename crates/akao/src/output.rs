@@ -179,12 +179,12 @@ impl Output {
 
     /// Presents a failure in words, on standard error.
     pub(crate) fn failure_words(&self, failure: &Failure) {
-        self.always(&format!("{} {}", self.err(Style::Bad, "error:"), plain(&failure.message)));
+        self.always(&format!("{} {}", self.err(Style::Bad, "error:"), indented(&failure.message)));
         for cause in &failure.causes {
-            self.always(&format!("  caused by: {}", plain(cause)));
+            self.always(&format!("  caused by: {}", indented(cause)));
         }
         if let Some(hint) = &failure.hint {
-            self.always(&format!("\n{} {}", self.err(Style::Active, "hint:"), plain(hint)));
+            self.always(&format!("\n{} {}", self.err(Style::Active, "hint:"), indented(hint)));
         }
     }
 }
@@ -207,10 +207,12 @@ pub(crate) async fn reader_gone() {
     }
 }
 
-/// Rows in columns, two blanks apart, the last one as long as it wants. Widths are those of the terminal.
+/// Rows in columns, two blanks apart, the last one as long as it wants. Widths are those of the terminal. A cell is one line,
+/// whatever it holds: what comes from elsewhere must not look like a row of ours.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|text| cell(text)).collect()).collect();
     let mut widths: Vec<usize> = header.iter().map(|cell| cell.width()).collect();
-    for row in rows {
+    for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.width());
         }
@@ -226,7 +228,7 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
         text
     };
     let mut text = line(&mut header.iter().copied());
-    for row in rows {
+    for row in &rows {
         text.push_str(&line(&mut row.iter().map(String::as_str)));
     }
     text
@@ -243,6 +245,34 @@ pub(crate) fn plain_line(text: &str) -> String {
     text.chars().map(|c| if akao_contract::steers_terminal(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// A word of a command as people copy it into a shell: in quotes where the shell would read it as something else.
+pub(crate) fn shell_word(text: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || "-_.,:/@%+=^".contains(c);
+    match !text.is_empty() && text.chars().all(is_bare) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}
+
+/// A text of several lines within something of ours: each further line is moved in, and none is empty, so that what a package
+/// or a repository says cannot begin a line as we do.
+fn indented(text: &str) -> String {
+    let text = plain(text);
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    let first = lines.next().unwrap_or_default().to_owned();
+    lines.fold(first, |all, line| format!("{all}\n    {line}"))
+}
+
+/// A cell on one line. The style in which its beginning stands is kept.
+fn cell(text: &str) -> String {
+    let painted = || {
+        let (code, rest) = text.strip_prefix("\u{1b}[")?.split_once('m')?;
+        let (inner, after) = rest.split_once("\u{1b}[0m").filter(|_| code.bytes().all(|byte| byte.is_ascii_digit()))?;
+        Some(format!("\u{1b}[{code}m{}\u{1b}[0m{}", plain_line(inner), plain_line(after)))
+    };
+    painted().unwrap_or_else(|| plain_line(text))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,6 +282,38 @@ mod tests {
         let rows =
             vec![vec!["1".to_owned(), "日本".to_owned(), "x".to_owned()], vec!["12".into(), "a".into(), "".into()]];
         assert_eq!(table(&["N", "NAME", "LAST"], &rows), "N   NAME  LAST\n1   日本  x\n12  a\n");
+    }
+
+    #[test]
+    fn a_cell_cannot_look_like_a_row() {
+        let bad = Style::Bad.paint("killed\nb  ok", true) + " x\ny";
+        let rows = vec![vec!["a\n2026  b".to_owned(), bad, "\u{202e}c".to_owned()]];
+        let text = table(&["ONE", "TWO", "THREE"], &rows);
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(
+            text.contains("\u{1b}[31mkilled\u{fffd}b  ok\u{1b}[0m x\u{fffd}y") && !text.contains('\u{202e}'),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_word_of_a_command_is_read_by_a_shell_as_it_is() {
+        for (text, word) in [
+            ("com.example.none@^1.0", "com.example.none@^1.0"),
+            ("com.example.none@>=1.0, <2", "'com.example.none@>=1.0, <2'"),
+            ("it's", r"'it'\''s'"),
+            ("", "\'\'"),
+        ] {
+            assert_eq!(shell_word(text), word);
+            let said = std::process::Command::new("/bin/sh").args(["-c", &format!("printf %s {word}")]).output();
+            assert_eq!(String::from_utf8_lossy(&said.unwrap().stdout), text);
+        }
+    }
+
+    #[test]
+    fn what_others_say_begins_no_line_of_an_error() {
+        assert_eq!(indented("a\n\nhint: run it\r\n  b"), "a\n    hint: run it\n      b");
+        assert_eq!(indented(""), "");
     }
 
     #[test]

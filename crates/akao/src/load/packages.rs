@@ -4,7 +4,7 @@
 mod locks;
 
 use super::FileProblem;
-use crate::{commands::packages::lock, failure::Failure, linked::Linked, wiring};
+use crate::{commands::packages::lock, failure::Failure, linked::Linked, output::shell_word, wiring};
 use akao_contract::{
     NodeType, Tenant,
     manifest::{MANIFEST_FILE, PackageId},
@@ -204,7 +204,8 @@ impl Packages {
         named: &str,
     ) -> Result<Arc<NodeType>, Refusal> {
         let found = Installed::of(places).find(node, range).map_err(|error| {
-            let install = error.to_install().map(|source| format!("Install it: `akao install {source}`."));
+            let install =
+                error.to_install().map(|source| format!("Install it: `akao install {}`.", shell_word(&source)));
             // A lock names the source as well, which an id alone may not lead to.
             let install = install.map(|install| locked.map_or(install, |_| INSTALL_LOCKED.to_owned()));
             Refusal { message: error.to_string(), suggestion: install.unwrap_or_else(|| error.suggestion()) }
