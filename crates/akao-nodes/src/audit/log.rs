@@ -89,6 +89,11 @@ impl AuditLog {
         Ok(entries)
     }
 
+    /// Whether there is one: its file, or the one beside it that names the last entry.
+    pub fn is_there(path: &Path) -> bool {
+        path.exists() || chain::head_path(path).exists()
+    }
+
     /// Holds a file against its chain: whether anything was edited, removed, moved, put in, or cut off at the end.
     ///
     /// # Errors

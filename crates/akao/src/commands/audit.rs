@@ -5,9 +5,10 @@ use crate::{
     exit::Exit,
     failure::Failure,
     live::steps::timestamp,
-    output::{Style, plain, table},
+    output::{Style, plain_line, table},
     wiring,
 };
+use akao_install::{Installed, Places};
 use akao_nodes::{AuditEntry, AuditEvent, AuditLog};
 use serde_json::{Value, json};
 
@@ -60,6 +61,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
 /// Says whether the audit is as it was written.
 fn verify(file: &std::path::Path, context: &Context) -> Result<Exit, Failure> {
     let output = &context.output;
+    if !AuditLog::is_there(file) {
+        return no_audit(file, context);
+    }
     let verified = AuditLog::verify(file).map_err(|error| {
         Failure::storage("the audit cannot be read").because(&error).hint("Look at the file's rights.")
     })?;
@@ -91,6 +95,34 @@ fn verify(file: &std::path::Path, context: &Context) -> Result<Exit, Failure> {
         }
     }
     Ok(if sound { Exit::Success } else { Exit::Failure })
+}
+
+/// There is none: nothing was done here yet, or somebody took both files away. What is installed has been told to one.
+fn no_audit(file: &std::path::Path, context: &Context) -> Result<Exit, Failure> {
+    let output = &context.output;
+    let installed = Installed::of(&Places::new(wiring::data_dir(context)?)).ids();
+    let installed = installed.map_err(|error| Failure::storage(error.to_string()).hint(error.suggestion()))?;
+    let problem = match installed.is_empty() {
+        true => "there is no audit".to_owned(),
+        false => format!("there is no audit, and {} installed", has_been(installed.len())),
+    };
+    if output.json {
+        let name = file.display().to_string();
+        output.document(&json!({"file": name, "sound": installed.is_empty(), "found": {"problem": problem}}))?;
+    } else if installed.is_empty() {
+        output.line(&format!("{problem}: nothing was done in this data directory yet"))?;
+    } else {
+        output.line(&format!("{} {}: {problem}", output.out(Style::Bad, "damaged:"), file.display()))?;
+        output.note(
+            "hint: Ask who could take the file and the one that ends in `.head` away, or put them back from a copy.",
+        );
+    }
+    Ok(if installed.is_empty() { Exit::Success } else { Exit::Failure })
+}
+
+fn has_been(packages: usize) -> String {
+    let verb = if packages == 1 { "is" } else { "are" };
+    format!("{} {verb}", crate::output::count(packages as u64, "package"))
 }
 
 /// A value on one line.
@@ -131,5 +163,5 @@ fn row(entry: &AuditEntry) -> Vec<String> {
         AuditEvent::Lost { count } => ("lost", format!("{count} entries could not be written")),
     };
     let process = subject.process.map(|process| process.to_string()).unwrap_or_default();
-    vec![timestamp(entry.at_ms), package, process, what.to_owned(), plain(&details)]
+    [timestamp(entry.at_ms), package, process, what.to_owned(), details].iter().map(|cell| plain_line(cell)).collect()
 }
