@@ -13,6 +13,7 @@ mod collect;
 mod event;
 mod file;
 mod git;
+mod index;
 mod installed;
 mod kill;
 mod lock;
@@ -35,13 +36,14 @@ pub use collect::{CollectError, Finding, collect, verify};
 pub use event::{Event, What};
 pub use file::FileError;
 pub use git::{Git, GitError, GitLimits, GitProtocol, GitSource, GitSourceError};
+pub use index::installed_index;
 pub use installed::{Found, Installed, LookupError};
 pub use kill::{enforce_kill_list, take_kill_list};
 pub use lock::{LockMakeError, LockNeed, make_lock};
 pub use offered::note_offers;
 pub use opened::{OpenRepositories, OpenRepository};
 pub use places::Places;
-pub use plan::{Kept, Need, Plan, PlannedPackage};
+pub use plan::{Kept, Need, Plan, PlannedPackage, Standing};
 pub use planner::{LockedDifference, PlanError, Planner, UpdateOptions};
 pub use record::{
     Disabled, InstalledSource, InstalledVersion, Offered, RECORD_FORMAT, Record, RecordError, RecordedNeed,

@@ -56,6 +56,8 @@ pub struct PlannedPackage {
     pub skipped: Vec<Skipped>,
     /// What its signature is worth, with the key.
     pub signature: SignatureState,
+    /// What is known here of its publisher.
+    pub standing: Standing,
     /// What policy and trust say.
     pub verdict: Verdict,
     /// What it would see and may do, by the grants that it would keep from the version before: permissions, limits,
@@ -86,6 +88,56 @@ pub struct PlannedPackage {
     pub(crate) seen: Option<Record>,
     pub(crate) known_content: Option<Digest>,
     pub(crate) vouched: bool,
+}
+
+/// What is known here of who published a package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Its key is trusted for this prefix.
+    Trusted {
+        /// The prefix.
+        prefix: String,
+    },
+    /// The package is bound to its key.
+    Pinned,
+    /// A repository says whose key it is, and is believed.
+    Vouched {
+        /// Its name here.
+        repository: String,
+    },
+    /// Its key was revoked.
+    Revoked,
+    /// Its key is not known here.
+    Unknown,
+    /// No signature says who it is.
+    Unsigned,
+}
+
+impl Standing {
+    /// For programs: one word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Trusted { .. } => "trusted",
+            Self::Pinned => "pinned",
+            Self::Vouched { .. } => "vouched",
+            Self::Revoked => "revoked",
+            Self::Unknown => "unknown",
+            Self::Unsigned => "unsigned",
+        }
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Trusted { prefix } => write!(f, "its key is trusted for `{prefix}`"),
+            Self::Pinned => f.write_str("the package is bound to its key"),
+            Self::Vouched { repository } => write!(f, "the repository `{repository}` vouches for its key"),
+            Self::Revoked => f.write_str("its key was revoked"),
+            Self::Unknown => f.write_str("its key is not known here"),
+            Self::Unsigned => f.write_str("no signature says that it is them"),
+        }
+    }
 }
 
 /// Something that somebody has to agree to.

@@ -67,11 +67,16 @@ impl Search {
 
     /// The packages that match every word of the query, best first. An empty query matches all, in the order of ids.
     pub fn find(&self, query: &str, hits_max: usize) -> Vec<Hit<'_>> {
+        self.find_among(query, hits_max, |_| true)
+    }
+
+    /// As [`Search::find`], among the packages that `counts` says count: what does not takes nobody's place.
+    pub fn find_among(&self, query: &str, hits_max: usize, counts: impl Fn(&Package) -> bool) -> Vec<Hit<'_>> {
         let query = Query::of(query);
         let hits_max = hits_max.min(HITS_MAX);
         if query.is_empty() {
             let hit = |package| Hit { package, score: 0.0, corrected: false };
-            return self.packages.iter().take(hits_max).map(hit).collect();
+            return self.packages.iter().filter(|package| counts(package)).take(hits_max).map(hit).collect();
         }
         let mut total: Option<BTreeMap<u32, (f64, bool)>> = None;
         for term in query.terms() {
@@ -91,7 +96,7 @@ impl Search {
             .unwrap_or_default()
             .into_iter()
             .filter_map(|(at, (score, corrected))| {
-                let package = self.packages.get(at as usize)?;
+                let package = self.packages.get(at as usize).filter(|package| counts(package))?;
                 Some(Hit { package, score: score * weight_of(package), corrected })
             })
             .collect();

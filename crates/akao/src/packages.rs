@@ -66,7 +66,7 @@ impl ServedPackages {
 impl PackageManager for ServedPackages {
     fn search(&self, query: &str, limit: usize) -> Result<Value, Error> {
         let (desk, repositories) = self.desk()?;
-        let found = search::find(&repositories, &Installed::of(&desk.places), query, limit);
+        let found = search::find(&repositories, &desk.places, query, limit).map_err(failed)?;
         let items: Vec<Value> = found.iter().map(hit).collect();
         let repositories_count = desk.settings.repositories.entries().len();
         Ok(json!({"items": items, "repositories": repositories_count, "unreachable": unreachable(&repositories)}))

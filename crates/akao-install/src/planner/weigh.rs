@@ -2,12 +2,12 @@
 
 use super::{Gathered, PlanError, Planner};
 use crate::{
-    Candidate, Installed, InstalledSource, InstalledVersion, PlannedPackage, Record, Settings, kill::kills_of,
+    Candidate, Installed, InstalledSource, InstalledVersion, PlannedPackage, Record, Settings, Standing, kill::kills_of,
 };
 use akao_contract::{Digest, Permission, manifest::Manifest};
 use akao_manifest::{explain, read_folder};
 use akao_package::{
-    Difference, difference,
+    Difference, PublicKey, difference,
     trust::{Evidence, Installed as Before, KillList, Prefix, SignatureState, Trust, Verdict, decide},
 };
 use jiff::Timestamp;
@@ -42,6 +42,7 @@ impl Planner<'_> {
             automatic,
         };
         let signature = case.signature(&case.trust());
+        let standing = case.standing(&signature);
         let difference = base.and_then(|base| self.difference(base, &manifest, &signature));
         let verdict = case.verdict(&signature, difference.as_ref());
         let explanation = explain(&manifest, &candidate.archive.parsed().permissions, &kept_grants, self.caps);
@@ -72,6 +73,7 @@ impl Planner<'_> {
             needed_by,
             skipped,
             signature,
+            standing,
             verdict,
             explanation,
             provides,
@@ -171,6 +173,28 @@ impl Case<'_> {
     pub(crate) fn signature(&self, trust: &Trust) -> SignatureState {
         let Candidate { archive, signature, offered, .. } = self.candidate;
         trust.examine(archive, signature.as_ref(), offered.as_ref())
+    }
+
+    /// What the settings know of the key that has signed it.
+    fn standing(&self, signature: &SignatureState) -> Standing {
+        let SignatureState::Valid { key } = signature else {
+            return match signature {
+                SignatureState::UnknownKey { .. } => Standing::Unknown,
+                _ => Standing::Unsigned,
+            };
+        };
+        let (trust, id) = (&self.settings.trust, &self.candidate.manifest().id);
+        let same = |other: &PublicKey| other.ed25519() == key.ed25519();
+        let trusted = trust.keys_for(id).into_iter().find(|trusted| same(&trusted.key));
+        match (&self.candidate.source, trusted) {
+            _ if trust.revocation(key).is_some() => Standing::Revoked,
+            (_, Some(trusted)) => Standing::Trusted { prefix: trusted.prefix.to_string() },
+            _ if trust.pinned(id).is_some_and(|pin| same(&pin.key)) => Standing::Pinned,
+            (InstalledSource::Repository { name }, None) if self.vouched => {
+                Standing::Vouched { repository: name.clone() }
+            }
+            _ => Standing::Unknown,
+        }
     }
 
     pub(crate) fn verdict(&self, signature: &SignatureState, difference: Option<&Difference>) -> Verdict {

@@ -80,3 +80,16 @@ fn the_number_of_answers_is_bounded() {
     assert_eq!(Search::of(&index).find("", 2).len(), 2);
     assert_eq!(Search::of(&index).find("mailer", 0), []);
 }
+
+#[test]
+fn what_does_not_count_takes_nobodys_place() {
+    let index = index();
+    let search = Search::of(&index);
+    let all = search.find("inventory", 10);
+    assert!(all.len() > 1, "{all:?}");
+    let best = all[0].package.id.clone();
+    let others = search.find_among("inventory", all.len() - 1, |package| package.id != best);
+    assert_eq!(others.len(), all.len() - 1);
+    assert!(others.iter().all(|hit| hit.package.id != best));
+    assert!(search.find_among("", 10, |_| false).is_empty());
+}

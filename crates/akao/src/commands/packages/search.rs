@@ -1,15 +1,15 @@
 //! `akao search`: finds packages by name, description, capability or permission, installed ones and those of repositories.
 
-use super::Desk;
+use super::{Desk, refused};
 use crate::{
     cli::Context,
     exit::Exit,
     failure::Failure,
-    output::{Style, plain, plain_line, table},
+    output::{Style, plain_line, table},
     wiring,
 };
-use akao_install::{Installed, OpenRepositories};
-use akao_repository::{HITS_MAX, Search};
+use akao_install::{Installed, OpenRepositories, Places, installed_index};
+use akao_repository::{HITS_MAX, Hit, Package, Search};
 use serde_json::{Value, json};
 
 /// Arguments of `akao search`.
@@ -23,37 +23,20 @@ pub(crate) struct Args {
     limit: u16,
 }
 
-/// Installed packages that no repository has: each word of the query is in their ids, names or capabilities, or a slip of the
-/// hand away from a part of an id.
-fn only_installed(installed: &Installed, query: &str, found: &[(f64, Value)]) -> Vec<(f64, Value)> {
-    let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
-    // Of what a record does not say nothing is found.
-    let words: Vec<&str> = words.iter().map(|word| word.strip_prefix("capability:").unwrap_or(word)).collect();
-    if words.iter().any(|word| word.starts_with("permission:")) {
-        return Vec::new();
-    }
-    let records = installed.all().unwrap_or_default().into_iter().filter_map(|(_, record)| record.ok());
-    let mut more = Vec::new();
-    for record in records.filter(|record| found.iter().all(|(_, known)| known["id"] != record.id.as_str())) {
-        let Some(active) = record.active_version() else { continue };
-        let nodes = active.nodes.iter().map(ToString::to_string);
-        let text = std::iter::once(record.id.to_string()).chain(nodes).chain(active.provides.iter().cloned());
-        let text = text.chain([active.name.clone()]).collect::<Vec<_>>().join(" ").to_lowercase();
-        let near = |word: &&str| {
-            let parts = text.split(['.', ' ', '-', '_']);
-            parts.into_iter().any(|part| strsim::damerau_levenshtein(part, word) <= word.chars().count() / 4)
-        };
-        let exact = words.iter().all(|word| text.contains(word));
-        if exact || words.iter().all(|word| text.contains(word) || near(word)) {
-            let document = json!({
-                "id": record.id, "version": active.version, "name": active.name, "description": active.name,
-                "repository": null, "installed": record.active, "corrected": !exact, "deprecated": null,
-            });
-            // Behind what repositories have: their scores are above zero.
-            more.push((if exact { 0.0 } else { -1.0 }, document));
-        }
-    }
-    more
+/// Installed packages that no repository has, found as those of repositories are.
+fn only_installed(places: &Places, query: &str, found: &[(f64, Value)]) -> Result<Vec<(f64, Value)>, Failure> {
+    let index = installed_index(places).map_err(|error| refused(&error, error.suggestion()))?;
+    let is_new = |package: &Package| found.iter().all(|(_, known)| known["id"] != package.id.as_str());
+    let search = Search::of(&index);
+    let document = |hit: Hit<'_>| {
+        let newest = hit.package.newest()?;
+        let document = json!({
+            "id": hit.package.id, "version": newest.version, "name": newest.name, "description": newest.description,
+            "repository": null, "installed": newest.version, "corrected": hit.corrected, "deprecated": null,
+        });
+        Some((hit.score, document))
+    };
+    Ok(search.find_among(query, HITS_MAX, is_new).into_iter().filter_map(document).collect())
 }
 
 /// Exit 0 when something was found, else 1.
@@ -62,8 +45,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let runtime = wiring::runtime()?;
     let repositories = runtime.block_on(desk.repositories(context));
     runtime.shutdown_background();
-    let (query, installed) = (args.query.join(" "), Installed::of(&desk.places));
-    let found = find(&repositories?, &installed, &query, args.limit.into());
+    let found = find(&repositories?, &desk.places, &args.query.join(" "), args.limit.into())?;
     let exit = if found.is_empty() { Exit::Failure } else { Exit::Success };
     if context.output.json {
         context.output.document(&json!({ "packages": found }))?;
@@ -75,12 +57,24 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 }
 
 /// What is installed or in the repositories, best first.
-pub(crate) fn find(repositories: &OpenRepositories, installed: &Installed, query: &str, limit: usize) -> Vec<Value> {
-    let mut found = offered(repositories, installed, query, limit);
-    found.extend(only_installed(installed, query, &found));
-    found.sort_by(|one, other| other.0.total_cmp(&one.0));
+///
+/// # Errors
+/// It cannot be read what is installed.
+pub(crate) fn find(
+    repositories: &OpenRepositories,
+    places: &Places,
+    query: &str,
+    limit: usize,
+) -> Result<Vec<Value>, Failure> {
+    let mut found = offered(repositories, &Installed::of(places), query, limit);
+    found.extend(only_installed(places, query, &found)?);
+    // What is spelled so comes before what is only nearly so, wherever it is from.
+    let corrected = |document: &Value| document["corrected"] == true;
+    found.sort_by(|(one, document), (other, second)| {
+        corrected(document).cmp(&corrected(second)).then_with(|| other.total_cmp(one))
+    });
     found.truncate(limit);
-    found.into_iter().map(|(_, document)| document).collect()
+    Ok(found.into_iter().map(|(_, document)| document).collect())
 }
 
 /// What the repositories have, with how well each fits.
@@ -88,12 +82,9 @@ fn offered(repositories: &OpenRepositories, installed: &Installed, query: &str, 
     let mut found = Vec::new();
     for open in repositories.opened() {
         let search = Search::of(open.repository.index());
-        for hit in search.find(query, limit) {
-            // What others offer of an id that is not theirs is never installed from there.
-            let Some(newest) = hit.package.newest().filter(|_| repositories.is_bound(&hit.package.id, &open.name))
-            else {
-                continue;
-            };
+        // What others offer of an id that is not theirs is never installed from there.
+        for hit in search.find_among(query, limit, |package| repositories.is_bound(&package.id, &open.name)) {
+            let Some(newest) = hit.package.newest() else { continue };
             let record = installed.record(&hit.package.id).ok().flatten();
             let document = json!({
                 "id": hit.package.id, "version": newest.version, "name": newest.name,
@@ -114,7 +105,7 @@ fn tell(found: &[Value], configured: bool, context: &Context) -> Result<(), Fail
         output.note(&format!("Nothing was found.{hint}"));
         return Ok(());
     }
-    let text = |document: &Value, key: &str| plain(document[key].as_str().unwrap_or_default());
+    let text = |document: &Value, key: &str| plain_line(document[key].as_str().unwrap_or_default());
     let row = |document: &Value| {
         let mut row: Vec<String> = ["id", "version", "installed", "repository"].map(|key| text(document, key)).into();
         row.push(match document["deprecated"].as_str() {
