@@ -156,6 +156,13 @@ impl Installed {
         let absent = || LookupError::Absent { node: node.clone(), range: range.clone() };
         let record = self.package_of(node)?.ok_or_else(absent)?;
         let package = record.id.clone();
+        // What a list names is disabled with it, and enabling it would not help.
+        let killed = record.active_version().filter(|_| record.disabled.is_some());
+        if let Some((reason, version)) =
+            killed.and_then(|active| Some((active.blocked.clone()?, active.version.clone())))
+        {
+            return Err(LookupError::Blocked { package, version, reason });
+        }
         if let Some(disabled) = record.disabled {
             return Err(LookupError::Disabled { package, reason: disabled.reason });
         }

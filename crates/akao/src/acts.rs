@@ -1,10 +1,12 @@
 //! What somebody does with packages and settings, at the command line or over the server, is told to the audit, with who did it.
+//! What is to be done to a package is told before anything of it is, so that no end of the program keeps it from being known.
 
 use crate::{failure::Failure, wiring};
 use akao_contract::Tenant;
+use akao_install::Event;
 use akao_nodes::{Audit, AuditEvent, AuditLog, Subject};
-use serde_json::{Map, Value};
-use std::path::Path;
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
 
 /// Something that was done.
 pub(crate) struct Act {
@@ -26,6 +28,91 @@ impl Act {
         Self { about: about.to_owned(), event: AuditEvent::Settings { act, by: who(), details } }
     }
 }
+
+/// Something that is about to be done to a package.
+pub(crate) struct Intent {
+    /// The package.
+    id: String,
+    /// What, as it stands in the audit.
+    doing: &'static str,
+    details: Value,
+}
+
+impl Intent {
+    /// Doing something to a package, with an object that says more.
+    pub(crate) fn new(id: &str, doing: &'static str, details: Value) -> Self {
+        Self { id: id.to_owned(), doing, details }
+    }
+
+    fn document(&self) -> Value {
+        let mut document = self.details.clone();
+        document["what"] = json!(self.doing);
+        document
+    }
+}
+
+/// What the audit knows is about to be done. One of its ends is to be told.
+#[must_use]
+pub(crate) struct Announced {
+    root: PathBuf,
+    by: String,
+    intents: Vec<Intent>,
+}
+
+/// Tells the audit what is about to be done, and waits until it is on the disk. In a data directory that is not there nothing can
+/// be done, and nothing is told.
+///
+/// # Errors
+/// The audit cannot be written. Then it must not be done.
+pub(crate) fn announce(root: &Path, intents: Vec<Intent>, by: &str) -> Result<Announced, Failure> {
+    let announced = Announced { root: root.to_owned(), by: by.to_owned(), intents };
+    if announced.intents.is_empty() || !root.exists() {
+        return Ok(Announced { intents: Vec::new(), ..announced });
+    }
+    let folder = wiring::audit_file(root).parent().unwrap_or(root).to_owned();
+    let refused = |failure: Failure| {
+        let hint = failure.hint.clone();
+        let refused = Failure::storage(format!(
+            "nothing was changed, since that could not be told to the audit: {}",
+            failure.full_message()
+        ));
+        refused.hint(
+            hint.unwrap_or_else(|| format!("Look at the rights of {} and at the room on its disk.", folder.display())),
+        )
+    };
+    wiring::make_data_dir(&folder).map_err(refused)?;
+    let acts = announced.intents.iter().map(|intent| Act::on_package(&intent.id, intent.document(), by));
+    tell(root, acts).map_err(refused)?;
+    Ok(announced)
+}
+
+impl Announced {
+    /// Tells what was done, and of what came to nothing that it did.
+    ///
+    /// # Errors
+    /// As of [`tell`].
+    pub(crate) fn ended(self, events: &[Event], otherwise: &str) -> Result<(), Failure> {
+        let document = |event: &Event| serde_json::to_value(&event.what).unwrap_or_default();
+        let done = events.iter().map(|event| Act::on_package(event.id.as_str(), document(event), &self.by));
+        let left = self.intents.iter().filter(|intent| events.iter().all(|event| event.id.as_str() != intent.id));
+        let left = left.map(|intent| {
+            let document = json!({"what": "not_done", "wanted": intent.doing, "reason": otherwise});
+            Act::on_package(&intent.id, document, &self.by)
+        });
+        tell(&self.root, done.chain(left))
+    }
+
+    /// Tells that nothing was done.
+    ///
+    /// # Errors
+    /// As of [`tell`].
+    pub(crate) fn came_to_nothing(self, reason: &str) -> Result<(), Failure> {
+        self.ended(&[], reason)
+    }
+}
+
+/// Why something was not done that needed nothing to be done.
+pub(crate) const NOTHING_TO_CHANGE: &str = "nothing had to be changed";
 
 /// Who runs this program.
 pub(crate) fn who() -> String {

@@ -2,7 +2,8 @@
 //! configured repositories alone. A path or an address of git would be one of the server's machine, and is not taken.
 
 use crate::{
-    commands::packages::{Desk, search, show, uninstall},
+    acts::{self, Intent},
+    commands::packages::{Desk, install, search, show, uninstall},
     failure::Failure,
 };
 use akao_contract::{Digest, Permission, manifest::PackageId};
@@ -40,11 +41,26 @@ impl ServedPackages {
         Ok((desk, repositories))
     }
 
-    /// What was done counts from the next step on, and is in the audit of the machine.
-    fn done(&self, desk: &Desk, events: &[Event], by: &str) -> Result<Vec<Value>, Error> {
-        let done = self.counted(events);
-        desk.audit_by(events, by).map_err(failed)?;
-        Ok(done)
+    /// Does something that is in the audit of the machine before it is done, and counts from the next step on.
+    fn does(
+        &self,
+        desk: &Desk,
+        (intent, by): (Intent, &str),
+        work: impl FnOnce() -> Result<Vec<Event>, Error>,
+    ) -> Result<Vec<Value>, Error> {
+        let announced = acts::announce(desk.places.root(), vec![intent], by).map_err(failed)?;
+        match work() {
+            Ok(events) => {
+                let done = self.counted(&events);
+                announced.ended(&events, acts::NOTHING_TO_CHANGE).map_err(failed)?;
+                Ok(done)
+            }
+            Err(error) => {
+                // Why it was not done is what there is to tell, whether or not the audit hears of it.
+                let _ = announced.came_to_nothing(&error.to_string());
+                Err(error)
+            }
+        }
     }
 
     /// What was done counts from the next step on.
@@ -100,16 +116,22 @@ impl PackageManager for ServedPackages {
 
     fn switch(&self, package: &str, switch: &PackageSwitch, by: &str) -> Result<Vec<Value>, Error> {
         let (id, (desk, repositories)) = (id(package)?, self.desk()?);
-        let events = match switch {
-            PackageSwitch::Enable => enable(&desk.places, &id, &repositories, desk.now),
-            PackageSwitch::Disable { reason } => disable(&desk.places, &id, reason, desk.now),
-            PackageSwitch::Rollback => rollback(&desk.places, &id, &repositories, desk.now),
+        let (doing, details) = match switch {
+            PackageSwitch::Enable => ("enabling", json!({})),
+            PackageSwitch::Disable { reason } => ("disabling", json!({"reason": reason})),
+            PackageSwitch::Rollback => ("rolling_back", json!({})),
         };
-        let events = events.map_err(|error| match &error {
-            SwitchError::NotInstalled(id) => not_installed(id),
-            error => refused(error, &error.suggestion()),
-        })?;
-        self.done(&desk, &events, by)
+        self.does(&desk, (Intent::new(id.as_str(), doing, details), by), || {
+            let events = match switch {
+                PackageSwitch::Enable => enable(&desk.places, &id, &repositories, desk.now),
+                PackageSwitch::Disable { reason } => disable(&desk.places, &id, reason, desk.now),
+                PackageSwitch::Rollback => rollback(&desk.places, &id, &repositories, desk.now),
+            };
+            events.map_err(|error| match &error {
+                SwitchError::NotInstalled(id) => not_installed(id),
+                error => refused(error, &error.suggestion()),
+            })
+        })
     }
 
     fn contents(&self, package: &str, version: Option<&str>) -> Result<Vec<Digest>, Error> {
@@ -128,14 +150,16 @@ impl PackageManager for ServedPackages {
         let uses =
             uninstall::uses(&desk, &id, |execution| format!("an execution of the tenant `{}`", execution.tenant));
         let uses = uses.map_err(failed)?;
-        let events = akao_install::uninstall(&desk.places, &id, version.as_ref(), &uses, false, desk.now);
-        let events = events.map_err(|error| match &error {
-            akao_install::UninstallError::Used { .. } => {
-                refused(&error, "Wait until these have ended, or take away first what needs it.")
-            }
-            error => refused(error, &error.suggestion()),
-        })?;
-        self.done(&desk, &events, by)
+        let intent = Intent::new(id.as_str(), "uninstalling", json!({"version": version, "force": false}));
+        self.does(&desk, (intent, by), || {
+            let events = akao_install::uninstall(&desk.places, &id, version.as_ref(), &uses, false, desk.now);
+            events.map_err(|error| match &error {
+                akao_install::UninstallError::Used { .. } => {
+                    refused(&error, "Wait until these have ended, or take away first what needs it.")
+                }
+                error => refused(error, &error.suggestion()),
+            })
+        })
     }
 
     fn collect(&self) {
@@ -175,16 +199,21 @@ impl PackagePlan for ServedPlan {
         let Self { served, desk, repositories, plan } = *self;
         let mut agreement = Agreement { agreed: true, ..Agreement::default() };
         agreement.grant(&plan, grants);
+        let intents = install::intents(&plan, &agreement);
+        let announced = acts::announce(desk.places.root(), intents, by).map_err(failed)?;
         let events = match apply(&plan, &agreement, &desk.places, &repositories, desk.now) {
             Ok(Applied { events }) => events,
             Err(error) => {
-                if let ApplyError::Partly { done, .. } = &error {
-                    served.done(&desk, done, by)?;
-                }
-                return Err(not_written(&error));
+                let part = if let ApplyError::Partly { done, .. } = &error { done.as_slice() } else { &[] };
+                served.counted(part);
+                let refused = not_written(&error);
+                // Why it was refused is what there is to tell, whether or not the audit hears of it.
+                let _ = announced.ended(part, &refused.to_string());
+                return Err(refused);
             }
         };
-        let mut done = served.done(&desk, &events, by)?;
+        let mut done = served.counted(&events);
+        announced.ended(&events, acts::NOTHING_TO_CHANGE).map_err(failed)?;
         let stopped = desk.enforced(&repositories, by).map_err(failed)?;
         done.extend(served.counted(&stopped));
         Ok(done)

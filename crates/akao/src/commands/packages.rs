@@ -13,7 +13,7 @@ pub(crate) mod update;
 pub(crate) mod verify;
 
 use crate::{
-    acts::{self, Act},
+    acts::{self, Act, Intent},
     cli::Context,
     exit::Exit,
     failure::Failure,
@@ -120,9 +120,24 @@ impl Desk {
         }
     }
 
-    /// Tells the audit what was done, and by which user of this machine.
-    pub(crate) fn audit(&self, events: &[Event]) -> Result<(), Failure> {
-        self.audit_by(events, &acts::who())
+    /// Does something to packages: what is to be done is in the audit before it is, and what came of it afterwards.
+    ///
+    /// # Errors
+    /// The audit cannot be written, then nothing was done; or it cannot be done.
+    pub(crate) fn does(
+        &self,
+        intents: Vec<Intent>,
+        work: impl FnOnce() -> Result<Vec<Event>, Failure>,
+    ) -> Result<Vec<Event>, Failure> {
+        let announced = acts::announce(self.places.root(), intents, &acts::who())?;
+        match work() {
+            Ok(events) => announced.ended(&events, acts::NOTHING_TO_CHANGE).map(|()| events),
+            Err(failure) => {
+                // Why it was not done is what there is to tell, whether or not the audit hears of it.
+                let _ = announced.came_to_nothing(&failure.full_message());
+                Err(failure)
+            }
+        }
     }
 
     /// Tells the audit what was done, and by whom.

@@ -2,6 +2,7 @@
 
 use super::{Desk, ask, is_yes, refused, show};
 use crate::{
+    acts::{self, Intent},
     cli::Context,
     commands::{key::public_key, run::grants},
     exit::Exit,
@@ -9,7 +10,7 @@ use crate::{
     publisher::PublisherPlaces,
     wiring,
 };
-use akao_install::{Agreement, Applied, ApplyError, OpenRepositories, Plan, Source, apply};
+use akao_install::{Agreement, Applied, ApplyError, OpenRepositories, Plan, PlannedPackage, Source, apply};
 use akao_package::{LOCK_FILE, Lock};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -131,17 +132,18 @@ pub(super) fn carry_out(
     if !plan.packages.is_empty() {
         wiring::make_data_dir(desk.places.root())?;
     }
-    let applied = apply(plan, &agreement, &desk.places, repositories, desk.now);
-    let events = match applied {
+    let announced = acts::announce(desk.places.root(), intents(plan, &agreement), &acts::who())?;
+    let events = match apply(plan, &agreement, &desk.places, repositories, desk.now) {
         Ok(Applied { events }) => events,
         Err(error) => {
-            if let ApplyError::Partly { done, .. } = &error {
-                desk.audit(done)?;
-            }
-            return Err(refused(&error, error.suggestion()));
+            let failure = refused(&error, error.suggestion());
+            let done = if let ApplyError::Partly { done, .. } = &error { done.as_slice() } else { &[] };
+            // Why it was refused is what there is to tell, whether or not the audit hears of it.
+            let _ = announced.ended(done, &failure.full_message());
+            return Err(failure);
         }
     };
-    let told = desk.audit(&events);
+    let told = announced.ended(&events, acts::NOTHING_TO_CHANGE);
     desk.enforce(repositories, context)?;
     told?;
     if output.json {
@@ -152,6 +154,22 @@ pub(super) fn carry_out(
         show::done(plan, &events, context);
     }
     Ok(Exit::Success)
+}
+
+/// What writing a plan is about to do, as the audit is told before: each package that is not there as it is planned, with what it
+/// is granted.
+pub(crate) fn intents(plan: &Plan, agreement: &Agreement) -> Vec<Intent> {
+    let granted = |package: &PlannedPackage| agreement.grants.get(&package.id).cloned().unwrap_or_default();
+    let changed = plan.packages.iter().filter(|package| !package.already || !granted(package).is_empty());
+    let intent = |package: &PlannedPackage| {
+        let details = json!({
+            "version": package.version, "content": package.content, "source": package.source,
+            "signature": show::signature_json(package)["state"], "publisher": show::signature_json(package)["key"],
+            "grants": granted(package),
+        });
+        Intent::new(package.id.as_str(), "installing", details)
+    };
+    changed.map(intent).collect()
 }
 
 /// What was agreed to; none when somebody said no.

@@ -1,7 +1,7 @@
 //! `akao enable`, `disable` and `rollback`: which version of a package is used, and whether any is.
 
 use super::{Desk, package_id, refused, show};
-use crate::{cli::Context, exit::Exit, failure::Failure, wiring};
+use crate::{acts::Intent, cli::Context, exit::Exit, failure::Failure, wiring};
 use akao_install::{Event, OpenRepositories, SwitchError, disable, enable, rollback};
 use serde_json::json;
 
@@ -25,7 +25,8 @@ pub(crate) struct DisableArgs {
 /// Lets workflows use a package again.
 pub(crate) fn run_enable(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let id = package_id(&args.id)?;
-    with_repositories(context, "It is enabled already.", |desk, repositories| {
+    let intent = Intent::new(id.as_str(), "enabling", json!({}));
+    with_repositories(context, intent, "It is enabled already.", |desk, repositories| {
         enable(&desk.places, &id, repositories, desk.now)
     })
 }
@@ -33,7 +34,8 @@ pub(crate) fn run_enable(args: &Args, context: &Context) -> Result<Exit, Failure
 /// Makes the version before the active one.
 pub(crate) fn run_rollback(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let id = package_id(&args.id)?;
-    with_repositories(context, "Nothing had to be changed.", |desk, repositories| {
+    let intent = Intent::new(id.as_str(), "rolling_back", json!({}));
+    with_repositories(context, intent, "Nothing had to be changed.", |desk, repositories| {
         rollback(&desk.places, &id, repositories, desk.now)
     })
 }
@@ -41,13 +43,14 @@ pub(crate) fn run_rollback(args: &Args, context: &Context) -> Result<Exit, Failu
 /// Keeps workflows from using a package.
 pub(crate) fn run_disable(args: &DisableArgs, context: &Context) -> Result<Exit, Failure> {
     let (desk, id) = (Desk::open(context)?, package_id(&args.id)?);
-    let events = disable(&desk.places, &id, &args.reason, desk.now);
-    tell(&desk, events, "It is disabled already.", context)
+    let intent = Intent::new(id.as_str(), "disabling", json!({"reason": args.reason}));
+    tell(&desk, intent, || disable(&desk.places, &id, &args.reason, desk.now), "It is disabled already.", context)
 }
 
 /// What must not run is said by repositories, too.
 fn with_repositories(
     context: &Context,
+    intent: Intent,
     nothing: &str,
     change: impl FnOnce(&Desk, &OpenRepositories) -> Result<Vec<Event>, SwitchError>,
 ) -> Result<Exit, Failure> {
@@ -55,18 +58,18 @@ fn with_repositories(
     let runtime = wiring::runtime()?;
     let repositories = runtime.block_on(desk.repositories(context));
     runtime.shutdown_background();
-    let events = change(&desk, &repositories?);
-    tell(&desk, events, nothing, context)
+    let repositories = repositories?;
+    tell(&desk, intent, || change(&desk, &repositories), nothing, context)
 }
 
 fn tell(
     desk: &Desk,
-    events: Result<Vec<Event>, SwitchError>,
+    intent: Intent,
+    change: impl FnOnce() -> Result<Vec<Event>, SwitchError>,
     nothing: &str,
     context: &Context,
 ) -> Result<Exit, Failure> {
-    let events = events.map_err(|error| refused(&error, error.suggestion()))?;
-    desk.audit(&events)?;
+    let events = desk.does(vec![intent], || change().map_err(|error| refused(&error, error.suggestion())))?;
     let output = &context.output;
     if output.json {
         output.document(&json!({ "events": events }))?;

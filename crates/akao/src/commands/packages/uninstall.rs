@@ -1,7 +1,7 @@
 //! `akao uninstall`: takes a package away, unless something still uses it.
 
 use super::{Desk, ask, is_yes, package_id, refused, show};
-use crate::{cli::Context, exit::Exit, failure::Failure, store::DatabaseArgs, wiring};
+use crate::{acts::Intent, cli::Context, exit::Exit, failure::Failure, store::DatabaseArgs, wiring};
 use akao_contract::{Digest, manifest::PackageId};
 use akao_install::{Event, Installed, Use, collect, uninstall};
 use akao_journal::{Damage, OpenExecution};
@@ -50,11 +50,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         output.note("Nothing was changed.");
         return Ok(Exit::Cancelled);
     }
-    let events = match args.force {
-        true => taken_away(&desk, &id, version.as_ref(), &[], true)?,
-        false => unless_used(args, &desk, &id, version.as_ref())?,
-    };
-    desk.audit(&events)?;
+    let intent = Intent::new(id.as_str(), "uninstalling", json!({"version": version, "force": args.force}));
+    let events = desk.does(vec![intent], || match args.force {
+        true => taken_away(&desk, &id, version.as_ref(), &[], true),
+        false => unless_used(args, &desk, &id, version.as_ref()),
+    })?;
     // The package is gone, whatever becomes of its content.
     let collected = collected(&desk).unwrap_or_else(|failure| {
         output.note(&format!("Its content stays: {}.", failure.full_message()));
