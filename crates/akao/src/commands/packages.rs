@@ -3,6 +3,7 @@
 
 pub(crate) mod install;
 pub(crate) mod lock;
+pub(crate) mod pins;
 pub(crate) mod reach;
 pub(crate) mod repositories;
 pub(crate) mod search;

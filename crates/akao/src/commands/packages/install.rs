@@ -1,6 +1,6 @@
 //! `akao install`: shows what a package is and asks for, gets consent, and writes it. Nothing of the package runs.
 
-use super::{Desk, ask, is_yes, refused, show};
+use super::{Desk, ask, is_yes, pins, refused, show};
 use crate::{
     acts::{self, Intent},
     cli::Context,
@@ -66,15 +66,22 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let done = runtime.block_on(async {
         let repositories = desk.repositories(context).await?;
         let planner = desk.planner(&repositories);
+        let mut from = None;
         let plan = match args.locked {
             true => {
-                let (lock, base) = read_lock(&args.sources, &here)?;
+                let (lock, path) = read_lock(&args.sources, &here)?;
+                let base = path.parent().unwrap_or(&here).to_owned();
+                from = Some(path);
                 planner.locked(&lock, &base).await
             }
             false => planner.install(&read_sources(&args.sources, &here)?, key.as_ref()).await,
         };
         let plan = plan.map_err(|error| refused(&error, error.suggestion()))?;
-        carry_out(&plan, &args.consent, &desk, &repositories, context)
+        let exit = carry_out(&plan, &args.consent, &desk, &repositories, context)?;
+        if let Some(lock) = from.filter(|_| exit == Exit::Success && !args.consent.dry_run) {
+            pins::remember(&desk, &lock);
+        }
+        Ok(exit)
     });
     runtime.shutdown_background();
     done
@@ -87,7 +94,7 @@ fn read_sources(texts: &[String], here: &Path) -> Result<Vec<Source>, Failure> {
     texts.iter().map(read).collect()
 }
 
-/// The lock that is named, and the folder that it stands in.
+/// The lock that is named, and its file.
 fn read_lock(named: &[String], here: &Path) -> Result<(Lock, PathBuf), Failure> {
     let path = match named {
         [] => here.join(LOCK_FILE),
@@ -100,7 +107,7 @@ fn read_lock(named: &[String], here: &Path) -> Result<(Lock, PathBuf), Failure> 
     let lock = Lock::read(&text).map_err(|error| {
         Failure::usage(format!("{} is no lock file", path.display())).because(&error).hint(error.suggestion())
     })?;
-    Ok((lock, path.parent().unwrap_or(here).to_owned()))
+    Ok((lock, path))
 }
 
 /// Shows a plan, gets consent, and writes it.

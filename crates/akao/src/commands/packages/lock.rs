@@ -1,6 +1,6 @@
 //! `akao lock`: pins the packages that workflow files use, so that another machine installs the same to the byte.
 
-use super::{Desk, refused};
+use super::{Desk, pins, refused};
 use crate::{cli::Context, exit::Exit, failure::Failure, replace::replace_file};
 use akao_contract::manifest::PackageId;
 use akao_flow::Draft;
@@ -36,6 +36,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         let path = folder.join(LOCK_FILE);
         let lock = with_others(lock, &path)?;
         replace_file(&path, lock.write().as_bytes())?;
+        pins::remember(&desk, &path);
         let packages = lock.packages().len();
         context.output.note(&format!("{} pins {}.", path.display(), crate::output::count(packages as u64, "package")));
         written.push(json!({"file": path, "packages": packages}));

@@ -1,6 +1,6 @@
 //! `akao uninstall`: takes a package away, unless something still uses it.
 
-use super::{Desk, ask, is_yes, package_id, refused, show};
+use super::{Desk, ask, is_yes, package_id, pins, refused, show};
 use crate::{acts::Intent, cli::Context, exit::Exit, failure::Failure, store::DatabaseArgs, wiring};
 use akao_contract::{Digest, manifest::PackageId};
 use akao_install::{Event, Installed, Use, collect, uninstall};
@@ -79,7 +79,7 @@ fn taken_away(
     events.map_err(|error| refused(&error, error.suggestion()))
 }
 
-/// Takes it away where neither an execution nor a workflow that a server keeps uses it. That is looked for in the transaction in
+/// Takes it away where no execution, no workflow that a server keeps and no lock file beside a workflow uses it. That is looked for in the transaction in
 /// which it goes, so that a server that runs cannot save a workflow in between.
 fn unless_used(args: &Args, desk: &Desk, id: &PackageId, version: Option<&Version>) -> Result<Vec<Event>, Failure> {
     let by = |execution: &OpenExecution| format!("the execution {} of `{}`", execution.id, execution.workflow);
@@ -87,9 +87,14 @@ fn unless_used(args: &Args, desk: &Desk, id: &PackageId, version: Option<&Versio
         Ok(store) => store,
         Err(failure) => return Err(unknown(failure)),
     };
-    let Some(store) = store else { return taken_away(desk, id, version, &uses(desk, id, by)?, false) };
+    let pinned = pins::uses(desk, id);
+    let Some(store) = store else {
+        let all = [uses(desk, id, by)?, pinned].concat();
+        return taken_away(desk, id, version, &all, false);
+    };
     store.write(|work| {
         let mut all = uses(desk, id, by)?;
+        all.extend(pinned);
         let record = Installed::of(&desk.places).record(id).map_err(|error| refused(&error, error.suggestion()))?;
         // All versions are one to whoever counts; of one, what else is there still serves.
         let one = version.and_then(|version| Some(record.as_ref()?.version(version)?.content));
