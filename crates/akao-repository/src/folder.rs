@@ -234,6 +234,15 @@ impl Folder {
         Ok(self.current()?.identity)
     }
 
+    /// Which keys may sign for which role, by its newest root.
+    ///
+    /// # Errors
+    /// There is no repository, or it is damaged.
+    pub fn roles(&self) -> Result<Roles, FolderError> {
+        metadata::roles(&self.current()?.root)
+            .ok_or_else(|| self.damaged("its root names a key of another kind".to_owned()))
+    }
+
     /// Its packages and its kill list, held against the signatures.
     ///
     /// # Errors

@@ -41,6 +41,14 @@ impl PublicKey {
         Digest::of(&self.0)
     }
 
+    /// From the form that TUF metadata holds.
+    pub(crate) fn of_tuf_key(key: &tough::schema::key::Key) -> Option<Self> {
+        match key {
+            tough::schema::key::Key::Ed25519 { keyval, .. } => Some(Self(keyval.public.to_vec().try_into().ok()?)),
+            _ => None,
+        }
+    }
+
     /// The form that TUF metadata holds.
     pub(crate) fn tuf_key(self) -> tough::schema::key::Key {
         use tough::schema::key::{Ed25519Key, Ed25519Scheme, Key};

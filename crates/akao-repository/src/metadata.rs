@@ -181,6 +181,23 @@ pub(crate) fn root(identity: &Identity, roles: &Roles, version: NonZeroU64, now:
     Ok(root)
 }
 
+/// The keys and thresholds that a root names; none when a key of it is not of our form.
+pub(crate) fn roles(root: &Root) -> Option<Roles> {
+    let holders = |role: RoleType| {
+        let keys: Option<Vec<PublicKey>> = root.keys(role).map(PublicKey::of_tuf_key).collect();
+        let threshold = u32::try_from(root.roles.get(&role)?.threshold.get()).ok()?;
+        let mut keys = keys?;
+        keys.sort();
+        Some(Holders { keys, threshold })
+    };
+    Some(Roles {
+        root: holders(RoleType::Root)?,
+        targets: holders(RoleType::Targets)?,
+        snapshot: holders(RoleType::Snapshot)?,
+        timestamp: holders(RoleType::Timestamp)?,
+    })
+}
+
 /// The identity that a root names.
 pub(crate) fn identity(root: &Root) -> Option<Identity> {
     serde_json::from_value(root._extra.get(MARK)?.clone()).ok()

@@ -326,6 +326,78 @@ fn keys_are_trusted_by_prefix_and_revoked_for_good() {
 }
 
 #[test]
+fn a_repository_gets_other_keys_and_its_clients_follow() {
+    let desk = desk();
+    for name in ["me", "next", "online"] {
+        done(&desk, &["key", "new", name]);
+    }
+    let made = done(&desk, &["repo", "init", "packages", "--key", "me"]);
+    let file = signed(&desk, "greet", "me");
+    done(&desk, &["node", "publish", &file, "--repo", "packages", "--key", "me"]);
+    let print = made["fingerprint"].as_str().expect("a fingerprint");
+    let add = ["repo", "add", "main", "./packages", "--prefix", "com.example", "--fingerprint", print, "--vouches"];
+    done(&desk, &add);
+    assert_eq!(done(&desk, &["search", "greet"])["packages"][0]["id"], "com.example.greet");
+
+    // The new keys alone cannot take a repository over.
+    let alone = ["repo", "rotate", "packages", "--owner", "next", "--key", "next"];
+    let told = refused(&desk, &alone, 2, "usage", "root");
+    assert!(told.out.contains("--key"), "{told:?}");
+    let rotated = done(&desk, &["repo", "rotate", "packages", "--owner", "next", "--key", "me", "--key", "next"]);
+    assert_eq!(rotated["roles"]["root"]["threshold"], 1);
+    assert_eq!(rotated["roles"]["root"]["keys"], rotated["roles"]["timestamp"]["keys"]);
+    refused(&desk, &["repo", "refresh", "packages", "--key", "me"], 2, "usage", "");
+    done(&desk, &["repo", "refresh", "packages", "--key", "next"]);
+    assert_eq!(done(&desk, &["search", "greet"])["packages"][0]["id"], "com.example.greet", "clients follow");
+
+    // Two of two from now on, and a server that signs what ends soon.
+    let team =
+        ["repo", "rotate", "packages", "--owner", "me", "--owner", "next", "--threshold", "2", "--online", "online"];
+    let few = [&team[..], &["--key", "next", "--online-key", "online"]].concat();
+    refused(&desk, &few, 2, "usage", "");
+    let both = [&team[..], &["--key", "next", "--key", "me", "--online-key", "online"]].concat();
+    assert_eq!(done(&desk, &both)["roles"]["targets"]["threshold"], 2);
+    done(&desk, &["repo", "refresh", "packages", "--key", "online"]);
+    let yank = ["node", "yank", "com.example.greet@1.0.0", "--repo", "packages", "--reason", "no", "--key", "me"];
+    refused(&desk, &yank, 2, "usage", "");
+    // The same keys for another year.
+    let again = ["repo", "rotate", "packages", "--key", "next", "--key", "me", "--online-key", "online"];
+    done(&desk, &again);
+    assert!(desk.path("packages/metadata/4.root.json").exists());
+    assert_eq!(done(&desk, &["repo", "clear", "packages"])["files"], 0, "nothing is old enough");
+    assert!(done(&desk, &["repo", "clear", "packages", "--older", "0s"])["files"].as_u64() > Some(0));
+    assert_eq!(done(&desk, &["search", "greet"])["packages"][0]["id"], "com.example.greet", "clients follow");
+}
+
+#[test]
+fn a_key_that_a_repository_vouched_for_is_revoked() {
+    let desk = desk();
+    done(&desk, &["key", "new", "me"]);
+    let made = done(&desk, &["repo", "init", "packages"]);
+    let file = signed(&desk, "greet", "me");
+    done(&desk, &["node", "publish", &file, "--repo", "packages"]);
+    let print = made["fingerprint"].as_str().expect("a fingerprint");
+    let add = ["repo", "add", "main", "./packages", "--prefix", "com.example", "--fingerprint", print, "--vouches"];
+    done(&desk, &add);
+    done(&desk, &["install", "com.example.greet", "--yes"]);
+    assert_eq!(done(&desk, &["verify"])["sound"], true);
+    let key = done(&desk, &["key", "list"])["own"][0]["fingerprint"].as_str().expect("a fingerprint").to_owned();
+    let revoked = done(&desk, &["key", "revoke", &key[..20], "--reason", "stolen"]);
+    assert_eq!((&revoked["fingerprint"], &revoked["installed"][0]), (&key.into(), &"com.example.greet 1.0.0".into()));
+    let verified = desk.akao(&["verify", "--json"]);
+    assert!(verified.code == 1 && verified.json()["findings"][0]["revoked"]["reason"] == "stolen", "{verified:?}");
+    done(&desk, &["uninstall", "com.example.greet", "--yes"]);
+    let again = desk.akao(&["install", "com.example.greet", "--yes"]);
+    assert!(again.code == 1 && again.err.contains("was revoked"), "{again:?}");
+
+    // A key that was never seen here is revoked as a whole.
+    let stranger = done(&desk, &["key", "new", "stranger"])["key"].as_str().expect("a key").to_owned();
+    done(&desk, &["key", "revoke", &stranger, "--reason", "its owner said so"]);
+    refused(&desk, &["key", "trust", &stranger, "--prefix", "org.example."], 1, "conflict", "was revoked");
+    assert_eq!(done(&desk, &["key", "list"])["revoked"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
 fn a_served_repository_is_signed_again_by_its_online_key() {
     let desk = desk();
     for name in ["owner", "server"] {

@@ -1,11 +1,13 @@
 //! `akao repo`: repositories of packages: those that are installed from, and those that one runs oneself: made, kept valid,
 //! served, copied.
 
+mod clear;
 mod delete;
 mod init;
 mod kill;
 mod mirror;
 mod refresh;
+mod rotate;
 mod serve;
 
 use crate::{cli::Context, commands::packages::repositories, exit::Exit, failure::Failure};
@@ -23,6 +25,10 @@ pub(crate) enum Command {
     Init(init::Args),
     /// Sign a repository's metadata again before it ends.
     Refresh(refresh::Args),
+    /// Name other keys that may sign a repository from now on, or the same ones for another year.
+    Rotate(rotate::Args),
+    /// Remove files of a repository that nothing names any more.
+    Clear(clear::Args),
     /// Offer a repository over HTTP or HTTPS until it is stopped.
     Serve(serve::Args),
     /// Copy a repository into a folder, verified; a copy that is there is brought up to date.
@@ -43,6 +49,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
         Command::Remove(args) => repositories::remove(&args, context),
         Command::Init(args) => init::run(&args, context),
         Command::Refresh(args) => refresh::run(&args, context),
+        Command::Rotate(args) => rotate::run(&args, context),
+        Command::Clear(args) => clear::run(&args, context),
         Command::Serve(args) => serve::run(args, context),
         Command::Mirror(args) => mirror::run(&args, context),
         Command::Kill(args) => kill::kill(&args, context),
