@@ -98,9 +98,206 @@ fn a_package_is_shown_agreed_to_installed_used_updated_taken_back_and_taken_away
     assert!(said(&desk, &["audit", "--verify"]).out.contains("in the chain"));
     let acts: Vec<&str> =
         audit["entries"].as_array().expect("entries").iter().filter_map(|entry| entry["act"].as_str()).collect();
-    let expected =
-        ["installed", "activated", "installed", "activated", "activated", "disabled", "enabled", "uninstalled"];
-    assert_eq!(acts, expected);
+    // Each act is announced before it is done.
+    let expected = [
+        vec![
+            "installing",
+            "installed",
+            "activated",
+            "installing",
+            "installed",
+            "activated",
+            "rolling_back",
+            "activated",
+        ],
+        vec!["disabling", "disabled", "enabling", "enabled", "uninstalling", "uninstalled"],
+    ];
+    assert_eq!(acts, expected.concat());
+}
+
+/// The acts in the audit, oldest first.
+fn acts(desk: &Desk) -> Vec<String> {
+    let audit = said(desk, &["audit", "--json"]).json();
+    let entries = audit["entries"].as_array().expect("entries").clone();
+    entries.iter().filter_map(|entry| entry["act"].as_str().map(str::to_owned)).collect()
+}
+
+/// Starts a command while somebody else holds the lock of what is installed, and kills it once it waits for that: behind the lock is
+/// the first write of a record, so whatever is in the audit by then cannot be lost.
+fn killed_before_the_first_record(desk: &Desk, arguments: &[&str], announced: &str) {
+    let lock = fs::File::open(desk.path("data/nodes/lock")).expect("the lock");
+    lock.lock().expect("nobody else holds it");
+    let before = acts(desk).len();
+    let mut child = desk.command(arguments).stderr(std::process::Stdio::null()).spawn().expect("it starts");
+    let patience = std::time::Instant::now();
+    while acts(desk).len() == before {
+        assert!(patience.elapsed().as_secs() < 60, "{arguments:?} announces nothing");
+        std::thread::yield_now();
+    }
+    child.kill().expect("it is there");
+    child.wait().expect("it ends");
+    assert_eq!(acts(desk).get(before).map(String::as_str), Some(announced), "{arguments:?}");
+}
+
+#[test]
+fn what_a_killed_command_was_about_to_do_is_in_the_audit() {
+    let desk = desk();
+    said(&desk, &["install", "./src/greet", "--yes"]);
+    release(&desk, "1.1.0", "Hi");
+    killed_before_the_first_record(&desk, &["update", "com.example.greet", "--yes"], "installing");
+    let listed = said(&desk, &["list-nodes"]);
+    assert!(listed.out.contains("installed 1.0.0"), "it was killed before: {listed:?}");
+    let last =
+        |desk: &Desk| said(desk, &["audit", "--json"]).json()["entries"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((last(&desk)["version"].as_str(), last(&desk)["signature"].as_str()), (Some("1.1.0"), Some("absent")));
+    killed_before_the_first_record(&desk, &["disable", "com.example.greet", "--reason", "no"], "disabling");
+    killed_before_the_first_record(&desk, &["uninstall", "com.example.greet", "--yes"], "uninstalling");
+    said(&desk, &["update", "com.example.greet", "--yes"]);
+    killed_before_the_first_record(&desk, &["rollback", "com.example.greet"], "rolling_back");
+    assert!(said(&desk, &["audit", "--verify"]).out.contains("in the chain"));
+}
+
+#[test]
+fn what_is_refused_is_in_the_audit_and_an_audit_that_cannot_be_written_refuses_everything() {
+    let desk = desk();
+    let missing = desk.akao(&["uninstall", "com.example.greet", "--yes"]);
+    assert!(missing.code == 1 && missing.err.contains("is not installed"), "{missing:?}");
+    said(&desk, &["policy", "set", "--publisher", "org.example."]);
+    let refused = desk.akao(&["install", "./src/greet", "--yes"]);
+    assert!(refused.code == 1 && refused.err.contains("is refused"), "{refused:?}");
+    assert_eq!(acts(&desk).last().map(String::as_str), Some("not_done"));
+    said(&desk, &["policy", "set", "--any-publisher"]);
+
+    said(&desk, &["install", "./src/greet", "--yes"]);
+    release(&desk, "1.1.0", "Hi");
+    let (audit, away) = (desk.path("data/nodes/audit.jsonl"), desk.path("data/nodes/away.jsonl"));
+    fs::rename(&audit, &away).expect("the audit is there");
+    fs::create_dir(&audit).expect("something else in its place");
+    for arguments in [
+        &["install", "./src/greet", "--yes"][..],
+        &["update", "com.example.greet", "--yes"],
+        &["disable", "com.example.greet"],
+        &["uninstall", "com.example.greet", "--yes"],
+        &["uninstall", "com.example.greet", "--yes", "--force"],
+    ] {
+        let refused = desk.akao(arguments);
+        assert!(refused.code == 1 && refused.err.contains("nothing was changed"), "{arguments:?}: {refused:?}");
+        assert!(said(&desk, &["list-nodes"]).out.contains("installed 1.0.0"), "{arguments:?}");
+    }
+    fs::remove_dir(&audit).expect("it is empty");
+    fs::rename(&away, &audit).expect("the audit comes back");
+    assert!(said(&desk, &["audit", "--verify"]).out.contains("in the chain"));
+
+    // Without both files there is nothing to hold it against, and what is installed has been told to one.
+    fs::remove_file(&audit).expect("gone");
+    fs::remove_file(desk.path("data/nodes/audit.head")).expect("gone");
+    let gone = desk.akao(&["audit", "--verify"]);
+    assert!(gone.code == 1 && gone.out.contains("there is no audit, and 1 package is installed"), "{gone:?}");
+    assert_eq!(desk.akao(&["audit", "--verify", "--json"]).json()["sound"], false);
+    said(&desk, &["uninstall", "com.example.greet", "--yes"]);
+}
+
+#[test]
+fn what_a_lock_file_pins_is_not_taken_away_unless_forced() {
+    let desk = desk();
+    said(&desk, &["install", "./src/greet", "--yes"]);
+    desk.write("project/w.yaml", &workflow("com.example.greet"));
+    said(&desk, &["lock", "project/w.yaml"]);
+    let uninstall = ["uninstall", "com.example.greet", "--yes"];
+    let refused = desk.akao(&uninstall);
+    assert!(refused.code == 1 && refused.err.contains("project/akao.lock"), "{refused:?}");
+    // From another folder: it is remembered.
+    desk.write("elsewhere/empty", "");
+    let mut command = desk.command(&uninstall);
+    let refused = command.current_dir(desk.path("elsewhere")).output().expect("it runs");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("project/akao.lock"), "{refused:?}");
+    // One that nobody remembers, in the project that the command runs in.
+    fs::remove_file(desk.path("data/nodes/locks.json")).expect("it remembers");
+    desk.write("project/deep/empty", "");
+    fs::create_dir(desk.path("project/.git")).expect("a project");
+    let refused = desk.command(&uninstall).current_dir(desk.path("project/deep")).output().expect("it runs");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("project/akao.lock"), "{refused:?}");
+    said(&desk, &["uninstall", "com.example.greet", "--yes", "--force"]);
+    assert!(said(&desk, &["audit"]).out.contains("force true"));
+
+    // What is gone pins nothing.
+    said(&desk, &["install", "--locked", "project", "--yes"]);
+    assert_eq!(desk.akao(&uninstall).code, 1);
+    fs::remove_file(desk.path("project/akao.lock")).expect("gone");
+    said(&desk, &uninstall);
+}
+
+#[test]
+fn an_installed_package_is_found_by_what_its_manifest_says() {
+    let desk = desk();
+    let more = "description: Sends friendly words to customers\npermissions: [ { network.http: { hosts: [ \"api.example.com:443\" ] } } ]\n";
+    desk.node("src/greet", &MANIFEST.replace("name: Greet\n", &format!("name: Greet\n{more}")), CODE);
+    said(&desk, &["install", "./src/greet", "--yes", "--no-grants"]);
+    for query in ["customers", "custommers", "permission:network.http", "greet", "name:greet", "com.example.greet"] {
+        let found = said(&desk, &["search", query, "--json"]).json();
+        assert_eq!(found["packages"][0]["id"], "com.example.greet", "{query}");
+    }
+    assert_eq!(desk.akao(&["search", "permission:files.read"]).code, 1);
+    assert_eq!(desk.akao(&["search", "capability:network.http"]).code, 1);
+}
+
+#[test]
+fn the_command_for_what_is_missing_can_be_given_to_a_shell() {
+    let desk = desk();
+    desk.write("w.yaml", &workflow("\"com.example.greet@>=1.0, <2\""));
+    let missing = desk.akao(&["validate", "w.yaml"]);
+    assert!(missing.out.contains("`akao install 'com.example.greet@>=1.0, <2'`"), "{missing:?}");
+}
+
+#[test]
+fn a_killed_package_is_not_advised_to_be_enabled() {
+    let desk = desk();
+    said(&desk, &["install", "./src/greet", "--yes"]);
+    desk.write("w.yaml", &workflow("com.example.greet"));
+    said(&desk, &["key", "new", "operator"]);
+    said(&desk, &["policy", "set", "--kill-list-key", "operator"]);
+    said(&desk, &["kill-list", "add", "list.json", "com.example.greet", "--reason", "it steals", "--key", "operator"]);
+    said(&desk, &["kill-list", "take", "list.json"]);
+    let killed = desk.akao(&["validate", "w.yaml"]);
+    assert!(killed.code == 2 && killed.out.contains("must not run: it steals"), "{killed:?}");
+    assert!(!killed.out.contains("Enable"), "{killed:?}");
+}
+
+#[test]
+fn an_unsigned_folder_takes_the_place_of_a_signed_package_only_by_its_own_word() {
+    let desk = desk();
+    for file in ["LICENSE", "README.md"] {
+        desk.write(&format!("src/greet/{file}"), "Greets.\n");
+    }
+    said(&desk, &["key", "new", "me"]);
+    said(&desk, &["node", "pack", "src/greet", "-o", "greet.akao"]);
+    said(&desk, &["node", "sign", "greet.akao", "--key", "me"]);
+    said(&desk, &["install", "./greet.akao", "--key", "me", "--yes"]);
+    desk.write("src/greet/README.md", "Greets otherwise.\n");
+    let looked = said(&desk, &["install", "./src/greet", "--dry-run"]);
+    assert!(looked.err.contains("agree: it is the same version, 1.0.0, with other content"), "{looked:?}");
+    let refused = desk.akao(&["install", "./src/greet", "--yes"]);
+    assert!(refused.code == 1 && refused.err.contains("--replace-signed"), "{refused:?}");
+    said(&desk, &["install", "./src/greet", "--yes", "--replace-signed"]);
+}
+
+#[test]
+fn what_others_say_looks_like_nothing_of_the_program() {
+    let desk = desk();
+    let forged = "Greets\n2026-01-01  com.example.real 1.0.0  \u{202e}safe";
+    let manifest =
+        MANIFEST.replace("name: Greet\n", &format!("name: Greet\ndescription: {}\n", serde_json::json!(forged)));
+    desk.node("src/greet", &manifest, CODE);
+    said(&desk, &["install", "./src/greet", "--yes"]);
+    said(&desk, &["disable", "com.example.greet", "--reason", "bad\n2026-01-01  com.example.forged  ok"]);
+    for arguments in [&["audit"][..], &["list-nodes"], &["search", "greet"]] {
+        let shown = said(&desk, arguments);
+        assert!(!shown.out.lines().any(|line| line.starts_with("2026-01-01")), "{arguments:?}: {shown:?}");
+    }
+    for arguments in [&["audit"][..], &["list-nodes"], &["search", "greet"], &["node-info", "com.example.greet"]] {
+        let shown = said(&desk, arguments);
+        assert!(!shown.out.contains(['\u{202e}', '\u{1b}']), "{arguments:?}: {shown:?}");
+    }
 }
 
 #[test]
@@ -270,4 +467,32 @@ fn a_package_is_found_and_installed_from_a_repository_and_a_yanked_version_is_le
     said(&desk, &["enable", "com.example.greet"]);
     said(&desk, &["repo", "remove", "own"]);
     assert_eq!(text_of(&desk, "w.yaml"), "Good day, Ada", "what is installed stays");
+}
+
+#[test]
+fn the_nodes_of_a_package_are_shown_with_who_published_it_and_what_it_may_do() {
+    let desk = desk();
+    let several = "manifest: 1\nid: com.example.pair\nname: Pair\nversion: 1.0.0\nruntime: { type: python, command: ./main.py }\n\
+                   permissions: [ { network.http: { hosts: [ \"api.example.com:443\" ] } } ]\n\
+                   nodes:\n  - { id: com.example.pair.one, name: One }\n  - { id: com.example.pair.two, name: Two }\n";
+    desk.node("src/pair", several, CODE);
+    let planned = said(&desk, &["install", "./src/pair", "--dry-run"]);
+    assert!(planned.err.contains("publisher   com.example: no signature says that it is them"), "{planned:?}");
+    said(&desk, &["install", "./src/pair", "--yes"]);
+    let package = said(&desk, &["node-info", "com.example.pair"]);
+    for told in ["com.example.pair.one", "com.example.pair.two", "nobody has signed it", "src/pair", "installed; ok"] {
+        assert!(package.out.contains(told), "{told}: {package:?}");
+    }
+    assert!(package.out.contains("granted    network.http=api.example.com:443"), "{package:?}");
+    assert!(package.out.lines().any(|line| line.starts_with("limits ") && line.contains("memory")), "{package:?}");
+    let one = said(&desk, &["node-info", "com.example.pair.two", "--json"]).json();
+    assert_eq!((&one["name"], &one["package"]["id"]), (&"com.example.pair.two".into(), &"com.example.pair".into()));
+    assert_eq!(one["package"]["grants"][0], "network.http=api.example.com:443");
+    let folder = said(&desk, &["node-info", "./src/pair"]);
+    assert!(folder.out.contains("com.example.pair.one") && folder.out.contains("com.example.pair.two"), "{folder:?}");
+    let listed = said(&desk, &["list-nodes"]);
+    assert!(
+        listed.out.lines().any(|line| line.contains("com.example.pair.one") && line.contains("src/pair")),
+        "{listed:?}"
+    );
 }

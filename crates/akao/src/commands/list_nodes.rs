@@ -54,9 +54,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let mut rows: Vec<_> = types.iter().map(|node_type| row(node_type, &linked, &packages, output)).collect();
     rows.extend(unreadable().map(|(name, package)| {
         let health = output.out(Style::Bad, &package.health.to_string());
-        vec![name, String::new(), package.from(), health, String::new()]
+        vec![name, String::new(), package.from(), health, package.source(), String::new()]
     }));
-    output.text(&table(&["TYPE", "CATEGORY", "FROM", "HEALTH", "DOES"], &rows))?;
+    output.text(&table(&["TYPE", "CATEGORY", "FROM", "HEALTH", "SOURCE", "DOES"], &rows))?;
     packages.0.iter().filter_map(Package::news).for_each(|news| output.note(&news));
     Ok(Exit::Success)
 }
@@ -87,14 +87,6 @@ fn categories(sorted: &[NodeType]) -> Vec<String> {
     names
 }
 
-/// The nodes of installed packages, in their active versions. What cannot be read is left out.
-pub(super) fn installed_types(context: &Context) -> Vec<NodeType> {
-    let Ok(folder) = wiring::data_dir(context) else { return Vec::new() };
-    let places = Places::new(&folder);
-    let records = records(&places);
-    records.iter().flat_map(|record| types_of(record, &places)).collect()
-}
-
 /// Records that can be used; `akao verify` tells of the others.
 fn records(places: &Places) -> Vec<Record> {
     let all = Installed::of(places).all().unwrap_or_default();
@@ -109,16 +101,18 @@ fn types_of(record: &Record, places: &Places) -> Vec<NodeType> {
 }
 
 /// The installed packages as they are now.
-struct Packages(Vec<Package>);
+#[derive(Default)]
+pub(super) struct Packages(Vec<Package>);
 
-struct Package {
-    record: Record,
-    types: Vec<NodeType>,
-    health: Health,
+/// One of them.
+pub(super) struct Package {
+    pub(super) record: Record,
+    pub(super) types: Vec<NodeType>,
+    pub(super) health: Health,
 }
 
 impl Packages {
-    fn look_at(context: &Context) -> Result<Self, Failure> {
+    pub(super) fn look_at(context: &Context) -> Result<Self, Failure> {
         let Ok(folder) = wiring::data_dir(context) else { return Ok(Self(Vec::new())) };
         let places = Places::new(&folder);
         let records = records(&places);
@@ -137,7 +131,7 @@ impl Packages {
         Ok(Self(records.into_iter().filter_map(look_at).collect()))
     }
 
-    fn types(&self) -> impl Iterator<Item = NodeType> {
+    pub(super) fn types(&self) -> impl Iterator<Item = NodeType> {
         self.0.iter().flat_map(|package| package.types.iter().cloned())
     }
 
@@ -150,12 +144,22 @@ impl Packages {
         })
     }
 
-    fn of(&self, node_type: &NodeType) -> Option<&Package> {
+    /// The package of this id.
+    pub(super) fn called(&self, id: &str) -> Option<&Package> {
+        self.0.iter().find(|package| package.record.id.as_str() == id)
+    }
+
+    pub(super) fn of(&self, node_type: &NodeType) -> Option<&Package> {
         self.0.iter().find(|package| package.types.iter().any(|known| known.name == node_type.name))
     }
 }
 
 impl Package {
+    /// Where its active version came from.
+    pub(super) fn source(&self) -> String {
+        self.record.active_version().map(|active| plain_line(&active.source.to_string())).unwrap_or_default()
+    }
+
     /// In which version it is installed, with what keeps it from being used.
     fn from(&self) -> String {
         format!("{} {}", status(&self.record), self.record.active)
@@ -170,7 +174,7 @@ impl Package {
         (!news.is_empty()).then(|| format!("{id} {active}: {}.", news.join("; ").trim_end_matches('.')))
     }
 
-    fn document(&self) -> Value {
+    pub(super) fn document(&self) -> Value {
         let record = &self.record;
         json!({
             "id": record.id, "status": status(record), "version": record.active,
@@ -182,7 +186,7 @@ impl Package {
     }
 }
 
-fn status(record: &Record) -> &'static str {
+pub(super) fn status(record: &Record) -> &'static str {
     match (&record.disabled, record.active_version().and_then(|version| version.blocked.as_ref())) {
         (_, Some(_)) => "blocked",
         (Some(_), _) => "disabled",
@@ -202,7 +206,8 @@ fn row(node_type: &NodeType, linked: &Linked, packages: &Packages, output: &Outp
         output.out(style, &package.health.to_string())
     });
     let name = node_type.name.clone();
-    vec![name, category_name(node_type), from, health.unwrap_or_default(), node_type.summary.clone()]
+    let source = package.map(Package::source).unwrap_or_default();
+    vec![name, category_name(node_type), from, health.unwrap_or_default(), source, plain_line(&node_type.summary)]
 }
 
 fn summary(node_type: &NodeType, linked: &Linked, packages: &Packages) -> Value {

@@ -1,7 +1,12 @@
-//! `akao node-info`: everything that one node type declares, with an example that runs.
+//! `akao node-info`: everything that one node type declares, with an example that runs; of an installed one also who published it,
+//! what it was granted and how it is. The id of a package shows all of its nodes.
 
+mod installed;
+
+use super::list_nodes::Packages;
 use crate::{
-    catalogue::node_types, cli::Context, docs::node_page, exit::Exit, failure::Failure, linked::Linked, wiring,
+    catalogue::node_types, cli::Context, docs::node_page, exit::Exit, failure::Failure, linked::Linked, output::plain,
+    wiring,
 };
 use akao_contract::NodeType;
 use serde_json::json;
@@ -10,44 +15,75 @@ use std::path::Path;
 /// Arguments of `akao node-info`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Name or alias of the node type, the id of a linked node, or the folder of a package.
+    /// Name or alias of the node type, the id of an installed or linked node, that of an installed package, or the folder of a
+    /// package.
     #[arg(value_name = "TYPE")]
     name: String,
 }
 
 /// Prints the node type: its page of the reference, or the declaration with `--json`.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
-    let mut types = node_types();
-    types.extend(external(&args.name, context)?);
-    let node_type = match types.last().filter(|_| Path::new(&args.name).is_dir()) {
-        Some(own) => own,
-        None => find(&types, &args.name)?,
-    };
-    if context.output.json {
-        context.output.document(&json!(node_type))?;
-    } else {
-        context.output.text(&node_page(node_type))?;
+    let name = args.name.as_str();
+    if Path::new(name).is_dir() {
+        return shown(&of_folder(Path::new(name))?, None, context);
     }
+    let mut types = node_types();
+    types.extend(linked(name, context)?);
+    let packages = match name.contains('.') {
+        true => Packages::look_at(context)?,
+        false => Packages::default(),
+    };
+    types.extend(packages.types());
+    // An id is that of a node first: a package with one node has the same.
+    let exact = types.iter().find(|node_type| node_type.name == name);
+    match (exact, packages.called(name)) {
+        (None, Some(package)) => shown(&package.types, Some(installed::Facts::of(package, context)?), context),
+        (found, _) => {
+            let node_type = found.map_or_else(|| find(&types, name), Ok)?;
+            let facts = packages.of(node_type).map(|package| installed::Facts::of(package, context)).transpose()?;
+            shown(std::slice::from_ref(node_type), facts, context)
+        }
+    }
+}
+
+/// Prints node types, with what is known of the package that they are installed with.
+fn shown(types: &[NodeType], facts: Option<installed::Facts>, context: &Context) -> Result<Exit, Failure> {
+    let output = &context.output;
+    if output.json {
+        let mut document = match types {
+            [one] => json!(one),
+            several => json!({ "nodes": several }),
+        };
+        if let Some(facts) = facts {
+            document["package"] = facts.document();
+        }
+        output.document(&document)?;
+        return Ok(Exit::Success);
+    }
+    if let Some(facts) = &facts {
+        facts.tell(output)?;
+    }
+    let pages: Vec<String> = types.iter().map(node_page).collect();
+    // What a package says of itself may not steer the terminal.
+    output.text(&plain(&pages.join("\n")))?;
     Ok(Exit::Success)
 }
 
-/// The node types of the folder that is named, or those that are linked. What cannot be read among the latter is left out.
-fn external(name: &str, context: &Context) -> Result<Vec<NodeType>, Failure> {
-    let folder = Path::new(name);
-    if folder.is_dir() {
-        let read = akao_manifest::read_folder(folder);
-        let read = read.map_err(|error| Failure::usage(error.to_string()).hint(error.suggestion()))?;
-        let manifest = read.manifest();
-        // The package's own node comes last, which is the one that is shown.
-        let mut nodes: Vec<_> = manifest.nodes.iter().collect();
-        nodes.sort_by_key(|node| node.id == manifest.id);
-        return Ok(nodes.into_iter().map(|node| node.to_node_type(manifest)).collect());
-    }
+/// The nodes of the package in a folder: its own, or all of them where none has the package's id.
+fn of_folder(folder: &Path) -> Result<Vec<NodeType>, Failure> {
+    let read = akao_manifest::read_folder(folder);
+    let read = read.map_err(|error| Failure::usage(error.to_string()).hint(error.suggestion()))?;
+    let manifest = read.manifest();
+    let own = manifest.nodes.iter().find(|node| node.id == manifest.id);
+    let meant: Vec<_> = own.map_or_else(|| manifest.nodes.iter().collect(), |own| vec![own]);
+    Ok(meant.into_iter().map(|node| node.to_node_type(manifest)).collect())
+}
+
+/// The node types that are linked, where a name may be one of them. What cannot be read among them is left out.
+fn linked(name: &str, context: &Context) -> Result<Vec<NodeType>, Failure> {
     match wiring::data_dir(context) {
         Ok(data_dir) if name.contains('.') => {
-            let linked = Linked::read(&data_dir)?.node_types().into_iter().filter_map(Result::ok);
-            let installed = super::list_nodes::installed_types(context).into_iter();
-            Ok(linked.chain(installed).collect())
+            Ok(Linked::read(&data_dir)?.node_types().into_iter().filter_map(Result::ok).collect())
         }
         _ => Ok(Vec::new()),
     }

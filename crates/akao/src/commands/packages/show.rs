@@ -63,6 +63,7 @@ fn facts(package: &PlannedPackage) -> Vec<(&'static str, String)> {
     let facts = [
         ("does", does.to_owned()),
         ("from", package.source.to_string()),
+        ("publisher", format!("{}: {}", package.id.publisher(), package.standing)),
         ("signature", signature(package)),
         ("content", package.content.to_string()),
         ("needed by", package.needed_by.join(", ")),
@@ -204,6 +205,7 @@ fn package_json(package: &PlannedPackage) -> Value {
         "content": package.content, "archive": package.archive, "source": package.source,
         "requested": package.requested, "needed_by": package.needed_by, "needs": package.needs,
         "provides": package.provides, "signature": signature_json(package),
+        "publisher": {"id": package.id.publisher(), "standing": package.standing.word()},
         "asks": package.explanation.asks, "limits": package.explanation.limits,
         "installed": package.installed, "already": package.already, "activates": package.activates,
         "difference": package.difference, "agree": needs, "refused": refused, "look_alikes": look_alikes,
