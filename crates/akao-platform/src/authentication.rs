@@ -1,4 +1,5 @@
-//! From a secret to an actor. Who was found stays known until platform data change, so that a request costs no query.
+//! From a secret to an actor. Who was found stays known until platform data change, so that a request costs no query; and no
+//! longer than a minute, since a command beside the server may change them too.
 
 use crate::{Actor, Code, Error, Means, Permission, PermissionSet, Platform, TokenId, UserId, roles, secret};
 use akao_contract::Tenant;
@@ -12,6 +13,9 @@ use tokio::sync::watch;
 
 /// Actors that are known at once; beyond that all are looked up again.
 const KNOWN_MAX: usize = 10_000;
+
+/// How long somebody stays known whom another process may have changed.
+const KNOWN_MS: i64 = 60 * 1000;
 
 /// A secret that came with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +114,7 @@ impl Platform {
             return Err(Error::new(Code::Unauthenticated, message).hint("Sign in again, or use another token."));
         };
         let actor = Arc::new(actor);
-        self.inner.known.put(generation, key, &actor, expires_ms);
+        self.inner.known.put(generation, key, &actor, expires_ms.min(now_ms.saturating_add(KNOWN_MS)));
         Ok(actor)
     }
 }

@@ -124,6 +124,10 @@ impl Platform {
             let role = named(work, &actor.tenant, role)?;
             may_give(actor, &role)?;
             let member = changeable(work, actor, account, role.is_owner())?;
+            let is_own = actor.user.as_str() == account;
+            if !is_own && !role.permissions.covers(within_reach(work, actor, &member)?) {
+                keep_operator(work, &member)?;
+            }
             if role.is_owner() && member.kind == AccountKind::Service {
                 return Err(service_owns_nothing());
             }
@@ -142,6 +146,7 @@ impl Platform {
         let now_ms = self.now_ms();
         self.write(|work| {
             let member = changeable(work, actor, account, false)?;
+            keep_operator(work, &member)?;
             work.of(&actor.tenant).members().remove(account, now_ms)?;
             let details = json!({"user": account, "email": address(member.kind, &member.email), "name": member.name});
             actor.record(work, now_ms, "member.removed", details)
@@ -196,6 +201,24 @@ fn changeable(work: &Work<'_>, actor: &Actor, account: &str, stays_owner: bool) 
         );
     }
     Ok(member)
+}
+
+/// Goes on unless this is the one membership by which whoever looks after the server signs in: without it nobody could.
+fn keep_operator(work: &Work<'_>, member: &Member) -> Result<(), Error> {
+    match is_last_of_operator(work, &member.account)? {
+        false => Ok(()),
+        true => Err(Error::new(
+            Code::Conflict,
+            format!("{} looks after the server and belongs to no other tenant", member.name),
+        )
+        .hint("Whoever runs the server names another operator first: `akao operator appoint`.")),
+    }
+}
+
+/// Whether an account looks after the server and belongs to one tenant alone.
+pub(crate) fn is_last_of_operator(work: &Work<'_>, account: &str) -> Result<bool, Error> {
+    let is_operator = work.accounts().by_id(account)?.is_some_and(|user| user.operator);
+    Ok(is_operator && work.accounts().memberships(account)?.len() < 2)
 }
 
 fn bad_invitation() -> Error {

@@ -6,10 +6,10 @@ use akao_store::{AccountKind, PasswordReset, Work};
 use serde_json::{Value, json};
 
 /// What a code begins with.
-const RESET_PREFIX: &str = "akao_reset_";
+pub(crate) const RESET_PREFIX: &str = "akao_reset_";
 
 /// How long a code is good.
-const RESET_MS: i64 = 24 * 60 * 60 * 1000;
+pub(crate) const RESET_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// A code was given.
 #[derive(Debug)]

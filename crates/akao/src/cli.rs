@@ -77,6 +77,9 @@ pub(crate) enum Command {
     /// Keys by which secrets, people and the audit are sealed.
     #[command(subcommand)]
     Vault(commands::vault::Command),
+    /// Who looks after a server: show it, or name somebody else when nobody can sign in as that any more.
+    #[command(subcommand)]
+    Operator(commands::operator::Command),
     /// List executions, look into them and steer them.
     #[command(subcommand)]
     Executions(commands::executions::Command),
@@ -235,6 +238,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::Backup(args) => commands::backup::run(&args, context),
         Command::Restore(args) => commands::restore::run(&args, context),
         Command::Vault(command) => commands::vault::run(&command, context),
+        Command::Operator(command) => commands::operator::run(&command, context),
         Command::Executions(command) => commands::executions::run(command, context),
         Command::Tasks(command) => commands::tasks::run(command, context),
         Command::Login(args) => commands::login::run(&args, context),

@@ -20,6 +20,7 @@ pub(crate) mod login;
 pub(crate) mod new;
 pub(crate) mod node;
 pub(crate) mod node_info;
+pub(crate) mod operator;
 pub(crate) mod owner;
 pub(crate) mod packages;
 pub(crate) mod policy;

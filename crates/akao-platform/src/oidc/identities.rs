@@ -278,7 +278,8 @@ fn apply_rules(work: &Work<'_>, provider: &Provider, claims: &Claims, account: &
                 members.set_role(account, role)?;
                 Some(("member.changed", json!({"user": account, "from": member.role, "to": role})))
             }
-            (None, Some(_)) if is_ours => {
+            // Whoever looks after the server needs a tenant to sign in to.
+            (None, Some(_)) if is_ours && !members::is_last_of_operator(work, account)? => {
                 members.remove(account, now_ms)?;
                 Some(("member.removed", json!({"user": account})))
             }

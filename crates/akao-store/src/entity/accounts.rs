@@ -186,6 +186,29 @@ impl Accounts<'_> {
     /// Changes a password, and ends every session of the person.
     pub fn set_password(&self, id: &str, password: &str) -> Result<(), StoreError> {
         self.access.execute("UPDATE account SET password = ?2 WHERE id = ?1", &[id.into(), password.into()])?;
+        self.end_sessions(id)
+    }
+
+    /// Who looks after the server.
+    pub fn operators(&self) -> Result<Vec<User>, StoreError> {
+        let sql = format!("SELECT {USER_COLUMNS} FROM account WHERE operator = 1 ORDER BY id");
+        self.access.query("account", &sql, &[])?.iter().map(|row| self.user(row)).collect()
+    }
+
+    /// Says whether an account looks after the server.
+    pub fn set_operator(&self, id: &str, operator: bool) -> Result<(), StoreError> {
+        let sql = "UPDATE account SET operator = ?2 WHERE id = ?1";
+        self.access.execute(sql, &[id.into(), operator.into()]).map(drop)
+    }
+
+    /// Says whether an account may not do anything any more.
+    pub fn set_disabled(&self, id: &str, disabled: bool) -> Result<(), StoreError> {
+        let sql = "UPDATE account SET disabled = ?2 WHERE id = ?1";
+        self.access.execute(sql, &[id.into(), disabled.into()]).map(drop)
+    }
+
+    /// Ends every session of an account.
+    pub fn end_sessions(&self, id: &str) -> Result<(), StoreError> {
         self.access.execute("DELETE FROM session WHERE account = ?1", &[id.into()]).map(drop)
     }
 

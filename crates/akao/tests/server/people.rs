@@ -5,6 +5,7 @@ use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use std::process::{Command, Output};
 
 #[test]
 fn a_server_is_set_up_once_by_its_code() {
@@ -215,4 +216,62 @@ fn who_is_demoted_has_invited_nobody() {
     owner.ask("PUT", "/api/v1/members/{user}", &[user], "", Some(&json!({"role": "viewer"}))).is(200);
     let body = json!({"code": invited.body["code"], "name": "Second", "password": "a few words nobody guesses"});
     server.anybody().post("/api/v1/members/join", &[], &body).refuses(403, "forbidden");
+}
+
+/// A command about the operator, beside the running server.
+fn operator(server: &Server, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_akao"));
+    command.arg("operator").args(arguments).args(["--json", "--data-dir"]).arg(server.folder.path());
+    server.platform.tell(&mut command);
+    command.output().expect("the program runs")
+}
+
+#[test]
+fn nobody_takes_the_operator_out_and_whoever_has_the_data_directory_names_another() {
+    let server = Server::new();
+    let owner = server.owner();
+    let second = server.member(&owner, "owner");
+    let id = |person: &crate::server::Person<'_>| {
+        person.get("/api/v1/me").is(200).body["user"].as_str().expect("an id").to_owned()
+    };
+    let (ada, other) = (id(&owner), id(&second));
+    let lower = |person: &crate::server::Person<'_>, user: &str| {
+        person.ask("PUT", "/api/v1/members/{user}", &[user], "", Some(&json!({"role": "viewer"})))
+    };
+    for refused in [
+        second.delete("/api/v1/members/{user}", &[&ada]),
+        lower(&second, &ada),
+        owner.delete("/api/v1/members/{user}", &[&ada]),
+    ] {
+        let refused = refused.refuses(409, "conflict");
+        assert!(refused.body["suggestion"].as_str().is_some_and(|hint| hint.contains("akao operator appoint")));
+    }
+    let done = |output: &Output| -> Value {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("a document")
+    };
+    let shown = done(&operator(&server, &["show"]));
+    assert_eq!((&shown["operators"][0]["email"], &shown["operators"][1]), (&json!("ada@example.com"), &Value::Null));
+    let unknown = operator(&server, &["appoint", "nobody@example.com"]);
+    assert_eq!(unknown.status.code(), Some(1), "{}", String::from_utf8_lossy(&unknown.stderr));
+    let appointed = done(&operator(&server, &["appoint", "owner@example.com", "--url", "https://akao.example/"]));
+    assert_eq!(appointed["instead_of"], json!(["ada@example.com"]));
+    let code = appointed["code"].as_str().expect("a code");
+    assert_eq!(appointed["link"], format!("https://akao.example/reset#{code}"));
+    let new = "another horse battery staple";
+    server.anybody().post("/api/v1/session/reset", &[], &json!({"code": code, "password": new})).is(204);
+    owner.get("/api/v1/me").refuses(401, "unauthenticated");
+    let sign_in = |email: &str, password: &str| {
+        let body = json!({"email": email, "password": password});
+        server.session(&server.anybody().post("/api/v1/session", &[], &body).is(201))
+    };
+    let (new, old) = (sign_in("owner@example.com", new), sign_in("ada@example.com", PASSWORD));
+    new.get("/api/v1/tenants").is(200);
+    old.get("/api/v1/tenants").refuses(403, "forbidden");
+    lower(&old, &other).refuses(409, "conflict");
+    new.delete("/api/v1/members/{user}", &[&ada]).is(204);
+    let lines = new.get("/api/v1/audit").is(200).body;
+    let told =
+        |what: &str| lines["items"].as_array().is_some_and(|lines| lines.iter().any(|line| line["what"] == what));
+    assert!(told("operator.appointed") && told("operator.dismissed"), "{lines:#}");
 }
