@@ -10,6 +10,7 @@ use crate::{
     query::Query,
     route::{Call, Place, Takes},
     routes,
+    stream::Holders,
     traces::{RequestSpan, Told, Traces},
 };
 use akao_platform::{Code, Error, Permission, Platform};
@@ -96,6 +97,8 @@ pub struct App {
     /// True from the moment on at which the server ends.
     pub(crate) ending: watch::Sender<bool>,
     pub(crate) hub: Hub,
+    /// Who holds the streams of events.
+    pub(crate) streams: Holders,
     /// What others count.
     pub(crate) figures: Figures,
     traces: Told,
@@ -122,6 +125,7 @@ impl App {
             metrics: Metrics::new(routes::table().len()),
             ending: watch::Sender::new(false),
             hub: Hub::default(),
+            streams: Holders::default(),
             figures,
             traces: Told(traces),
             under_way: AtomicUsize::new(0),

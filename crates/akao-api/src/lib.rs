@@ -23,6 +23,7 @@ mod route;
 mod routes;
 mod schemas;
 mod server;
+mod shares;
 mod stream;
 mod traces;
 

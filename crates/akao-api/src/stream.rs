@@ -3,8 +3,10 @@
 use crate::{
     App, guard,
     server::{change, end},
+    shares::{Share, Shares},
 };
-use akao_platform::{Code, Credential, Error, EventStream, Permission, StreamEvent};
+use akao_contract::Tenant;
+use akao_platform::{Actor, Code, Credential, Error, EventStream, Permission, StreamEvent, UserId};
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
@@ -21,6 +23,33 @@ const ALIVE_EVERY: Duration = Duration::from_secs(10);
 
 /// Streams at once. Each holds an execution's history and a connection, of which others need some too.
 const STREAMS_MAX: usize = 2_000;
+
+/// Streams of one person, in one tenant or several, and of one tenant: some are left for others.
+const OF_PERSON_MAX: usize = STREAMS_MAX / 2;
+const OF_TENANT_MAX: usize = STREAMS_MAX / 4 * 3;
+
+/// When it may be worth asking again, in seconds.
+const RETRY_S: u64 = 10;
+
+/// Who holds the streams that are open.
+#[derive(Default)]
+pub(crate) struct Holders {
+    people: Arc<Shares<UserId>>,
+    tenants: Arc<Shares<Tenant>>,
+}
+
+/// A place among the streams.
+pub(crate) struct Place {
+    app: Arc<App>,
+    _of_person: Share<UserId>,
+    _of_tenant: Share<Tenant>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.app.metrics.streams.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// Whoever hears events of executions, for as long as they may.
 pub(crate) struct Hearer {
@@ -64,7 +93,7 @@ impl Hearer {
 
 /// An open stream.
 struct Open {
-    app: Arc<App>,
+    place: Place,
     events: EventStream,
     hearer: Hearer,
     alive_at: Instant,
@@ -72,10 +101,9 @@ struct Open {
 }
 
 impl Open {
-    fn new(app: Arc<App>, events: EventStream, credential: Option<Credential>) -> Self {
-        app.metrics.streams.fetch_add(1, Ordering::Relaxed);
-        let hearer = Hearer::new(&app, credential);
-        Self { app, events, hearer, alive_at: Instant::now() + ALIVE_EVERY, over: false }
+    fn new(place: Place, events: EventStream, credential: Option<Credential>) -> Self {
+        let hearer = Hearer::new(&place.app, credential);
+        Self { place, events, hearer, alive_at: Instant::now() + ALIVE_EVERY, over: false }
     }
 
     /// The next block; none at the end.
@@ -83,7 +111,7 @@ impl Open {
         if self.over {
             return None;
         }
-        let mut ending = self.app.ending.subscribe();
+        let mut ending = self.place.app.ending.subscribe();
         loop {
             // In this order: an event is told only to somebody who may still hear it.
             tokio::select! {
@@ -112,26 +140,35 @@ impl Open {
     }
 }
 
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.app.metrics.streams.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Whether one more stream can be held.
-pub(crate) fn has_room(app: &App) -> Result<(), Error> {
-    match usize::try_from(app.metrics.streams.load(Ordering::Relaxed)).is_ok_and(|open| open < STREAMS_MAX) {
-        true => Ok(()),
-        false => Err(Error {
-            retry_after_s: Some(10),
-            ..Error::new(Code::Unavailable, "the server holds as many streams as it can").hint("Come back later.")
-        }),
+/// A place for one more stream of somebody.
+///
+/// # Errors
+/// The server, the person or the tenant holds as many as it may.
+pub(crate) fn enter(app: &Arc<App>, actor: &Actor) -> Result<Place, Error> {
+    let full = |code, message: String| Error { retry_after_s: Some(RETRY_S), ..Error::new(code, message) };
+    let of_one = |who: &str, most: usize| {
+        full(Code::TooMany, format!("{who} holds {most} streams of events, and the others are for others"))
+            .hint("Close some, or hear several executions on one live connection.")
+    };
+    let holders = &app.streams;
+    let of_person = holders.people.take(&actor.user, OF_PERSON_MAX);
+    let of_person = of_person.ok_or_else(|| of_one("one person", OF_PERSON_MAX))?;
+    let of_tenant = holders.tenants.take(&actor.tenant, OF_TENANT_MAX);
+    let of_tenant = of_tenant.ok_or_else(|| of_one("the tenant", OF_TENANT_MAX))?;
+    let open = app.metrics.streams.fetch_add(1, Ordering::Relaxed);
+    let place = Place { app: Arc::clone(app), _of_person: of_person, _of_tenant: of_tenant };
+    match usize::try_from(open).is_ok_and(|open| open < STREAMS_MAX) {
+        true => Ok(place),
+        false => {
+            Err(full(Code::Unavailable, "the server holds as many streams as it can".to_owned())
+                .hint("Come back later."))
+        }
     }
 }
 
 /// The body of a stream.
-pub(crate) fn body(app: Arc<App>, events: EventStream, credential: Option<Credential>) -> Body {
-    let open = Open::new(app, events, credential);
+pub(crate) fn body(place: Place, events: EventStream, credential: Option<Credential>) -> Body {
+    let open = Open::new(place, events, credential);
     Body::from_stream(stream::unfold(open, |mut open| async move {
         let block = open.next().await?;
         Some((Ok::<_, Infallible>(block), open))

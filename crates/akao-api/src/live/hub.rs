@@ -1,6 +1,9 @@
 //! What changes in any list, and what waits in the queue, read once for all connections; and how many connections there are.
 
-use crate::{App, documents};
+use crate::{
+    App, documents,
+    shares::{Share, Shares},
+};
 use akao_contract::{ExecutionId, Tenant};
 use akao_engine::QueueEntry;
 use akao_platform::{Actor, Code, Error, UserId};
@@ -21,8 +24,9 @@ use tokio::{
     time::Instant,
 };
 
-/// Connections of one person, in one tenant or several, and of all.
+/// Connections of one person, in one tenant or several, of one tenant, and of all.
 const OF_ONE_MAX: usize = 16;
+const OF_TENANT_MAX: usize = 750;
 const OF_ALL_MAX: usize = 1_000;
 
 /// Changes that wait for a connection.
@@ -69,6 +73,7 @@ pub(crate) struct Hub {
     news: broadcast::Sender<News>,
     is_running: AtomicBool,
     connections: Mutex<BTreeMap<UserId, usize>>,
+    tenants: Arc<Shares<Tenant>>,
     /// The queue as it was read last. Whoever reads it holds the lock, so that the others find it read.
     queues: tokio::sync::Mutex<Option<Arc<Queues>>>,
 }
@@ -79,6 +84,7 @@ impl Default for Hub {
             news: broadcast::Sender::new(WAITING_MAX),
             is_running: AtomicBool::new(false),
             connections: Mutex::default(),
+            tenants: Arc::default(),
             queues: tokio::sync::Mutex::default(),
         }
     }
@@ -88,6 +94,7 @@ impl Default for Hub {
 pub(super) struct Place {
     app: Arc<App>,
     user: UserId,
+    _of_tenant: Share<Tenant>,
 }
 
 impl Drop for Place {
@@ -121,8 +128,10 @@ pub(super) fn enter(app: &Arc<App>, actor: &Actor) -> Result<Place, Error> {
     if all >= OF_ALL_MAX {
         return Err(full("the server holds as many live connections as it can"));
     }
+    let of_tenant = app.hub.tenants.take(&actor.tenant, OF_TENANT_MAX);
+    let of_tenant = of_tenant.ok_or_else(|| full("one tenant has at most 750 live connections"))?;
     connections.insert(actor.user.clone(), count + 1);
-    Ok(Place { app: Arc::clone(app), user: actor.user.clone() })
+    Ok(Place { app: Arc::clone(app), user: actor.user.clone(), _of_tenant: of_tenant })
 }
 
 /// The queue as it is, or was a moment ago.

@@ -53,6 +53,8 @@ const RECORD: &[Parameter] =
 
 const STEER: &[Code] = &[Code::Conflict, Code::Quarantined];
 
+const FOLLOW: &[Code] = &[Code::Conflict, Code::Quarantined, Code::TooMany];
+
 pub(super) fn routes() -> Vec<Route> {
     let (read, steer) = (Access::May(Permission::ExecutionsRead), Access::May(Permission::ExecutionsSteer));
     vec![
@@ -70,7 +72,7 @@ pub(super) fn routes() -> Vec<Route> {
         route!(GET "/api/v1/executions/{execution}/events", read, "follow_execution",
             "The events of an execution, from the beginning or behind the last one that was seen, to its end.",
             Takes::Nothing, &[(200, Gives::Events), (204, Gives::Nothing)], events,
-            parameters: EVENTS, refuses: STEER),
+            parameters: EVENTS, refuses: FOLLOW),
         route!(GET "/api/v1/executions/{execution}/record", read, "export_execution",
             "The whole record of an execution, as lines of JSON that `akao executions import` takes; or what follows an event.",
             Takes::Nothing, &[(200, Gives::Text("application/x-ndjson"))], record, parameters: RECORD, refuses: STEER),
@@ -217,7 +219,7 @@ fn events(call: Call) -> Answering {
         let after: Option<Cursor> = call.header(&LAST_EVENT_ID)?.map(str::parse).transpose()?;
         let (id, live) = (call.param("execution").to_owned(), call.query.truth("live")?);
         let credential = guard::credential(&call.app.settings, &call.headers)?;
-        stream::has_room(&call.app)?;
+        let place = stream::enter(&call.app, call.actor()?)?;
         let work = move |platform: &akao_platform::Platform, actor: &akao_platform::Actor| {
             let mut events = platform.events(actor, &id, after, live)?;
             let over = after.is_some() && events.is_over()?;
@@ -228,7 +230,7 @@ fn events(call: Call) -> Answering {
             // The answer that ends the attempts of a browser to come back.
             return Ok(Answer::nothing());
         }
-        Ok(Answer::stream("text/event-stream", stream::body(call.app, events, credential)))
+        Ok(Answer::stream("text/event-stream", stream::body(place, events, credential)))
     })
 }
 

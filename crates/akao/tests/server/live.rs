@@ -244,3 +244,39 @@ fn whoever_is_refused_from_now_on_hears_nothing_more_at_once() {
     assert_eq!(code, 4401);
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
 }
+
+/// One who opens all streams that they can leaves some for others.
+#[test]
+fn who_holds_many_streams_leaves_some_for_others() {
+    const OF_PERSON_MAX: usize = 1_000;
+    let server = Server::new();
+    let owner = server.owner();
+    owner.save("waits", WAITS).is(201);
+    let execution = owner.start("waits", &json!({}));
+    owner.wait(&execution, &["waiting"]);
+    let viewer = server.member(&owner, "viewer").new_token(None);
+    let other = owner.new_token(None);
+    let open = |token: &str| {
+        let mut stream = stream_of(&server, &execution, token);
+        let mut head = vec![0; 12];
+        stream.read_exact(&mut head).expect("an answer");
+        (String::from_utf8(head).expect("text"), stream)
+    };
+    let mut held = Vec::new();
+    for number in 0..OF_PERSON_MAX {
+        let (head, stream) = open(&viewer);
+        assert_eq!(head, "HTTP/1.1 200", "stream {number}");
+        held.push(stream);
+    }
+    let (head, mut refused) = open(&viewer);
+    let mut rest = String::new();
+    refused.read_to_string(&mut rest).expect("a refusal");
+    assert_eq!(head, "HTTP/1.1 429");
+    assert!(rest.to_lowercase().contains("retry-after: 10") && rest.contains("too_many_requests"), "{rest}");
+    assert_eq!(open(&other).0, "HTTP/1.1 200", "others have theirs");
+    drop(held);
+    let end = Instant::now() + WITHIN;
+    while open(&viewer).0 != "HTTP/1.1 200" {
+        assert!(Instant::now() < end, "places are given back");
+    }
+}
