@@ -10,6 +10,7 @@ use crate::{
     query::Query,
     route::{Call, Place, Takes},
     routes,
+    source::{self, Network},
     stream::Holders,
     traces::{RequestSpan, Told, Traces},
 };
@@ -54,6 +55,8 @@ pub struct Settings {
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Whether people are meant to come by plain HTTP: browsers keep no cookie of it that asks for a secure connection.
     pub plain_http: bool,
+    /// Proxies whose word is taken for whom they ask for.
+    pub proxies: Vec<Network>,
 }
 
 /// Operations that machines ask every few seconds: no trace is begun for them.
@@ -256,7 +259,8 @@ impl App {
             Takes::Message(_) => Query::any(uri.query()),
             _ => Query::read(uri.query(), known.map(|parameter| parameter.name))?,
         };
-        Ok(Call { app: self, actor, path, query, headers, body: Bytes::new(), trace, upgrade })
+        let source = source::of(&self.settings, extensions.get(), &headers);
+        Ok(Call { app: self, actor, path, query, headers, body: Bytes::new(), trace, source, upgrade })
     }
 
     /// Where a request of this route is told as part of a trace, if anywhere.
@@ -340,6 +344,7 @@ mod tests {
             hosts: vec!["akao.example".to_owned()],
             tls: None,
             plain_http: false,
+            proxies: Vec::new(),
         };
         for (host, own) in [
             ("127.0.0.1:8420", true),

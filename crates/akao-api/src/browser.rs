@@ -77,6 +77,9 @@ fn is_safe(method: &Method) -> bool {
 /// Refuses names of this server that it does not have: a page of somebody else whose name leads here could otherwise ask in
 /// the name of whoever looks at it.
 pub(crate) fn check_host(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<(), Error> {
+    if headers.get_all(HOST).into_iter().count() > 1 {
+        return Err(Error::invalid("the request names its host more than once"));
+    }
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     // A target may name a host too, and counts before the header where something between reads both.
     let is_target_own = uri.authority().is_none_or(|target| app.settings.is_own_host(target.as_str()));
@@ -161,7 +164,8 @@ mod tests {
     use super::*;
 
     fn settings(plain_http: bool) -> Settings {
-        Settings { address: "127.0.0.1:8420".parse().unwrap(), hosts: Vec::new(), tls: None, plain_http }
+        let address = "127.0.0.1:8420".parse().unwrap();
+        Settings { address, hosts: Vec::new(), tls: None, plain_http, proxies: Vec::new() }
     }
 
     #[test]

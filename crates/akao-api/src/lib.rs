@@ -24,6 +24,7 @@ mod routes;
 mod schemas;
 mod server;
 mod shares;
+mod source;
 mod stream;
 mod traces;
 
@@ -35,4 +36,5 @@ pub use problem::status_of;
 pub use route::{Access, Route};
 pub use routes::table;
 pub use server::{Bound, serve};
+pub use source::{Network, NoNetwork};
 pub use traces::{RequestSpan, Traces};

@@ -1,7 +1,7 @@
 //! What a route is: where it is, what it needs, what it takes and answers, and who does the work.
 
 use crate::{App, answer::Answer, body, query::Query};
-use akao_platform::{Actor, Code, Error, Permission, Platform};
+use akao_platform::{Actor, Code, Error, Permission, Platform, Source};
 use axum::http::{HeaderMap, Method, header::HeaderName};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -108,6 +108,8 @@ pub(crate) struct Call {
     pub(crate) body: Bytes,
     /// The request's place in a trace, as a W3C `traceparent`.
     pub(crate) trace: Option<String>,
+    /// Where it comes from.
+    pub(crate) source: Source,
     /// The connection itself, once it speaks something else.
     pub(crate) upgrade: Option<hyper::upgrade::OnUpgrade>,
 }

@@ -1,12 +1,27 @@
 //! Connections: accepted, bounded in number, head and time, and drained when the server ends.
 
-use crate::App;
-use hyper::server::conn::http1;
+use crate::{App, shares::Shares, source::Peer};
+use akao_platform::Source;
+use axum::{
+    body::Body,
+    http::{HeaderValue, Request, Response, StatusCode, header::CONNECTION},
+};
+use hyper::{body::Incoming, server::conn::http1, service::Service as _};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -18,12 +33,21 @@ use tokio_rustls::TlsAcceptor;
 /// Connections at once; more wait in the system's queue. A stream of events holds one.
 const CONNECTIONS_MAX: usize = 4_096;
 
+/// Connections of one source at once, unless many people come by it: some are left for others.
+const OF_SOURCE_MAX: usize = CONNECTIONS_MAX / 4 * 3;
+
 /// Longest head of a request, in bytes, and most headers in it.
 const HEAD_BYTES_MAX: usize = 32 << 10;
 const HEADERS_MAX: usize = 96;
 
-/// How long the head of a request may take to arrive; also how long a connection may wait for its next request.
-const HEAD_TIME_MAX: Duration = Duration::from_secs(60);
+/// How long the first head of a connection may take to arrive. Whoever opens one has something to ask.
+const FIRST_HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How long the head of a later request may take to arrive; also how long a connection may wait for it.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// The same for connections of proxies, which keep some open for whoever comes next: longer than they keep them themselves.
+const PROXY_HEAD_TIME_MAX: Duration = Duration::from_secs(120);
 
 /// How long the handshake of a connection may take.
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
@@ -59,6 +83,7 @@ pub async fn serve(app: Arc<App>, bound: Bound, stop: impl Future<Output = ()>, 
     let router = app.router();
     let tls = app.settings.tls.clone().map(TlsAcceptor::from);
     let (places, mut tasks) = (Arc::new(Semaphore::new(CONNECTIONS_MAX)), JoinSet::new());
+    let sources: Arc<Shares<Source>> = Arc::default();
     let mut stop = pin!(stop);
     loop {
         let next = async {
@@ -71,11 +96,18 @@ pub async fn serve(app: Arc<App>, bound: Bound, stop: impl Future<Output = ()>, 
             Some(_) = tasks.join_next(), if !tasks.is_empty() => continue,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let (tls, router, ending) = (tls.clone(), router.clone(), app.ending.subscribe());
+            Ok((stream, peer)) => {
+                let is_shared = app.settings.is_shared(peer.ip());
+                let most = if is_shared { CONNECTIONS_MAX } else { OF_SOURCE_MAX };
+                let Some(share) = sources.take(&Source::of(peer.ip()), most) else {
+                    tracing::debug!("{} has as many connections as one address may have", peer.ip());
+                    continue;
+                };
+                let visit = Visit { peer: Peer(peer.ip()), is_shared, tls: tls.clone(), router: router.clone() };
+                let ending = app.ending.subscribe();
                 tasks.spawn(async move {
-                    connection(stream, tls, router, ending).await;
-                    drop(place);
+                    visit.connection(stream, ending).await;
+                    drop((place, share));
                 });
             }
             Err(error) => {
@@ -105,40 +137,89 @@ pub(crate) async fn change(told: &mut watch::Receiver<()>) {
     }
 }
 
-/// Serves one connection to its end.
-async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, router: axum::Router, ending: watch::Receiver<bool>) {
-    // Answers are written whole; waiting for more to send would only delay them.
-    let _ = stream.set_nodelay(true);
-    let Some(tls) = tls else { return http(stream, router, ending).await };
-    match tokio::time::timeout(HANDSHAKE_TIME_MAX, tls.accept(stream)).await {
-        Ok(Ok(stream)) => http(stream, router, ending).await,
-        Ok(Err(error)) => tracing::debug!("a handshake failed: {error}"),
-        Err(_) => tracing::debug!("a handshake took too long"),
+/// Somebody's connection.
+struct Visit {
+    peer: Peer,
+    /// Whether many people come by it.
+    is_shared: bool,
+    tls: Option<TlsAcceptor>,
+    router: axum::Router,
+}
+
+impl Visit {
+    /// Serves the connection to its end.
+    async fn connection(self, stream: TcpStream, ending: watch::Receiver<bool>) {
+        // Answers are written whole; waiting for more to send would only delay them.
+        let _ = stream.set_nodelay(true);
+        let Some(tls) = self.tls.clone() else { return self.http(stream, ending).await };
+        match tokio::time::timeout(HANDSHAKE_TIME_MAX, tls.accept(stream)).await {
+            Ok(Ok(stream)) => self.http(stream, ending).await,
+            Ok(Err(error)) => tracing::debug!("a handshake failed: {error}"),
+            Err(_) => tracing::debug!("a handshake took too long"),
+        }
+    }
+
+    /// Serves the requests of the connection.
+    async fn http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        self,
+        stream: S,
+        mut ending: watch::Receiver<bool>,
+    ) {
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(if self.is_shared { PROXY_HEAD_TIME_MAX } else { HEAD_TIME_MAX })
+            .max_buf_size(HEAD_BYTES_MAX)
+            .max_headers(HEADERS_MAX);
+        // A proxy may open connections before somebody comes by them.
+        let asked = Arc::new(AtomicBool::new(self.is_shared));
+        let (has_asked, peer, router) = (Arc::clone(&asked), self.peer, TowerToHyperService::new(self.router));
+        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            has_asked.store(true, Ordering::Relaxed);
+            request.extensions_mut().insert(peer);
+            let answering = (head_bytes(&request) <= HEAD_BYTES_MAX).then(|| router.call(request));
+            async move {
+                match answering {
+                    Some(answering) => answering.await,
+                    None => Ok(head_too_long()),
+                }
+            }
+        });
+        let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
+        let mut first = pin!(tokio::time::sleep(FIRST_HEAD_TIME_MAX));
+        let mut is_fresh = true;
+        let served = loop {
+            tokio::select! {
+                served = serving.as_mut() => break served,
+                () = end(&mut ending) => {
+                    serving.as_mut().graceful_shutdown();
+                    break serving.await;
+                }
+                () = &mut first, if is_fresh => {
+                    is_fresh = false;
+                    if !asked.load(Ordering::Relaxed) {
+                        return tracing::debug!("a connection was opened and nothing was asked");
+                    }
+                }
+            }
+        };
+        if let Err(error) = served {
+            tracing::debug!("a connection broke off: {error}");
+        }
     }
 }
 
-/// Serves the requests of one connection.
-async fn http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    stream: S,
-    router: axum::Router,
-    mut ending: watch::Receiver<bool>,
-) {
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME_MAX)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .max_headers(HEADERS_MAX);
-    let mut serving =
-        pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).with_upgrades());
-    let served = tokio::select! {
-        served = serving.as_mut() => served,
-        () = end(&mut ending) => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
-        }
-    };
-    if let Err(error) = served {
-        tracing::debug!("a connection broke off: {error}");
-    }
+/// The length of a head, nearly. What was read at once may be longer than the bound on what is read ahead.
+fn head_bytes(request: &Request<Incoming>) -> usize {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    target + headers.sum::<usize>()
+}
+
+/// The answer to such a head, as to one that is longer than what is read ahead.
+fn head_too_long() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }

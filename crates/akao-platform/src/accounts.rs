@@ -1,7 +1,7 @@
 //! People with passwords: signing in and out, and who one is.
 
 use crate::{
-    Actor, Code, Credential, Error, Means, Platform, password,
+    Actor, Code, Credential, Error, Means, Platform, Source, password,
     second_factor::{self, Checked},
     secret,
 };
@@ -47,13 +47,15 @@ pub struct Whoami {
 }
 
 impl Platform {
-    /// Signs in by address and password, in the tenant that is named or the first that the person belongs to. Blocks.
+    /// Signs in by address and password, in the tenant that is named or the first that the person belongs to. Those from one
+    /// source wait for each other. Blocks.
     ///
     /// # Errors
     /// Address and password do not belong together, or too many attempts failed. Which of the two is wrong is not told. The
     /// second factor is asked for only by whoever knows the password.
     pub fn sign_in(
         &self,
+        source: Source,
         email: &str,
         password: &Secret,
         tenant: Option<&Tenant>,
@@ -68,7 +70,7 @@ impl Platform {
             Err(_) => None,
         };
         let stored = user.as_ref().filter(|user| !user.disabled).and_then(|user| user.password.as_deref());
-        if !password::fits(password, stored)? {
+        if !password::fits(&source.to_string(), password, stored)? {
             self.inner.throttle.failed(name, now_ms);
             tracing::warn!("a sign-in failed");
             return Err(wrong());
@@ -125,7 +127,7 @@ impl Platform {
     pub fn change_password(&self, actor: &Actor, present: &Secret, new: &Secret) -> Result<(), Error> {
         self.in_person(actor, present, "change a password")?;
         let now_ms = self.now_ms();
-        let hash = password::hash(new)?;
+        let hash = password::hash(actor.user.as_str(), new)?;
         self.write(|work| {
             work.accounts().set_password(actor.user.as_str(), &hash)?;
             actor.record(work, now_ms, "password.changed", json!({}))

@@ -2,9 +2,10 @@
 //! program gets a token of that person, once. What waits is in memory alone.
 
 use crate::{
-    Actor, Code, Error, Means, NewToken, Platform, TokenMade,
+    Actor, Code, Error, Means, NewToken, Platform, Source, TokenMade,
     accounts::{clean_name, only_in_person},
     secret,
+    throttle::Trickle,
 };
 use akao_step::Secret;
 use std::{
@@ -16,7 +17,12 @@ use std::{
 const DEVICE_MS: i64 = 10 * 60 * 1000;
 
 /// Programs that wait at once.
-const DEVICES_MAX: usize = 1_000;
+const DEVICES_MAX: usize = 10_000;
+
+/// Programs of one source that may begin at once, and after how long one more may. With the time that one waits, that bounds how
+/// many of one source wait.
+const BEGUN_AT_ONCE: u32 = 20;
+const BEGUN_EVERY_MS: i64 = 6_000;
 
 /// Seconds between two questions of a program.
 const INTERVAL_S: u64 = 2;
@@ -44,8 +50,16 @@ pub struct DeviceBegun {
 }
 
 /// Programs that wait, by the hashes of their secrets.
-#[derive(Default)]
-pub(crate) struct Devices(Mutex<BTreeMap<[u8; 32], Device>>);
+pub(crate) struct Devices {
+    waiting: Mutex<BTreeMap<[u8; 32], Device>>,
+    begun: Trickle<Source>,
+}
+
+impl Default for Devices {
+    fn default() -> Self {
+        Self { waiting: Mutex::default(), begun: Trickle::new(BEGUN_AT_ONCE, BEGUN_EVERY_MS) }
+    }
+}
 
 struct Device {
     user_code: String,
@@ -57,7 +71,7 @@ struct Device {
 
 impl Devices {
     fn with<T>(&self, with: impl FnOnce(&mut BTreeMap<[u8; 32], Device>) -> T) -> T {
-        with(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        with(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -65,27 +79,32 @@ fn no_such_code() -> Error {
     Error::new(Code::NotFound, "no program waits with this code").hint("Compare it with what the terminal shows.")
 }
 
+fn too_many(wait_ms: i64) -> Error {
+    let error = Error::new(Code::TooMany, "too many programs wait to be let in");
+    Error { retry_after_s: Some(u64::try_from(wait_ms).unwrap_or(0).div_ceil(1_000).max(1)), ..error }
+        .hint("Wait a moment, or sign in with `akao login --token`.")
+}
+
 impl Platform {
     /// Begins to sign a program in.
     ///
     /// # Errors
-    /// The name cannot be one.
-    pub fn begin_device(&self, name: &str) -> Result<DeviceBegun, Error> {
+    /// The name cannot be one, or too many have begun: those of one source after each other, and none in the place of another.
+    pub fn begin_device(&self, source: Source, name: &str) -> Result<DeviceBegun, Error> {
         let (name, now_ms) = (clean_name("name", name)?, self.now_ms());
+        self.inner.devices.begun.take(source, now_ms).map_err(too_many)?;
         let device_code = secret::new(DEVICE_PREFIX)?;
         let user_code = user_code()?;
         self.inner.devices.with(|devices| {
             devices.retain(|_, device| now_ms < device.expires_ms);
-            // Where there is no room the oldest goes that was not let in, so that strangers who only begin keep nobody out.
             if devices.len() >= DEVICES_MAX {
-                let waiting = devices.iter().filter(|(_, device)| device.made.is_none());
-                let oldest = waiting.min_by_key(|(_, device)| device.expires_ms).map(|(key, _)| *key);
-                oldest.map(|key| devices.remove(&key));
+                return Err(too_many(BEGUN_EVERY_MS));
             }
             let expires_ms = now_ms.saturating_add(DEVICE_MS);
             let device = Device { user_code: user_code.clone(), name, expires_ms, made: None };
             devices.insert(secret::hash(device_code.expose()), device);
-        });
+            Ok(())
+        })?;
         let page = format!("{}/device", self.parts().public_url.trim_end_matches('/'));
         Ok(DeviceBegun { device_code, user_code, page, seconds: DEVICE_MS / 1000, interval_s: INTERVAL_S })
     }

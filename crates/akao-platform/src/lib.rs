@@ -49,6 +49,7 @@ mod secrets;
 mod services;
 mod setup;
 mod signature;
+mod source;
 mod starts;
 mod steering;
 mod tasks;
@@ -94,6 +95,7 @@ pub use schedules::{CatchUp, Looked, Overlap, Preview, ScheduleSpec, ScheduleVie
 pub use second_factor::Enrolment;
 pub use secrets::KeptSecrets;
 pub use setup::Setup;
+pub use source::Source;
 pub use steering::Steer;
 pub use tasks::TaskList;
 pub use teams::Team;

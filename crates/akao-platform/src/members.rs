@@ -84,7 +84,7 @@ impl Platform {
             return Err(bad_invitation());
         }
         password::check(&joined.password)?;
-        let hash = password::hash(&joined.password)?;
+        let hash = password::hash(&code, &joined.password)?;
         self.write(|work| {
             let invitation = taken(work, &code, now_ms)?;
             // Whoever invites an address has a code for it, and may not use it to guess that account's password.
@@ -93,7 +93,7 @@ impl Platform {
             throttle.check(&name, now_ms)?;
             let account = match work.accounts().by_email(&invitation.email)? {
                 Some(user) if user.disabled => return Err(bad_invitation()),
-                Some(user) if !password::fits(&joined.password, user.password.as_deref())? => {
+                Some(user) if !password::fits(&code, &joined.password, user.password.as_deref())? => {
                     throttle.failed(name, now_ms);
                     let message = "there is an account with this address, and its password is another one";
                     return Err(Error::new(Code::Forbidden, message).hint("Give the password of that account."));

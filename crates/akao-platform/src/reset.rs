@@ -51,7 +51,7 @@ impl Platform {
         // The code first: hashing a password is work that strangers must not be able to ask for.
         let found = self.read(|work| Ok::<_, Error>(work.accounts().reset(&hash)?))?;
         let found = found.filter(|found| now_ms < found.expires_ms).ok_or_else(bad)?;
-        let stored = password::hash(new)?;
+        let stored = password::hash(&hash, new)?;
         self.write(|work| {
             let accounts = work.accounts();
             if !accounts.take_reset(&hash)? {

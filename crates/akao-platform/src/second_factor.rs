@@ -145,10 +145,11 @@ impl Platform {
     /// The actor is a token, or the password is wrong.
     pub(crate) fn in_person(&self, actor: &Actor, given: &Secret, what: &str) -> Result<User, Error> {
         let Means::Session { .. } = &actor.means else { return Err(only_in_person(what)) };
-        let (now_ms, name) = (self.now_ms(), secret::hash(&actor.email));
+        // Not the name under which strangers guess: they must not be able to keep who is signed in from a better password.
+        let (now_ms, name) = (self.now_ms(), secret::hash(&format!("password of {}", actor.user)));
         self.inner.throttle.check(&name, now_ms)?;
         let user = self.read(|work| Ok::<_, Error>(work.accounts().by_id(actor.user.as_str())?))?;
-        if !password::fits(given, user.as_ref().and_then(|user| user.password.as_deref()))? {
+        if !password::fits(actor.user.as_str(), given, user.as_ref().and_then(|user| user.password.as_deref()))? {
             self.inner.throttle.failed(name, now_ms);
             return Err(Error::new(Code::Forbidden, "the present password is another one"));
         }

@@ -69,7 +69,7 @@ impl Platform {
         if !is_good {
             return Err(bad_code());
         }
-        let hash = password::hash(&setup.password)?;
+        let hash = password::hash(&code, &setup.password)?;
         self.write(|work| {
             let accounts = work.accounts();
             if !accounts.take_setup(&code)? || !accounts.is_empty()? {

@@ -1,4 +1,5 @@
-//! Slows down who guesses: after some failures in a row a name is refused for a while, whoever asks and however right.
+//! Slows down who guesses: after some failures in a row a name is refused for a while, whoever asks and however right. And who
+//! asks for something again and again: some at once, and then one after another.
 
 use crate::{Code, Error};
 use std::{
@@ -64,6 +65,45 @@ impl Throttle {
     }
 }
 
+/// Those who have some left or wait for more; beyond that all are forgotten, which only lets more through.
+const TRICKLES_MAX: usize = 10_000;
+
+/// How much each of many may ask for: so many at once, and one more after a time.
+pub(crate) struct Trickle<K> {
+    at_once: u32,
+    every_ms: i64,
+    /// By when each has all of it again, in Unix milliseconds.
+    full_at_ms: Mutex<BTreeMap<K, i64>>,
+}
+
+impl<K: Ord> Trickle<K> {
+    pub(crate) fn new(at_once: u32, every_ms: i64) -> Self {
+        Self { at_once, every_ms, full_at_ms: Mutex::default() }
+    }
+
+    /// Takes one.
+    ///
+    /// # Errors
+    /// There is none: how long it takes until there is one, in milliseconds.
+    pub(crate) fn take(&self, key: K, now_ms: i64) -> Result<(), i64> {
+        let mut all = self.full_at_ms.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= TRICKLES_MAX {
+            all.retain(|_, full_at_ms| now_ms < *full_at_ms);
+            if all.len() >= TRICKLES_MAX {
+                all.clear();
+            }
+        }
+        let full_at_ms = all.entry(key).or_insert(now_ms);
+        let next = (*full_at_ms).max(now_ms).saturating_add(self.every_ms);
+        let most = now_ms.saturating_add(self.every_ms.saturating_mul(i64::from(self.at_once)));
+        if next > most {
+            return Err(next.saturating_sub(most));
+        }
+        *full_at_ms = next;
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,5 +121,16 @@ mod tests {
         assert_eq!(throttle.check(&name, REMEMBERED_MS), Ok(()));
         throttle.failed(name, REMEMBERED_MS);
         assert_eq!(throttle.check(&name, REMEMBERED_MS), Ok(()), "counting begins again");
+    }
+
+    #[test]
+    fn who_asks_again_and_again_gets_one_after_another() {
+        let trickle = Trickle::new(3, 1_000);
+        assert!((0..3).all(|_| trickle.take("a", 0) == Ok(())));
+        assert_eq!(trickle.take("a", 0), Err(1_000));
+        assert_eq!(trickle.take("b", 0), Ok(()), "others are not concerned");
+        assert_eq!(trickle.take("a", 999), Err(1));
+        assert_eq!((trickle.take("a", 1_000), trickle.take("a", 1_000)), (Ok(()), Err(1_000)));
+        assert!((0..3).all(|_| trickle.take("a", 60_000) == Ok(())), "all of it comes back");
     }
 }

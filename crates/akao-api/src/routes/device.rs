@@ -65,7 +65,7 @@ fn script(_: Call) -> Answering {
 fn begin(call: Call) -> Answering {
     Box::pin(async move {
         let BeginBody { name } = call.json()?;
-        let begun = call.platform().begin_device(&name)?;
+        let begun = call.platform().begin_device(call.source, &name)?;
         let document = json!({
             "device_code": begun.device_code.expose(), "user_code": begun.user_code, "page": begun.page,
             "seconds": begun.seconds, "interval": begun.interval_s,

@@ -94,9 +94,9 @@ fn sign_in(call: Call) -> Answering {
             .map(|name| name.parse())
             .transpose()
             .map_err(|error: akao_contract::IdError| Error::invalid(error.to_string()))?;
-        let password = Secret::new(password);
+        let (password, source) = (Secret::new(password), call.source);
         let work = move |platform: &akao_platform::Platform| {
-            platform.sign_in(&email, &password, tenant.as_ref(), totp.as_deref())
+            platform.sign_in(source, &email, &password, tenant.as_ref(), totp.as_deref())
         };
         let signed_in = call.platform().blocking(work).await?;
         let cookie = browser::cookie(&call.app.settings, &signed_in, call.platform().now_ms());

@@ -161,7 +161,7 @@ impl Arrival<'_> {
         }
         let accounts = self.work.accounts();
         // A password that nobody has; sessions end with the one before.
-        accounts.set_password(&user.id, &password::hash(&secret::new("")?)?)?;
+        accounts.set_password(&user.id, &password::hash(&user.id, &secret::new("")?)?)?;
         accounts.remove_totp(&user.id)?;
         for other in accounts.identities(&user.id)? {
             accounts.remove_identity(&other.id)?;

@@ -101,6 +101,11 @@ impl Ground {
     }
 }
 
+/// Where everybody here comes from.
+fn here() -> akao_platform::Source {
+    akao_platform::Source::of(std::net::Ipv4Addr::LOCALHOST.into())
+}
+
 #[test]
 fn sessions_and_tokens_end_with_their_time() {
     let ground = Ground::new();
@@ -176,7 +181,10 @@ fn an_account_joins_a_second_tenant_by_its_own_password() {
     let named: Tenant = "globex".parse().unwrap();
     let sign_in = |tenant: Option<&Tenant>| {
         let password = Secret::new(PASSWORD);
-        ground.platform.sign_in("ada@example.com", &password, tenant, None).map(|signed_in| signed_in.actor.tenant)
+        ground
+            .platform
+            .sign_in(here(), "ada@example.com", &password, tenant, None)
+            .map(|signed_in| signed_in.actor.tenant)
     };
     assert_eq!(sign_in(None).unwrap().as_str(), "acme");
     assert_eq!(sign_in(Some(&named)).unwrap(), named);
@@ -191,8 +199,9 @@ fn an_account_joins_a_second_tenant_by_its_own_password() {
 fn guessing_is_slowed_down_also_for_who_is_not_there() {
     let ground = Ground::new();
     ground.set_up();
-    let guess =
-        |email: &str| ground.platform.sign_in(email, &Secret::new("wrong horse battery"), None, None).unwrap_err().code;
+    let guess = |email: &str| {
+        ground.platform.sign_in(here(), email, &Secret::new("wrong horse battery"), None, None).unwrap_err().code
+    };
     for _ in 0..10 {
         assert_eq!(guess("nobody@example.com"), Code::Unauthenticated);
     }
@@ -225,4 +234,32 @@ fn a_setup_code_is_worth_nothing_once_there_is_another() {
 async fn an_engine_that_does_not_answer_is_not_ready() {
     let ground = Ground::new();
     assert_eq!(ground.platform.is_ready().await.unwrap_err().code, Code::Unavailable);
+}
+
+#[test]
+fn programs_of_one_source_begin_after_each_other_and_take_no_place_of_others() {
+    let ground = Ground::new();
+    let owner = ground.set_up().actor;
+    let other = akao_platform::Source::of(std::net::Ipv4Addr::new(192, 0, 2, 1).into());
+    let waiting = ground.platform.begin_device(other, "laptop").unwrap();
+    let begun = (0..1_001).filter(|_| ground.platform.begin_device(here(), "flood").is_ok()).count();
+    assert_eq!(begun, 20);
+    let refused = ground.platform.begin_device(here(), "flood").unwrap_err();
+    assert_eq!((refused.code, refused.retry_after_s), (Code::TooMany, Some(6)));
+    ground.later(6_000);
+    assert!(ground.platform.begin_device(here(), "one more").is_ok());
+    assert_eq!(ground.platform.allow_device(&owner, &waiting.user_code).unwrap(), "laptop");
+}
+
+/// Whoever guesses at an address does not keep its owner, who is signed in, from a better password.
+#[test]
+fn guesses_of_strangers_do_not_hold_up_who_is_signed_in() {
+    let ground = Ground::new();
+    let owner = ground.set_up().actor;
+    let (right, wrong) = (Secret::new(PASSWORD), Secret::new("wrong horse battery"));
+    for _ in 0..10 {
+        ground.platform.sign_in(here(), "ada@example.com", &wrong, None, None).unwrap_err();
+    }
+    assert_eq!(ground.platform.sign_in(here(), "ada@example.com", &right, None, None).unwrap_err().code, Code::TooMany);
+    ground.platform.change_password(&owner, &right, &Secret::new("another horse battery staple")).unwrap();
 }

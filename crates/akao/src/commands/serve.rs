@@ -21,13 +21,14 @@ use crate::{
     tls::{self, Certificate},
     wiring,
 };
-use akao_api::{App, Bound, Settings, Traces};
+use akao_api::{App, Bound, Network, Settings, Traces};
 use akao_host::{CheckedEgress, EgressOptions};
 use akao_journal::Readers;
 use akao_platform::{KeptSecrets, Outbound, Parts, Platform, Provider};
 use akao_sandbox::{Launcher, Tier};
 use akao_step::{Allowances, Secret, SecretSource};
 use akao_store::{Store, StoreError};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use std::{
     cell::OnceCell,
@@ -48,6 +49,9 @@ pub(crate) struct Args {
     /// An address by which it is reached besides, such as that of a proxy with a certificate; may be given again.
     #[arg(long, value_name = "URL")]
     public_url: Vec<Url>,
+    /// The address or network of a proxy in front, whose `X-Forwarded-For` is believed; may be given again.
+    #[arg(long, value_name = "ADDRESS[/BITS]")]
+    trusted_proxy: Vec<Network>,
     #[command(flatten)]
     store: StoreArgs,
     /// PEM file with the certificate, for HTTPS; read again when it changes.
@@ -68,6 +72,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     telemetry: telemetry::TelemetryArgs,
 }
+
+/// Open files that the server asks for: every connection, and room for what executions and databases need.
+const FILES_MAX: u64 = 16_384;
 
 /// How long requests under way may take to end.
 const DRAIN_GRACE: Duration = Duration::from_secs(10);
@@ -98,10 +105,21 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     // Pages of two megabytes pay off where much is held for long. An idle server holds a little of each, which makes two thirds
     // of its memory. Where the system has no such switch, it stays as it is.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
+    raise_file_limit();
     let runtime = wiring::runtime()?;
     let served = runtime.block_on(offer(args, Face { hosts, certificate, providers }, &folder, context));
     runtime.shutdown_background();
     served.inspect_err(log::fatal).map(|()| Exit::Success)
+}
+
+/// Lets the process have as many files as it may ask for: each connection is one, and shells often give a thousand.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.map_or(FILES_MAX, |maximum| maximum.min(FILES_MAX));
+    if limit.current.is_some_and(|current| current < most) {
+        // Where the system refuses, there are as many as before.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: limit.maximum });
+    }
 }
 
 /// Whether others reach the server by plain HTTP, as its operator has allowed.
@@ -165,7 +183,13 @@ async fn offer(args: &Args, face: Face, folder: &Path, context: &Context) -> Res
                     return Err(failure);
                 }
             };
-            let settings = Settings { address: bound.address(), hosts, tls, plain_http: is_plain(args) };
+            let settings = Settings {
+                address: bound.address(),
+                hosts,
+                tls,
+                plain_http: is_plain(args),
+                proxies: args.trusted_proxy.clone(),
+            };
             tell(&public_url, &bound, &platform, key_made, context).await?;
             let stop = async {
                 tokio::select! {

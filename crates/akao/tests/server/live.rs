@@ -249,6 +249,7 @@ fn whoever_is_refused_from_now_on_hears_nothing_more_at_once() {
 #[test]
 fn who_holds_many_streams_leaves_some_for_others() {
     const OF_PERSON_MAX: usize = 1_000;
+    crate::server::raise_file_limit();
     let server = Server::new();
     let owner = server.owner();
     owner.save("waits", WAITS).is(201);

@@ -70,6 +70,79 @@ fn by_plain_http_on_purpose_people_sign_in_all_the_same() {
     session.get("/api/v1/me").refuses(401, "unauthenticated");
 }
 
+/// Whatever stands between may go by the other one (RFC 9112, section 3.2).
+#[test]
+fn a_request_that_names_its_host_twice_is_refused() {
+    let server = Server::new();
+    for (path, second) in [("/api/v1/setup", "HOST"), ("/api/v1/setup", "evil.example"), ("/", "evil.example")] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: HOST\r\nHost: {second}\r\nConnection: close\r\n\r\n");
+        let answer = raw(&server, &request);
+        assert!(
+            answer.starts_with("HTTP/1.1 400 ") && answer.contains("invalid_request"),
+            "{path}, {second}: {answer}"
+        );
+    }
+}
+
+#[test]
+fn a_head_that_is_longer_than_it_may_be_is_refused() {
+    let server = Server::new();
+    let ask = |bytes: usize| {
+        let long = "x".repeat(bytes);
+        raw(&server, &format!("GET /healthz HTTP/1.1\r\nHost: HOST\r\nX-Long: {long}\r\nConnection: close\r\n\r\n"))
+    };
+    assert!(ask(30 << 10).starts_with("HTTP/1.1 200 "));
+    for bytes in [33 << 10, 40 << 10] {
+        let answer = ask(bytes);
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{bytes}: {answer}");
+    }
+}
+
+/// Connections on which nothing is asked end soon, and one address does not hold all that there are.
+#[test]
+fn idle_connections_of_one_address_leave_some_for_others() {
+    const OF_SOURCE_MAX: usize = 3_072;
+    const ALL: usize = 4_096;
+    crate::server::raise_file_limit();
+    let server = Server::new();
+    let host = server.url.trim_start_matches("http://");
+    let begun = std::time::Instant::now();
+    let mut idle: Vec<TcpStream> = (0..ALL + 10).filter_map(|_| TcpStream::connect(host).ok()).collect();
+    // Another address of this machine is another source.
+    let health = || {
+        let address: std::net::SocketAddr = host.parse().expect("an address");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let mut stream = runtime.block_on(async {
+            let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+            socket.bind("127.0.0.2:0".parse().expect("an address")).expect("an address of this machine");
+            let stream = socket.connect(address).await.expect("a connection").into_std().expect("a connection");
+            stream.set_nonblocking(false).expect("a connection");
+            stream
+        });
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(5))).expect("a limit");
+        let request = format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
+    };
+    assert!(health().starts_with("HTTP/1.1 200 "));
+    let ended = |stream: &mut TcpStream, wait: u64| {
+        stream.set_read_timeout(Some(std::time::Duration::from_millis(wait))).expect("a limit");
+        match stream.read(&mut [0]) {
+            Ok(bytes) => bytes == 0,
+            Err(error) => !matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut),
+        }
+    };
+    let refused = idle.iter_mut().skip(OF_SOURCE_MAX).filter_map(|stream| ended(stream, 1_000).then_some(())).count();
+    assert_eq!(refused, ALL + 10 - OF_SOURCE_MAX);
+    assert!(ended(&mut idle[0], 30_000), "nothing was asked on it");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert!(
+        raw(&server, "GET /healthz HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n").starts_with("HTTP/1.1 200 ")
+    );
+}
+
 /// Whoever announces too much hears so before it is sent.
 #[test]
 fn a_body_that_is_announced_too_long_is_refused_at_once() {

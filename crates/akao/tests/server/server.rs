@@ -292,6 +292,13 @@ impl Drop for Server {
     }
 }
 
+/// Lets this process, and the servers that it starts, have as many open files as they may.
+pub(crate) fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("a limit that may be had");
+}
+
 fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_akao"));
     command.args(["serve", "--json", "--data-dir"]).arg(folder);
