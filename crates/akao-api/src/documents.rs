@@ -1,16 +1,16 @@
 //! What the platform answers, as the documents that callers see. Each field is named here; nothing gets out because a row has
 //! it.
 
-use akao_contract::{Address, Digest, ExecutionId, ExecutionStatus};
+use akao_contract::{Address, Digest, ExecutionId, ExecutionStatus, Tenant};
 use akao_engine::steps::{Step, failure_json, timestamp};
 use akao_flow::{Finish, Problem};
 use akao_journal::{ExecutionRow, TaskRow};
 use akao_platform::{
-    Actor, CustomNodeWithBody, Identity, Limits, Means, NamedRole, Page, Platform, Quota, SignedIn, Team, Used, Whoami,
-    address,
+    Actor, CustomNodeWithBody, Identity, Kept, Limits, Means, NamedRole, Page, Platform, Quota, SignedIn, Team, Used,
+    Whoami, address,
 };
 use akao_step::Secret;
-use akao_store::{CustomNode, CustomNodeUse, Member, SecretRow, TenantRow, Token, Workflow, WorkflowVersion};
+use akao_store::{CustomNode, CustomNodeUse, Member, SecretRow, TenantRow, Token, User, Workflow, WorkflowVersion};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -80,6 +80,38 @@ pub(crate) fn member(member: &Member) -> Value {
     json!({
         "user": member.account, "kind": member.kind.as_str(), "email": address(member.kind, &member.email),
         "name": member.name, "role": member.role, "since": timestamp(member.since_ms),
+    })
+}
+
+/// An account, for the operator.
+pub(crate) fn account(user: &User) -> Value {
+    json!({
+        "user": user.id, "kind": user.kind.as_str(), "email": address(user.kind, &user.email), "name": user.name,
+        "operator": user.operator, "disabled": user.disabled, "created_at": timestamp(user.created_ms),
+    })
+}
+
+/// What is kept about an account. The hashes of secrets are not told.
+pub(crate) fn kept(kept: &Kept) -> Value {
+    let membership = |found: &akao_store::Membership| json!({"tenant": found.tenant, "role": found.role});
+    let session = |found: &akao_store::Session| {
+        json!({
+            "tenant": found.tenant, "created_at": timestamp(found.created_ms), "expires_at": timestamp(found.expires_ms),
+        })
+    };
+    let of_tenant = |tenant: &Tenant, mut document: Value| {
+        document["tenant"] = json!(tenant);
+        document
+    };
+    json!({
+        "account": account(&kept.user),
+        "memberships": kept.memberships.iter().map(membership).collect::<Vec<_>>(),
+        "sessions": kept.sessions.iter().map(session).collect::<Vec<_>>(),
+        "tokens": kept.tokens.iter().map(|(tenant, found)| of_tenant(tenant, token(found))).collect::<Vec<_>>(),
+        "identities": kept.identities.iter().map(identity).collect::<Vec<_>>(),
+        "second_factor": kept.has_second_factor,
+        "audit": kept.audit.iter().map(|(tenant, line)| of_tenant(tenant, line.clone())).collect::<Vec<_>>(),
+        "audit_complete": !kept.has_more,
     })
 }
 

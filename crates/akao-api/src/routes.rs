@@ -1,5 +1,6 @@
 //! The table of routes: one module for each group, each with its routes and their handlers.
 
+mod accounts;
 mod audit;
 mod catalogue;
 mod custom_nodes;
@@ -38,6 +39,7 @@ pub fn table() -> &'static [Route] {
             session::routes(),
             device::routes(),
             oidc::routes(),
+            accounts::routes(),
             tenants::routes(),
             tokens::routes(),
             members::routes(),

@@ -134,7 +134,17 @@ fn people() -> Named {
         ("revoked_at", or_null(&time())),
     ];
     let made: Vec<(&str, Value)> = token.iter().cloned().chain([("secret", text())]).collect();
+    let token_of_tenant: Vec<(&str, Value)> = token.iter().cloned().chain([("tenant", tenant())]).collect();
     let membership = object(&[("tenant", tenant()), ("role", role())]);
+    let account = [
+        ("user", id()),
+        ("kind", kind()),
+        ("email", or_null(&text())),
+        ("name", text()),
+        ("operator", truth()),
+        ("disabled", truth()),
+        ("created_at", time()),
+    ];
     vec![
         (
             "Setup",
@@ -150,6 +160,20 @@ fn people() -> Named {
         ("SetupStatus", object(&[("needed", truth())])),
         ("SignIn", object(&[("email", text()), ("password", text()), ("tenant?", tenant()), ("totp?", text())])),
         ("ResetPassword", object(&[("code", text()), ("password", password.clone())])),
+        ("Account", object(&account)),
+        (
+            "AccountData",
+            object(&[
+                ("account", reference("Account")),
+                ("memberships", list(membership.clone())),
+                ("sessions", list(object(&[("tenant", tenant()), ("created_at", time()), ("expires_at", time())]))),
+                ("tokens", list(object(&token_of_tenant))),
+                ("identities", list(reference("Identity"))),
+                ("second_factor", truth()),
+                ("audit", list(reference("AuditLine"))),
+                ("audit_complete", truth()),
+            ]),
+        ),
         ("GiveReset", object(&[("email", text()), ("second_factor?", truth())])),
         ("ResetGiven", object(&[("code", text()), ("expires_at", time())])),
         ("Password", object(&[("password", text())])),
@@ -211,7 +235,8 @@ fn identities() -> Named {
         ("Providers", object(&[("items", list(provider))])),
         ("BeginOidc", object(&[("tenant?", tenant()), ("invitation?", text())])),
         ("Elsewhere", object(&[("location", text())])),
-        ("Identities", object(&[("items", list(identity))])),
+        ("Identity", identity),
+        ("Identities", object(&[("items", list(reference("Identity")))])),
         ("LinkIdentity", object(&[("provider", text())])),
     ]
 }

@@ -1,7 +1,7 @@
 //! People with passwords: signing in and out, and who one is.
 
 use crate::{
-    Actor, Code, Credential, Error, Means, Platform, Source, password,
+    Actor, Code, Credential, Error, Means, Platform, Source, kept, password,
     second_factor::{self, Checked},
     secret,
 };
@@ -69,13 +69,16 @@ impl Platform {
             Ok(email) => self.read(|work| Ok(work.accounts().by_email(&email)?))?,
             Err(_) => None,
         };
-        let stored = user.as_ref().filter(|user| !user.disabled).and_then(|user| user.password.as_deref());
+        let stored = user.as_ref().and_then(|user| user.password.as_deref());
         if !password::fits(&source.to_string(), password, stored)? {
             self.inner.throttle.failed(name, now_ms);
             tracing::warn!("a sign-in failed");
             return Err(wrong());
         }
         let user = user.ok_or_else(wrong)?;
+        if user.disabled {
+            return Err(kept::is_disabled());
+        }
         let signed_in = self.write(|work| {
             self.pass_second_factor(work, &user.id, totp, now_ms)?;
             let tenant = tenant_of(work, &user.id, tenant)?;

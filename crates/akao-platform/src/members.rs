@@ -3,7 +3,7 @@
 use crate::{
     Actor, Code, Error, NamedRole, Page, PageRequest, PermissionSet, Platform, Role, SignedIn,
     accounts::{begin_session, clean_email, clean_name},
-    address, authentication, password,
+    authentication, password,
     roles::{self, may_give, named},
     secret,
     services::service_owns_nothing,
@@ -68,7 +68,8 @@ impl Platform {
             let role = named(work, &actor.tenant, role)?;
             may_give(actor, &role)?;
             let invited = invitation(work, &actor.tenant, &email, &role, actor, now_ms)?;
-            actor.record(work, now_ms, "member.invited", json!({"email": email, "role": role.name}))?;
+            let details = json!({"address": work.accounts().address_hash(&email)?, "role": role.name});
+            actor.record(work, now_ms, "member.invited", details)?;
             Ok(invited)
         })
     }
@@ -132,7 +133,7 @@ impl Platform {
                 return Err(service_owns_nothing());
             }
             work.of(&actor.tenant).members().set_role(account, &role.name)?;
-            let details = json!({"user": account, "email": address(member.kind, &member.email), "from": member.role, "to": role.name});
+            let details = json!({"user": account, "from": member.role, "to": role.name});
             actor.record(work, now_ms, "member.changed", details)?;
             Ok(Member { role: role.name, ..member })
         })
@@ -148,8 +149,7 @@ impl Platform {
             let member = changeable(work, actor, account, false)?;
             keep_operator(work, &member)?;
             work.of(&actor.tenant).members().remove(account, now_ms)?;
-            let details = json!({"user": account, "email": address(member.kind, &member.email), "name": member.name});
-            actor.record(work, now_ms, "member.removed", details)
+            actor.record(work, now_ms, "member.removed", json!({"user": account}))
         })
     }
 }

@@ -34,7 +34,7 @@ impl Platform {
             let user = user.ok_or_else(|| Error::not_found("such person"))?;
             let reset = PasswordReset { account: user.id.clone(), drops_totp, expires_ms };
             work.accounts().put_reset(&secret::hash_text(code.expose()), &reset)?;
-            let details = json!({"user": user.id, "email": email, "second_factor": drops_totp});
+            let details = json!({"user": user.id, "second_factor": drops_totp});
             tell(work, &user.id, now_ms, &json!({"operator": true}), "password.reset_given", &details)?;
             actor.record(work, now_ms, "password.reset_given", details)
         })?;

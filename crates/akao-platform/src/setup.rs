@@ -79,7 +79,7 @@ impl Platform {
             let user = new_user(work, &email, &name, &hash, true, now_ms)?;
             work.of(&tenant).members().insert(user.as_str(), Role::Owner.as_str(), now_ms)?;
             let signed_in = begin_session(work, &tenant, user.as_str(), now_ms)?;
-            signed_in.actor.record(work, now_ms, "tenant.created", json!({"tenant": tenant, "owner": email}))?;
+            signed_in.actor.record(work, now_ms, "tenant.created", json!({"tenant": tenant, "user": user}))?;
             Ok(signed_in)
         })
     }

@@ -112,14 +112,14 @@ impl Platform {
         self.write(|work| {
             changeable(work, actor, name)?;
             let (scope, missing) = (work.of(&actor.tenant), || Error::not_found("such member"));
-            let member = scope.members().get(account)?.ok_or_else(missing)?;
+            scope.members().get(account)?.ok_or_else(missing)?;
             let (changed, what) = match is_in {
                 true => (scope.teams().add(name, account)?, "team.joined"),
                 false => (scope.teams().drop(name, account)?, "team.left"),
             };
             match (changed, is_in) {
                 (true, _) => {
-                    let details = json!({"team": name, "user": account, "name": member.name});
+                    let details = json!({"team": name, "user": account});
                     actor.record(work, self.now_ms(), what, details)
                 }
                 (false, true) => Ok(()),

@@ -34,7 +34,8 @@ impl Platform {
             work.accounts().insert_tenant(&TenantRow { name: tenant.clone(), title, created_ms: now_ms })?;
             let invited = members::invitation(work, &tenant, &email, &NamedRole::from(Role::Owner), actor, now_ms)?;
             quota::begin(work, &tenant, tier, now_ms)?;
-            actor.record(work, now_ms, "tenant.created", json!({"tenant": tenant, "owner": email, "tier": tier}))?;
+            let details = json!({"tenant": tenant, "address": work.accounts().address_hash(&email)?, "tier": tier});
+            actor.record(work, now_ms, "tenant.created", details)?;
             Ok(invited)
         })?;
         self.allow(&tenant)?;

@@ -6,6 +6,7 @@ pub(crate) mod audit_head;
 pub(crate) mod custom_nodes;
 pub(crate) mod hooks;
 pub(crate) mod identities;
+pub(crate) mod kept;
 pub(crate) mod members;
 pub(crate) mod quotas;
 pub(crate) mod roles;

@@ -24,7 +24,7 @@ pub(super) fn routes() -> Vec<Route> {
 fn list(call: Call) -> Answering {
     Box::pin(async move {
         let page = call.query.page()?;
-        let found = call.blocking(move |platform, actor| platform.audit(actor, &page)).await?;
+        let found = call.blocking(move |platform, actor| platform.audit_with_names(actor, &page)).await?;
         Ok(Answer::json(&documents::page(&found, Value::clone)))
     })
 }

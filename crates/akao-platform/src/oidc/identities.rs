@@ -5,7 +5,7 @@ use super::{Begun, Provider, Wish, flow::Link, id_token::Claims};
 use crate::{
     Actor, Code, Error, Means, Platform, Role, SignedIn, UserId,
     accounts::{begin_session, clean_email, clean_name, only_in_person, tenant_of},
-    members, password, roles, secret,
+    kept, members, password, roles, secret,
 };
 use akao_contract::Tenant;
 use akao_store::{AccountKind, IdentityRow, User, Work};
@@ -65,8 +65,10 @@ impl Platform {
         let now_ms = self.now_ms();
         self.write(|work| {
             let account = Arrival { work, provider, claims, wish, link, now_ms }.account()?;
-            let user = work.accounts().by_id(&account)?;
-            user.filter(|user| !user.disabled && user.kind == AccountKind::Person).ok_or_else(|| nobody(provider))?;
+            let user = work.accounts().by_id(&account)?.filter(|user| user.kind == AccountKind::Person);
+            if user.ok_or_else(|| nobody(provider))?.disabled {
+                return Err(kept::is_disabled());
+            }
             apply_rules(work, provider, claims, &account, now_ms)?;
             let tenant = tenant_of(work, &account, wish.tenant.as_ref())?;
             let signed_in = begin_session(work, &tenant, &account, now_ms)?;

@@ -191,8 +191,7 @@ impl Accounts<'_> {
 
     /// Who looks after the server.
     pub fn operators(&self) -> Result<Vec<User>, StoreError> {
-        let sql = format!("SELECT {USER_COLUMNS} FROM account WHERE operator = 1 ORDER BY id");
-        self.access.query("account", &sql, &[])?.iter().map(|row| self.user(row)).collect()
+        self.users("operator = 1 ORDER BY id", &[])
     }
 
     /// Says whether an account looks after the server.
@@ -333,6 +332,12 @@ impl Accounts<'_> {
             invited_by: row.text(4)?,
             expires_ms: row.integer(5)?,
         }))
+    }
+
+    /// The accounts of which this is true.
+    pub(super) fn users(&self, condition: &str, values: &[Value]) -> Result<Vec<User>, StoreError> {
+        let sql = format!("SELECT {USER_COLUMNS} FROM account WHERE {condition}");
+        self.access.query("account", &sql, values)?.iter().map(|row| self.user(row)).collect()
     }
 
     fn user(&self, row: &Row) -> Result<User, StoreError> {

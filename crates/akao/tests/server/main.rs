@@ -2,6 +2,7 @@
 //! server gives of itself.
 
 mod access;
+mod accounts;
 mod backup;
 mod catalogue;
 #[path = "../../../akao-store/tests/support/cluster.rs"]
