@@ -16,7 +16,7 @@ import css from "./workflow.module.css";
 
 /** Steps of each that are compared, and pairs that are shown; more when asked for. */
 const STEPS = 2_000;
-const PAIRS = 300;
+const PAIRS = 200;
 
 export function Compare() {
   const { left, right } = useSearch({ from: "/shell/compare" });
