@@ -419,7 +419,7 @@ function Preview({
       </div>
     );
   }
-  const overlay = { places: undefined, selected, breakpoints: new Set<string>() };
+  const overlay = { places: undefined, selected };
   const select = (place: string) => {
     setSelected(place);
     if (view === "outline") return;
