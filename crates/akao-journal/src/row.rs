@@ -272,6 +272,8 @@ pub struct TaskFilter {
     pub execution: Option<ExecutionId>,
     /// Made at or after, in Unix milliseconds.
     pub since_ms: Option<i64>,
+    /// Behind this one in the list, which need not be there any more.
+    pub after: Option<(ExecutionId, OpId)>,
 }
 
 /// An execution of which events were written behind a place of the file.

@@ -246,7 +246,32 @@ fn tasks_are_listed_by_filter_and_closed() {
         let since = |ms| list(TaskFilter { execution: Some(id(1)), since_ms: Some(ms), ..Default::default() });
         assert_eq!((since(made), since(made + 1)), (vec![(id(1), 3)], vec![]));
         assert_eq!(list(TaskFilter { tenant: Some("none".parse().unwrap()), ..Default::default() }), []);
+        let after = |number, op| list(TaskFilter { after: Some((id(number), OpId(op))), ..Default::default() });
+        assert_eq!(after(3, 1), [(id(2), 1), (id(1), 3)]);
+        assert_eq!(after(2, 0), [(id(2), 1), (id(1), 3)]);
+        assert_eq!((after(1, 2), after(1, 3)), (vec![(id(1), 3)], vec![]));
+        // One that is not there any more: what follows is what was older.
+        assert_eq!(after(9, 7), [(id(3), 1), (id(2), 1), (id(1), 3)]);
+        assert_eq!(after(0, 7), []);
     });
+}
+
+#[test]
+fn a_list_of_tasks_goes_on_behind_the_most_that_one_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = open(folder.path());
+    let acme = tenant("acme");
+    let all = (1..=1_100).map(|op| Write::PutTask(Box::new(task(1, op, &acme))));
+    let writes: Vec<Write> = [definition(&acme), insert(1, &acme)].into_iter().chain(all).collect();
+    journal.commit(&batch(writes)).unwrap();
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = journal.read().tasks(&TaskFilter { after, ..Default::default() }, 200).unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some((last.execution, last.op));
+        seen.extend(page.iter().map(|task| task.op.0));
+    }
+    assert_eq!(seen, (1..=1_100).collect::<Vec<u64>>());
 }
 
 #[test]

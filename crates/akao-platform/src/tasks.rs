@@ -1,15 +1,14 @@
 //! What waits for people, and their answers.
 
-use crate::{Actor, Code, Error, Page, PageRequest, Permission, Platform, executions::unexpected};
+use crate::{
+    Actor, Code, Error, Page, PageRequest, Permission, Platform, executions::unexpected, page::bad_cursor,
+};
 use akao_contract::{ExecutionId, OpId};
 use akao_engine::{Reply, Request};
 use akao_flow::Decision;
 use akao_journal::{TaskFilter, TaskRow, TaskStatus};
 use serde_json::json;
 use std::sync::Arc;
-
-/// Tasks that can be listed; who has more filters them.
-const TASKS_MAX: u32 = 1_000;
 
 /// Which tasks are wanted.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +21,12 @@ pub struct TaskList {
     pub role: Option<String>,
     /// Of this execution.
     pub execution: Option<ExecutionId>,
+}
+
+/// The task that a page ended with.
+fn place(text: &str) -> Option<(ExecutionId, OpId)> {
+    let (execution, op) = text.split_once(':')?;
+    Some((execution.parse().ok()?, OpId(op.parse().ok()?)))
 }
 
 impl Platform {
@@ -37,20 +42,11 @@ impl Platform {
             role: list.role.clone(),
             execution: list.execution,
             since_ms: None,
+            after: page.after().map(|after| place(after).ok_or_else(bad_cursor)).transpose()?,
         };
-        let rows = self.journal(|reader| reader.tasks(&filter, TASKS_MAX))?;
-        let place = |row: &TaskRow| format!("{}:{:020}", row.execution, row.op.0);
-        // The list may change between two pages; what was seen is not shown again.
-        let is_seen = |row: &TaskRow| match page.after().and_then(|after| after.split_once(':')) {
-            None => false,
-            Some((execution, op)) => {
-                let seen = row.execution.to_string();
-                seen.as_str() > execution || (seen == execution && format!("{:020}", row.op.0).as_str() <= op)
-            }
-        };
-        let more = usize::try_from(page.one_more()).unwrap_or(usize::MAX);
-        let rest = rows.into_iter().skip_while(is_seen).take(more).collect();
-        Ok(page.page(rest, place))
+        let more = u32::try_from(page.one_more()).unwrap_or(u32::MAX);
+        let rows = self.journal(|reader| reader.tasks(&filter, more))?;
+        Ok(page.page(rows, |row| format!("{}:{}", row.execution, row.op.0)))
     }
 
     /// A task of the tenant, named `EXECUTION:NUMBER`. Blocks.

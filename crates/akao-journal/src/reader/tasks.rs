@@ -4,7 +4,7 @@ use super::{CHECKSUM, Place, Reader};
 use crate::{ReadError, TaskFilter, TaskRow, TaskStatus, seal::task_sum};
 use akao_contract::{ExecutionId, OpId};
 use rusqlite::{
-    Row,
+    OptionalExtension as _, Row,
     types::{Type, Value},
 };
 
@@ -68,6 +68,14 @@ impl Reader {
             values.push(since_ms.into());
             conditions.push(format!("t.created_ms >= ?{}", values.len()));
         }
+        if let Some((execution, op)) = filter.after {
+            let (key, is_there) = self.place_of(execution)?;
+            // Of one that was pruned the next older execution stands in, with all of its tasks.
+            let op = if is_there { i64::try_from(op.0).unwrap_or(i64::MAX) } else { -1 };
+            values.extend([key.into(), op.into()]);
+            let (key, op) = (values.len() - 1, values.len());
+            conditions.push(format!("t.execution <= ?{key} AND (t.execution < ?{key} OR t.op > ?{op})"));
+        }
         if !filter.statuses.is_empty() {
             let codes: Vec<String> = filter.statuses.iter().map(|status| status.code().to_string()).collect();
             conditions.push(format!("t.status IN ({})", codes.join(", ")));
@@ -78,6 +86,18 @@ impl Reader {
             conditions.join(" AND ")
         );
         Ok(Some((sql, values)))
+    }
+
+    /// The key of an execution, or of the next older one when it is not there any more; whether it is.
+    fn place_of(&self, execution: ExecutionId) -> Result<(i64, bool), ReadError> {
+        if let Some(key) = self.key(execution)? {
+            return Ok((key, true));
+        }
+        let place = Place { table: "execution", row: None, execution: Some(execution) };
+        let mut select = self.statement("SELECT key FROM execution WHERE id < ?1 ORDER BY id DESC LIMIT 1", place)?;
+        let older = select.query_row([execution.to_bytes()], |row| row.get(0)).optional();
+        // Keys begin at 1, so that nothing is behind 0.
+        Ok((older.map_err(|error| self.error(&error, place))?.unwrap_or(0), false))
     }
 
     pub(super) fn task_row(&self, row: &Row<'_>) -> Result<TaskRow, ReadError> {

@@ -92,6 +92,7 @@ fn list(args: &ListArgs, context: &Context) -> Result<Exit, Failure> {
         role: args.role.clone(),
         execution: None,
         since_ms: None,
+        after: None,
     };
     let rows = Site::of(context)?.tasks(filter, args.limit)?;
     if context.output.json {
