@@ -199,6 +199,11 @@ pub(crate) fn shown(zone: &TimeZone, ms: i64) -> Option<Zoned> {
     Timestamp::from_millisecond(ms).ok().map(|moment| moment.to_zoned(zone.clone()))
 }
 
+/// A number in digits alone.
+fn digits(text: &str) -> Option<u32> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
 impl Field {
     /// The numbers of a list such as `1-5,10,*/15`, as bits.
     fn read(&self, text: &str) -> Result<u64, CronError> {
@@ -212,7 +217,7 @@ impl Field {
     fn part(&self, part: &str) -> Result<u64, CronError> {
         let (range, step) = match part.split_once('/') {
             Some((range, step)) => {
-                let step = step.parse::<u32>().ok().filter(|step| (1..=self.high).contains(step));
+                let step = digits(step).filter(|step| (1..=self.high).contains(step));
                 (range, Some(step.ok_or_else(|| self.bad(part, "has a step that is not a number of its own"))?))
             }
             None => (part, None),
@@ -225,6 +230,8 @@ impl Field {
                 (low, if step.is_some() { self.high } else { low })
             }
         };
+        // Days of the week go on behind the last one; the caller takes what is above Saturday as the days from Sunday on.
+        let high = if low > high && self.name == WEEKDAY.name { high + 7 } else { high };
         if low > high {
             return Err(self.bad(part, "ends before it begins"));
         }
@@ -235,7 +242,7 @@ impl Field {
     fn number(&self, part: &str, text: &str) -> Result<u32, CronError> {
         let word = self.words.iter().position(|word| word.eq_ignore_ascii_case(text));
         let named = word.and_then(|at| u32::try_from(at).ok()).map(|at| at + self.low);
-        let found = named.or_else(|| text.parse().ok()).filter(|number| (self.low..=self.high).contains(number));
+        let found = named.or_else(|| digits(text)).filter(|number| (self.low..=self.high).contains(number));
         found.ok_or_else(|| self.bad(part, &format!("is not within {} to {}", self.low, self.high)))
     }
 }
@@ -268,6 +275,16 @@ mod tests {
         assert_eq!(next("0 9-17/4 * * *", "UTC", from, 2), ["2026-01-30T13:00:00Z", "2026-01-30T17:00:00Z"]);
         assert_eq!(next("0 0 13 * fri", "UTC", from, 2), ["2026-02-06T00:00:00Z", "2026-02-13T00:00:00Z"]);
         assert_eq!(next("0 0 * * 7", "UTC", from, 1), ["2026-02-01T00:00:00Z"], "7 is Sunday too");
+        for (weekdays, days) in [
+            ("fri-sun", ["2026-02-01", "2026-02-06", "2026-02-07"]),
+            ("5-7", ["2026-02-01", "2026-02-06", "2026-02-07"]),
+            ("sat-mon", ["2026-02-01", "2026-02-02", "2026-02-07"]),
+            ("fri-mon/2", ["2026-02-01", "2026-02-06", "2026-02-08"]),
+            ("7-1", ["2026-02-01", "2026-02-02", "2026-02-08"]),
+        ] {
+            let found = next(&format!("0 0 * * {weekdays}"), "UTC", "2026-01-31T12:00:00Z", 3);
+            assert_eq!(found, days.map(|day| format!("{day}T00:00:00Z")), "{weekdays}");
+        }
         assert_eq!(next("0 * 1 mar *", "UTC", from, 1), ["2026-03-01T00:00:00Z"]);
         assert!(next("0 0 30 2 *", "UTC", from, 1).is_empty(), "a day that never comes");
     }
@@ -347,6 +364,9 @@ mod tests {
             ("* * * foo *", "the month `foo`"),
             ("* * * * 8", "the weekday `8`"),
             ("5-1 * * * *", "ends before it begins"),
+            ("* * * dec-jan *", "ends before it begins"),
+            ("* * * * +1", "the weekday `+1`"),
+            ("*/+5 * * * *", "step"),
             ("*/0 * * * *", "step"),
             ("1,,2 * * * *", "the minute ``"),
         ] {
