@@ -233,7 +233,7 @@ impl Platform {
             .blocking(move |platform| {
                 let (limits, beside) = platform.read(|work| {
                     let scope = work.of(&who.tenant);
-                    Ok::<_, Error>((Limits::of_row(scope.quotas().get()?), scope.workflows().bytes()?))
+                    Ok::<_, Error>((Limits::of_row(scope.quotas().get()?), custom_nodes::stored_beside(scope)?))
                 })?;
                 let blobs = (platform.parts().blob_bytes)(&who.tenant).map_err(|error| Error::internal(&error))?;
                 Ok((limits, beside.saturating_add(blobs)))

@@ -44,7 +44,10 @@ fn an_upload_is_used_by_workflows_of_its_tenant_and_of_no_other() {
     let server = Server::new();
     let owner = server.owner();
     let other = server.other_owner(&owner, "globex");
+    let stored = || owner.get("/api/v1/quotas").is(200).body["used"]["storage_bytes"].as_u64().expect("bytes");
+    let before = stored();
     let first = added(&owner, "1.0.0", &source("acme"));
+    assert!(stored() > before + 100, "a node is stored, and counts");
     let early = owner.save("w", &workflow("w", "Greet@1.0.0")).refuses(422, "invalid_workflow");
     assert!(early.body["problems"].to_string().contains("not active yet"), "{:#}", early.body);
     let moved = owner.post(ACTIVATE, &[&first], &json!({})).is(200).body;
