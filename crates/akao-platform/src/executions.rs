@@ -91,12 +91,22 @@ impl Platform {
             return Err(Error::invalid(format!("`Idempotency-Key` has 1 to {KEY_BYTES_MAX} bytes")));
         }
         let max = self.parts().allowances.of(&actor.tenant).starts_per_minute;
-        let counted = self.inner.starts.count(&actor.tenant, max, self.now_ms())?;
+        // Whoever asks again for what was started is answered, also when nothing more may be started.
+        let counted = match self.has_started(&actor.tenant, start.key.as_deref())? {
+            true => None,
+            false => self.inner.starts.count(&actor.tenant, max, self.now_ms())?,
+        };
         let answer = self.start_counted(actor, start).await;
         if !answer.as_ref().is_ok_and(|started| !started.repeated) {
             self.inner.starts.forget(&actor.tenant, counted);
         }
         answer
+    }
+
+    /// Whether a key has started something. Reads one row, which is quick enough to be done anywhere.
+    fn has_started(&self, tenant: &Tenant, key: Option<&str>) -> Result<bool, Error> {
+        let Some(key) = key else { return Ok(false) };
+        Ok(self.journal(|reader| reader.start_key(tenant, key))?.is_some())
     }
 
     async fn start_counted(&self, actor: &Arc<Actor>, start: Start) -> Result<Started, Error> {
@@ -125,10 +135,7 @@ impl Platform {
         let prepared = self.briefly(move |platform| {
             let (_, bundle): (WorkflowVersion, Bundle) = platform.bundle(&who, &wanted.workflow, version.as_deref())?;
             // A key that has started something starts nothing more; the engine says whether it is the same request.
-            let known = match &wanted.key {
-                Some(key) => platform.journal(|reader| reader.start_key(&who.tenant, key))?.is_some(),
-                None => false,
-            };
+            let known = platform.has_started(&who.tenant, wanted.key.as_deref())?;
             if !known {
                 platform.check_packages(&bundle, "started")?;
             }

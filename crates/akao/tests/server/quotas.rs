@@ -80,6 +80,10 @@ fn who_starts_too_much_in_a_minute_is_told_when_to_come_back() {
     let second = start(&globex).is(201).body;
     let refused = start(&globex).refuses(429, "too_many_requests");
     assert!(refused.header("retry-after").parse::<u64>().is_ok_and(|seconds| (1..=30).contains(&seconds)));
+    // What was accepted before is answered again, and starts nothing.
+    assert_eq!(start(&keyed).is(200).body["repeated"], true);
+    let other = json!({"workflow": "hello", "input": {"name": "Bob"}});
+    keyed.post("/api/v1/executions", &[], &other).refuses(422, "idempotency_key_reused");
     let execution = second["execution"].as_str().expect("an id");
     globex.wait(execution, &["success"]);
     let fork = globex.post("/api/v1/executions/{execution}/fork", &[execution], &json!({"at": "/0"}));
