@@ -314,16 +314,22 @@ impl Platform {
         Ok(follower.take_ready().len())
     }
 
-    /// What of the tenant waits for a place, and how many executions may run on the server at once.
+    /// What of the tenant waits for a place, and how many of its executions may run at once.
     ///
     /// # Errors
     /// The engine does not answer.
     pub async fn queue(&self, actor: &Actor) -> Result<(Vec<QueueEntry>, u64), Error> {
         let (mut entries, limit) = self.queues().await?;
-        Ok((entries.remove(&actor.tenant).unwrap_or_default(), limit))
+        Ok((entries.remove(&actor.tenant).unwrap_or_default(), self.places(&actor.tenant, limit)))
     }
 
-    /// What of each tenant waits for a place, for whoever shows each of them its own, and how many executions may run at once.
+    /// How many executions of a tenant may run at once where so many may of all together.
+    pub fn places(&self, tenant: &Tenant, of_all: u64) -> u64 {
+        self.parts().allowances.of(tenant).executions.map_or(of_all, |own| own.min(of_all))
+    }
+
+    /// What of each tenant waits for a place, for whoever shows each of them its own, and how many executions may run at once
+    /// of all together.
     ///
     /// # Errors
     /// The engine does not answer.

@@ -374,7 +374,8 @@ impl Connection {
         // What was read before the change is told, and looked at again.
         self.queue_changed = self.queue_changed.filter(|changed| *changed > queues.read_at);
         let entries = queues.entries.get(&self.actor.tenant).map(Vec::as_slice).unwrap_or_default();
-        let queue = history::waiting(entries, queues.limit);
+        let places = self.app.platform.places(&self.actor.tenant, queues.limit);
+        let queue = history::waiting(entries, places);
         let text = queue.to_string();
         if self.queue.as_ref() == Some(&text) {
             return Ok(());

@@ -30,6 +30,9 @@ fn a_tenant_has_a_tier_and_what_the_operator_sets_apart() {
     let limits = json!({"cpu_millis": 1000, "memory_bytes": 2_000_000_000_u64, "executions": 10, "steps": 4,
         "storage_bytes": 1_000_000_000, "starts_per_minute": 60});
     assert_eq!((&theirs["limits"], &theirs["overridden"]), (&limits, &json!([])));
+    assert_eq!(globex.get("/api/v1/queue").is(200).body["limit"], 10, "as many as the tenant may");
+    let of_all = owner.get("/api/v1/queue").is(200).body["limit"].as_u64().expect("a number");
+    assert!(of_all > 10, "{of_all}");
     let names: Vec<Value> = owner.get("/api/v1/tenants").is(200).body["items"]
         .as_array()
         .expect("tenants")
