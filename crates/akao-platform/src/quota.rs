@@ -292,8 +292,9 @@ impl Platform {
         let (tier, overrides) = (tier_named(tier)?, overrides_named(overrides)?);
         let limits = self.write(|work| {
             let found = limits_of(work, &tenant)?;
-            expected
-                .meets(&format!("the quota of `{tenant}`"), (found.revision > 0).then(|| found.tag()).as_deref())?;
+            // What nothing was ever said of is shown with a tag, and may be said anew all the same.
+            let is_new = found.revision == 0 && matches!(expected, Expected::New | Expected::Unsaid);
+            expected.meets(&format!("the quota of `{tenant}`"), (!is_new).then(|| found.tag()).as_deref())?;
             let limits = Limits { tier, overrides, revision: found.revision + 1 };
             let row = limits.row(now_ms);
             work.of(&tenant).quotas().put(&row)?;

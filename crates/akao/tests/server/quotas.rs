@@ -22,6 +22,14 @@ fn set(operator: &Person<'_>, tenant: &str, body: &Value) -> crate::server::Answ
 fn a_tenant_has_a_tier_and_what_the_operator_sets_apart() {
     let server = Server::new();
     let owner = server.owner();
+    // What nothing was ever said of has a tag too, by which it is changed.
+    let unsaid = owner.show(QUOTA, &["acme"]).is(200);
+    let body = json!({"tier": "unbounded"});
+    let put = |person: &Person<'_>| person.ask("PUT", QUOTA, &["acme"], "", Some(&body));
+    put(&owner.with("if-match", "\"r7\"")).refuses(412, "precondition_failed");
+    put(&owner.with("if-match", unsaid.header("etag"))).is(200);
+    put(&owner.with("if-match", unsaid.header("etag"))).refuses(412, "precondition_failed");
+    put(&owner.with("if-none-match", "*")).refuses(412, "precondition_failed");
     let own = owner.get("/api/v1/quotas").is(200).body;
     assert_eq!((&own["tier"], &own["limits"]["executions"]), (&json!("unbounded"), &Value::Null));
     let globex = server.other_owner(&owner, "globex");
