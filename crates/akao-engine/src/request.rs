@@ -214,6 +214,9 @@ pub enum Request {
         /// The id that the new execution is to have; a new one when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         made: Option<ExecutionId>,
+        /// W3C `traceparent` of what asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trace: Option<String>,
     },
     /// Take in an exported execution; answered by `Started` with its id.
     Import {

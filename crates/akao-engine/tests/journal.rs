@@ -306,6 +306,7 @@ fn a_fork_goes_on_from_before_a_step_with_edited_values() {
         edits: vec![("bb.one".into(), json!(41))],
         secrets: GivenSecrets::default(),
         made: None,
+        trace: None,
     };
     let Reply::Started { execution: fork, .. } = house.call(&engine, fork) else { panic!("no fork") };
     assert_eq!(house.wait(fork, ExecutionStatus::Success), json!({"got": 42}));
@@ -340,6 +341,7 @@ fn a_fork_from_a_step_that_was_held_begins_where_it_was_held() {
             edits: vec![("bb.one".into(), json!(41))],
             secrets: GivenSecrets::default(),
             made: None,
+            trace: None,
         };
         let Reply::Started { execution: fork, .. } = house.call(&engine, fork) else { panic!("no fork") };
         assert_eq!(house.wait(fork, ExecutionStatus::Success), json!({"got": got}), "{at}");

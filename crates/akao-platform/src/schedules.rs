@@ -398,17 +398,22 @@ impl Platform {
         Ok(Times::read(cron, zone)?.preview(self.now_ms(), count))
     }
 
-    /// Starts what a schedule starts, now, in the actor's own name; its times stay as they are.
+    /// Starts what a schedule starts, now, in the actor's own name and as part of a trace; its times stay as they are.
     ///
     /// # Errors
     /// There is no such schedule, or the actor may not start what it starts.
-    pub async fn trigger_schedule(&self, actor: &Arc<Actor>, id: &str) -> Result<crate::Started, Error> {
+    pub async fn trigger_schedule(
+        &self,
+        actor: &Arc<Actor>,
+        id: &str,
+        trace: Option<String>,
+    ) -> Result<crate::Started, Error> {
         let (who, named) = (Arc::clone(actor), id.to_owned());
         let spec = self.blocking(move |platform| Ok(platform.schedule(&who, &named)?.spec)).await?;
         if !actor.may(Permission::ExecutionsStart) {
             let message = format!("this starts an execution, which needs `{}`", Permission::ExecutionsStart);
             return Err(Error::new(Code::Forbidden, message));
         }
-        self.start(actor, spec.start(spec.version.clone(), None)).await
+        self.start(actor, Start { trace, ..spec.start(spec.version.clone(), None) }).await
     }
 }

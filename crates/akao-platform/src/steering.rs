@@ -43,6 +43,8 @@ pub enum Steer {
         at: String,
         /// Values to change there, in order.
         edits: Vec<(String, Value)>,
+        /// W3C `traceparent` of what asked.
+        trace: Option<String>,
     },
 }
 
@@ -64,7 +66,9 @@ impl Steer {
             Self::Pause => Request::Pause { execution },
             Self::Resume => Request::Resume { execution, secrets: GivenSecrets::default() },
             Self::Signal { name, key, payload, id } => Request::Signal { execution, name, key, payload, signal_id: id },
-            Self::Fork { at, edits } => Request::Fork { execution, at, edits, secrets: GivenSecrets::default(), made },
+            Self::Fork { at, edits, trace } => {
+                Request::Fork { execution, at, edits, secrets: GivenSecrets::default(), made, trace }
+            }
         }
     }
 }

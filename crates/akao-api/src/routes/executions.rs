@@ -273,7 +273,7 @@ fn fork(call: Call) -> Answering {
     Box::pin(async move {
         let ForkBody { at, edits } = call.json()?;
         let edits = edits.into_iter().map(|edit| (edit.path, edit.value)).collect();
-        let made = steer(&call, Steer::Fork { at, edits }).await?;
+        let made = steer(&call, Steer::Fork { at, edits, trace: call.trace.clone() }).await?;
         let place = made.map(|id| format!("/api/v1/executions/{id}"));
         Ok(Answer::made(&json!({"execution": made}), place))
     })

@@ -97,7 +97,7 @@ fn receive(call: Call) -> Answering {
             headers.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
         let (headers, body) = (headers.collect(), call.body.to_vec());
         let (tenant, hook) = (call.path_value("tenant"), call.path_value("hook"));
-        let message = Message { headers, query: call.query.into_pairs(), body };
+        let message = Message { headers, query: call.query.into_pairs(), body, trace: call.trace.clone() };
         let received = call.app.platform.receive(&tenant, &hook, message).await?;
         let mut document = json!({"execution": received.execution, "repeated": received.repeated, "status": null, "outputs": null, "error": null});
         let Some(row) = received.ended else {

@@ -153,8 +153,8 @@ fn resume(call: Call) -> Answering {
 
 fn trigger(call: Call) -> Answering {
     Box::pin(async move {
-        let started = call.platform().trigger_schedule(call.actor()?, call.param("schedule")).await?;
-        Ok(super::executions::started(&started))
+        let starting = call.platform().trigger_schedule(call.actor()?, call.param("schedule"), call.trace.clone());
+        Ok(super::executions::started(&starting.await?))
     })
 }
 

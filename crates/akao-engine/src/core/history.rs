@@ -26,11 +26,10 @@ impl Core {
     pub(super) fn fork(
         &mut self,
         store: &dyn Store,
-        source: ExecutionId,
-        at: &str,
+        (source, at): (ExecutionId, &str),
         edits: Vec<(String, Value)>,
         secrets: BTreeMap<String, akao_step::Secret>,
-        made: Option<ExecutionId>,
+        (made, trace): (Option<ExecutionId>, Option<String>),
     ) -> Result<Reply, CallError> {
         for (path, _) in &edits {
             check_path(path)?;
@@ -40,7 +39,8 @@ impl Core {
         let version = self.version(store, &row.tenant, row.definition).map_err(CallError::conflict)?;
         let entries = self.entries(store, source)?;
         let attributes: Attributes = serde_json::from_slice(&row.attributes).unwrap_or_default();
-        let attributes = Attributes { trace: None, ..attributes };
+        // It belongs to what asked for it now, not to what once asked for its origin.
+        let attributes = Attributes { trace, ..attributes };
         let Some(Entry { event: Event::Started(start), .. }) = entries.first() else {
             return Err(CallError::conflict(format!("execution {source} has not started")));
         };

@@ -60,8 +60,8 @@ impl Core {
             Request::Edit { execution, path, value, at } => self.edit(store, execution, path, value, at),
             Request::Inspect { execution, at } => self.inspect(store, execution, at.as_ref()),
             Request::CompleteTask { execution, op, decision } => self.complete_task(store, execution, op, decision),
-            Request::Fork { execution, at, edits, secrets, made } => {
-                self.fork(store, execution, &at, edits, secrets.0, made)
+            Request::Fork { execution, at, edits, secrets, made, trace } => {
+                self.fork(store, (execution, &at), edits, secrets.0, (made, trace))
             }
             Request::Import { export } => self.import(store, &export),
             Request::Queue => {

@@ -378,7 +378,7 @@ impl Simulation<'_> {
             7 => Request::Debug { execution, on: self.random.percent(50) },
             _ => {
                 let edits = vec![(path, value)];
-                Request::Fork { execution, at, edits, secrets: GivenSecrets::default(), made: None }
+                Request::Fork { execution, at, edits, secrets: GivenSecrets::default(), made: None, trace: None }
             }
         };
         self.call(request, Asked::Other);

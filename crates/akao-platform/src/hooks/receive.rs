@@ -2,7 +2,7 @@
 
 use super::{HookSpec, HookView, InputSource, Scheme};
 use crate::{
-    Actor, Code, Error, HookId, Means, Platform, Started,
+    Actor, Code, Error, HookId, Means, Platform, Start, Started,
     acting::acting,
     decided::missing,
     executions::OWN_KEYS,
@@ -52,6 +52,8 @@ pub struct Message {
     pub query: Vec<(String, String)>,
     /// Its body.
     pub body: Vec<u8>,
+    /// W3C `traceparent` of the request that brought it.
+    pub trace: Option<String>,
 }
 
 /// What a message led to.
@@ -244,6 +246,7 @@ impl Platform {
             None => {
                 let input = message.input(&view.spec)?;
                 let start = view.spec.start(input, Some(start_key(&view.row.id, &key)));
+                let start = Start { trace: message.trace.clone(), ..start };
                 let Started { execution, repeated, .. } = self.start_keyed(&actor, start).await?;
                 let (of, hook, started) = (tenant.clone(), view.row.id.clone(), execution.to_string());
                 self.blocking(move |platform| {
@@ -420,6 +423,7 @@ mod tests {
             headers: vec![("x-kind".into(), "push".into()), ("authorization".into(), "Bearer x".into())],
             query: vec![("page".into(), "2".into())],
             body: br#"{"user": {"name": "Ada"}, "n": 5}"#.to_vec(),
+            trace: None,
         };
         let declared = spec(json!({
             "who": {"pointer": "/body/user/name"}, "kind": {"pointer": "/headers/x-kind"}, "page": {"pointer": "/query/page"},

@@ -235,7 +235,7 @@ impl Remote {
             }
             Request::Pause { execution } => (of(execution, "pause"), None, None),
             Request::Resume { execution, secrets } if secrets.0.is_empty() => (of(execution, "resume"), None, None),
-            Request::Fork { execution, at, edits, secrets, made: _ } if secrets.0.is_empty() => {
+            Request::Fork { execution, at, edits, secrets, made: _, trace: _ } if secrets.0.is_empty() => {
                 let edits: Vec<Value> =
                     edits.iter().map(|(path, value)| json!({"path": path, "value": value})).collect();
                 return self.fork(&of(execution, "fork"), &json!({"at": at, "edits": edits})).await;

@@ -24,7 +24,7 @@ const ASKS: &str = "akao: 1\nid: asks\nversion: 1.0.0\nroot: { type: HumanTask, 
 const FAILS: &str =
     "akao: 1\nid: fails\nversion: 1.0.0\nroot: { type: FailureNode, props: { message: it was to be } }\n";
 
-fn now_s() -> u64 {
+pub(crate) fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs()
 }
 
@@ -59,14 +59,14 @@ fn send(server: &Server, path: &str, headers: &[(&str, &str)], body: &str) -> An
 }
 
 /// Sends a message as Standard Webhooks say.
-fn standard(server: &Server, hook: &Value, secret: &str, id: &str, stamp: u64, body: &str) -> Answer {
+pub(crate) fn standard(server: &Server, hook: &Value, secret: &str, id: &str, stamp: u64, body: &str) -> Answer {
     let stamp = stamp.to_string();
     let signed = signature(secret, id, &stamp, body);
     let headers = [("webhook-id", id), ("webhook-timestamp", &stamp), ("webhook-signature", &signed)];
     send(server, hook["path"].as_str().expect("a path"), &headers, body)
 }
 
-fn make(owner: &Person<'_>, spec: &Value) -> Value {
+pub(crate) fn make(owner: &Person<'_>, spec: &Value) -> Value {
     owner.post("/api/v1/hooks", &[], &json!({"name": "a hook", "spec": spec})).is(201).body
 }
 

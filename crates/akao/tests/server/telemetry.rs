@@ -1,6 +1,9 @@
 //! What the server tells of itself: figures, traces, its interface.
 
-use crate::server::{Server, WITHIN};
+use crate::{
+    hooks,
+    server::{Server, WITHIN},
+};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
@@ -82,6 +85,48 @@ fn one_trace_leads_from_a_request_to_the_steps_that_it_started() {
     }
     assert_eq!(request["parentSpanId"], "b7ad6b7169203331");
     assert_eq!((&whole["parentSpanId"], &step["parentSpanId"]), (&request["spanId"], &whole["spanId"]));
+}
+
+#[test]
+fn a_schedule_a_fork_and_a_hook_are_one_trace_with_what_they_start() {
+    let (url, spans) = collector();
+    let server = Server::started(tempfile::tempdir().expect("a folder"), |command| {
+        command.args(["--otlp-endpoint", &url, "--trace-ratio", "1"]);
+    });
+    let owner = server.owner();
+    owner.save("hello", HELLO).is(201);
+    let body = json!({"name": "x", "spec": {"workflow": "hello", "cron": "@yearly"}});
+    let schedule = owner.post("/api/v1/schedules", &[], &body).is(201).body;
+    let schedule = [schedule["schedule"].as_str().expect("an id")];
+    let trigger = "/api/v1/schedules/{schedule}/trigger";
+    let started = owner.with("traceparent", PARENT).ask("POST", trigger, &schedule, "", None).is(201).body;
+    let first = started["execution"].as_str().expect("an id");
+    owner.wait(first, &["success"]);
+    let fork = "/api/v1/executions/{execution}/fork";
+    let forked = owner.with("traceparent", OTHER).post(fork, &[first], &json!({"at": "/1"})).is(201).body;
+    owner.wait(forked["execution"].as_str().expect("an id"), &["success"]);
+    let hook = hooks::make(&owner, &json!({"workflow": "hello"}));
+    let secret = hook["secret"].as_str().expect("a secret");
+    let received = hooks::standard(&server, &hook, secret, "msg_1", hooks::now_s(), "{}").is(202).body;
+    owner.wait(received["execution"].as_str().expect("an id"), &["success"]);
+    let mut found: Vec<Value> = Vec::new();
+    for request in [format!("POST {trigger}"), format!("POST {fork}"), "POST /hooks/{tenant}/{hook}".to_owned()] {
+        let below = |found: &[Value], of: &Value, name: &str| {
+            let is_it = |span: &&Value| {
+                span["name"] == name && span["parentSpanId"] == of["spanId"] && span["traceId"] == of["traceId"]
+            };
+            found.iter().find(is_it).cloned()
+        };
+        loop {
+            let whole = found.iter().find(|span| span["name"] == json!(request));
+            let execution = whole.and_then(|request| below(&found, request, "execution hello"));
+            if execution.is_some_and(|execution| below(&found, &execution, "step LogMessage").is_some()) {
+                break;
+            }
+            let next = spans.recv_timeout(WITHIN);
+            found.push(next.unwrap_or_else(|_| panic!("{request} leads to no step: {found:#?}")));
+        }
+    }
 }
 
 /// The names of figures on a page.

@@ -105,7 +105,7 @@ pub(super) fn fork(args: &ForkArgs, context: &Context) -> Result<Exit, Failure> 
     let secrets = run::secrets(&args.secrets)?;
     let (site, execution) = locate(&args.id, context)?;
     check_packages(&site, execution)?;
-    let reply = site.ask(Request::Fork { execution, at: args.at.clone(), edits, secrets, made: None })?;
+    let reply = site.ask(Request::Fork { execution, at: args.at.clone(), edits, secrets, made: None, trace: None })?;
     started(reply, context)
 }
 
