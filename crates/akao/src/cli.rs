@@ -5,7 +5,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     output::{ColorChoice, Output},
-    wiring,
+    place, wiring,
 };
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind, parser::ValueSource};
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
@@ -224,6 +224,7 @@ fn on_one_line(text: &str) -> (String, String) {
 }
 
 fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
+    place::check(&command, context)?;
     match command {
         Command::Run(args) => commands::run::run(args, context),
         Command::New(args) => commands::new::run(args, context),

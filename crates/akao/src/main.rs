@@ -19,6 +19,7 @@ mod output;
 mod outside;
 mod owner;
 mod packages;
+mod place;
 mod problems;
 mod providers;
 mod publisher;

@@ -1,4 +1,7 @@
-//! `akao audit`: what external nodes ran and what was denied to them, from the audit of the data directory.
+//! `akao audit`: what external nodes ran and what was denied to them, from the audit of the data directory; at a server what was
+//! done in the tenant.
+
+mod there;
 
 use crate::{
     cli::Context,
@@ -6,6 +9,7 @@ use crate::{
     failure::Failure,
     live::steps::timestamp,
     output::{Style, plain_line, table},
+    site::Site,
     wiring,
 };
 use akao_install::{Installed, Places};
@@ -31,6 +35,9 @@ pub(crate) struct Args {
 
 /// Prints the entries, oldest first.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+    if let Some(remote) = Site::server_of(context)? {
+        return there::run(&args, &remote, context);
+    }
     let folder = wiring::data_dir(context)?;
     let file = wiring::audit_file(&folder);
     if args.verify {
@@ -134,6 +141,12 @@ fn shown(value: &Value) -> String {
     }
 }
 
+/// What is known among details, with its names, on one line.
+fn told<'a>(details: impl Iterator<Item = (&'a String, &'a Value)>) -> String {
+    let known = details.filter(|(_, value)| !value.is_null());
+    known.map(|(name, value)| format!("{name} {}", shown(value))).collect::<Vec<_>>().join(", ")
+}
+
 fn row(entry: &AuditEntry) -> Vec<String> {
     let subject = &entry.subject;
     let package = match &subject.version {
@@ -156,9 +169,7 @@ fn row(entry: &AuditEntry) -> Vec<String> {
             ("denied", format!("{act} {target}: {reason}{times}"))
         }
         AuditEvent::Package { act, by, details } | AuditEvent::Settings { act, by, details } => {
-            let told = details.iter().filter(|(_, value)| !value.is_null());
-            let details: Vec<String> = told.map(|(name, value)| format!("{name} {}", shown(value))).collect();
-            (act.as_str(), format!("by {by}: {}", details.join(", ")))
+            (act.as_str(), format!("by {by}: {}", told(details.iter())))
         }
         AuditEvent::Lost { count } => ("lost", format!("{count} entries could not be written")),
     };

@@ -3,12 +3,14 @@
 mod client;
 mod create;
 mod npm;
+mod there;
 
 use crate::{
     cli::Context,
     exit::Exit,
     failure::Failure,
     output::{plain, table},
+    site::Site,
     wiring,
 };
 use akao_contract::manifest::format_bytes;
@@ -72,6 +74,9 @@ fn unreadable(error: &std::io::Error) -> Failure {
 }
 
 fn list(args: &ListArgs, context: &Context) -> Result<Exit, Failure> {
+    if let Some(remote) = Site::server_of(context)? {
+        return there::list(args.name.as_deref(), &remote, context);
+    }
     let mut found = environments(context)?.list().map_err(|error| unreadable(&error))?;
     if let Some(name) = &args.name {
         found.retain(|environment| environment.name == *name);
@@ -95,7 +100,7 @@ fn list(args: &ListArgs, context: &Context) -> Result<Exit, Failure> {
     } else {
         let row = |one: &Environment| -> Vec<String> {
             let language = format!("{} {}", one.language, one.version);
-            let cells = [one.name.clone(), language, size(one), one.asked.join(", ")];
+            let cells = [one.name.clone(), language, size(one.bytes), one.asked.join(", ")];
             cells.map(|cell| plain(&cell)).into()
         };
         let rows: Vec<Vec<String>> = found.iter().map(row).collect();
@@ -105,9 +110,9 @@ fn list(args: &ListArgs, context: &Context) -> Result<Exit, Failure> {
 }
 
 /// How large an environment is, for people: rounded up to three figures or so.
-fn size(environment: &Environment) -> String {
-    let unit = if environment.bytes < 10_000_000 { 1_000 } else { 1_000_000 };
-    format_bytes(environment.bytes.next_multiple_of(unit))
+fn size(bytes: u64) -> String {
+    let unit = if bytes < 10_000_000 { 1_000 } else { 1_000_000 };
+    format_bytes(bytes.next_multiple_of(unit))
 }
 
 /// What is in an environment, each package on a line as a package client would take it.

@@ -1,6 +1,7 @@
 //! `akao list-nodes`: the node types that workflows may use, and how the packages are that installed ones come from.
 
 mod health;
+mod there;
 
 use crate::{
     catalogue::{category_name, node_types},
@@ -9,6 +10,7 @@ use crate::{
     failure::Failure,
     linked::Linked,
     output::{Output, Style, plain_line, table},
+    site::Site,
     wiring,
 };
 use akao_contract::{Digest, NodeType};
@@ -27,6 +29,9 @@ pub(crate) struct Args {
 
 /// Prints the node types, by category and name; linked ones among them.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+    if let Some(remote) = Site::server_of(context)? {
+        return there::run(args.category.as_deref(), &remote, context);
+    }
     let output = &context.output;
     let mut types = node_types();
     let (linked_types, linked) = linked(context)?;

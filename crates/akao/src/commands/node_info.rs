@@ -6,7 +6,7 @@ mod installed;
 use super::list_nodes::Packages;
 use crate::{
     catalogue::node_types, cli::Context, docs::node_page, exit::Exit, failure::Failure, linked::Linked, output::plain,
-    wiring,
+    site::Site, wiring,
 };
 use akao_contract::NodeType;
 use serde_json::json;
@@ -24,8 +24,12 @@ pub(crate) struct Args {
 /// Prints the node type: its page of the reference, or the declaration with `--json`.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let name = args.name.as_str();
+    // A folder is of this machine, whatever a server knows.
     if Path::new(name).is_dir() {
         return shown(&of_folder(Path::new(name))?, None, context);
+    }
+    if let Some(remote) = Site::server_of(context)? {
+        return shown(&[remote.node_type(name)?], None, context);
     }
     let mut types = node_types();
     types.extend(linked(name, context)?);

@@ -5,7 +5,7 @@
 
 use super::http::{Ask, Server};
 use crate::failure::Failure;
-use akao_contract::{BlobRef, Digest, ExecutionId, ExecutionStatus, OpId, Tenant};
+use akao_contract::{BlobRef, Digest, ExecutionId, ExecutionStatus, NodeType, OpId, Tenant};
 use akao_engine::{CallError, Executions, Feed, FeedItem, Record, Reply, Request, StartRequest, export::Excerpt};
 use akao_flow::{Decision, Problem};
 use akao_journal::{ExecutionFilter, ExecutionRow, Frame, ReadError, TaskFilter, TaskRow, TaskStatus};
@@ -59,6 +59,28 @@ impl Remote {
 
     fn get(&self, path: &str) -> Result<Value, Failure> {
         self.server.ask_and_wait(&Ask::get(path))?.json()
+    }
+
+    /// As many items of a list as are wanted, as the server shows them.
+    ///
+    /// # Errors
+    /// The server cannot be reached or refuses; so for the next one.
+    pub(crate) fn items(&self, path: &str, query: &[(&str, &str)], limit: u32) -> Result<Vec<Value>, Failure> {
+        let mut pairs = Serializer::new(String::new());
+        pairs.extend_pairs(query);
+        Ok(self.pages(path, &pairs.finish(), None, limit, |item| Ok(item.clone()))?.items)
+    }
+
+    /// What the server declares of a node type.
+    pub(crate) fn node_type(&self, name: &str) -> Result<NodeType, Failure> {
+        let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
+        let told = self.get(&format!("/api/v1/node-types/{name}"))?;
+        serde_json::from_value(told).map_err(|error| unreadable(&error.to_string()))
+    }
+
+    /// Whether the audit there is as it was written.
+    pub(crate) fn verify_audit(&self) -> Result<Value, Failure> {
+        self.server.ask_and_wait(&Ask::post("/api/v1/audit/verify", None))?.json()
     }
 
     /// Who asks there.

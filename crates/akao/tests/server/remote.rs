@@ -209,6 +209,130 @@ fn a_workflow_runs_at_a_server_as_it_does_here() {
     assert!(terminal.run(&["--server", "s", "run", &changed]).is(1).err.contains("raise `version:`"));
 }
 
+/// What becomes of a command for which a server is named.
+#[derive(Clone, Copy, PartialEq)]
+enum There {
+    /// It asks the server.
+    Asks,
+    /// It is of this machine alone, and says so.
+    Refuses,
+    /// It works on files that are named, whatever else is.
+    Files,
+}
+
+use There::{Asks, Files, Refuses};
+
+/// Every command, with arguments that it takes.
+const COMMANDS: &[(&str, There)] = &[
+    ("run FILE", Asks),
+    ("new", Files),
+    ("dev FILE", Refuses),
+    ("validate FILE", Asks),
+    ("schema", Files),
+    ("fmt FILE", Files),
+    ("diff FILE FILE", Files),
+    ("graph FILE", Files),
+    ("import FILE", Files),
+    ("serve", Refuses),
+    ("backup FOLDER", Refuses),
+    ("restore FOLDER", Refuses),
+    ("vault show", Refuses),
+    ("executions list", Asks),
+    ("executions queue", Asks),
+    ("executions prune", Refuses),
+    ("tasks list", Asks),
+    ("login URL", Files),
+    ("logout", Files),
+    ("context show", Files),
+    ("install com.example.none", Refuses),
+    ("uninstall com.example.none", Refuses),
+    ("update", Refuses),
+    ("rollback com.example.none", Refuses),
+    ("enable com.example.none", Refuses),
+    ("disable com.example.none", Refuses),
+    ("verify", Refuses),
+    ("search words", Refuses),
+    ("lock FILE", Refuses),
+    ("list-nodes", Asks),
+    ("node-info Sequence", Asks),
+    ("node init", Files),
+    ("node run", Refuses),
+    ("node link", Refuses),
+    ("sdk dependents Greet", Asks),
+    ("key list", Refuses),
+    ("repo list", Refuses),
+    ("policy show", Refuses),
+    ("kill-list show", Refuses),
+    ("env list", Asks),
+    ("env remove default", Refuses),
+    ("sandbox explain FOLDER", Refuses),
+    ("audit", Asks),
+    ("doctor", Refuses),
+    ("completions bash", Files),
+];
+
+#[test]
+fn no_command_answers_for_this_machine_when_a_server_is_named() {
+    let terminal = Terminal::new();
+    let help = terminal.run(&["--help"]).is(0).out;
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let names = listed.filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).filter(|name| !name.is_empty());
+    for name in names {
+        let is_it = |(command, _): &&(&str, There)| command.split(' ').next() == Some(name);
+        assert!(COMMANDS.iter().any(|command| is_it(&command)), "say here what `{name}` does at a server");
+    }
+    let file = terminal.file("hello.yaml", HELLO);
+    // Nobody is there.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
+    let url = format!("http://{free}");
+    for (line, there) in COMMANDS.iter().filter(|(_, there)| *there != Files) {
+        let arguments: Vec<&str> =
+            line.split(' ').map(|word| if word == "FILE" { file.as_str() } else { word }).collect();
+        let mut command = terminal.command(&[&arguments[..], &["--json", "--server", url.as_str()]].concat());
+        command.env("AKAO_TOKEN", "akao_token_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+        let ran = terminal.finish(command, None);
+        let expected = if *there == Asks { (1, "connection") } else { (2, "usage") };
+        let error = ran.json()["error"].clone();
+        assert_eq!((ran.code, error["kind"].as_str().unwrap_or_default()), expected, "{line}: {}{}", ran.out, ran.err);
+        assert!(*there == Asks || error.to_string().contains(&url), "{line}: {error}");
+    }
+    assert!(!terminal.folder.path().join(".local").exists(), "nothing was begun here");
+}
+
+#[test]
+fn what_a_server_has_is_told_as_this_machine_tells_its_own() {
+    let server = Server::new();
+    let owner = server.owner();
+    let terminal = Terminal::new();
+    terminal.login(&server, &owner.new_token(None));
+    let at = |arguments: &[&str]| terminal.run(&[&["--server", "s"], arguments].concat());
+    let here = terminal.folder.path().join("here").display().to_string();
+    let both = |arguments: &[&str]| {
+        [terminal.run(&[&["--data-dir", here.as_str()], arguments].concat()), at(arguments)].map(|ran| ran.is(0))
+    };
+    let [local, remote] = both(&["list-nodes", "--category", "waiting", "--json"]).map(|ran| ran.json());
+    let names = |document: &Value| -> Vec<Value> {
+        document["nodes"].as_array().expect("nodes").iter().map(|node| node["type"].clone()).collect()
+    };
+    assert_eq!(names(&local), names(&remote));
+    assert_eq!(local["nodes"][0], remote["nodes"][0], "the same shape");
+    let [local, remote] = both(&["list-nodes", "--category", "waiting"]);
+    assert_eq!(local.out, remote.out);
+    let [local, remote] = both(&["node-info", "Sequence"]);
+    assert_eq!(local.out, remote.out);
+    at(&["node-info", "Nothing"]).is(1);
+    let [local, remote] = both(&["env", "list", "--json"]).map(|ran| ran.json());
+    assert_eq!(local, remote);
+    owner.post("/api/v1/teams", &[], &json!({"team": "readers", "role": "viewer"})).is(201);
+    let told = at(&["audit", "--last", "2", "--json"]).is(0).json();
+    let what: Vec<&Value> = told["entries"].as_array().expect("entries").iter().map(|line| &line["what"]).collect();
+    assert_eq!(what, ["token.created", "team.created"], "{told:#}");
+    assert!(at(&["audit"]).is(0).out.contains("ada@example.com"));
+    let verified = at(&["audit", "--verify", "--json"]).is(0).json();
+    assert_eq!((&verified["sound"], &verified["found"]["chained"]), (&json!(true), &json!(3)), "{verified:#}");
+    at(&["audit", "--denied"]).is(2);
+}
+
 fn waiting(owner: &Person<'_>, terminal: &Terminal, file: &str) -> String {
     let told = terminal.run(&["--server", "s", "run", file, "--detach", "--json"]).is(0).json();
     let id = told["execution"].as_str().expect("an id").to_owned();

@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             "The environment `{}` has {} packages, {} in all. Its scripts can import {}.",
             made.name,
             made.packages.len(),
-            super::size(&made),
+            super::size(made.bytes),
             made.asked.join(", "),
         ));
         let refused =

@@ -1,0 +1,64 @@
+//! `akao list-nodes` at a server: what workflows may use there, in the shape of this machine's.
+
+use crate::{
+    cli::Context,
+    exit::Exit,
+    failure::Failure,
+    output::{plain_line, table},
+    remote::Remote,
+};
+use akao_contract::Category;
+use serde_json::{Value, json};
+
+pub(super) fn run(category: Option<&str>, remote: &Remote, context: &Context) -> Result<Exit, Failure> {
+    let query: Vec<(&str, &str)> = category.map(|category| ("category", category)).into_iter().collect();
+    let mut types = remote.items("/api/v1/node-types", &query, u32::MAX)?;
+    if let Some(wanted) = category.filter(|_| types.is_empty()) {
+        return Err(Failure::usage(format!("there is no category `{}`", plain_line(wanted)))
+            .hint("Leave out `--category` to see them all."));
+    }
+    // One that this version does not know comes last.
+    types.sort_by_key(|node_type| {
+        let category = serde_json::from_value::<Category>(node_type["category"].clone()).ok();
+        (category.is_none(), category)
+    });
+    let packages = remote.items("/api/v1/packages", &[], u32::MAX)?;
+    let of = |node_type: &Value| {
+        let holds =
+            |package: &&Value| package["nodes"].as_array().is_some_and(|nodes| nodes.contains(&node_type["type"]));
+        packages.iter().find(holds)
+    };
+    if context.output.json {
+        let list: Vec<Value> = types.iter().map(|node_type| document(node_type, of(node_type))).collect();
+        context.output.document(&json!({"nodes": list}))?;
+    } else {
+        let rows: Vec<Vec<String>> = types.iter().map(|node_type| row(node_type, of(node_type))).collect();
+        context.output.text(&table(&["TYPE", "CATEGORY", "FROM", "HEALTH", "DOES"], &rows))?;
+    }
+    Ok(Exit::Success)
+}
+
+fn document(node_type: &Value, package: Option<&Value>) -> Value {
+    let package = package.map(|package| {
+        json!({
+            "id": package["package"], "status": package["status"], "version": package["version"],
+            // Where it was installed from is for the operator.
+            "source": null, "versions": package["versions"], "health": package["health"],
+            "update": package["update"], "deprecated": package["deprecated"],
+        })
+    });
+    let mut document = node_type.clone();
+    document["package"] = json!(package);
+    document["folder"] = Value::Null;
+    document
+}
+
+fn row(node_type: &Value, package: Option<&Value>) -> Vec<String> {
+    let text = |document: &Value, name: &str| plain_line(document[name].as_str().unwrap_or_default());
+    let from = match package {
+        Some(package) => format!("{} {}", text(package, "status"), text(package, "version")),
+        None => "built in".to_owned(),
+    };
+    let health = package.map(|package| text(package, "health")).unwrap_or_default();
+    vec![text(node_type, "type"), text(node_type, "category"), from, health, text(node_type, "summary")]
+}
