@@ -3,7 +3,7 @@
 use crate::{
     Access, Route,
     answer::Answer,
-    body, browser, console, guard,
+    body, browser, condition, console, guard,
     live::Hub,
     metrics::{Figures, Metrics},
     problem,
@@ -252,6 +252,7 @@ impl App {
         let parent = traceparent(&headers);
         *trace = self.traces_of(route).map(|traces| traces.open(parent.as_deref(), actor.is_some()));
         let trace = trace.clone().or(parent);
+        condition::refuse_unmet(route, &headers)?;
         let path = path.map_err(|_| Error::not_found("such path"))?;
         let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let known = route.parameters.iter().filter(|parameter| parameter.place == Place::Query);

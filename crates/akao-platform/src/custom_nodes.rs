@@ -4,6 +4,7 @@
 
 mod states;
 
+pub use states::custom_node_tag;
 pub(crate) use states::{is_let_in, version_of};
 
 use crate::{Actor, Code, Error, Page, PageRequest, Platform};

@@ -61,6 +61,14 @@ pub(crate) fn tag(row: &impl Row) -> String {
     format!("{id}-{revision}")
 }
 
+/// Whether a row is what a change expects that need not say so.
+///
+/// # Errors
+/// It is another one.
+pub(crate) fn allows<R: Row>(expected: &Expected, row: &R) -> Result<(), Error> {
+    expected.allows(&format!("{} `{}`", R::WHAT, row.names().1), Some(&tag(row)))
+}
+
 /// There is none with this id in the tenant.
 pub(crate) fn missing<R: Row>(id: &str) -> Error {
     Error::not_found(format_args!("{} `{}`", R::WHAT, akao_contract::shortened(id.to_owned(), 40)))

@@ -12,7 +12,7 @@ use crate::{
     Actor, Code, Error, Expected, HookId, Page, PageRequest, Permission, Platform, Start,
     accounts::clean_name,
     acting::pinned,
-    decided::{changed, missing, read, replaced, tag},
+    decided::{allows, changed, missing, read, replaced, tag},
     secret, signature,
 };
 use akao_step::Secret;
@@ -292,17 +292,19 @@ impl Platform {
     /// Takes messages no more, or again: then in the name of whoever says so. Blocks.
     ///
     /// # Errors
-    /// There is no such hook, or the actor may not start what it starts.
-    pub fn pause_hook(&self, actor: &Actor, id: &str, pause: bool) -> Result<HookView, Error> {
+    /// There is no such hook, it is not what was expected, or the actor may not start what it starts.
+    pub fn pause_hook(&self, actor: &Actor, id: &str, expected: &Expected, pause: bool) -> Result<HookView, Error> {
         let present = self.hook(actor, id)?;
+        allows(expected, &present.row)?;
         if pause {
             return self.changed_hook(actor, id, None, "hook.paused", |_, row| {
+                allows(expected, row)?;
                 (row.state, row.reason) = ("paused".to_owned(), None);
                 Ok(())
             });
         }
         let text = self.check_hook(actor, &present.spec)?;
-        self.changed_hook(actor, id, Some(&Expected::Tag(present.tag())), "hook.resumed", |_, row| {
+        self.changed_hook(actor, id, Some(&Expected::tag(present.tag())), "hook.resumed", |_, row| {
             (row.state, row.reason) = ("active".to_owned(), None);
             take_over(row, actor, text);
             Ok(())
@@ -313,13 +315,20 @@ impl Platform {
     /// start, so that it is in the actor's name from then on. Blocks.
     ///
     /// # Errors
-    /// There is no such hook, or the actor may not start what it starts.
-    pub fn rotate_hook(&self, actor: &Actor, id: &str, overlap_s: Option<u32>) -> Result<HookMade, Error> {
+    /// There is no such hook, it is not what was expected, or the actor may not start what it starts.
+    pub fn rotate_hook(
+        &self,
+        actor: &Actor,
+        id: &str,
+        expected: &Expected,
+        overlap_s: Option<u32>,
+    ) -> Result<HookMade, Error> {
         let now_ms = self.now_ms();
         let until_ms = old_until_ms(overlap_s, now_ms)?;
         let present = self.hook(actor, id)?;
+        allows(expected, &present.row)?;
         let (text, secret) = (self.check_hook(actor, &present.spec)?, present.spec.new_secret()?);
-        let view = self.changed_hook(actor, id, Some(&Expected::Tag(present.tag())), "hook.rotated", |work, row| {
+        let view = self.changed_hook(actor, id, Some(&Expected::tag(present.tag())), "hook.rotated", |work, row| {
             take_over(row, actor, text);
             let hooks = work.of(&actor.tenant).hooks();
             let present = hooks.secrets(row, now_ms)?.into_iter().next();
@@ -333,12 +342,13 @@ impl Platform {
     /// Takes a hook away. Blocks.
     ///
     /// # Errors
-    /// There is no such hook.
-    pub fn delete_hook(&self, actor: &Actor, id: &str) -> Result<(), Error> {
+    /// There is no such hook, or it is not what was expected.
+    pub fn delete_hook(&self, actor: &Actor, id: &str, expected: &Expected) -> Result<(), Error> {
         let now_ms = self.now_ms();
         self.parts().store.write(|work| {
             let hooks = work.of(&actor.tenant).hooks();
             let row = hooks.get(id)?.ok_or_else(|| missing::<Hook>(id))?;
+            allows(expected, &row)?;
             hooks.delete(id)?;
             actor.record(work, now_ms, "hook.deleted", json!({"hook": row.id, "name": row.name}))
         })

@@ -1,7 +1,7 @@
 //! The people of a tenant: asked to join, given a role, taken out. Nobody gives away more than they have.
 
 use crate::{
-    Actor, Code, Error, NamedRole, Page, PageRequest, PermissionSet, Platform, Role, SignedIn,
+    Actor, Code, Error, Expected, NamedRole, Page, PageRequest, PermissionSet, Platform, Role, SignedIn,
     accounts::{begin_session, clean_email, clean_name},
     authentication, password,
     roles::{self, may_give, named},
@@ -46,6 +46,15 @@ pub struct Joined {
     pub totp: Option<String>,
 }
 
+/// The tag of a member: a digest of what is shown of it, since nobody counts its changes.
+pub fn member_tag(member: &Member) -> String {
+    let Member { account, email, name, kind, role, since_ms } = member;
+    let shown = json!([account, email, name, kind.as_str(), role, since_ms]);
+    let mut digest = secret::hash_text(&shown.to_string());
+    digest.truncate(16);
+    digest
+}
+
 impl Platform {
     /// A page of the tenant's people. Blocks.
     ///
@@ -55,6 +64,15 @@ impl Platform {
         let after = page.after().unwrap_or_default();
         let found = self.read(|work| Ok(work.of(&actor.tenant).members().page(after, page.one_more())?))?;
         Ok(page.page(found, |member| member.account.clone()))
+    }
+
+    /// One of them. Blocks.
+    ///
+    /// # Errors
+    /// There is no such member.
+    pub fn member(&self, actor: &Actor, account: &str) -> Result<Member, Error> {
+        let found = self.read(|work| Ok(work.of(&actor.tenant).members().get(account)?))?;
+        found.ok_or_else(|| Error::not_found("such member"))
     }
 
     /// Asks somebody to join. Blocks.
@@ -118,8 +136,8 @@ impl Platform {
     /// Changes a person's role. Blocks.
     ///
     /// # Errors
-    /// There is no such member, the actor may not, or nobody would own the tenant any more.
-    pub fn set_role(&self, actor: &Actor, account: &str, role: &str) -> Result<Member, Error> {
+    /// There is no such member, it is not what was expected, the actor may not, or nobody would own the tenant any more.
+    pub fn set_role(&self, actor: &Actor, account: &str, role: &str, expected: &Expected) -> Result<Member, Error> {
         let now_ms = self.now_ms();
         self.write(|work| {
             let role = named(work, &actor.tenant, role)?;
@@ -129,6 +147,7 @@ impl Platform {
             if !is_own && !role.permissions.covers(within_reach(work, actor, &member)?) {
                 keep_operator(work, &member)?;
             }
+            expected.allows(&member.name, Some(&member_tag(&member)))?;
             if role.is_owner() && member.kind == AccountKind::Service {
                 return Err(service_owns_nothing());
             }
@@ -143,11 +162,12 @@ impl Platform {
     ///
     /// # Errors
     /// As [`Platform::set_role`].
-    pub fn remove_member(&self, actor: &Actor, account: &str) -> Result<(), Error> {
+    pub fn remove_member(&self, actor: &Actor, account: &str, expected: &Expected) -> Result<(), Error> {
         let now_ms = self.now_ms();
         self.write(|work| {
             let member = changeable(work, actor, account, false)?;
             keep_operator(work, &member)?;
+            expected.allows(&member.name, Some(&member_tag(&member)))?;
             work.of(&actor.tenant).members().remove(account, now_ms)?;
             actor.record(work, now_ms, "member.removed", json!({"user": account}))
         })

@@ -201,11 +201,13 @@ impl Platform {
     /// Takes a role away that nobody has. Blocks.
     ///
     /// # Errors
-    /// It is built in, somebody has it, or it may do more than the actor.
-    pub fn remove_role(&self, actor: &Actor, name: &str) -> Result<(), Error> {
+    /// It is built in, not what was expected, somebody has it, or it may do more than the actor.
+    pub fn remove_role(&self, actor: &Actor, name: &str, expected: &Expected) -> Result<(), Error> {
         let now_ms = self.now_ms();
         self.write(|work| {
-            may_give(actor, &own_role(work, actor, name)?)?;
+            let found = own_role(work, actor, name)?;
+            may_give(actor, &found)?;
+            expected.allows(&format!("role `{name}`"), Some(&found.tag()))?;
             let roles = work.of(&actor.tenant).roles();
             if roles.uses(name, now_ms)? > 0 {
                 return Err(Error::new(Code::Conflict, format!("somebody has the role `{name}`"))

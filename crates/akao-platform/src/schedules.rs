@@ -15,7 +15,7 @@ use crate::{
     accounts::clean_name,
     acting::pinned,
     cron::{self, Cron},
-    decided::{changed, missing, read, tag},
+    decided::{allows, changed, missing, read, tag},
     secret,
 };
 use akao_store::{Fire, Schedule, Work};
@@ -312,9 +312,10 @@ impl Platform {
     /// Lets a schedule rest. Times that come meanwhile are not made up for, and those that wait are skipped. Blocks.
     ///
     /// # Errors
-    /// There is no such schedule.
-    pub fn pause_schedule(&self, actor: &Actor, id: &str) -> Result<ScheduleView, Error> {
+    /// There is no such schedule, or it is not what was expected.
+    pub fn pause_schedule(&self, actor: &Actor, id: &str, expected: &Expected) -> Result<ScheduleView, Error> {
         self.changed_schedule(actor, id, None, "schedule.paused", |work, row| {
+            allows(expected, row)?;
             work.of(&actor.tenant).schedules().skip_open(&row.id, "the schedule was paused")?;
             row.state = "paused".to_owned();
             (row.reason, row.next_ms, row.due_ms) = (None, None, None);
@@ -325,11 +326,12 @@ impl Platform {
     /// Lets a schedule go on, in the name of whoever says so. Blocks.
     ///
     /// # Errors
-    /// There is no such schedule, or the actor may not start what it starts.
-    pub fn resume_schedule(&self, actor: &Actor, id: &str) -> Result<ScheduleView, Error> {
+    /// There is no such schedule, it is not what was expected, or the actor may not start what it starts.
+    pub fn resume_schedule(&self, actor: &Actor, id: &str, expected: &Expected) -> Result<ScheduleView, Error> {
         let present = self.schedule(actor, id)?;
+        allows(expected, &present.row)?;
         let (text, next) = self.check_spec(actor, &present.spec)?;
-        self.changed_schedule(actor, id, Some(&Expected::Tag(present.tag())), "schedule.resumed", |_, row| {
+        self.changed_schedule(actor, id, Some(&Expected::tag(present.tag())), "schedule.resumed", |_, row| {
             row.state = "active".to_owned();
             row.reason = None;
             take_over(row, actor, text);
@@ -342,12 +344,13 @@ impl Platform {
     /// Takes a schedule away. What it has started goes on. Blocks.
     ///
     /// # Errors
-    /// There is no such schedule.
-    pub fn delete_schedule(&self, actor: &Actor, id: &str) -> Result<(), Error> {
+    /// There is no such schedule, or it is not what was expected.
+    pub fn delete_schedule(&self, actor: &Actor, id: &str, expected: &Expected) -> Result<(), Error> {
         let now_ms = self.now_ms();
         self.store(|work| {
             let schedules = work.of(&actor.tenant).schedules();
             let row = schedules.get(id)?.ok_or_else(|| missing::<Schedule>(id))?;
+            allows(expected, &row)?;
             schedules.delete(id)?;
             actor.record(work, now_ms, "schedule.deleted", json!({"schedule": row.id, "name": row.name}))
         })

@@ -1,7 +1,7 @@
 //! Secrets that the server keeps for a tenant: their names can be seen, their values only given. Steps of the tenant get them
 //! where the execution was granted their use.
 
-use crate::{Actor, Error, Page, PageRequest, Platform};
+use crate::{Actor, Error, Expected, Page, PageRequest, Platform};
 use akao_contract::Tenant;
 use akao_step::{MASKED_BYTES_MIN, Secret, SecretError, SecretSource};
 use akao_store::{SecretRow, Store, StoreError};
@@ -16,6 +16,16 @@ const VALUE_BYTES_MAX: usize = 64 << 10;
 
 /// Secrets of one tenant.
 const SECRETS_MAX: i64 = 1_000;
+
+/// The tag of a secret, which changes with each value, also when it was taken away and given anew meanwhile.
+pub fn secret_tag(row: &SecretRow) -> String {
+    format!("{}-r{}", row.created_ms, row.version)
+}
+
+/// Whether the secret that is there is what a change expects.
+fn allows(expected: &Expected, name: &str, row: Option<&SecretRow>) -> Result<(), Error> {
+    expected.allows(&format!("secret `{}`", shown(name)), row.map(secret_tag).as_deref())
+}
 
 impl Platform {
     /// A page of the tenant's secrets, by name. Blocks.
@@ -39,13 +49,21 @@ impl Platform {
     /// Gives a secret a value, in place of the one before it; steps that start from now on get the new one. Blocks.
     ///
     /// # Errors
-    /// The name or the value cannot be one, or the tenant has too many.
-    pub fn put_secret(&self, actor: &Actor, name: &str, value: &Secret) -> Result<SecretRow, Error> {
+    /// The name or the value cannot be one, the secret is not what was expected, or the tenant has too many.
+    pub fn put_secret(
+        &self,
+        actor: &Actor,
+        name: &str,
+        value: &Secret,
+        expected: &Expected,
+    ) -> Result<SecretRow, Error> {
         check(name, value)?;
         let now_ms = self.now_ms();
         self.write_beside(|work| {
             let secrets = work.of(&actor.tenant).secrets();
-            if secrets.get(name)?.is_none() && secrets.count()? >= SECRETS_MAX {
+            let present = secrets.get(name)?;
+            allows(expected, name, present.as_ref())?;
+            if present.is_none() && secrets.count()? >= SECRETS_MAX {
                 let message = format!("a tenant keeps at most {SECRETS_MAX} secrets");
                 return Err(Error::new(crate::Code::Conflict, message).hint("Take away those that nobody uses."));
             }
@@ -58,13 +76,14 @@ impl Platform {
     /// Takes a secret away; steps that need it fail from now on. Blocks.
     ///
     /// # Errors
-    /// There is none of that name.
-    pub fn delete_secret(&self, actor: &Actor, name: &str) -> Result<(), Error> {
+    /// There is none of that name, or it is not what was expected.
+    pub fn delete_secret(&self, actor: &Actor, name: &str, expected: &Expected) -> Result<(), Error> {
         let now_ms = self.now_ms();
         self.write_beside(|work| {
-            if !work.of(&actor.tenant).secrets().delete(name)? {
-                return Err(missing());
-            }
+            let secrets = work.of(&actor.tenant).secrets();
+            let present = secrets.get(name)?.ok_or_else(missing)?;
+            allows(expected, name, Some(&present))?;
+            secrets.delete(name)?;
             actor.record(work, now_ms, "secret.deleted", json!({"secret": name}))
         })
     }

@@ -95,10 +95,11 @@ impl Platform {
     /// Takes a team away; its members stay members of the tenant. Blocks.
     ///
     /// # Errors
-    /// There is no such team, or its role may do more than the actor.
-    pub fn remove_team(&self, actor: &Actor, name: &str) -> Result<(), Error> {
+    /// There is no such team, it is not what was expected, or its role may do more than the actor.
+    pub fn remove_team(&self, actor: &Actor, name: &str, expected: &Expected) -> Result<(), Error> {
         self.write(|work| {
-            changeable(work, actor, name)?;
+            let found = changeable(work, actor, name)?;
+            expected.allows(&format!("team `{name}`"), Some(&found.tag()))?;
             work.of(&actor.tenant).teams().remove(name)?;
             actor.record(work, self.now_ms(), "team.removed", json!({"team": name}))
         })

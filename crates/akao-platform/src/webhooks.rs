@@ -12,7 +12,7 @@ pub use deliver::Outbound;
 use crate::{
     Actor, Code, Error, Expected, Page, PageRequest, Permission, Platform, WebhookId,
     accounts::clean_name,
-    decided::{changed, missing, read, replaced, tag},
+    decided::{allows, changed, missing, read, replaced, tag},
     hooks, secret, signature,
 };
 use akao_address::{AddressClass, classify};
@@ -262,18 +262,26 @@ impl Platform {
     /// Tells nothing more, or again, in the actor's name then. What happened meanwhile is not told. Blocks.
     ///
     /// # Errors
-    /// There is no such webhook, or the actor may not see what it is told.
-    pub fn pause_webhook(&self, actor: &Actor, id: &str, pause: bool) -> Result<WebhookView, Error> {
+    /// There is no such webhook, it is not what was expected, or the actor may not see what it is told.
+    pub fn pause_webhook(
+        &self,
+        actor: &Actor,
+        id: &str,
+        expected: &Expected,
+        pause: bool,
+    ) -> Result<WebhookView, Error> {
         if pause {
             return self.changed_webhook(actor, id, None, "webhook.paused", |_, row| {
+                allows(expected, row)?;
                 (row.state, row.reason) = ("paused".to_owned(), None);
                 Ok(())
             });
         }
         let present = self.webhook(actor, id)?;
+        allows(expected, &present.row)?;
         self.check_webhook(actor, &present.spec)?;
         let (now_ms, since_lsn) = (self.now_ms(), self.journal(|reader| reader.last_lsn())?);
-        self.changed_webhook(actor, id, Some(&Expected::Tag(present.tag())), "webhook.resumed", |_, row| {
+        self.changed_webhook(actor, id, Some(&Expected::tag(present.tag())), "webhook.resumed", |_, row| {
             if row.state != "active" {
                 (row.since_lsn, row.since_ms) = (since_lsn, now_ms);
             }
@@ -286,12 +294,19 @@ impl Platform {
     /// Gives a webhook a new secret, which is shown once; deliveries are signed by both for a while. Blocks.
     ///
     /// # Errors
-    /// There is no such webhook.
-    pub fn rotate_webhook(&self, actor: &Actor, id: &str, overlap_s: Option<u32>) -> Result<WebhookMade, Error> {
+    /// There is no such webhook, or it is not what was expected.
+    pub fn rotate_webhook(
+        &self,
+        actor: &Actor,
+        id: &str,
+        expected: &Expected,
+        overlap_s: Option<u32>,
+    ) -> Result<WebhookMade, Error> {
         let now_ms = self.now_ms();
         let until_ms = hooks::old_until_ms(overlap_s, now_ms)?;
         let secret = signature::new_secret()?;
         let view = self.changed_webhook(actor, id, None, "webhook.rotated", |work, row| {
+            allows(expected, row)?;
             let webhooks = work.of(&actor.tenant).webhooks();
             let present = webhooks.secrets(row, now_ms)?.into_iter().next();
             (row.old_secret, row.old_until_ms) =
@@ -305,12 +320,13 @@ impl Platform {
     /// Takes a webhook away with its deliveries. Blocks.
     ///
     /// # Errors
-    /// There is no such webhook.
-    pub fn delete_webhook(&self, actor: &Actor, id: &str) -> Result<(), Error> {
+    /// There is no such webhook, or it is not what was expected.
+    pub fn delete_webhook(&self, actor: &Actor, id: &str, expected: &Expected) -> Result<(), Error> {
         let now_ms = self.now_ms();
         self.store_webhooks(|work| {
             let webhooks = work.of(&actor.tenant).webhooks();
             let row = webhooks.get(id)?.ok_or_else(|| missing::<Webhook>(id))?;
+            allows(expected, &row)?;
             webhooks.delete(id)?;
             actor.record(work, now_ms, "webhook.deleted", json!({"webhook": row.id, "name": row.name}))
         })

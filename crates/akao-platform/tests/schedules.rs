@@ -263,24 +263,27 @@ async fn a_schedule_may_what_its_person_may_now() {
         let row = ground.platform.schedule(&ground.owner, id).unwrap().row;
         (row.state, row.reason.unwrap_or_default())
     };
-    ground.platform.set_role(&ground.owner, bob.user.as_str(), Role::Editor.as_str()).unwrap();
+    ground.platform.set_role(&ground.owner, bob.user.as_str(), Role::Editor.as_str(), &Expected::Unsaid).unwrap();
     ground.at("2026-01-30T07:00:00Z").look().await;
     assert_eq!(ground.fires(&plain)[0].state, "started");
     let refused = &ground.fires(&granting)[0];
     assert_eq!(refused.state, "refused");
     assert!(refused.reason.as_ref().unwrap().contains("executions.grant"), "{:?}", refused.reason);
-    ground.platform.set_role(&ground.owner, bob.user.as_str(), Role::Viewer.as_str()).unwrap();
+    ground.platform.set_role(&ground.owner, bob.user.as_str(), Role::Viewer.as_str(), &Expected::Unsaid).unwrap();
     ground.at("2026-01-30T08:00:00Z").look().await;
     assert_eq!(state(&plain), ("stopped".to_owned(), "bob@example.com may not start executions any more".to_owned()));
-    ground.platform.set_role(&ground.owner, bob.user.as_str(), Role::Admin.as_str()).unwrap();
-    ground.platform.resume_schedule(&bob, &plain).unwrap();
-    ground.platform.remove_member(&ground.owner, bob.user.as_str()).unwrap();
+    ground.platform.set_role(&ground.owner, bob.user.as_str(), Role::Admin.as_str(), &Expected::Unsaid).unwrap();
+    ground.platform.resume_schedule(&bob, &plain, &Expected::Unsaid).unwrap();
+    ground.platform.remove_member(&ground.owner, bob.user.as_str(), &Expected::Unsaid).unwrap();
     ground.at("2026-01-30T09:00:00Z").look().await;
     let (stopped, reason) = state(&plain);
     assert_eq!(stopped, "stopped");
     assert!(reason.contains("does not belong to the tenant any more"), "{reason}");
     // Whoever lets it go on is the person in whose name it starts.
-    assert_eq!(ground.platform.resume_schedule(&ground.owner, &plain).unwrap().row.account, ground.owner.user.as_str());
+    assert_eq!(
+        ground.platform.resume_schedule(&ground.owner, &plain, &Expected::Unsaid).unwrap().row.account,
+        ground.owner.user.as_str()
+    );
     ground.at("2026-01-30T10:00:00Z").look().await;
     assert_eq!(ground.fires(&plain).last().unwrap().state, "started");
 }
@@ -313,8 +316,8 @@ async fn what_could_never_start_is_refused_at_once() {
     let view = ground.platform.schedule(&ground.owner, &id).unwrap();
     let change = |expected: Expected| ground.platform.change_schedule(&ground.owner, &id, &expected, "new", &view.spec);
     assert_eq!(change(Expected::Unsaid).unwrap_err().code, Code::ConditionMissing);
-    assert_eq!(change(Expected::Tag(view.tag())).unwrap().row.name, "new");
-    assert_eq!(change(Expected::Tag(view.tag())).unwrap_err().code, Code::Changed);
+    assert_eq!(change(Expected::tag(view.tag())).unwrap().row.name, "new");
+    assert_eq!(change(Expected::tag(view.tag())).unwrap_err().code, Code::Changed);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -326,7 +329,7 @@ async fn grants_are_for_the_version_that_was_there() {
     assert_eq!((version(&granting).as_deref(), version(&plain)), (Some("1.0.0"), None));
     let newer = WAITS.replace("1.0.0", "2.0.0");
     let known = akao_platform::tag(&ground.platform.workflow(&ground.owner, "waits").unwrap().latest);
-    ground.platform.save_workflow(&ground.owner, "waits", &newer, &Expected::Tag(known)).unwrap();
+    ground.platform.save_workflow(&ground.owner, "waits", &newer, &Expected::tag(known)).unwrap();
     ground.at("2026-01-30T07:00:00Z").look().await;
     let started = |id: &str| {
         let execution = ground.fires(id)[0].execution.clone().unwrap();
@@ -345,7 +348,7 @@ async fn what_waits_is_skipped_when_its_schedule_rests() {
     ground.at("2026-01-30T08:00:00Z").look().await;
     ground.at("2026-01-30T09:00:00Z").look().await;
     assert_eq!(ground.states(&id).iter().filter(|(_, state)| state == "waiting").count(), 2);
-    ground.platform.pause_schedule(&ground.owner, &id).unwrap();
+    ground.platform.pause_schedule(&ground.owner, &id, &Expected::Unsaid).unwrap();
     let cancel = akao_platform::Steer::Cancel { reason: None, force: false };
     ground.platform.steer(&ground.owner, &first, cancel).await.unwrap();
     ground.status(&first, ExecutionStatus::Cancelled).await;

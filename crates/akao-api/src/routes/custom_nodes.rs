@@ -5,10 +5,11 @@ use super::tokens::PAGE;
 use crate::{
     Access,
     answer::Answer,
+    condition::{CHANGES, expected},
     documents,
     route::{Answering, Call, Gives, Route, Takes, route},
 };
-use akao_platform::{Approval, Code, CustomNodeWithBody, Error, NodeOrder, PageRequest, Permission};
+use akao_platform::{Approval, Code, CustomNodeWithBody, Error, NodeOrder, PageRequest, Permission, custom_node_tag};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -32,7 +33,8 @@ pub(super) fn routes() -> Vec<Route> {
             Takes::Nothing, &[(200, Gives::Json("CustomNodePolicy"))], policy),
         route!(POST "/api/v1/custom-nodes/policy", APPROVE, "set_custom_node_policy",
             "Decides how versions come to be active.",
-            Takes::Json("CustomNodePolicy"), &[(200, Gives::Json("CustomNodePolicy"))], set_policy),
+            Takes::Json("CustomNodePolicy"), &[(200, Gives::Json("CustomNodePolicy"))], set_policy,
+            parameters: CHANGES, refuses: &[Code::Changed]),
         route!(GET "/api/v1/custom-nodes/{node}", READ, "show_custom_node",
             "A version with its schema and what was uploaded.",
             Takes::Nothing, &[(200, Gives::Json("CustomNodeWithSource"))], show),
@@ -44,14 +46,15 @@ pub(super) fn routes() -> Vec<Route> {
             Takes::Nothing, &[(200, Gives::Json("CustomNodeDependents"))], dependents),
         route!(POST "/api/v1/custom-nodes/{node}/activate", WRITE, "activate_custom_node",
             "Lets workflows use a version, or has it wait for approval.",
-            Takes::Nothing, &[(200, Gives::Json("CustomNodeMoved"))], activate, refuses: &[Code::Changed]),
+            Takes::Nothing, &[(200, Gives::Json("CustomNodeMoved"))], activate, parameters: CHANGES,
+            refuses: &[Code::Changed]),
         route!(POST "/api/v1/custom-nodes/{node}/deprecate", WRITE, "deprecate_custom_node",
             "Retires a version: workflows that use it are warned, and go on.",
-            Takes::Json("DeprecateCustomNode"), &[(200, Gives::Json("CustomNode"))], deprecate,
+            Takes::Json("DeprecateCustomNode"), &[(200, Gives::Json("CustomNode"))], deprecate, parameters: CHANGES,
             refuses: &[Code::Conflict, Code::Changed]),
         route!(POST "/api/v1/custom-nodes/{node}/withdraw", APPROVE, "withdraw_custom_node",
             "Takes a version's grants back: no step of it begins any more.",
-            Takes::Json("WithdrawCustomNode"), &[(200, Gives::Json("CustomNode"))], withdraw,
+            Takes::Json("WithdrawCustomNode"), &[(200, Gives::Json("CustomNode"))], withdraw, parameters: CHANGES,
             refuses: &[Code::Changed]),
         route!(POST "/api/v1/custom-nodes/{node}/rollback", WRITE, "rollback_custom_node",
             "Retires the newest active version in favour of the one before it.",
@@ -66,7 +69,8 @@ pub(super) fn routes() -> Vec<Route> {
             refuses: &[Code::VersionTaken, Code::Conflict, Code::QuotaExceeded]),
         route!(POST "/api/custom-nodes/{node}/activate", WRITE, "activate_custom_node_plain",
             "Lets workflows use a version, or has it wait for approval.",
-            Takes::Nothing, &[(200, Gives::Json("PlainCustomNodeMoved"))], activate_plain, refuses: &[Code::Changed]),
+            Takes::Nothing, &[(200, Gives::Json("PlainCustomNodeMoved"))], activate_plain, parameters: CHANGES,
+            refuses: &[Code::Changed]),
     ]
 }
 
@@ -150,7 +154,7 @@ fn add(call: Call) -> Answering {
         let order = call.json::<NewBody>()?.into_order()?;
         let made = made(&call, order).await?;
         let document = documents::custom_node_with_source(&made);
-        Ok(Answer::made(&document, Some(place(&made))).status(StatusCode::CREATED))
+        Ok(Answer::made(&document, Some(place(&made))).status(StatusCode::CREATED).tagged(&custom_node_tag(&made.node)))
     })
 }
 
@@ -162,7 +166,7 @@ fn add_plain(call: Call) -> Answering {
         let order = NodeOrder { name, version, description, files, entry: ONE_FILE.to_owned(), schema };
         let made = made(&call, order).await?;
         let document = json!({"customNode": documents::plain_custom_node_with_schema(&made)});
-        Ok(Answer::made(&document, Some(place(&made))).status(StatusCode::CREATED))
+        Ok(Answer::made(&document, Some(place(&made))).status(StatusCode::CREATED).tagged(&custom_node_tag(&made.node)))
     })
 }
 
@@ -190,8 +194,12 @@ fn list_plain(call: Call) -> Answering {
 fn policy(call: Call) -> Answering {
     Box::pin(async move {
         let approval = call.blocking(akao_platform::Platform::custom_node_approval).await?;
-        Ok(Answer::json(&json!({"approval": approval.as_str()})))
+        Ok(policy_answer(approval))
     })
+}
+
+fn policy_answer(approval: Approval) -> Answer {
+    Answer::json(&json!({"approval": approval.as_str()})).tagged(approval.as_str())
 }
 
 fn set_policy(call: Call) -> Answering {
@@ -200,8 +208,9 @@ fn set_policy(call: Call) -> Answering {
         let known = Approval::ALL.map(Approval::as_str).join(", ");
         let approval: Approval =
             approval.parse().map_err(|()| Error::invalid(format!("`approval` is one of {known}")))?;
-        call.blocking(move |platform, actor| platform.set_custom_node_approval(actor, approval)).await?;
-        Ok(Answer::json(&json!({"approval": approval.as_str()})))
+        let expected = expected(&call)?;
+        call.blocking(move |platform, actor| platform.set_custom_node_approval(actor, approval, &expected)).await?;
+        Ok(policy_answer(approval))
     })
 }
 
@@ -209,7 +218,7 @@ fn show(call: Call) -> Answering {
     Box::pin(async move {
         let id = call.param("node").to_owned();
         let found = call.blocking(move |platform, actor| platform.custom_node(actor, &id)).await?;
-        Ok(Answer::json(&documents::custom_node_with_source(&found)))
+        Ok(Answer::json(&documents::custom_node_with_source(&found)).tagged(&custom_node_tag(&found.node)))
     })
 }
 
@@ -244,31 +253,36 @@ fn activate_plain(call: Call) -> Answering {
 
 fn activated(call: Call, document: fn(&akao_store::CustomNode) -> Value) -> Answering {
     Box::pin(async move {
-        let id = call.param("node").to_owned();
-        let (node, message) = call.blocking(move |platform, actor| platform.activate_custom_node(actor, &id)).await?;
-        Ok(Answer::json(&json!({"node": document(&node), "message": message})))
+        let (id, expected) = (call.path_value("node"), expected(&call)?);
+        let moved = call.blocking(move |platform, actor| platform.activate_custom_node(actor, &id, &expected));
+        let (node, message) = moved.await?;
+        Ok(Answer::json(&json!({"node": document(&node), "message": message})).tagged(&custom_node_tag(&node)))
     })
+}
+
+fn shown(node: &akao_store::CustomNode) -> Answer {
+    Answer::json(&documents::custom_node(node)).tagged(&custom_node_tag(node))
 }
 
 fn withdraw(call: Call) -> Answering {
     Box::pin(async move {
         let WithdrawBody { message } = call.json()?;
-        let id = call.param("node").to_owned();
+        let (id, expected) = (call.path_value("node"), expected(&call)?);
         let work = move |platform: &akao_platform::Platform, actor: &akao_platform::Actor| {
-            platform.withdraw_custom_node(actor, &id, message.as_deref())
+            platform.withdraw_custom_node(actor, &id, &expected, message.as_deref())
         };
-        Ok(Answer::json(&documents::custom_node(&call.blocking(work).await?)))
+        Ok(shown(&call.blocking(work).await?))
     })
 }
 
 fn deprecate(call: Call) -> Answering {
     Box::pin(async move {
         let DeprecateBody { message, successor } = call.json()?;
-        let id = call.param("node").to_owned();
+        let (id, expected) = (call.path_value("node"), expected(&call)?);
         let work = move |platform: &akao_platform::Platform, actor: &akao_platform::Actor| {
-            platform.deprecate_custom_node(actor, &id, message.as_deref(), successor.as_deref())
+            platform.deprecate_custom_node(actor, &id, &expected, message.as_deref(), successor.as_deref())
         };
-        Ok(Answer::json(&documents::custom_node(&call.blocking(work).await?)))
+        Ok(shown(&call.blocking(work).await?))
     })
 }
 

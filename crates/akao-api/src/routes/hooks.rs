@@ -47,14 +47,15 @@ pub(super) fn routes() -> Vec<Route> {
             Takes::Json("NewHook"), &[(200, Gives::Json("Hook"))], change, parameters: CHANGES,
             refuses: &[Code::Changed, Code::ConditionMissing]),
         route!(DELETE "/api/v1/hooks/{hook}", write, "delete_hook", "Takes a hook away.",
-            Takes::Nothing, &[(204, Gives::Nothing)], delete),
+            Takes::Nothing, &[(204, Gives::Nothing)], delete, parameters: CHANGES, refuses: &[Code::Changed]),
         route!(POST "/api/v1/hooks/{hook}/pause", write, "pause_hook", "Takes no messages any more.",
-            Takes::Nothing, &[(200, Gives::Json("Hook"))], pause, refuses: &[Code::Changed]),
+            Takes::Nothing, &[(200, Gives::Json("Hook"))], pause, parameters: CHANGES, refuses: &[Code::Changed]),
         route!(POST "/api/v1/hooks/{hook}/resume", write, "resume_hook", "Takes messages again, in one's own name.",
-            Takes::Nothing, &[(200, Gives::Json("Hook"))], resume, refuses: &[Code::Changed]),
+            Takes::Nothing, &[(200, Gives::Json("Hook"))], resume, parameters: CHANGES, refuses: &[Code::Changed]),
         route!(POST "/api/v1/hooks/{hook}/rotate", write, "rotate_hook",
             "Gives a hook a new secret, shown once; the one before counts for a while.",
-            Takes::Json("Rotate"), &[(200, Gives::Json("HookMade"))], rotate, refuses: &[Code::Changed]),
+            Takes::Json("Rotate"), &[(200, Gives::Json("HookMade"))], rotate, parameters: CHANGES,
+            refuses: &[Code::Changed]),
     ]
 }
 
@@ -145,28 +146,34 @@ fn change(call: Call) -> Answering {
 
 fn delete(call: Call) -> Answering {
     Box::pin(async move {
-        call.about("hook", Platform::delete_hook).await?;
+        let expected = expected(&call)?;
+        call.about("hook", move |platform, actor, id| platform.delete_hook(actor, id, &expected)).await?;
         Ok(Answer::nothing())
     })
 }
 
 fn pause(call: Call) -> Answering {
-    Box::pin(async move {
-        Ok(shown(&call, &call.about("hook", |platform, actor, id| platform.pause_hook(actor, id, true)).await?))
-    })
+    set_paused(call, true)
 }
 
 fn resume(call: Call) -> Answering {
+    set_paused(call, false)
+}
+
+fn set_paused(call: Call, pause: bool) -> Answering {
     Box::pin(async move {
-        Ok(shown(&call, &call.about("hook", |platform, actor, id| platform.pause_hook(actor, id, false)).await?))
+        let expected = expected(&call)?;
+        let paused = call.about("hook", move |platform, actor, id| platform.pause_hook(actor, id, &expected, pause));
+        Ok(shown(&call, &paused.await?))
     })
 }
 
 fn rotate(call: Call) -> Answering {
     Box::pin(async move {
-        let RotateBody { overlap_s } = call.json()?;
-        let HookMade { view, secret } =
-            call.about("hook", move |platform, actor, id| platform.rotate_hook(actor, id, overlap_s)).await?;
+        let (RotateBody { overlap_s }, expected) = (call.json()?, expected(&call)?);
+        let rotated =
+            call.about("hook", move |platform, actor, id| platform.rotate_hook(actor, id, &expected, overlap_s));
+        let HookMade { view, secret } = rotated.await?;
         Ok(Answer::json(&documents::with_secret(hook(&call, &view), &secret)).tagged(&view.tag()))
     })
 }

@@ -4,12 +4,15 @@ use super::tokens::PAGE;
 use crate::{
     Access,
     answer::Answer,
-    browser, documents,
+    browser,
+    condition::{CHANGES, expected},
+    documents,
     route::{Answering, Call, Gives, Route, Takes, route},
 };
 use akao_engine::steps::timestamp;
-use akao_platform::{Code, Invited, Joined, Permission};
+use akao_platform::{Code, Invited, Joined, Permission, Platform, member_tag};
 use akao_step::Secret;
+use akao_store::Member;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -23,11 +26,15 @@ pub(super) fn routes() -> Vec<Route> {
         route!(POST "/api/v1/members/join", Access::Anyone, "join", "Joins a tenant by an invitation.",
             Takes::Json("Join"), &[(201, Gives::Json("SignedIn"))], join,
             refuses: &[Code::Unauthenticated, Code::SecondFactor, Code::Forbidden, Code::Conflict, Code::TooMany]),
+        route!(GET "/api/v1/members/{user}", Access::May(Permission::MembersRead), "show_member",
+            "A person of the tenant, or a program.", Takes::Nothing, &[(200, Gives::Json("Member"))], show),
         route!(PUT "/api/v1/members/{user}", Access::May(Permission::MembersWrite), "set_role", "Changes a role.",
-            Takes::Json("SetRole"), &[(200, Gives::Json("Member"))], set_role, refuses: &[Code::Conflict]),
+            Takes::Json("SetRole"), &[(200, Gives::Json("Member"))], set_role, parameters: CHANGES,
+            refuses: &[Code::Conflict, Code::Changed]),
         route!(DELETE "/api/v1/members/{user}", Access::May(Permission::MembersWrite), "remove_member",
             "Takes somebody out, with sessions and tokens.",
-            Takes::Nothing, &[(204, Gives::Nothing)], remove, refuses: &[Code::Conflict]),
+            Takes::Nothing, &[(204, Gives::Nothing)], remove, parameters: CHANGES,
+            refuses: &[Code::Conflict, Code::Changed]),
     ]
 }
 
@@ -88,19 +95,27 @@ fn join(call: Call) -> Answering {
     })
 }
 
+fn show(call: Call) -> Answering {
+    Box::pin(async move { Ok(shown(&call.about("user", Platform::member).await?)) })
+}
+
+fn shown(member: &Member) -> Answer {
+    Answer::json(&documents::member(member)).tagged(&member_tag(member))
+}
+
 fn set_role(call: Call) -> Answering {
     Box::pin(async move {
         let SetRoleBody { role } = call.json()?;
-        let user = call.param("user").to_owned();
-        let member = call.blocking(move |platform, actor| platform.set_role(actor, &user, &role)).await?;
-        Ok(Answer::json(&documents::member(&member)))
+        let (user, expected) = (call.path_value("user"), expected(&call)?);
+        let member = call.blocking(move |platform, actor| platform.set_role(actor, &user, &role, &expected)).await?;
+        Ok(shown(&member))
     })
 }
 
 fn remove(call: Call) -> Answering {
     Box::pin(async move {
-        let user = call.param("user").to_owned();
-        call.blocking(move |platform, actor| platform.remove_member(actor, &user)).await?;
+        let (user, expected) = (call.path_value("user"), expected(&call)?);
+        call.blocking(move |platform, actor| platform.remove_member(actor, &user, &expected)).await?;
         Ok(Answer::nothing())
     })
 }

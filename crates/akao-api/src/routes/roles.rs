@@ -25,7 +25,8 @@ pub(super) fn routes() -> Vec<Route> {
             Takes::Json("ChangeRole"), &[(200, Gives::Json("Role"))], change, parameters: CHANGES,
             refuses: &[Code::Conflict, Code::Changed, Code::ConditionMissing]),
         route!(DELETE "/api/v1/roles/{role}", write, "remove_role", "Takes a role away that nobody has.",
-            Takes::Nothing, &[(204, Gives::Nothing)], remove, refuses: &[Code::Conflict]),
+            Takes::Nothing, &[(204, Gives::Nothing)], remove, parameters: CHANGES,
+            refuses: &[Code::Conflict, Code::Changed]),
     ]
 }
 
@@ -87,8 +88,8 @@ fn change(call: Call) -> Answering {
 
 fn remove(call: Call) -> Answering {
     Box::pin(async move {
-        let name = call.param("role").to_owned();
-        call.blocking(move |platform, actor| platform.remove_role(actor, &name)).await?;
+        let (name, expected) = (call.param("role").to_owned(), expected(&call)?);
+        call.blocking(move |platform, actor| platform.remove_role(actor, &name, &expected)).await?;
         Ok(Answer::nothing())
     })
 }

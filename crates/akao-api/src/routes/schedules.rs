@@ -9,7 +9,7 @@ use crate::{
     route::{Answering, Call, Gives, Parameter, Place, Route, Takes, route},
 };
 use akao_engine::steps::timestamp;
-use akao_platform::{Code, Error, Permission, Platform, Preview, ScheduleSpec, ScheduleView};
+use akao_platform::{Actor, Code, Error, Permission, Platform, Preview, ScheduleSpec, ScheduleView};
 use akao_store::Fire;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -37,13 +37,13 @@ pub(super) fn routes() -> Vec<Route> {
             refuses: &[Code::NotFound, Code::InvalidInput, Code::Conflict, Code::Changed, Code::ConditionMissing]),
         route!(DELETE "/api/v1/schedules/{schedule}", write, "delete_schedule",
             "Takes a schedule away; what it has started goes on.",
-            Takes::Nothing, &[(204, Gives::Nothing)], delete),
+            Takes::Nothing, &[(204, Gives::Nothing)], delete, parameters: CHANGES, refuses: &[Code::Changed]),
         route!(POST "/api/v1/schedules/{schedule}/pause", write, "pause_schedule",
             "Lets a schedule rest; times that come meanwhile are not made up for.",
-            Takes::Nothing, &[(200, Gives::Json("Schedule"))], pause, refuses: &[Code::Changed]),
+            Takes::Nothing, &[(200, Gives::Json("Schedule"))], pause, parameters: CHANGES, refuses: &[Code::Changed]),
         route!(POST "/api/v1/schedules/{schedule}/resume", write, "resume_schedule",
             "Lets a schedule go on, in one's own name.",
-            Takes::Nothing, &[(200, Gives::Json("Schedule"))], resume,
+            Takes::Nothing, &[(200, Gives::Json("Schedule"))], resume, parameters: CHANGES,
             refuses: &[Code::Changed, Code::InvalidInput]),
         route!(POST "/api/v1/schedules/{schedule}/trigger", write, "trigger_schedule",
             "Starts what the schedule starts, now and in one's own name.",
@@ -138,17 +138,26 @@ fn change(call: Call) -> Answering {
 
 fn delete(call: Call) -> Answering {
     Box::pin(async move {
-        call.about("schedule", Platform::delete_schedule).await?;
+        let expected = expected(&call)?;
+        call.about("schedule", move |platform, actor, id| platform.delete_schedule(actor, id, &expected)).await?;
         Ok(Answer::nothing())
     })
 }
 
 fn pause(call: Call) -> Answering {
-    Box::pin(async move { Ok(shown(&call.about("schedule", Platform::pause_schedule).await?)) })
+    Box::pin(async move {
+        let expected = expected(&call)?;
+        let work = move |platform: &Platform, actor: &Actor, id: &str| platform.pause_schedule(actor, id, &expected);
+        Ok(shown(&call.about("schedule", work).await?))
+    })
 }
 
 fn resume(call: Call) -> Answering {
-    Box::pin(async move { Ok(shown(&call.about("schedule", Platform::resume_schedule).await?)) })
+    Box::pin(async move {
+        let expected = expected(&call)?;
+        let work = move |platform: &Platform, actor: &Actor, id: &str| platform.resume_schedule(actor, id, &expected);
+        Ok(shown(&call.about("schedule", work).await?))
+    })
 }
 
 fn trigger(call: Call) -> Answering {

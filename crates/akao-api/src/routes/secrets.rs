@@ -4,10 +4,11 @@ use super::tokens::PAGE;
 use crate::{
     Access,
     answer::Answer,
+    condition::{CHANGES, CONDITIONS, expected},
     documents,
     route::{Answering, Call, Gives, Route, Takes, route},
 };
-use akao_platform::{Code, Permission};
+use akao_platform::{Code, Permission, secret_tag};
 use akao_step::Secret;
 use serde::Deserialize;
 
@@ -21,9 +22,10 @@ pub(super) fn routes() -> Vec<Route> {
         route!(PUT "/api/v1/secrets/{secret}", Access::May(Permission::SecretsWrite), "put_secret",
             "Gives a secret a value. It is shown to nobody.",
             Takes::Json("SecretValue"), &[(200, Gives::Json("Secret")), (201, Gives::Json("Secret"))], put,
-            refuses: &[Code::Conflict]),
+            parameters: CONDITIONS, refuses: &[Code::Conflict, Code::Changed]),
         route!(DELETE "/api/v1/secrets/{secret}", Access::May(Permission::SecretsWrite), "delete_secret",
-            "Takes a secret away.", Takes::Nothing, &[(204, Gives::Nothing)], delete),
+            "Takes a secret away.", Takes::Nothing, &[(204, Gives::Nothing)], delete,
+            parameters: CHANGES, refuses: &[Code::Changed]),
     ]
 }
 
@@ -45,27 +47,28 @@ fn show(call: Call) -> Answering {
     Box::pin(async move {
         let name = call.param("secret").to_owned();
         let found = call.blocking(move |platform, actor| platform.secret(actor, &name)).await?;
-        Ok(Answer::json(&documents::secret(&found)))
+        Ok(Answer::json(&documents::secret(&found)).tagged(&secret_tag(&found)))
     })
 }
 
 fn put(call: Call) -> Answering {
     Box::pin(async move {
         let ValueBody { value } = call.json()?;
-        let (name, value) = (call.param("secret").to_owned(), Secret::new(value));
-        let row = call.blocking(move |platform, actor| platform.put_secret(actor, &name, &value)).await?;
+        let (name, value, expected) = (call.path_value("secret"), Secret::new(value), expected(&call)?);
+        let row = call.blocking(move |platform, actor| platform.put_secret(actor, &name, &value, &expected)).await?;
         let document = documents::secret(&row);
-        Ok(match row.version {
+        let answer = match row.version {
             1 => Answer::made(&document, Some(format!("/api/v1/secrets/{}", row.name))),
             _ => Answer::json(&document),
-        })
+        };
+        Ok(answer.tagged(&secret_tag(&row)))
     })
 }
 
 fn delete(call: Call) -> Answering {
     Box::pin(async move {
-        let name = call.param("secret").to_owned();
-        call.blocking(move |platform, actor| platform.delete_secret(actor, &name)).await?;
+        let (name, expected) = (call.path_value("secret"), expected(&call)?);
+        call.blocking(move |platform, actor| platform.delete_secret(actor, &name, &expected)).await?;
         Ok(Answer::nothing())
     })
 }

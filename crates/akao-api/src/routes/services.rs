@@ -7,7 +7,7 @@ use crate::{
     documents,
     route::{Answering, Call, Gives, Route, Takes, route},
 };
-use akao_platform::{Code, Permission};
+use akao_platform::{Code, Permission, member_tag};
 use serde::Deserialize;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -33,7 +33,8 @@ fn make(call: Call) -> Answering {
     Box::pin(async move {
         let NewServiceBody { name, role } = call.json()?;
         let made = call.blocking(move |platform, actor| platform.make_service(actor, &name, &role)).await?;
-        Ok(Answer::made(&documents::member(&made), Some(format!("/api/v1/members/{}", made.account))))
+        let place = format!("/api/v1/members/{}", made.account);
+        Ok(Answer::made(&documents::member(&made), Some(place)).tagged(&member_tag(&made)))
     })
 }
 

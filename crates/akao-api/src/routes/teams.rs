@@ -24,7 +24,7 @@ pub(super) fn routes() -> Vec<Route> {
             Takes::Json("ChangeTeam"), &[(200, Gives::Json("Team"))], change, parameters: CHANGES,
             refuses: &[Code::Changed, Code::ConditionMissing]),
         route!(DELETE "/api/v1/teams/{team}", write, "remove_team", "Takes a team away; its members stay.",
-            Takes::Nothing, &[(204, Gives::Nothing)], remove),
+            Takes::Nothing, &[(204, Gives::Nothing)], remove, parameters: CHANGES, refuses: &[Code::Changed]),
         route!(PUT "/api/v1/teams/{team}/members/{user}", write, "join_team", "Takes a member into a team.",
             Takes::Nothing, &[(204, Gives::Nothing)], join),
         route!(DELETE "/api/v1/teams/{team}/members/{user}", write, "leave_team", "Takes a member out of a team.",
@@ -89,8 +89,8 @@ fn change(call: Call) -> Answering {
 
 fn remove(call: Call) -> Answering {
     Box::pin(async move {
-        let name = call.param("team").to_owned();
-        call.blocking(move |platform, actor| platform.remove_team(actor, &name)).await?;
+        let (name, expected) = (call.param("team").to_owned(), expected(&call)?);
+        call.blocking(move |platform, actor| platform.remove_team(actor, &name, &expected)).await?;
         Ok(Answer::nothing())
     })
 }

@@ -35,16 +35,17 @@ pub(super) fn routes() -> Vec<Route> {
             Takes::Json("NewWebhook"), &[(200, Gives::Json("Webhook"))], change, parameters: CHANGES,
             refuses: &[Code::Changed, Code::ConditionMissing]),
         route!(DELETE "/api/v1/webhooks/{webhook}", write, "delete_webhook", "Takes a webhook and its deliveries away.",
-            Takes::Nothing, &[(204, Gives::Nothing)], delete),
+            Takes::Nothing, &[(204, Gives::Nothing)], delete, parameters: CHANGES, refuses: &[Code::Changed]),
         route!(POST "/api/v1/webhooks/{webhook}/pause", write, "pause_webhook",
             "Tells nothing any more; what is under way waits.",
-            Takes::Nothing, &[(200, Gives::Json("Webhook"))], pause, refuses: &[Code::Changed]),
+            Takes::Nothing, &[(200, Gives::Json("Webhook"))], pause, parameters: CHANGES, refuses: &[Code::Changed]),
         route!(POST "/api/v1/webhooks/{webhook}/resume", write, "resume_webhook",
             "Tells again, also after it was disabled.",
-            Takes::Nothing, &[(200, Gives::Json("Webhook"))], resume, refuses: &[Code::Changed]),
+            Takes::Nothing, &[(200, Gives::Json("Webhook"))], resume, parameters: CHANGES, refuses: &[Code::Changed]),
         route!(POST "/api/v1/webhooks/{webhook}/rotate", write, "rotate_webhook",
             "Gives a webhook a new secret, shown once; deliveries are signed by both for a while.",
-            Takes::Json("Rotate"), &[(200, Gives::Json("WebhookMade"))], rotate, refuses: &[Code::Changed]),
+            Takes::Json("Rotate"), &[(200, Gives::Json("WebhookMade"))], rotate, parameters: CHANGES,
+            refuses: &[Code::Changed]),
         route!(GET "/api/v1/webhooks/{webhook}/deliveries", read, "list_deliveries",
             "What was told, or is to be, newest first.",
             Takes::Nothing, &[(200, Gives::Page("Delivery"))], deliveries, parameters: DELIVERIES),
@@ -120,28 +121,35 @@ fn change(call: Call) -> Answering {
 
 fn delete(call: Call) -> Answering {
     Box::pin(async move {
-        call.about("webhook", Platform::delete_webhook).await?;
+        let expected = expected(&call)?;
+        call.about("webhook", move |platform, actor, id| platform.delete_webhook(actor, id, &expected)).await?;
         Ok(Answer::nothing())
     })
 }
 
 fn pause(call: Call) -> Answering {
-    Box::pin(async move {
-        shown(&call, &call.about("webhook", |platform, actor, id| platform.pause_webhook(actor, id, true)).await?)
-    })
+    set_paused(call, true)
 }
 
 fn resume(call: Call) -> Answering {
+    set_paused(call, false)
+}
+
+fn set_paused(call: Call, pause: bool) -> Answering {
     Box::pin(async move {
-        shown(&call, &call.about("webhook", |platform, actor, id| platform.pause_webhook(actor, id, false)).await?)
+        let expected = expected(&call)?;
+        let paused =
+            call.about("webhook", move |platform, actor, id| platform.pause_webhook(actor, id, &expected, pause));
+        shown(&call, &paused.await?)
     })
 }
 
 fn rotate(call: Call) -> Answering {
     Box::pin(async move {
-        let RotateBody { overlap_s } = call.json()?;
-        let WebhookMade { view, secret } =
-            call.about("webhook", move |platform, actor, id| platform.rotate_webhook(actor, id, overlap_s)).await?;
+        let (RotateBody { overlap_s }, expected) = (call.json()?, expected(&call)?);
+        let rotated =
+            call.about("webhook", move |platform, actor, id| platform.rotate_webhook(actor, id, &expected, overlap_s));
+        let WebhookMade { view, secret } = rotated.await?;
         Ok(Answer::json(&documents::with_secret(webhook(call.actor()?, &view), &secret)).tagged(&view.tag()))
     })
 }

@@ -9,7 +9,7 @@
 //! | every other | withdrawn | whoever may approve: its grants are gone, and no step of it begins |
 
 use super::{Approval, TEXT_BYTES_MAX, missing};
-use crate::{Actor, Code, Error, Permission, Platform};
+use crate::{Actor, Code, Error, Expected, Permission, Platform};
 use akao_store::{CustomNode, CustomNodeState, CustomNodes, Work};
 use semver::Version;
 use serde_json::{Value, json};
@@ -18,11 +18,16 @@ impl Platform {
     /// Makes a version usable, or has it wait for somebody who may. Says what came of it. Blocks.
     ///
     /// # Errors
-    /// There is no such node, or it is one that does not wait.
-    pub fn activate_custom_node(&self, actor: &Actor, id: &str) -> Result<(CustomNode, &'static str), Error> {
+    /// There is no such node, it is not what was expected, or it is one that does not wait.
+    pub fn activate_custom_node(
+        &self,
+        actor: &Actor,
+        id: &str,
+        expected: &Expected,
+    ) -> Result<(CustomNode, &'static str), Error> {
         self.write_beside(|work| {
             let nodes = work.of(&actor.tenant).custom_nodes();
-            let node = nodes.get(id)?.ok_or_else(|| missing(id))?;
+            let node = expected_node(&nodes, id, expected)?;
             if node.status == "active" {
                 return Ok((node, "The version is active already."));
             }
@@ -44,18 +49,19 @@ impl Platform {
     /// Retires a version: whoever still uses it is warned, and goes on. Blocks.
     ///
     /// # Errors
-    /// There is no such node, it is not active, or the successor is none.
+    /// There is no such node, it is not what was expected, it is not active, or the successor is none.
     pub fn deprecate_custom_node(
         &self,
         actor: &Actor,
         id: &str,
+        expected: &Expected,
         message: Option<&str>,
         successor: Option<&str>,
     ) -> Result<CustomNode, Error> {
         short(message)?;
         self.write_beside(|work| {
             let nodes = work.of(&actor.tenant).custom_nodes();
-            let node = nodes.get(id)?.ok_or_else(|| missing(id))?;
+            let node = expected_node(&nodes, id, expected)?;
             if successor == Some(node.version.as_str()) {
                 return Err(Error::invalid("`successor` is the version that is to be retired")
                     .hint("Name another active version, or none."));
@@ -78,12 +84,18 @@ impl Platform {
     /// workflows that were saved with it. Blocks.
     ///
     /// # Errors
-    /// There is no such node.
-    pub fn withdraw_custom_node(&self, actor: &Actor, id: &str, message: Option<&str>) -> Result<CustomNode, Error> {
+    /// There is no such node, or it is not what was expected.
+    pub fn withdraw_custom_node(
+        &self,
+        actor: &Actor,
+        id: &str,
+        expected: &Expected,
+        message: Option<&str>,
+    ) -> Result<CustomNode, Error> {
         short(message)?;
         self.write_beside(|work| {
             let nodes = work.of(&actor.tenant).custom_nodes();
-            let node = nodes.get(id)?.ok_or_else(|| missing(id))?;
+            let node = expected_node(&nodes, id, expected)?;
             let withdrawn = match node.status.as_str() {
                 "withdrawn" => node,
                 _ => self.moved(actor, work, &node, "withdrawn", message, None)?,
@@ -125,14 +137,21 @@ impl Platform {
         self.read(|work| approval(&work.of(&actor.tenant).custom_nodes()))
     }
 
-    /// Decides it. Blocks.
+    /// Decides it. Its word is its tag. Blocks.
     ///
     /// # Errors
-    /// The database failed.
-    pub fn set_custom_node_approval(&self, actor: &Actor, approval: Approval) -> Result<(), Error> {
+    /// It is not what was expected.
+    pub fn set_custom_node_approval(
+        &self,
+        actor: &Actor,
+        approval: Approval,
+        expected: &Expected,
+    ) -> Result<(), Error> {
         let now_ms = self.now_ms();
         self.write_beside(|work| {
-            work.of(&actor.tenant).custom_nodes().set_approval(approval.as_str())?;
+            let nodes = work.of(&actor.tenant).custom_nodes();
+            expected.allows("the policy", Some(self::approval(&nodes)?.as_str()))?;
+            nodes.set_approval(approval.as_str())?;
             actor.record(work, now_ms, "custom_node.policy", json!({"approval": approval.as_str()}))
         })
     }
@@ -173,6 +192,18 @@ impl Platform {
         self.parts().nodes.grant(&actor.tenant, &active.pinned, &permissions)?;
         Ok(active)
     }
+}
+
+/// The tag of a version: of all that is shown of it, what becomes of it alone changes.
+pub fn custom_node_tag(node: &CustomNode) -> String {
+    format!("{}-{}", node.status, node.changed_ms)
+}
+
+/// A version that is what a change expects.
+fn expected_node(nodes: &CustomNodes<'_>, id: &str, expected: &Expected) -> Result<CustomNode, Error> {
+    let node = nodes.get(id)?.ok_or_else(|| missing(id))?;
+    expected.allows(&format!("`{}@{}`", node.name, node.version), Some(&custom_node_tag(&node)))?;
+    Ok(node)
 }
 
 /// Whether somebody may make a version active, by the tenant's policy.

@@ -114,8 +114,9 @@ async fn who_may_let_a_version_in_depends_on_the_policy_and_on_what_was_found() 
     let ground = Ground::new();
     let owner = Actor::clone(&ground.set_up().actor);
     let editor = member(&ground, &owner, "editor");
-    let activate =
-        |actor: &Actor, node: &CustomNode| ground.platform.activate_custom_node(actor, &node.id).unwrap().0.status;
+    let activate = |actor: &Actor, node: &CustomNode| {
+        ground.platform.activate_custom_node(actor, &node.id, &Expected::Unsaid).unwrap().0.status
+    };
     let clean = added(&ground, &editor, "1.0.0", "export default 1").await;
     assert_eq!(clean.status, "draft");
     assert_eq!(activate(&editor, &clean), "active", "a clean scan needs nobody");
@@ -123,10 +124,10 @@ async fn who_may_let_a_version_in_depends_on_the_policy_and_on_what_was_found() 
     assert_eq!(activate(&editor, &odd), "review");
     assert_eq!(activate(&editor, &odd), "review", "asking again lets nobody in");
     assert_eq!(activate(&owner, &odd), "active");
-    ground.platform.set_custom_node_approval(&owner, Approval::Manual).unwrap();
+    ground.platform.set_custom_node_approval(&owner, Approval::Manual, &Expected::Unsaid).unwrap();
     let held = added(&ground, &editor, "1.2.0", "export default 2").await;
     assert_eq!(activate(&editor, &held), "review");
-    ground.platform.set_custom_node_approval(&owner, Approval::Off).unwrap();
+    ground.platform.set_custom_node_approval(&owner, Approval::Off, &Expected::Unsaid).unwrap();
     assert_eq!(activate(&editor, &held), "active");
     let again = ground.platform.add_custom_node(&editor, order("1.2.0", "other")).await.unwrap_err();
     assert_eq!(again.code, Code::VersionTaken, "a version never changes");
@@ -140,8 +141,9 @@ async fn what_reaches_further_than_before_waits_for_somebody_who_may_grant_it() 
     let ground = Ground::new();
     let owner = Actor::clone(&ground.set_up().actor);
     let editor = member(&ground, &owner, "editor");
-    let activate =
-        |actor: &Actor, node: &CustomNode| ground.platform.activate_custom_node(actor, &node.id).unwrap().0.status;
+    let activate = |actor: &Actor, node: &CustomNode| {
+        ground.platform.activate_custom_node(actor, &node.id, &Expected::Unsaid).unwrap().0.status
+    };
     let granted = |node: &CustomNode| ground.nodes.decided(&node.pinned).flatten().unwrap_or_default();
     let first = added(&ground, &editor, "1.0.0", "ask a.example").await;
     assert_eq!((activate(&editor, &first), granted(&first).len()), ("review".to_owned(), 0));
@@ -152,8 +154,8 @@ async fn what_reaches_further_than_before_waits_for_somebody_who_may_grant_it() 
     let other = added(&ground, &editor, "1.2.0", "ask b.example").await;
     assert_eq!(activate(&editor, &other), "review");
     // What was let in and taken back is no example.
-    ground.platform.withdraw_custom_node(&owner, &first.id, None).unwrap();
-    ground.platform.withdraw_custom_node(&owner, &same.id, None).unwrap();
+    ground.platform.withdraw_custom_node(&owner, &first.id, &Expected::Unsaid, None).unwrap();
+    ground.platform.withdraw_custom_node(&owner, &same.id, &Expected::Unsaid, None).unwrap();
     let again = added(&ground, &editor, "1.3.0", "ask a.example").await;
     assert_eq!(activate(&editor, &again), "review");
 }
@@ -165,28 +167,28 @@ async fn an_approval_is_taken_back_and_given_again_by_whoever_may_approve() {
     let editor = member(&ground, &owner, "editor");
     let platform = &ground.platform;
     let node = added(&ground, &owner, "1.0.0", "ask a.example").await;
-    platform.activate_custom_node(&owner, &node.id).unwrap();
-    platform.deprecate_custom_node(&editor, &node.id, Some("old"), None).unwrap();
+    platform.activate_custom_node(&owner, &node.id, &Expected::Unsaid).unwrap();
+    platform.deprecate_custom_node(&editor, &node.id, &Expected::Unsaid, Some("old"), None).unwrap();
     assert!(ground.nodes.decided(&node.pinned).flatten().is_some(), "who still uses it goes on");
     let checked = platform.check_workflow(&owner, &workflow("Greet@1.0.0")).unwrap();
     assert!(checked.bundle.is_some(), "{:?}", checked.problems);
 
-    platform.set_custom_node_approval(&owner, Approval::Manual).unwrap();
-    let refused = platform.activate_custom_node(&editor, &node.id).unwrap_err();
+    platform.set_custom_node_approval(&owner, Approval::Manual, &Expected::Unsaid).unwrap();
+    let refused = platform.activate_custom_node(&editor, &node.id, &Expected::Unsaid).unwrap_err();
     assert_eq!(refused.code, Code::Forbidden);
     assert_eq!(platform.custom_node(&owner, &node.id).unwrap().node.status, "deprecated", "it stays what it is");
     let newer = added(&ground, &owner, "2.0.0", "1").await;
-    platform.activate_custom_node(&owner, &newer.id).unwrap();
+    platform.activate_custom_node(&owner, &newer.id, &Expected::Unsaid).unwrap();
     assert_eq!(platform.rollback_custom_node(&editor, "Greet").unwrap_err().code, Code::Forbidden);
     assert_eq!(platform.rollback_custom_node(&owner, "Greet").unwrap().0.status, "active");
 
-    let withdrawn = platform.withdraw_custom_node(&owner, &node.id, Some("it leaks")).unwrap();
+    let withdrawn = platform.withdraw_custom_node(&owner, &node.id, &Expected::Unsaid, Some("it leaks")).unwrap();
     assert_eq!((withdrawn.status.as_str(), ground.nodes.decided(&node.pinned)), ("withdrawn", Some(None)));
     let checked = platform.check_workflow(&owner, &workflow("Greet@1.0.0")).unwrap();
     assert!(checked.bundle.is_none() && checked.problems[0].message.contains("was withdrawn: it leaks"));
-    platform.set_custom_node_approval(&owner, Approval::Off).unwrap();
-    assert_eq!(platform.activate_custom_node(&editor, &node.id).unwrap_err().code, Code::Forbidden);
-    assert_eq!(platform.activate_custom_node(&owner, &node.id).unwrap().0.status, "active");
+    platform.set_custom_node_approval(&owner, Approval::Off, &Expected::Unsaid).unwrap();
+    assert_eq!(platform.activate_custom_node(&editor, &node.id, &Expected::Unsaid).unwrap_err().code, Code::Forbidden);
+    assert_eq!(platform.activate_custom_node(&owner, &node.id, &Expected::Unsaid).unwrap().0.status, "active");
     assert!(ground.nodes.decided(&node.pinned).flatten().is_some());
 }
 
@@ -219,9 +221,9 @@ async fn a_workflow_gets_the_version_that_it_names_and_hears_when_that_is_retire
     assert!(told("Greet@1.0.0").contains("Greet"), "there is none yet");
     let one = added(&ground, &owner, "1.0.0", "1").await;
     assert!(told("Greet@1.0.0").contains("not active yet"), "{}", told("Greet@1.0.0"));
-    ground.platform.activate_custom_node(&owner, &one.id).unwrap();
+    ground.platform.activate_custom_node(&owner, &one.id, &Expected::Unsaid).unwrap();
     let two = added(&ground, &owner, "2.0.0", "2").await;
-    ground.platform.activate_custom_node(&owner, &two.id).unwrap();
+    ground.platform.activate_custom_node(&owner, &two.id, &Expected::Unsaid).unwrap();
     let pinned = |node: &str| check(node).bundle.unwrap().nodes[0].name.clone();
     assert_eq!((pinned("Greet@1.0.0"), pinned("Greet@2.0.0")), (one.pinned.clone(), two.pinned.clone()));
     assert_eq!(pinned("Greet"), two.pinned, "without a version the newest active one");
@@ -254,7 +256,7 @@ async fn names_are_looked_up_for_an_editor_as_when_a_text_is_saved() {
     let ground = Ground::new();
     let owner = Actor::clone(&ground.set_up().actor);
     let one = added(&ground, &owner, "1.0.0", "1").await;
-    ground.platform.activate_custom_node(&owner, &one.id).unwrap();
+    ground.platform.activate_custom_node(&owner, &one.id, &Expected::Unsaid).unwrap();
     let names = ["Greet", "Greet@1.0.0", "Greet@2.0.0", "./greet", "Sequence", "Nothing"].map(str::to_owned);
     let found = ground.platform.named_types(&owner, &names).unwrap();
     let types: Vec<_> = found.types.iter().map(|one| (one.name.clone(), one.aliases.clone())).collect();
@@ -278,12 +280,18 @@ async fn a_tenant_meets_no_node_of_another() {
     let joined = Joined { code: invited.code, name: None, password: Secret::new(PASSWORD), totp: None };
     let other = Actor::clone(&ground.platform.join(&joined).unwrap().actor);
     let node = added(&ground, &owner, "1.0.0", "1").await;
-    ground.platform.activate_custom_node(&owner, &node.id).unwrap();
+    ground.platform.activate_custom_node(&owner, &node.id, &Expected::Unsaid).unwrap();
     let platform = &ground.platform;
     assert_eq!(platform.custom_node(&other, &node.id).unwrap_err().code, Code::NotFound);
-    assert_eq!(platform.activate_custom_node(&other, &node.id).unwrap_err().code, Code::NotFound);
-    assert_eq!(platform.deprecate_custom_node(&other, &node.id, None, None).unwrap_err().code, Code::NotFound);
-    assert_eq!(platform.withdraw_custom_node(&other, &node.id, None).unwrap_err().code, Code::NotFound);
+    assert_eq!(platform.activate_custom_node(&other, &node.id, &Expected::Unsaid).unwrap_err().code, Code::NotFound);
+    assert_eq!(
+        platform.deprecate_custom_node(&other, &node.id, &Expected::Unsaid, None, None).unwrap_err().code,
+        Code::NotFound
+    );
+    assert_eq!(
+        platform.withdraw_custom_node(&other, &node.id, &Expected::Unsaid, None).unwrap_err().code,
+        Code::NotFound
+    );
     assert_eq!(platform.custom_node_uses(&other, "Greet").unwrap_err().code, Code::NotFound);
     assert_eq!(platform.rollback_custom_node(&other, "Greet").unwrap_err().code, Code::NotFound);
     for named in ["Greet@1.0.0", "Greet", node.pinned.as_str(), "custom.t-acme.greet@1.0.0", "custom.t-acme.greet"] {

@@ -8,7 +8,7 @@ use akao_engine::{CallError, Executions, Feed, Reply, Request};
 use akao_flow::Catalogue;
 use akao_host::{CheckedEgress, DiskBlobs, EgressOptions};
 use akao_journal::Readers;
-use akao_platform::{Actor, Code, Credential, NewToken, Parts, Permission, Platform, Role, Setup, SignedIn};
+use akao_platform::{Actor, Code, Credential, Expected, NewToken, Parts, Permission, Platform, Role, Setup, SignedIn};
 use akao_step::{Allowances, BoxFuture, Secret};
 use akao_store::Store;
 use std::sync::{
@@ -137,9 +137,9 @@ fn a_change_counts_for_whoever_is_known_already() {
     let admin = ground.platform.join(&joined).unwrap().actor;
     let credential = ground.token(&admin, 1);
     assert!(ground.platform.actor(&credential).unwrap().may(Permission::WorkflowsWrite));
-    ground.platform.set_role(&owner, admin.user.as_str(), Role::Viewer.as_str()).unwrap();
+    ground.platform.set_role(&owner, admin.user.as_str(), Role::Viewer.as_str(), &Expected::Unsaid).unwrap();
     assert!(!ground.platform.actor(&credential).unwrap().may(Permission::WorkflowsWrite));
-    ground.platform.remove_member(&owner, admin.user.as_str()).unwrap();
+    ground.platform.remove_member(&owner, admin.user.as_str(), &Expected::Unsaid).unwrap();
     assert_eq!(ground.platform.actor(&credential).unwrap_err().code, Code::Unauthenticated);
 }
 

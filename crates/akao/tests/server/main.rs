@@ -7,6 +7,7 @@ mod backup;
 mod catalogue;
 #[path = "../../../akao-store/tests/support/cluster.rs"]
 mod cluster;
+mod conditions;
 mod crash;
 mod custom_nodes;
 mod debugger;
