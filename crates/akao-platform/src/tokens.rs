@@ -67,6 +67,15 @@ impl Platform {
         Ok(page.page(found, |token| token.id.clone()))
     }
 
+    /// One of them. Blocks.
+    ///
+    /// # Errors
+    /// There is none with this id that the actor may see.
+    pub fn token(&self, actor: &Actor, id: &str) -> Result<Token, Error> {
+        let found = self.read(|work| Ok(work.of(&actor.tenant).tokens().get(id)?))?;
+        found.filter(|token| may_see(actor, token)).ok_or_else(missing)
+    }
+
     /// Makes a token worthless. Blocks.
     ///
     /// # Errors
@@ -75,14 +84,22 @@ impl Platform {
         let now_ms = self.now_ms();
         self.write(|work| {
             let tokens = work.of(&actor.tenant).tokens();
-            let is_his = |token: &Token| token.account == actor.user.as_str() || actor.may(Permission::TokensAll);
-            let found = tokens.get(id)?.filter(is_his).ok_or_else(|| Error::not_found("such token"))?;
+            let found = tokens.get(id)?.filter(|token| may_see(actor, token)).ok_or_else(missing)?;
             if tokens.revoke(id, now_ms)? {
                 actor.record(work, now_ms, "token.revoked", json!({"token": id, "name": found.name}))?;
             }
             Ok(())
         })
     }
+}
+
+fn missing() -> Error {
+    Error::not_found("such token")
+}
+
+/// Whether a token is the actor's own, or of those that the actor sees as well.
+fn may_see(actor: &Actor, token: &Token) -> bool {
+    token.account == actor.user.as_str() || actor.may(Permission::TokensAll)
 }
 
 /// A token of an account that may do `may`, with its secret.

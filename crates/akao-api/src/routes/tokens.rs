@@ -6,7 +6,7 @@ use crate::{
     documents,
     route::{Answering, Call, Gives, Parameter, Place, Route, Takes, route},
 };
-use akao_platform::{NewToken, Permission, TokenMade};
+use akao_platform::{NewToken, Permission, Platform, TokenMade};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -26,6 +26,8 @@ pub(super) fn routes() -> Vec<Route> {
         route!(POST "/api/v1/tokens", Access::May(Permission::TokensOwn), "make_token",
             "Makes an API token; its secret is shown once.",
             Takes::Json("NewToken"), &[(201, Gives::Json("TokenMade"))], make),
+        route!(GET "/api/v1/tokens/{token}", Access::May(Permission::TokensOwn), "show_token",
+            "An API token, without its secret.", Takes::Nothing, &[(200, Gives::Json("Token"))], show),
         route!(DELETE "/api/v1/tokens/{token}", Access::May(Permission::TokensOwn), "revoke_token",
             "Makes an API token worthless.", Takes::Nothing, &[(204, Gives::Nothing)], revoke),
     ]
@@ -66,6 +68,10 @@ pub(super) fn made(made: &TokenMade) -> Answer {
     let mut document = documents::token(&made.token);
     document["secret"] = json!(made.secret.expose());
     Answer::made(&document, Some(format!("/api/v1/tokens/{}", made.token.id)))
+}
+
+fn show(call: Call) -> Answering {
+    Box::pin(async move { Ok(Answer::json(&documents::token(&call.about("token", Platform::token).await?))) })
 }
 
 fn revoke(call: Call) -> Answering {

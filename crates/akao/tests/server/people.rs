@@ -100,6 +100,28 @@ fn a_token_does_what_it_was_made_for_until_it_is_revoked() {
 }
 
 #[test]
+fn what_was_made_is_where_its_answer_says() {
+    let server = Server::new();
+    let owner = server.owner();
+    let service = owner.post("/api/v1/service-accounts", &[], &json!({"name": "ci", "role": "editor"})).is(201);
+    let user = service.body["user"].as_str().expect("an id");
+    assert_eq!(service.header("location"), format!("/api/v1/members/{user}"));
+    let shown = owner.show("/api/v1/members/{user}", &[user]).is(200);
+    assert_eq!((&shown.body, shown.header("etag")), (&service.body, service.header("etag")));
+    owner.show("/api/v1/members/{user}", &["nobody"]).refuses(404, "not_found");
+    let made = owner.post("/api/v1/tokens", &[], &json!({"name": "own"})).is(201);
+    let id = made.body["id"].as_str().expect("an id");
+    assert_eq!(made.header("location"), format!("/api/v1/tokens/{id}"));
+    let shown = owner.show("/api/v1/tokens/{token}", &[id]).is(200).body;
+    assert_eq!((&shown["name"], shown.get("secret")), (&json!("own"), None));
+    // Who sees nobody else's tokens in the list does not see one here either.
+    server.member(&owner, "viewer").show("/api/v1/tokens/{token}", &[id]).refuses(404, "not_found");
+    let globex = server.other_owner(&owner, "globex");
+    globex.show("/api/v1/tokens/{token}", &[id]).refuses(404, "not_found");
+    globex.show("/api/v1/members/{user}", &[user]).refuses(404, "not_found");
+}
+
+#[test]
 fn nobody_gives_away_more_than_they_have_and_a_tenant_keeps_an_owner() {
     let server = Server::new();
     let owner = server.owner();
