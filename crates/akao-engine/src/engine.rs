@@ -334,8 +334,8 @@ impl Shell {
     }
 
     fn take_call(&mut self, request: Request, caller: Caller) {
-        if let Request::Prune { ended_before_ms } = request {
-            let answer = self.prune(ended_before_ms);
+        if let Request::Prune { ended_before_ms, executions_max } = request {
+            let answer = self.prune(ended_before_ms, executions_max);
             return self.answer(caller, answer);
         }
         let call = CallId(self.next_call);
@@ -386,13 +386,18 @@ impl Shell {
         let _ = caller.send(answer);
     }
 
-    fn prune(&mut self, ended_before_ms: i64) -> Result<Reply, CallError> {
-        let mut executions = 0;
+    fn prune(&mut self, ended_before_ms: i64, executions_max: Option<u64>) -> Result<Reply, CallError> {
+        let (mut executions, mut tenants) = (0, BTreeMap::new());
         loop {
-            match self.journal.prune(ended_before_ms) {
-                Ok(0) => return Ok(Reply::Pruned { executions }),
-                Ok(count) => executions += count as u64,
-                Err(problem) => return Err(CallError::of_commit(&problem)),
+            let left = executions_max.map_or(u64::MAX, |max| max.saturating_sub(executions));
+            let pruned = self.journal.prune_some(ended_before_ms, usize::try_from(left).unwrap_or(usize::MAX));
+            let pruned = pruned.map_err(|problem| CallError::of_commit(&problem))?;
+            if pruned.executions == 0 {
+                return Ok(Reply::Pruned { executions, tenants });
+            }
+            executions += pruned.executions as u64;
+            for (tenant, count) in pruned.tenants {
+                *tenants.entry(tenant).or_default() += count;
             }
         }
     }

@@ -227,6 +227,9 @@ pub enum Request {
     Prune {
         /// Unix milliseconds.
         ended_before_ms: i64,
+        /// How many at most: nothing else is done meanwhile. All of them when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        executions_max: Option<u64>,
     },
     /// What waits for a place; answered by `Queue`.
     Queue,
@@ -273,6 +276,9 @@ pub enum Reply {
     Pruned {
         /// How many.
         executions: u64,
+        /// How many of each tenant.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        tenants: BTreeMap<Tenant, u64>,
     },
     /// What waits for a place.
     Queue {

@@ -27,4 +27,4 @@ pub use row::{
     OperationState, Snapshot, StartKey, TaskFilter, TaskRow, TaskStatus,
 };
 pub use schema::{FORMAT, JOURNAL_FILE, Settings, header_damage};
-pub use writer::{Journal, OpenOptions};
+pub use writer::{Journal, OpenOptions, Pruned};

@@ -51,6 +51,15 @@ pub struct OpenOptions {
     pub now_ms: i64,
 }
 
+/// What one call of [`Journal::prune_some`] removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// How many executions.
+    pub executions: usize,
+    /// How many of each tenant.
+    pub tenants: BTreeMap<Tenant, u64>,
+}
+
 /// The writer of a data directory's journal. There is one; it holds the directory's lock until it is dropped.
 pub struct Journal {
     // Before the lock, so that the connection is closed when the next writer gets in.
@@ -188,20 +197,38 @@ impl Journal {
     }
 
     /// Removes the oldest executions that ended before `ended_before_ms`, at most 64 in one transaction, and returns how
-    /// many. Call it until it returns 0, with other commits between. Quarantined ones are kept.
+    /// many. Call it until it returns 0, with other commits between. Quarantined and damaged ones are kept.
     pub fn prune(&mut self, ended_before_ms: i64) -> Result<usize, CommitError> {
-        let oldest = match self.reader.prunable(ended_before_ms, PRUNE_EXECUTIONS_MAX) {
-            Ok(oldest) => oldest,
-            Err(ReadError::Damaged(damage)) => return Err(CommitError::Damaged(damage)),
-            Err(error) => return Err(CommitError::Sqlite { file: self.file.clone(), what: error.to_string() }),
-        };
-        if oldest.is_empty() {
-            return Ok(0);
+        self.prune_some(ended_before_ms, PRUNE_EXECUTIONS_MAX).map(|pruned| pruned.executions)
+    }
+
+    /// As [`Journal::prune`], at most so many, and says whose they were. What is damaged is kept.
+    pub fn prune_some(&mut self, ended_before_ms: i64, executions_max: usize) -> Result<Pruned, CommitError> {
+        let oldest = self.reader.prunable(ended_before_ms, executions_max.min(PRUNE_EXECUTIONS_MAX));
+        let (mut pruned, mut writes) = (Pruned::default(), Vec::new());
+        for execution in oldest.map_err(|error| self.unread(error))? {
+            match self.reader.execution(execution) {
+                Ok(Some(row)) if row.status.is_final() => {
+                    *pruned.tenants.entry(row.tenant).or_default() += 1;
+                    writes.push(Write::DeleteExecution { execution });
+                }
+                // A row that is not what was written may be of an execution that has not ended.
+                Ok(_) | Err(ReadError::Damaged(_)) => {}
+                Err(error) => return Err(self.unread(error)),
+            }
         }
-        let count = oldest.len();
-        let writes = oldest.into_iter().map(|execution| Write::DeleteExecution { execution }).collect();
-        self.commit(&Batch { writes })?;
-        Ok(count)
+        if !writes.is_empty() {
+            pruned.executions = writes.len();
+            self.commit(&Batch { writes })?;
+        }
+        Ok(pruned)
+    }
+
+    fn unread(&self, error: ReadError) -> CommitError {
+        match error {
+            ReadError::Damaged(damage) => CommitError::Damaged(damage),
+            error => CommitError::Sqlite { file: self.file.clone(), what: error.to_string() },
+        }
     }
 
     /// Reads by the writer's own connection: sees what is committed.

@@ -9,6 +9,7 @@ use akao_journal::{
     ExecutionChange, ExecutionFilter, ExecutionRow, Journal, OperationRow, OperationState, Prefix, Reader, StartKey,
     TaskFilter, TaskRow, TaskStatus, Write,
 };
+use std::collections::BTreeMap;
 use support::{DEFINITION, NOW_MS, batch, definition, execution, frame, id, insert, open, task, tenant};
 
 fn full_execution(tenant: &Tenant) -> ExecutionRow {
@@ -352,7 +353,9 @@ fn prune_removes_old_finished_executions_with_all_their_rows() {
         writes.push(Write::PutStartKey { tenant: acme.clone(), key, request_hash: [0; 32], execution: id(n) });
     }
     journal.commit(&batch(writes)).unwrap();
-    assert_eq!([0; 3].map(|_| journal.prune(NOW_MS + 50).unwrap()), [64, 36, 0]);
+    let some = journal.prune_some(NOW_MS + 50, 7).unwrap();
+    assert_eq!((some.executions, some.tenants), (7, BTreeMap::from([(acme.clone(), 7)])));
+    assert_eq!([0; 3].map(|_| journal.prune(NOW_MS + 50).unwrap()), [64, 29, 0]);
     let reader = journal.read();
     assert!(reader.definition(&acme, Digest::of(lone)).unwrap().is_some(), "two executions still use it");
     assert_eq!(reader.tasks(&TaskFilter::default(), 10).unwrap(), []);

@@ -42,6 +42,7 @@ mod permission;
 mod platform;
 mod quota;
 mod reset;
+mod retention;
 mod role;
 mod roles;
 mod schedules;

@@ -2,6 +2,7 @@
 
 mod log;
 mod rest;
+mod retention;
 mod telemetry;
 
 use crate::{
@@ -29,6 +30,7 @@ use akao_sandbox::{Launcher, Tier};
 use akao_step::{Allowances, Secret, SecretSource};
 use akao_store::{Store, StoreError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use retention::{Counts, KeepFinished, Retention};
 use serde_json::json;
 use std::{
     cell::OnceCell,
@@ -69,6 +71,9 @@ pub(crate) struct Args {
     /// Let webhooks tell addresses that are not public, and by plain HTTP: for receivers in one's own network.
     #[arg(long)]
     allow_private_webhooks: bool,
+    /// How long executions are kept once they have ended: at least a day, or `forever`.
+    #[arg(long, value_name = "DURATION", default_value = "30d")]
+    keep_finished: KeepFinished,
     #[command(flatten)]
     telemetry: telemetry::TelemetryArgs,
 }
@@ -204,14 +209,16 @@ async fn offer(args: &Args, face: Face, folder: &Path, context: &Context) -> Res
             let executions = tracer.clone().map(|tracer| {
                 tokio::spawn(telemetry::tell_executions(tracer, platform.clone(), Arc::new(Readers::new(folder))))
             });
-            let figures = telemetry::figures(observer, Arc::clone(&own.nodes), tier(context));
+            let removed = Counts::default();
+            let retention = Retention::new(args.keep_finished, platform.clone(), folder.to_owned(), removed.clone());
+            let retaining = retention.map(|retention| tokio::spawn(retention.run()));
+            let figures = telemetry::figures(observer, Arc::clone(&own.nodes), tier(context))
+                .and(move |page| removed.write(page));
             let traces = tracer.map(|tracer| Arc::new(tracer) as Arc<dyn Traces>);
             let app = App::observed(platform, settings, figures, traces);
             akao_api::serve(app, bound, stop, DRAIN_GRACE).await;
             resting.abort();
-            if let Some(executions) = executions {
-                executions.abort();
-            }
+            executions.into_iter().chain(retaining).for_each(|task| task.abort());
             automation.end().await;
             tracing::info!("ending");
             Ok(())

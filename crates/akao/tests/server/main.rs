@@ -26,6 +26,7 @@ mod protocol;
 mod quotas;
 mod remote;
 mod remote_custom_nodes;
+mod retention;
 mod roles;
 mod schedules;
 mod schemathesis;

@@ -159,8 +159,8 @@ pub(super) fn prune(args: &PruneArgs, context: &Context) -> Result<Exit, Failure
     let folder = site.folder()?;
     let executions = match wiring::reader_if_any(folder)? {
         None => 0,
-        Some(_) => match site.ask(Request::Prune { ended_before_ms })? {
-            Reply::Pruned { executions } => executions,
+        Some(_) => match site.ask(Request::Prune { ended_before_ms, executions_max: None })? {
+            Reply::Pruned { executions, .. } => executions,
             _ => return Err(Failure::internal("the engine did not say what it removed")),
         },
     };
