@@ -55,6 +55,8 @@ pub struct Parts {
     pub packages: Arc<dyn PackageManager>,
     /// The way to the addresses of webhooks.
     pub outbound: Outbound,
+    /// Whether secrets that this server does not keep may be somewhere else, which only the step that needs one finds out.
+    pub secrets_elsewhere: bool,
     /// The time.
     pub clock: Clock,
     /// Whether a grant's scope can be meant; the reason when it cannot.

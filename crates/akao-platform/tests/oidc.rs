@@ -166,6 +166,7 @@ impl Ground {
             shelf: Arc::new(akao_platform::EmptyShelf),
             packages: Arc::new(akao_platform::NoPackages),
             outbound: akao_platform::Outbound { egress: Arc::new(way.clone()), private: false },
+            secrets_elsewhere: false,
             clock: Arc::new(move || clock.load(Ordering::SeqCst)),
             check_grant: |_| Ok(()),
         });

@@ -77,6 +77,7 @@ fn parts(folder: &Path, engine: &Engine, catalogue: Arc<Catalogue>, now_ms: &Arc
             egress: Arc::new(akao_host::CheckedEgress::new(akao_host::EgressOptions::default())),
             private: false,
         },
+        secrets_elsewhere: false,
         clock: Arc::new(move || clock.load(Ordering::SeqCst)),
         check_grant: |_| Ok(()),
     }

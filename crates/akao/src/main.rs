@@ -34,6 +34,7 @@ mod tls;
 mod traces;
 mod unreferenced;
 mod used;
+mod vault;
 mod wiring;
 
 use mimalloc::MiMalloc;

@@ -72,6 +72,7 @@ impl Ground {
                 egress: Arc::new(akao_host::CheckedEgress::new(akao_host::EgressOptions::default())),
                 private: false,
             },
+            secrets_elsewhere: false,
             clock: Arc::new(move || clock.load(Ordering::SeqCst)),
             check_grant: |_| Ok(()),
         });

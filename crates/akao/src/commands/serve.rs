@@ -20,12 +20,12 @@ use crate::{
     stop::Stops,
     store::StoreArgs,
     tls::{self, Certificate},
-    wiring,
+    vault, wiring,
 };
 use akao_api::{App, Bound, Network, Settings, Traces};
 use akao_host::{CheckedEgress, EgressOptions};
 use akao_journal::Readers;
-use akao_platform::{KeptSecrets, Outbound, Parts, Platform, Provider};
+use akao_platform::{InTurn, KeptSecrets, Outbound, Parts, Platform, Provider};
 use akao_sandbox::{Launcher, Tier};
 use akao_step::{Allowances, Secret, SecretSource};
 use akao_store::{Store, StoreError};
@@ -39,7 +39,7 @@ use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{runtime::Handle, sync::watch, task::JoinHandle};
 use url::Url;
 
 /// Arguments of `akao serve`.
@@ -65,6 +65,9 @@ pub(crate) struct Args {
     /// TOML file with the OpenID providers by which people sign in; see docs/server.md.
     #[arg(long, value_name = "FILE")]
     oidc: Option<PathBuf>,
+    /// TOML file with the Vault that keeps tenants' secrets beside those given to this server; see docs/server.md.
+    #[arg(long, value_name = "FILE")]
+    vault: Option<PathBuf>,
     /// Listen beyond this machine although what is sent can be read on the way.
     #[arg(long)]
     allow_plain_http: bool,
@@ -163,6 +166,8 @@ async fn offer(args: &Args, face: Face, folder: &Path, context: &Context) -> Res
     wiring::observe(observer.clone());
     let tls = certificate.as_ref().map(tls::server_config).transpose()?;
     let watching = certificate.map(|certificate| tokio::spawn(certificate.watch()));
+    let vault = args.vault.as_deref().map(|file| vault::read(file, Handle::current())).transpose()?;
+    let vault = vault.map(|vault| Arc::new(vault) as Arc<dyn SecretSource>);
     let opened = OnceCell::new();
     // Platform data are opened by whoever has the lock, before any step runs that may need a secret, and before the engine
     // takes up what is queued.
@@ -175,7 +180,9 @@ async fn offer(args: &Args, face: Face, folder: &Path, context: &Context) -> Res
         let store = Arc::new(store);
         let kept = Arc::new(KeptSecrets::new(Arc::clone(&store))) as Arc<dyn SecretSource>;
         let _ = opened.set((store, key_made));
-        Ok(Some(kept))
+        // What is given to the server itself comes first.
+        let sources = std::iter::once(kept).chain(vault.clone()).collect();
+        Ok(Some(Arc::new(InTurn::new(sources)) as Arc<dyn SecretSource>))
     };
     let own = owner::only_owner(folder, &prepare).await?;
     let public_url = public_url(args, &bound);
@@ -326,8 +333,9 @@ fn platform(
             })),
             private,
         },
-        packages: Arc::new(ServedPackages::new(folder, Arc::clone(&own.nodes), tokio::runtime::Handle::current())),
+        packages: Arc::new(ServedPackages::new(folder, Arc::clone(&own.nodes), Handle::current())),
         shelf: Arc::new(DataShelf::new(folder, wiring::scripts(folder)?.environments, Arc::clone(&own.nodes))),
+        secrets_elsewhere: args.vault.is_some(),
         clock: Arc::new(wiring::now_ms),
         check_grant: |permission| akao_host::check_grant(permission).map_err(|error| error.to_string()),
     }))

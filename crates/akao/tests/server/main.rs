@@ -35,4 +35,5 @@ mod secrets;
 mod server;
 mod telemetry;
 mod vault;
+mod vault_secrets;
 mod workflows;
