@@ -1,7 +1,7 @@
 //! What the server counts, in the text format of Prometheus: for each route how often, how it ended and how long it took; and
 //! how the process is. No name of a tenant or person is in it.
 
-use crate::{Durations, Exposition, routes};
+use crate::{Durations, Exposition, Runner, routes};
 use axum::http::StatusCode;
 use std::{
     fmt,
@@ -29,22 +29,37 @@ struct RouteMetrics {
     durations: Durations,
 }
 
-/// What others count, for the same page.
+/// What others count, for the same page; and what runs steps, for `/runners`.
 #[derive(Clone, Default)]
-pub struct Figures(Vec<Arc<dyn Fn(&mut Exposition) + Send + Sync>>);
+pub struct Figures {
+    writes: Vec<Arc<dyn Fn(&mut Exposition) + Send + Sync>>,
+    runner: Option<Arc<dyn Runner>>,
+}
 
 impl Figures {
     /// With those that `write` writes.
     #[must_use]
     pub fn and(mut self, write: impl Fn(&mut Exposition) + Send + Sync + 'static) -> Self {
-        self.0.push(Arc::new(write));
+        self.writes.push(Arc::new(write));
         self
+    }
+
+    /// With what runs steps here.
+    #[must_use]
+    pub fn of_runner(mut self, runner: Arc<dyn Runner>) -> Self {
+        self.runner = Some(runner);
+        self
+    }
+
+    /// What runs steps here, where somebody has said so.
+    pub(crate) fn runner(&self) -> Option<&dyn Runner> {
+        self.runner.as_deref()
     }
 }
 
 impl fmt::Debug for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Figures({})", self.0.len())
+        write!(f, "Figures({})", self.writes.len())
     }
 }
 
@@ -92,7 +107,7 @@ impl Metrics {
             page.gauge("akao_executions_running", "Executions that have a place.", engine.running);
             page.gauge("akao_executions_limit", "Executions that may have a place at once.", engine.limit);
         }
-        figures.0.iter().for_each(|write| write(&mut page));
+        figures.writes.iter().for_each(|write| write(&mut page));
         if let Some(bytes) = resident_bytes() {
             page.gauge("process_resident_memory_bytes", "Memory of the process.", bytes);
         }

@@ -15,6 +15,7 @@ mod oidc;
 mod operation;
 mod packages;
 mod roles;
+mod runners;
 mod schedules;
 mod secrets;
 mod services;
@@ -52,6 +53,7 @@ pub fn table() -> &'static [Route] {
             history::routes(),
             large_values::routes(),
             catalogue::routes(),
+            runners::routes(),
             packages::routes(),
             schedules::routes(),
             hooks::routes(),

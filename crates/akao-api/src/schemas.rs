@@ -4,6 +4,7 @@
 mod automation;
 mod catalogue;
 mod custom_nodes;
+mod runners;
 
 use akao_contract::{ExecutionStatus, NodeStatus};
 use akao_platform::{Code, Permission, Quota, Role, Tier};
@@ -99,6 +100,7 @@ pub(crate) fn all() -> Map<String, Value> {
         catalogue::schemas(),
         catalogue::packages(),
         automation::schemas(),
+        runners::schemas(),
     ];
     groups.into_iter().flatten().map(|(name, schema)| (name.to_owned(), schema)).collect()
 }

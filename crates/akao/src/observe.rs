@@ -31,7 +31,7 @@ const CUSTOM_PREFIX: &str = "custom.";
 const CUSTOM: &str = "custom";
 
 /// A name as figures have it.
-fn label(name: &str) -> &str {
+pub(crate) fn label(name: &str) -> &str {
     if name.starts_with(CUSTOM_PREFIX) { CUSTOM } else { name }
 }
 

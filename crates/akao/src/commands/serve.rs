@@ -3,6 +3,7 @@
 mod log;
 mod rest;
 mod retention;
+mod runner;
 mod telemetry;
 
 use crate::{

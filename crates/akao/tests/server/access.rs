@@ -36,6 +36,8 @@ impl Ids {
                 "role" => &self.role,
                 "team" => &self.team,
                 "tenant" => "acme",
+                // That of the server is there for every tenant.
+                "runner" => "no-such-runner",
                 "identity" => &self.token,
                 "provider" => "corp",
                 "type" => "no-such-type",

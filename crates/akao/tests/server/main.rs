@@ -28,6 +28,7 @@ mod remote;
 mod remote_custom_nodes;
 mod retention;
 mod roles;
+mod runners;
 mod schedules;
 mod schemathesis;
 mod second_factor;

@@ -1,5 +1,6 @@
 //! What the server tells of itself to programs: traces to a collector where the operator names one, figures for Prometheus.
 
+use super::runner::Local;
 use crate::{
     failure::Failure,
     observe::{Observer, write_pools},
@@ -77,7 +78,9 @@ pub(super) fn tracer(args: &TelemetryArgs) -> Result<Option<(Tracer, JoinHandle<
 
 /// What is counted beside requests.
 pub(super) fn figures(observer: Observer, nodes: Arc<ExternalNodes>, tier: Arc<OnceLock<Tier>>) -> Figures {
+    let runner = Local::new(Arc::clone(&nodes), Arc::clone(&tier));
     Figures::default()
+        .of_runner(Arc::new(runner))
         .and(move |page| observer.write(page))
         .and(move |page| write_pools(&nodes, tier.get().copied(), page))
 }
