@@ -104,8 +104,11 @@ export const activity = async (name, values) => {
   }
 };
 
-const fetchUrl = async (given) => {
-  const { url, method = "GET", headers = {}, body, responseType = "json", timeout } = typeof given === "string" ? { url: given } : given;
+// `fetchUrl({ url, … })`, `fetchUrl(url)` or `fetchUrl(url, { … })`.
+const fetchUrl = async (given, options) => {
+  const first = typeof given === "string" || given instanceof URL ? { url: String(given) } : given;
+  const { url, method = "GET", headers = {}, body, responseType = "json", timeout } = { ...first, ...options };
+  if (url === undefined) throw refused({ message: "fetchUrl takes a URL and options, or { url, method, headers, body, responseType, timeout }", kind: "input" }, "TypeError");
   const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
   const kind = body !== undefined && typeof body !== "string" ? { "content-type": "application/json" } : {};
   const signal = timeout === undefined ? undefined : AbortSignal.timeout(timeout);

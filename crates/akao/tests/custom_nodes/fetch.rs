@@ -141,3 +141,33 @@ export default async ({ url }: any) => {
     let ran = run(&desk, "Many@1.0.0", &json!({"url": there.url()}), &["--grant", &there.grant()]);
     assert_eq!((ran.code, &ran.json()["outputs"]["result"]), (0, &json!(true)), "{ran:?}");
 }
+
+#[test]
+fn an_activity_fetches_what_its_options_say_in_each_of_its_forms() {
+    let desk = Desk::new(users()[0]);
+    let source = "
+import { proxyActivities } from '@temporalio/workflow';
+export const permissions = ['network.http'];
+export const schema = { type: 'object', properties: { url: { type: 'string' } } };
+const { fetchUrl } = proxyActivities<any>({ startToCloseTimeout: '1 minute' });
+export default async ({ url }: any) => {
+  const answers = [
+    await fetchUrl(url),
+    await fetchUrl(url, { method: 'POST', body: { a: 1 }, headers: { 'x-own': 'yes' } }),
+    await fetchUrl({ url, method: 'PUT', body: 'text' }),
+  ];
+  return answers.map((answer: any) => answer.data);
+};
+";
+    deployed(&desk, "Asks", source);
+    let there = StandIn::new(|sent| {
+        json_reply(200, &json!([sent.method, sent.header("x-own"), sent.header("content-type"), sent.body]))
+    });
+    let ran = run(&desk, "Asks@1.0.0", &json!({"url": there.url()}), &["--grant", &there.grant()]);
+    let expected = json!([
+        ["GET", "", "", ""],
+        ["POST", "yes", "application/json", "{\"a\":1}"],
+        ["PUT", "", "text/plain;charset=UTF-8", "text"],
+    ]);
+    assert_eq!((ran.code, &ran.json()["outputs"]["result"]), (0, &expected), "{ran:?}");
+}
