@@ -85,6 +85,7 @@ async fn call(nodes: &ExternalNodes, node_type: &Arc<str>, number: u64) {
         node_type: Arc::clone(node_type),
         props: Map::from_iter([("text".to_owned(), Value::String("x".repeat(100)))]),
         blackboard: Default::default(),
+        input: None,
     };
     let io = StepIo { cancel: CancellationToken::new(), events: StepEvents::none(), secrets: Arc::default() };
     let outcome = nodes.run(invocation, io).await;

@@ -78,6 +78,7 @@ impl Bench {
             node_type: node_type.into(),
             props: props.as_object().cloned().unwrap_or_default(),
             blackboard: Default::default(),
+            input: None,
         };
         let io = StepIo { cancel: CancellationToken::new(), events: StepEvents::none(), secrets: Arc::default() };
         let outcome = scripts.run(invocation, io).await;

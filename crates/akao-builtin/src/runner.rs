@@ -29,7 +29,14 @@ impl StepRunner for BuiltInRunner {
         let node = self.nodes.get(node_type)?;
         let inline = matches!(node.run, Run::Inline(_));
         let (effects, idempotent) = (node.node_type.effects, node.node_type.idempotent);
-        Some(RunnerTraits { effects, idempotent, once_when_granted: false, inline, only_waits: false })
+        Some(RunnerTraits {
+            effects,
+            idempotent,
+            once_when_granted: false,
+            inline,
+            only_waits: false,
+            takes_input: false,
+        })
     }
 
     fn run_inline(&self, invocation: &Invocation) -> Outcome {

@@ -63,7 +63,13 @@ pub(crate) fn invocation(node: &BuiltIn, props: &Value, blackboard: &Value) -> I
         Reads::All => visible.into_iter().collect(),
         Reads::Named => named(schemas, &filled, &visible),
     };
-    Invocation { context: context(), node_type: node.node_type.name.as_str().into(), props: filled, blackboard }
+    Invocation {
+        context: context(),
+        node_type: node.node_type.name.as_str().into(),
+        props: filled,
+        blackboard,
+        input: None,
+    }
 }
 
 fn named(

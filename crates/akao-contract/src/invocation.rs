@@ -71,4 +71,7 @@ pub struct Invocation {
     /// blackboard is absent here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub blackboard: BTreeMap<String, Value>,
+    /// What the execution was started with, where the node type takes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
 }

@@ -276,6 +276,7 @@ impl Compiler {
         Ok(name)
     }
 }
+            input: None,
 
 /// The module by which the packages of an environment are entered.
 const PACKAGES_ENTRY: &str = "environment.mjs";

@@ -261,6 +261,7 @@ mod tests {
             context,
             node_type: "Talk".into(),
             input: Arc::default(),
+            execution_input: None,
             timeout_ms: None,
             secrets: Default::default(),
             lent: Arc::default(),

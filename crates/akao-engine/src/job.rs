@@ -18,6 +18,8 @@ pub struct Job {
     pub node_type: Arc<str>,
     /// Rendered props and values.
     pub input: Arc<StepInput>,
+    /// What the execution was started with, where the node type takes it.
+    pub execution_input: Option<Arc<Value>>,
     /// Bound on the attempt.
     pub timeout_ms: Option<u64>,
     /// The secrets that the step's props name.
@@ -105,7 +107,11 @@ impl Job {
             Value::Object(map) => map,
             _ => Map::new(),
         };
-        Ok(Invocation { context: self.context.clone(), node_type: Arc::clone(&self.node_type), props, blackboard })
+        let input = self.execution_input.as_deref().cloned();
+        let input = input.map(|mut input| crate::large::load(blobs, tenant, &mut input).map(|()| input));
+        let input = input.transpose().map_err(unreadable)?;
+        let (context, node_type) = (self.context.clone(), Arc::clone(&self.node_type));
+        Ok(Invocation { context, node_type, props, blackboard, input })
     }
 
     fn deferred(

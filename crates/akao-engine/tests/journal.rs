@@ -49,6 +49,7 @@ impl StepRunner for Runner {
             once_when_granted: false,
             inline,
             only_waits: false,
+            takes_input: false,
         };
         match node_type {
             "Echo" | "Big" => Some(traits(Effects::None, true)),

@@ -243,6 +243,11 @@ impl Machine {
         }
     }
 
+    /// What the execution was started with.
+    pub fn input(&self) -> &Arc<Value> {
+        &self.state.input
+    }
+
     /// Whether the step of this operation is being halted.
     pub fn is_halting(&self, op: OpId) -> bool {
         let frame = self.state.ops.get(&op).and_then(|open| self.state.frames.get(open.frame.0));

@@ -46,6 +46,7 @@ inputs! {
         props: Map<String, Value> = json!({}),
         blackboard: Map<String, Value> = json!({}),
         step: Map<String, Value> = json!({}),
+        input: Map<String, Value> = json!({}),
         timeout_ms: Option<u64>,
         memory_bytes: Option<u64>,
     }
@@ -88,6 +89,7 @@ impl BundleCalls for Steps<'_, '_> {
                         ("props".to_owned(), Value::Object(step.props)),
                         ("blackboard".to_owned(), Value::Object(step.blackboard)),
                         ("step".to_owned(), Value::Object(step.step)),
+                        ("input".to_owned(), Value::Object(step.input)),
                     ]);
                     return Some(BundleCall { request, limits, host: Rc::new(Caller { context }) });
                 }

@@ -140,6 +140,8 @@ impl BundleNode {
         props.insert("props".to_owned(), Value::Object(std::mem::take(&mut invocation.props)));
         props.insert("blackboard".to_owned(), Value::Object(blackboard));
         props.insert("step".to_owned(), step);
+        // What an execution is started with is an object, or nothing.
+        props.extend(invocation.input.take().filter(Value::is_object).map(|input| ("input".to_owned(), input)));
         props.insert("memory_bytes".to_owned(), self.memory_bytes.into());
         props.insert("timeout_ms".to_owned(), self.timeout_ms.into());
         props.extend(output_key.map(|key| (OUTPUT_KEY.to_owned(), key)));

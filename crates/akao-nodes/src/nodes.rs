@@ -8,7 +8,7 @@ use crate::{
 };
 use akao_contract::{
     Effects, ErrorKind, Invocation, Outcome, Permission, StepContext, StepError,
-    manifest::{PackageId, PinnedNode},
+    manifest::{PackageId, PinnedNode, RuntimeKind},
 };
 use akao_package::{Store, StoreError};
 use akao_runtime::{
@@ -235,6 +235,7 @@ impl Shared {
         let folder = akao_manifest::read_folder(&self.packages.path(&pinned.digest)).ok();
         let declared = folder.as_ref().and_then(|folder| folder.manifest().node(&pinned.node));
         let (inline, only_waits) = (false, true);
+        let takes_input = folder.as_ref().is_some_and(|folder| folder.manifest().runtime.kind == RuntimeKind::Bundle);
         Some(match declared {
             Some(node) => RunnerTraits {
                 effects: node.effects,
@@ -242,6 +243,7 @@ impl Shared {
                 once_when_granted: false,
                 inline,
                 only_waits,
+                takes_input,
             },
             None => RunnerTraits {
                 effects: Effects::Write,
@@ -249,6 +251,7 @@ impl Shared {
                 once_when_granted: false,
                 inline,
                 only_waits,
+                takes_input,
             },
         })
     }
@@ -286,6 +289,7 @@ impl Shared {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let is_current = self.forgets.load(Ordering::SeqCst) == forgets;
         if is_current {
+            let traits = RunnerTraits { takes_input: bundle.is_some(), ..traits };
             known.insert(Arc::clone(name), Known { traits, bundle });
         } else {
             // Whoever forgot it may have found nothing to unload yet.

@@ -145,6 +145,7 @@ async fn through_pool(runner: &ProcessRunner, node_type: &Arc<str>) {
         node_type: Arc::clone(node_type),
         props: parameters(),
         blackboard: Default::default(),
+        input: None,
     };
     let io = StepIo { cancel: CancellationToken::new(), events: StepEvents::none(), secrets: Default::default() };
     let outcome = runner.run(invocation, io).await;

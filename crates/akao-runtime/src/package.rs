@@ -67,7 +67,14 @@ impl Node {
     fn new(declaration: &NodeDeclaration, declared: Declared) -> Result<Self, PackageError> {
         let failed = |source| PackageError::Outputs { node: declaration.id.to_string(), source };
         let (effects, idempotent) = (declaration.effects, declaration.idempotent);
-        let traits = RunnerTraits { effects, idempotent, once_when_granted: false, inline: false, only_waits: true };
+        let traits = RunnerTraits {
+            effects,
+            idempotent,
+            once_when_granted: false,
+            inline: false,
+            only_waits: true,
+            takes_input: false,
+        };
         let outputs = OutputSchema::new(&declaration.outputs, declared).map_err(failed)?;
         Ok(Self { declaration: declaration.clone(), outputs, traits })
     }

@@ -174,6 +174,7 @@ impl Shared {
                 node_type: Arc::clone(&node_type),
                 props: request.parameters(),
                 blackboard: BTreeMap::new(),
+                input: None,
             };
             let outcome = self.nodes.run_as(own, io.clone(), wish.clone()).await;
             let again = told::was_not_begun(&outcome) || (may_repeat && told::was_ended_from_outside(&outcome));
@@ -199,6 +200,7 @@ impl StepRunner for Scripts {
             once_when_granted: interpreter.fetches,
             inline: false,
             only_waits: true,
+            takes_input: false,
         })
     }
 

@@ -61,6 +61,7 @@ fn invocation(tenant: &str, props: Value) -> Invocation {
         node_type: "PythonInterpreter".into(),
         props,
         blackboard: Default::default(),
+        input: None,
     }
 }
 

@@ -17,6 +17,8 @@ pub struct RunnerTraits {
     pub inline: bool,
     /// Whether a step of it never keeps a thread busy, because it only waits for another process.
     pub only_waits: bool,
+    /// Whether a step of it is given what the execution was started with ([`Invocation::input`]).
+    pub takes_input: bool,
 }
 
 /// The ports a step may use.

@@ -84,6 +84,7 @@ impl akao_runtime::Outside for Outside {
                     ..StepContext::apart(tenant, "activity", name)
                 },
                 node_type: node_type.into(),
+                input: None,
                 props,
                 blackboard: BTreeMap::new(),
             };

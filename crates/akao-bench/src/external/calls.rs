@@ -110,6 +110,7 @@ impl Callable {
             node_type: Arc::clone(&self.node_type),
             props,
             blackboard: Default::default(),
+            input: None,
         };
         let io = StepIo { cancel: CancellationToken::new(), events: StepEvents::none(), secrets: Arc::default() };
         let outcome = self.nodes.run(invocation, io).await;

@@ -76,7 +76,8 @@ impl Project {
             trace: None,
         };
         let Value::Object(props) = props else { panic!("props are an object") };
-        let invocation = Invocation { context, node_type: node_type.into(), props, blackboard: BTreeMap::new() };
+        let invocation =
+            Invocation { context, node_type: node_type.into(), props, blackboard: BTreeMap::new(), input: None };
         let io = StepIo { cancel: self.cancel.clone(), events: StepEvents::none(), secrets: Default::default() };
         self.runner.run(invocation, io).await
     }

@@ -150,6 +150,7 @@ impl Core {
         let live = self.live.get(&execution)?;
         let program = live.machine.program();
         let (_, timeout_ms) = program.delivery(step.node);
+        let takes_input = self.runner.traits(program.node_type(step.node)).is_some_and(|traits| traits.takes_input);
         let names = || {
             step.input.secrets.iter().flat_map(|fill| &fill.parts).filter_map(|part| match part {
                 SecretPart::Secret(name) => Some(name.as_str()),
@@ -182,6 +183,7 @@ impl Core {
             },
             node_type: Arc::clone(program.node_type(step.node)),
             input: Arc::clone(&step.input),
+            execution_input: takes_input.then(|| Arc::clone(live.machine.input())),
             timeout_ms,
             secrets,
         })

@@ -55,7 +55,14 @@ pub(crate) struct Runner;
 impl StepRunner for Runner {
     fn traits(&self, node_type: &str) -> Option<RunnerTraits> {
         let (_, effects, idempotent, inline) = *LEAVES.iter().find(|(name, ..)| *name == node_type)?;
-        Some(RunnerTraits { effects, idempotent, once_when_granted: false, inline, only_waits: false })
+        Some(RunnerTraits {
+            effects,
+            idempotent,
+            once_when_granted: false,
+            inline,
+            only_waits: false,
+            takes_input: false,
+        })
     }
 
     fn run_inline(&self, invocation: &Invocation) -> Outcome {

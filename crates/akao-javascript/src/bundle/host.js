@@ -174,7 +174,7 @@ const contextOf = (board, props) => {
   const step = world.step ?? {};
   return {
     blackboard: board,
-    input: Object.freeze(world.input ?? board.get("input") ?? {}),
+    input: Object.freeze(world.input ?? {}),
     props,
     timestamp: Date.now(),
     sessionId: step.execution,
@@ -235,8 +235,8 @@ const within = async (node, name, props, given) => {
 };
 
 // Called by the worker: the step of a workflow.
-export const invoke = async (all, name, { props, blackboard, step }) => {
-  const ended = await within(find(all, name), name, props, { blackboard, step });
+export const invoke = async (all, name, { props, blackboard, input, step }) => {
+  const ended = await within(find(all, name), name, props, { blackboard, input, step });
   if (ended.status === NodeStatus.FAILURE) throw ended.error;
   return { result: ended.result, writes: ended.writes };
 };

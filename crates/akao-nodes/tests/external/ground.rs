@@ -241,7 +241,7 @@ impl Step {
             trace: None,
         };
         let (node_type, props) = (Arc::clone(&self.node), self.props.clone());
-        Invocation { context, node_type, props, blackboard: Default::default() }
+        Invocation { context, node_type, props, blackboard: Default::default(), input: None }
     }
 }
 

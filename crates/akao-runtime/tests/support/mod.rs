@@ -291,7 +291,13 @@ impl Step {
         if let Some(key) = &self.output_key {
             props.insert("outputKey".to_owned(), key.clone());
         }
-        Invocation { context: self.context(), node_type: NODE.into(), props, blackboard: Default::default() }
+        Invocation {
+            context: self.context(),
+            node_type: NODE.into(),
+            props,
+            blackboard: Default::default(),
+            input: None,
+        }
     }
 }
 

@@ -172,6 +172,7 @@ impl Environments {
                 ("options".to_owned(), json!(order.options)),
             ]),
             blackboard: BTreeMap::new(),
+            input: None,
         };
         let wish = Wish { folders: order.folders.clone(), ..Wish::default() };
         let outcome = makers.nodes.run_as(invocation, io, wish).await;
@@ -199,6 +200,7 @@ impl Environments {
             node_type: node.to_string().into(),
             props: props.as_object().cloned().unwrap_or_default(),
             blackboard: BTreeMap::new(),
+            input: None,
         };
         let wish = Wish {
             memory_bytes: Some(2 * LOADING_BYTES_MAX),

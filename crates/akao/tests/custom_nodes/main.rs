@@ -106,6 +106,23 @@ fn what_a_node_sets_is_on_the_blackboard_of_the_next_step() {
 }
 
 #[test]
+fn a_node_sees_what_the_execution_was_started_with() {
+    let desk = Desk::new(users()[0]);
+    deployed(
+        &desk,
+        "Sees",
+        "export default (props: any, { input }: any) => [input.name.slice(0, 3), input.name.length];\n",
+    );
+    let long = "x".repeat(100_000);
+    desk.write("input.json", &json!({"name": long}).to_string());
+    let ran = run(&desk, "Sees@1.0.0", &json!({}), &["--input", "@input.json"]);
+    let seen = ran.json()["outputs"]["result"].clone();
+    assert_eq!((ran.code, seen), (0, json!(["xxx", 100_000])), "also what is kept elsewhere: {ran:?}");
+    let ran = run(&desk, "Sees@1.0.0", &json!({}), &[]);
+    assert_eq!(ran.json()["outputs"]["result"], json!(["Ada", 3]), "with what is filled in: {ran:?}");
+}
+
+#[test]
 fn failures_have_the_lines_of_the_typescript() {
     let desk = Desk::new(users()[0]);
     deployed(&desk, "Greet", GREET);

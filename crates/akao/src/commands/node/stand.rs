@@ -158,6 +158,7 @@ impl Stand {
             node_type: node.name.as_str().into(),
             props: parameters,
             blackboard: BTreeMap::new(),
+            input: None,
         };
         let mut running = self.runner.run(invocation, io);
         let mut events = Vec::new();

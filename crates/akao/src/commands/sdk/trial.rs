@@ -100,6 +100,7 @@ pub(super) async fn attempt(
 
 async fn step(nodes: &ExternalNodes, node_type: String, props: Map<String, Value>, io: StepIo) -> Outcome {
     let context = StepContext::apart(&Tenant::local(), "trial", "trial");
-    let invocation = Invocation { context, node_type: node_type.into(), props, blackboard: BTreeMap::new() };
+    let invocation =
+        Invocation { context, node_type: node_type.into(), props, blackboard: BTreeMap::new(), input: None };
     akao_step::StepRunner::run(nodes, invocation, io).await
 }
