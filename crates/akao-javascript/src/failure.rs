@@ -100,6 +100,15 @@ impl Place {
         spots.pop().filter(|_| spots.is_empty())
     }
 
+    /// Where a script imports a module by `import()`, if that is written in a single place. What a bundle lacks is told before.
+    fn only_import(&self, module: &str) -> At {
+        let Self::Script { source, .. } = self else { return None };
+        match nothing::import_places(source, module)[..] {
+            [(line, column)] => Some(Spot { file: None, line, column }),
+            _ => None,
+        }
+    }
+
     /// The lines of a stack trace that somebody wrote, one below the other, for people.
     pub(crate) fn frames(&self, stack: &str) -> String {
         let frames = stack.lines().filter_map(|line| Frame::read(line, self)).take(FRAMES_MAX);
@@ -284,11 +293,14 @@ impl Thrown {
         // Where a class of the script's own is made counts, not the lines of its constructor.
         let frames = stack.lines().filter_map(|line| Frame::read(line, place));
         let frames = frames.skip_while(|frame| !made_by.is_empty() && frame.function == made_by);
-        let frames = frames.take(FRAMES_MAX).collect();
+        let mut frames: Vec<Frame> = frames.take(FRAMES_MAX).collect();
         let kind = field("kind").as_deref().and_then(Kind::from_name).filter(|kind| TOLD_KINDS.contains(kind));
         let retryable = error.get::<_, Value<'js>>("retryable").ok().and_then(|value| value.as_bool());
         let module = field("code").filter(|code| code == NOT_FOUND).and_then(|_| field("module"));
         let module = module.map(|module| text::clipped(module, MODULE_BYTES_MAX));
+        // Whatever is imported by `import()` is looked for when nobody's code runs.
+        let spot = module.as_deref().filter(|_| frames.is_empty()).and_then(|module| place.only_import(module));
+        frames.extend(spot.map(|spot| Frame { function: String::new(), spot }));
         Some(Self { name, message, frames, kind, retryable: retryable == Some(true), module })
     }
 

@@ -1,5 +1,6 @@
 //! `null` and `undefined` that were thrown: they carry no stack, and QuickJS itself throws null where no memory is left for an
-//! error. Here is told apart which it was, and where a text throws them, which it tells only if it does so in a single place.
+//! error. Here is told apart which it was, and where a text throws them, which it tells only if it does so in a single place. It
+//! is the same with `import()` of a module that is not there, whose failure has no stack either.
 
 use rquickjs::{Ctx, Function, Result, Value, context::EvalOptions};
 use std::iter::Peekable;
@@ -53,6 +54,19 @@ pub(crate) fn of(value: &Value<'_>) -> Option<&'static str> {
 pub(crate) fn places(source: &str, thrown: &str) -> Vec<(u32, u32)> {
     let tokens = tokens(source);
     let starts = (0..tokens.len()).filter(|at| throws(&tokens, *at, thrown));
+    starts.map(|at| place(source, tokens[at].start)).collect()
+}
+
+/// The lines and columns, from 1, at which a text imports this module by `import()`.
+pub(crate) fn import_places(source: &str, module: &str) -> Vec<(u32, u32)> {
+    let tokens = tokens(source);
+    let text = |at: usize| tokens.get(at).map_or("", |token| token.text);
+    let names = |at: usize| {
+        let rest =
+            tokens.get(at).and_then(|token| source.get(token.start + 1..)).and_then(|rest| rest.strip_prefix(module));
+        matches!(text(at), "'" | "\"" | "`") && rest.is_some_and(|rest| rest.starts_with(text(at)))
+    };
+    let starts = (0..tokens.len()).filter(|at| text(*at) == "import" && text(at + 1) == "(" && names(at + 2));
     starts.map(|at| place(source, tokens[at].start)).collect()
 }
 

@@ -152,7 +152,7 @@ fn what_is_not_there_is_told_with_its_name_and_the_line_that_asked() {
             Some("@s/b/c"),
         ),
         ("\nreturn require('lodash/fp')", "there is no module `lodash/fp`", Some(2), Some("lodash/fp")),
-        ("return await import('node:fs')", "there is no module `node:fs`", None, Some("node:fs")),
+        ("\nreturn await import('node:fs')", "there is no module `node:fs`", Some(2), Some("node:fs")),
         (
             "import x from 'node-only'",
             "the package `node-only` needs the module `node:stream`, which is not there",

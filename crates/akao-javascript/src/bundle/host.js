@@ -14,7 +14,14 @@ export const log = (level, text) => lent.log(level, text);
 export const format = (values) => lent.show(...values);
 export const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 export const frames = (stack) => lent.frames(typeof stack === "string" ? stack : "");
-const ask = (method, params) => lent.ask(method, params);
+// A refusal is an error with the lines of whoever asked.
+const ask = async (method, params, name) => {
+  try {
+    return await lent.ask(method, params);
+  } catch (error) {
+    throw error instanceof Error ? error : refused(error, name);
+  }
+};
 
 // What belongs to one call of the node; tests have worlds of their own.
 let world = {};
@@ -89,19 +96,15 @@ export class Blackboard {
 const { changes } = Blackboard;
 delete Blackboard.changes;
 
-const refused = ({ message, kind, retryable, detail }, name = "Error") =>
-  Object.assign(new Error(message), { name, kind, retryable, detail });
+const refused = ({ message, kind, retryable, detail, stack }, name = "Error") =>
+  Object.assign(new Error(message), { name, kind, retryable, detail }, stack === undefined ? {} : { stack });
 
 // Activities of the btree family, each by a node of Akao.
 export const activity = async (name, values) => {
   const own = world.activities?.[name];
   if (own !== undefined) return own(...values);
   if (name === "fetchUrl") return fetchUrl(...values);
-  try {
-    return (await ask("host.activity", { name, arguments: values })).value;
-  } catch (error) {
-    throw refused(error, "ActivityFailure");
-  }
+  return (await ask("host.activity", { name, arguments: values }, "ActivityFailure")).value;
 };
 
 // `fetchUrl({ url, … })`, `fetchUrl(url)` or `fetchUrl(url, { … })`.
@@ -122,16 +125,12 @@ const secret = async (name) => {
     if (Object.hasOwn(world.secrets, name)) return world.secrets[name];
     throw refused({ message: `the test gives no secret ${JSON.stringify(name)}`, kind: "permission" });
   }
-  try {
-    return (await ask("host.secret", { name })).value;
-  } catch (error) {
-    throw refused(error, "SecretError");
-  }
+  return (await ask("host.secret", { name }, "SecretError")).value;
 };
 
 const state = {
-  get: async (key) => (world.isTest ? (world.state ??= {})[key] : (await ask("host.state.get", { key })).value),
-  set: async (key, value) => void (world.isTest ? ((world.state ??= {})[key] = value) : await ask("host.state.put", { key, value })),
+  get: async (key) => (world.isTest ? (world.state ??= {})[key] : (await ask("host.state.get", { key }, "StateError")).value),
+  set: async (key, value) => void (world.isTest ? ((world.state ??= {})[key] = value) : await ask("host.state.put", { key, value }, "StateError")),
 };
 
 const DEFINED = Symbol("a node that was defined by a function");

@@ -87,7 +87,8 @@
     }
     static timeout(milliseconds) {
       const signal = new AbortSignal();
-      setTimeout(() => AbortSignal.#abort(signal, Object.assign(new Error("the time is over"), { name: "TimeoutError", kind: "timeout" })), milliseconds);
+      const over = Object.assign(new Error("the time is over"), { name: "TimeoutError", kind: "timeout" });
+      setTimeout(() => AbortSignal.#abort(signal, over), milliseconds);
       return signal;
     }
     static any(signals) {
@@ -145,8 +146,9 @@
     async text() {
       return new TextDecoder().decode(this.#take());
     }
+    // Nothing is waited for, so that what is no JSON has the line of whoever asked.
     async json() {
-      return JSON.parse(await this.text());
+      return JSON.parse(new TextDecoder().decode(this.#take()));
     }
   }
   const { peek } = Body;
@@ -200,8 +202,8 @@
     }
   }
 
-  const refusal = ({ message, kind, retryable, detail }) =>
-    Object.assign(new TypeError(`fetch failed: ${message}`), { kind, retryable, detail });
+  const refusal = ({ message, kind, retryable, detail, stack }) =>
+    Object.assign(new TypeError(`fetch failed: ${message}`), { kind, retryable, detail, stack });
 
   const fetch = async (input, init = {}) => {
     const request = new Request(input, init);

@@ -156,6 +156,9 @@ const timedOut = (name, type) => {
   return Object.assign(new ActivityFailure("Activity task timed out", name, name, RetryState.TIMEOUT, "akao", cause), { kind: "timeout", retryable: true });
 };
 
+// What failed has the lines of whoever called the activity, whichever attempt it was.
+const calledAt = (error, stack) => Object.assign(error, { stack });
+
 // One attempt, and its end by `ms` if it has not come before.
 const within = async (name, values, ms, type) => {
   if (ms === Infinity) return activity(name, values);
@@ -174,6 +177,7 @@ const told = (name, [given, ...more], ms) => {
 };
 
 const called = async (name, values, policy) => {
+  const { stack } = new Error();
   const end = Date.now() + policy.allMs;
   for (let attempt = 1; ; attempt += 1) {
     const left = end - Date.now();
@@ -188,9 +192,9 @@ const called = async (name, values, policy) => {
         await wait(pause);
         continue;
       }
-      if (error instanceof ActivityFailure) throw error;
+      if (error instanceof ActivityFailure) throw calledAt(error, stack);
       const state = isFinal || error?.retryable === false ? RetryState.NON_RETRYABLE_FAILURE : RetryState.MAXIMUM_ATTEMPTS_REACHED;
-      throw new ActivityFailure(error?.message ?? "Activity task failed", name, name, state, "akao", error);
+      throw calledAt(new ActivityFailure(error?.message ?? "Activity task failed", name, name, state, "akao", error), stack);
     }
   }
 };

@@ -171,3 +171,33 @@ export default async ({ url }: any) => {
     ]);
     assert_eq!((ran.code, &ran.json()["outputs"]["result"]), (0, &expected), "{ran:?}");
 }
+
+#[test]
+fn what_the_host_refuses_has_the_line_of_whoever_asked() {
+    let desk = Desk::new(users()[0]);
+    let source = "
+import { proxyActivities } from '@temporalio/workflow';
+export const schema = { type: 'object', properties: { what: { type: 'string' } } };
+const activities = proxyActivities<any>({ startToCloseTimeout: '1 minute', retry: { maximumAttempts: 2, initialInterval: '1 ms' } });
+const asks: Record<string, (context: any) => Promise<unknown>> = {
+  fetch: async () => await fetch('https://a.example/'),
+  secret: async (context) => await context.secret('TOKEN'),
+  activity: async () => await activities.executeCode({ code: 'throw new Error(1)' }),
+  fetchUrl: async () => await activities.fetchUrl('https://a.example/'),
+  json: async () => await new Response('<html>').json(),
+};
+export default ({ what }: any, context: any) => asks[what](context);
+";
+    deployed(&desk, "Lines", source);
+    for what in ["fetch", "secret", "activity", "fetchUrl", "json"] {
+        let ran = run(&desk, "Lines@1.0.0", &json!({"what": what}), &[]);
+        let detail = ran.json()["error"]["detail"].clone();
+        let line = source.lines().position(|line| line.starts_with(&format!("  {what}:"))).expect("the line") + 1;
+        let told = (&detail["file"], &detail["line"]);
+        assert_eq!((ran.code, told), (1, (&json!("lines.ts"), &json!(line))), "{what}: {ran:?}");
+        assert!(detail["stack"].as_str().is_some_and(|stack| stack.contains("lines.ts")), "{what}: {detail:#}");
+    }
+    let inline = json!({"script": "const a = 1;\nawait fetch('https://a.example/');", "inputs": {}});
+    let ran = run(&desk, "JavaScriptInterpreter", &inline, &[]);
+    assert_eq!((ran.code, &ran.json()["error"]["detail"]["line"]), (1, &json!(2)), "{ran:?}");
+}
