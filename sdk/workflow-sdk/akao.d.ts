@@ -31,7 +31,8 @@ declare module "@wayfarer-ai/btree" {
   export interface NodeConfiguration {
     id: string;
     name?: string;
-    [key: string]: unknown;
+    /** The props, which are held against the node's schema before it runs. */
+    [key: string]: any;
   }
   export interface PortDefinition {
     name: string;

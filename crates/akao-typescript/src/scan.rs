@@ -63,6 +63,18 @@ impl Finding {
     }
 }
 
+/// The rules about what stands in no honest package either. What else is an alarm in a node's own file is found in packages
+/// that everybody uses, and is to be looked at there.
+const GRAVEST: [&str; 2] = ["suspicious-text", "obfuscated"];
+
+/// The npm package of a file.
+fn package_of(path: &str) -> Option<&str> {
+    let (_, within) = path.rsplit_once("node_modules/")?;
+    let parts = if within.starts_with('@') { 2 } else { 1 };
+    let end = within.match_indices('/').nth(parts - 1).map_or(within.len(), |(at, _)| at);
+    within.get(..end)
+}
+
 /// Looks through a file.
 pub(crate) fn scan(path: &str, text: &str, program: &Program<'_>) -> Vec<Finding> {
     let mut scan = Scan::new(path, text);
@@ -113,6 +125,8 @@ fn clipped(mut reason: String) -> String {
 struct Scan<'t> {
     path: &'t str,
     text: &'t str,
+    /// The npm package that the file is of.
+    package: Option<&'t str>,
     found: Vec<Finding>,
     /// How many of each weight were seen.
     seen: [usize; 3],
@@ -187,10 +201,23 @@ fn is_shared(expression: &Expression<'_>) -> bool {
 
 impl<'t> Scan<'t> {
     fn new(path: &'t str, text: &'t str) -> Self {
-        Self { path, text, found: Vec::new(), seen: [0; 3] }
+        Self { path, text, package: package_of(path), found: Vec::new(), seen: [0; 3] }
     }
 
     fn tell(&mut self, rule: &'static str, weight: Weight, span: Span, reason: impl Into<String>) {
+        let mut reason = reason.into();
+        let mut weight = weight;
+        if let Some(package) = self.package {
+            reason = format!("the package `{package}` {reason}");
+            if weight == Weight::Alarm && !GRAVEST.contains(&rule) {
+                weight = Weight::Notice;
+            }
+            // Its author is somebody else: what it does is told, and not each place at which it does it.
+            let reason = clipped(reason.clone());
+            if self.found.iter().any(|found| found.rule == rule && found.reason == reason) {
+                return;
+            }
+        }
         let (max, seen) = (if weight == Weight::Asks { ASKS_MAX } else { OTHERS_MAX }, &mut self.seen[weight as usize]);
         *seen += 1;
         if *seen > max {
@@ -200,7 +227,7 @@ impl<'t> Scan<'t> {
             return;
         }
         let place = Place::of(self.text, span.start as usize);
-        let reason = clipped(reason.into());
+        let reason = clipped(reason);
         let found = Finding { rule, weight, reason, file: self.path.to_owned(), place };
         // A place is told once for each rule.
         if self.found.last() != Some(&found) {
@@ -534,6 +561,23 @@ mod tests {
         let many = (0..1_000).map(|_| finding(Weight::Notice)).chain([finding(Weight::Alarm)]);
         let told = together(many);
         assert_eq!((told[0].weight, told.len()), (Weight::Alarm, OTHERS_MAX + 1));
+    }
+
+    #[test]
+    fn what_packages_do_is_to_be_looked_at_and_the_gravest_of_it_is_an_alarm() {
+        let text = "new Function('a'); eval(b); eval(c); const d = 'http://169.254.169.254';";
+        let allocator = Allocator::default();
+        let parsed = Parser::new(&allocator, text, SourceType::mjs()).parse();
+        let all = scan("node_modules/@s/esm/node_modules/@s/within/a.js", text, &parsed.program);
+        let told: Vec<_> = all.iter().map(|found| (found.weight, found.reason.split(',').next().unwrap())).collect();
+        let expected = [
+            (Weight::Notice, "the package `@s/within` reaches for `Function`"),
+            (Weight::Notice, "the package `@s/within` reaches for `eval`"),
+            (Weight::Alarm, "the package `@s/within` names `169.254.169.254`"),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(package_of("node_modules/zod/v4/index.js"), Some("zod"));
+        assert_eq!(package_of("src/a.ts"), None);
     }
 
     #[test]

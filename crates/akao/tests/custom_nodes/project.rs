@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::{
     fs,
+    path::Path,
     process::Stdio,
     thread,
     time::{Duration, Instant},
@@ -246,6 +247,64 @@ fn a_name_that_no_class_can_have_begins_no_node() {
         assert!(said.code == 2 && said.err.contains("cannot be the name of a class"), "{said:?}");
         assert!(said.err.contains(reason) && !desk.path("src").exists(), "{said:?}");
     }
+}
+
+/// A node as people write it: its status imported as a type, props and what was thrown used as they come.
+const FAMILY: &str = "import { ActionNode } from '@wayfarer-ai/btree';
+import type { NodeStatus, TemporalContext } from '@wayfarer-ai/btree';
+import { proxyActivities } from '@temporalio/workflow';
+import { shout } from 'makes-code';
+const { fetchUrl } = proxyActivities({ startToCloseTimeout: '1 minute' });
+
+export class SendSlackMessage extends ActionNode {
+  async executeTick(context: TemporalContext): Promise<NodeStatus> {
+    const unused = 1;
+    try {
+      const { channel, message } = this.config;
+      const answer = await fetchUrl({ url: 'https://slack.com/api/chat.postMessage', body: { channel: channel.trim(), message: shout(message) } });
+      context.blackboard.set('ts', answer.data.ts);
+      return NodeStatus.SUCCESS;
+    } catch (error) {
+      this.log(error.message);
+      return NodeStatus.FAILURE;
+    }
+  }
+}
+";
+
+#[test]
+fn a_node_of_the_family_is_valid_with_what_its_packages_do_and_what_is_never_used_told() {
+    let desk = Desk::new(users()[0]);
+    let compiler = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../nodes/services/node_modules/typescript");
+    assert!(compiler.is_dir(), "`cargo xtask setup` installs what the nodes import: {}", compiler.display());
+    desk.write("package.json", "{}");
+    desk.write("node_modules/makes-code/package.json", "{\"main\": \"./a.js\", \"types\": \"./a.d.ts\"}");
+    desk.write("node_modules/makes-code/a.d.ts", "export function shout(text: string): string;\n");
+    desk.write("node_modules/makes-code/a.js", "exports.shout = new Function('text', 'return text.toUpperCase()');\n");
+    std::os::unix::fs::symlink(compiler, desk.path("node_modules/typescript")).expect("a link");
+    desk.write("src/send-slack-message.ts", FAMILY);
+    let said = desk.akao(&["sdk", "validate", "--json"]);
+    let document = said.json();
+    assert_eq!((said.code, &document["problems"]), (0, &json!([])), "{said:?}");
+    let warnings = document["warnings"].to_string();
+    assert!(warnings.contains("src/send-slack-message.ts(9,11)") && warnings.contains("'unused'"), "{warnings}");
+    let found =
+        document["scan"].as_array().expect("findings").iter().find(|one| one["rule"] == "run-time-code").cloned();
+    let found = found.expect("a finding in the package");
+    let told = (&found["weight"], &found["file"], &found["line"]);
+    assert_eq!(told, (&json!("notice"), &json!("node_modules/makes-code/a.js"), &json!(1)));
+    assert!(
+        found["reason"].as_str().is_some_and(|reason| reason.starts_with("the package `makes-code` ")),
+        "{found:#}"
+    );
+
+    let loose = "export default (props, context) => props.a + context.input.b;\n";
+    desk.write("src/send-slack-message.ts", loose);
+    let strict = desk.akao(&["sdk", "validate", "--json"]);
+    assert!(strict.code == 2 && strict.json()["problems"].to_string().contains("TS7006"), "{strict:?}");
+    desk.write("tsconfig.json", "{ \"compilerOptions\": { \"strict\": false, \"target\": \"es2022\", \"composite\": true }, \"include\": [\"src\"] }");
+    let own = desk.akao(&["sdk", "validate"]);
+    assert_eq!(own.code, 0, "the project's own `tsconfig.json` holds: {own:?}");
 }
 
 #[test]

@@ -11,6 +11,10 @@ use std::{
 /// Longest file that is read.
 const FILE_BYTES_MAX: u64 = 4 << 20;
 
+/// The modules from which a value may be imported as a type alone: they are always there.
+pub(super) const COMPATIBLE: [&str; 5] =
+    ["@wayfarer-ai/btree", "@q1k-oss/", "@temporalio/workflow", "workflow-sdk", "@akao/sdk"];
+
 /// A node's file within the folder of its project.
 #[derive(Debug)]
 pub(super) struct NodeFile {

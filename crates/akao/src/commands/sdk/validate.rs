@@ -1,4 +1,5 @@
-//! `akao sdk validate`: types by the TypeScript compiler itself, and what a reviewer would be shown.
+//! `akao sdk validate`: types by the TypeScript compiler itself, with what it finds unused or out of reach, and what a reviewer
+//! would be shown.
 
 use super::{
     deploy,
@@ -9,7 +10,7 @@ use super::{
 use crate::{cli::Context, exit::Exit, failure::Failure, output::plain, wiring};
 use akao_contract::Tenant;
 use akao_custom::{Draft, Options, Weight};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -18,6 +19,9 @@ use std::{
 
 /// The version of the compiler, so that everybody is told the same.
 const TYPESCRIPT: &str = "5.9.3";
+
+/// The file of what a node finds.
+const TYPES_FILE: &str = "akao.d.ts";
 
 /// Arguments of `akao sdk validate`.
 #[derive(Debug, clap::Args)]
@@ -37,7 +41,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let mut file = project::find(args.node.as_deref(), args.name.as_deref())?;
     let data_dir = wiring::data_dir(context)?;
     wiring::make_data_dir(&data_dir)?;
-    let mut problems = if args.no_types { Vec::new() } else { check_types(&file, &data_dir, context)? };
+    let Told { mut problems, warnings } =
+        if args.no_types { Told::default() } else { check_types(&file, &data_dir, context)? };
     let tenant = Tenant::local();
     let (compiled, sources, schema) = wiring::runtime()?.block_on(async {
         let (compiled, sources) = deploy::looked_at(&file, &data_dir, &tenant, Options::default()).await?;
@@ -70,7 +75,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let alarms = compiled.scan.iter().filter(|finding| finding.weight == Weight::Alarm);
     problems.extend(alarms.map(|found| format!("{}:{}:{}: {}", found.file, found.line, found.column, found.reason)));
     if context.output.json {
-        context.output.document(&json!({"valid": problems.is_empty(), "problems": problems, "scan": compiled.scan}))?;
+        let valid = problems.is_empty();
+        let document = json!({"valid": valid, "problems": problems, "warnings": warnings, "scan": compiled.scan});
+        context.output.document(&document)?;
+        warnings.iter().for_each(|warning| context.output.note(&plain(&format!("warning: {warning}"))));
     } else {
         problems.iter().for_each(|problem| context.output.note(&plain(problem)));
         for found in compiled.scan.iter().filter(|finding| finding.weight != Weight::Alarm) {
@@ -82,20 +90,102 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     Ok(if problems.is_empty() { Exit::Success } else { Exit::Usage })
 }
 
-/// What the TypeScript compiler says, line by line.
-fn check_types(file: &NodeFile, data_dir: &Path, context: &Context) -> Result<Vec<String>, Failure> {
+/// What the compiler says, line by line.
+#[derive(Debug, Default)]
+struct Told {
+    /// What makes a node invalid.
+    problems: Vec<String>,
+    /// What runs, and is most likely not meant.
+    warnings: Vec<String>,
+}
+
+impl Told {
+    fn of(text: &str, file: &NodeFile) -> Self {
+        let mut told = Self::default();
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            match code(line) {
+                Some(code) if WARNINGS.contains(&code) => told.warnings.push(line.to_owned()),
+                Some("TS1361") if is_value_all_the_same(line, file) => {}
+                _ => told.problems.push(line.to_owned()),
+            }
+        }
+        told
+    }
+}
+
+/// What the compiler is asked to look for beside types: what is never used or never reached, and cases that run into the next.
+const CHECKS: [(&str, bool); 4] = [
+    ("noUnusedLocals", true),
+    ("allowUnreachableCode", false),
+    ("allowUnusedLabels", false),
+    ("noFallthroughCasesInSwitch", true),
+];
+
+/// How it says so.
+const WARNINGS: [&str; 8] = ["TS6133", "TS6138", "TS6192", "TS6196", "TS6198", "TS7027", "TS7028", "TS7029"];
+
+/// The number of `a.ts(1,2): error TS2322: …`.
+fn code(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once(": error ")?;
+    rest.split_once(':').map(|(code, _)| code)
+}
+
+/// Whether the compiler misses the value of a name that is imported as a type alone, from a module with which that works.
+fn is_value_all_the_same(line: &str, file: &NodeFile) -> bool {
+    let path = line.split_once('(').map(|(path, _)| path);
+    let name = line.split('\'').nth(1);
+    let (Some(path), Some(name)) = (path, name) else { return false };
+    let text = if path == file.path { Some(file.text.clone()) } else { file.read(path) };
+    let text = text.unwrap_or_default();
+    text.split("import").skip(1).any(|statement| {
+        let Some((names, from)) = statement.split_once("from") else { return false };
+        let is_named = names.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$').any(|word| word == name);
+        let module = from.trim_start().get(1..).unwrap_or_default();
+        is_named && project::COMPATIBLE.iter().any(|known| module.starts_with(known))
+    })
+}
+
+/// How the compiler is run: as the project's own `tsconfig.json` says, else as `akao sdk init` would write it.
+fn config(file: &NodeFile, types: &Path) -> Value {
+    let own = file.root.join("tsconfig.json");
+    let mut config = match own.is_file() {
+        // What only matters to a compiler that writes files is nothing that is checked here.
+        true => json!({
+            "extends": own,
+            "compilerOptions": {
+                "noEmit": true, "skipLibCheck": true, "composite": false, "incremental": false, "declaration": false,
+                "declarationMap": null, "declarationDir": null, "isolatedDeclarations": null, "emitDeclarationOnly": null,
+                "tsBuildInfoFile": null, "outFile": null, "rootDir": "/",
+            },
+        }),
+        false => {
+            let mut config = super::init::tsconfig();
+            config["compilerOptions"]["typeRoots"] = json!([]);
+            // Nodes of the btree family are written like that, and nobody has said otherwise.
+            config["compilerOptions"]["useUnknownInCatchVariables"] = json!(false);
+            config
+        }
+    };
+    for (check, on) in CHECKS {
+        config["compilerOptions"][check] = json!(on);
+    }
+    let declared = project::walk(&file.root, "types", &|name| name.ends_with(".d.ts") && name != TYPES_FILE);
+    let declared = declared.iter().map(|path| file.root.join(path));
+    config["files"] =
+        [file.root.join(&file.path), types.to_owned()].into_iter().chain(declared).map(|path| json!(path)).collect();
+    config["include"] = json!([]);
+    config
+}
+
+/// What the TypeScript compiler says.
+fn check_types(file: &NodeFile, data_dir: &Path, context: &Context) -> Result<Told, Failure> {
     let compiler = compiler(file, data_dir, context)?;
     let folder = tempfile::tempdir().map_err(|error| Failure::storage("cannot make a folder").because(&error))?;
     let failed = |error: std::io::Error| Failure::storage("cannot write what the compiler needs").because(&error);
-    fs::write(folder.path().join("akao.d.ts"), TYPES).map_err(failed)?;
-    let mut config = super::init::tsconfig();
-    config["files"] = json!([file.root.join(&file.path), folder.path().join("akao.d.ts")]);
-    config["compilerOptions"]["typeRoots"] = json!([]);
-    if let Some(object) = config.as_object_mut() {
-        object.shift_remove("include");
-    }
+    let types = folder.path().join(TYPES_FILE);
+    fs::write(&types, TYPES).map_err(failed)?;
     let config_file = folder.path().join("tsconfig.json");
-    fs::write(&config_file, config.to_string()).map_err(failed)?;
+    fs::write(&config_file, config(file, &types).to_string()).map_err(failed)?;
     let run = Command::new("node")
         .arg(&compiler)
         .arg("-p")
@@ -107,9 +197,8 @@ fn check_types(file: &NodeFile, data_dir: &Path, context: &Context) -> Result<Ve
         Failure::usage("the TypeScript compiler needs Node.js").because(&error).hint("Install it, or say `--no-types`.")
     })?;
     let told = String::from_utf8_lossy(&run.stdout);
-    let problems: Vec<String> = told.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
-    match run.status.success() || !problems.is_empty() {
-        true => Ok(problems),
+    match run.status.success() || !told.trim().is_empty() {
+        true => Ok(Told::of(&told, file)),
         false => Err(Failure::internal(format!(
             "the TypeScript compiler broke off: {}",
             String::from_utf8_lossy(&run.stderr)
