@@ -141,6 +141,9 @@ pub struct Compiled {
     pub said: Said,
     /// What the static fields of its classes say, by the names of those; `default` is the one that is exported as such.
     pub classes: BTreeMap<String, Said>,
+    /// The schemas of props that its types say, by what the nodes are exported as.
+    #[serde(default)]
+    pub typed: BTreeMap<String, Value>,
     /// What was put together.
     pub modules: Vec<Module>,
     /// The lines that can be run, by file; where they are counted.
@@ -149,9 +152,19 @@ pub struct Compiled {
 }
 
 impl Compiled {
+    /// As what the node of this name is exported.
+    fn export<'n>(&self, name: &'n NodeName) -> &'n str {
+        if self.exports.contains("default") { "default" } else { name.as_str() }
+    }
+
+    /// The schema of the props of the node of this name, as its types say it.
+    pub fn typed(&self, name: &NodeName) -> Option<&Value> {
+        self.typed.get(self.export(name))
+    }
+
     /// What the node of this name says of itself: its class, and where that says nothing, the exported constants.
     pub fn says(&self, name: &NodeName) -> Said {
-        let class = if self.exports.contains("default") { "default" } else { name.as_str() };
+        let class = self.export(name);
         let mut said = self.said.clone();
         if let Some(own) = self.classes.get(class) {
             for word in own.data.keys().chain(own.unread.keys()) {
@@ -190,6 +203,14 @@ impl Compiler {
     /// Starts nothing yet. `folder` is one in which a package may be put together.
     pub fn new(nodes: Arc<ExternalNodes>, packages: Store, folder: PathBuf) -> Self {
         Self { nodes, packages, folder, kept: Mutex::default() }
+    }
+
+    pub(crate) fn nodes(&self) -> &ExternalNodes {
+        &self.nodes
+    }
+
+    pub(crate) fn packages(&self) -> &Store {
+        &self.packages
     }
 
     /// Compiles files that are all there is.
@@ -255,6 +276,7 @@ impl Compiler {
             node_type: self.node().await?,
             props: props.as_object().cloned().unwrap_or_default(),
             blackboard: BTreeMap::new(),
+            input: None,
         };
         let io = StepIo { cancel: CancellationToken::new(), events: StepEvents::none(), secrets: Arc::default() };
         answered(self.nodes.run_as(invocation, io, Wish::default()).await)
@@ -276,7 +298,6 @@ impl Compiler {
         Ok(name)
     }
 }
-            input: None,
 
 /// The module by which the packages of an environment are entered.
 const PACKAGES_ENTRY: &str = "environment.mjs";

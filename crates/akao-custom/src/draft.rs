@@ -90,9 +90,10 @@ impl Draft<'_> {
         self.compiled.says(self.name)
     }
 
-    /// The schema of the props.
+    /// The schema of the props: one that was exported, else what the types say.
     pub fn schema(&self) -> Option<Value> {
-        self.schema.cloned().or_else(|| self.says().data.get("schema").cloned())
+        let said = || self.says().data.get("schema").cloned();
+        self.schema.cloned().or_else(said).or_else(|| self.compiled.typed(self.name).cloned())
     }
 
     /// What the node does.

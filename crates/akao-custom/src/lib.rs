@@ -13,10 +13,12 @@ mod compiler;
 mod draft;
 mod engine;
 mod name;
+mod schema;
 mod shelf;
 
 pub use compiler::{CompileProblem, Compiled, Compiler, Finding, Options, Said, Sources, Weight};
 pub use draft::{Draft, DraftError};
 pub use engine::Engine;
 pub use name::{NameError, NodeName, NodeVersion, pascal};
+pub use schema::{SCHEMA_ENTRY, is_of_props, schema_source};
 pub use shelf::{FOLDER, Shelf, ShelfError, every_version};

@@ -37,6 +37,8 @@ pub(crate) struct Bundle {
     pub(crate) findings: Vec<Finding>,
     /// What the entry says of itself.
     pub(crate) facts: Facts,
+    /// The schemas of nodes that its types say, by what they are exported as.
+    pub(crate) typed: BTreeMap<String, Value>,
     /// The names that it exports, `default` among them.
     pub(crate) exports: Vec<String>,
     /// The names and sizes of the modules.
@@ -79,7 +81,9 @@ pub(crate) fn bundle(files: &Files<'_>, entry: &str, how: How) -> Bundle {
     let mut ordered: Vec<Module> = Vec::new();
     let mut modules = modules;
     ordered.extend(order.iter().filter_map(|path| modules.remove(path).flatten()));
-    let facts = ordered.iter().find(|module| module.path == entry).map(|module| module.compiled.facts.clone());
+    provide(&mut ordered);
+    let own = ordered.iter().find(|module| module.path == entry);
+    let (facts, typed) = own.map(|own| (own.compiled.facts.clone(), own.compiled.typed.clone())).unwrap_or_default();
     let findings = scan::together(ordered.iter().flat_map(|module| module.compiled.findings.clone()));
     let sizes = ordered.iter().map(|module| (module.path.clone(), module.compiled.code.len())).collect();
     let borders = Borders::of(&ordered);
@@ -98,7 +102,49 @@ pub(crate) fn bundle(files: &Files<'_>, entry: &str, how: How) -> Bundle {
         }
     }
     problems.truncate(PROBLEMS_MAX);
-    Bundle { code, problems, findings, facts: facts.unwrap_or_default(), exports, modules: sizes, lines }
+    Bundle { code, problems, findings, facts, typed, exports, modules: sizes, lines }
+}
+
+/// Lets modules that are run by `require` export every name that is asked of them: which ones they set shows only when they
+/// run, and many set them in ways that nobody sees before.
+fn provide(modules: &mut [Module]) {
+    let all: &[Module] = modules;
+    let places: BTreeMap<&str, usize> = all.iter().enumerate().map(|(at, one)| (one.path.as_str(), at)).collect();
+    let mut asked = Vec::new();
+    for module in all {
+        let border = &module.compiled.border;
+        let names = border.takes.iter().map(|(from, name, _)| (from, name));
+        for (from, name) in names.chain(border.reads.iter().map(|(from, name)| (from, name))) {
+            let target = module.imports.get(from).filter(|_| name != "default" && name != "__esModule");
+            asked.extend(target.and_then(|target| provider(all, &places, target, name)).map(|at| (at, name.clone())));
+        }
+    }
+    for (at, name) in asked {
+        let Some(module) = modules.get_mut(at) else { continue };
+        if let Kind::CommonJs(names) = &mut module.compiled.kind
+            && module.compiled.border.exports.insert(name.clone())
+        {
+            names.push(name);
+        }
+    }
+}
+
+/// The module that is run by `require` and of which a name may come that is taken from `path`.
+fn provider(modules: &[Module], places: &BTreeMap<&str, usize>, path: &str, name: &str) -> Option<usize> {
+    let (mut seen, mut waiting) = (BTreeSet::new(), VecDeque::from([path]));
+    while let Some(path) = waiting.pop_front() {
+        let Some((at, module)) = places.get(path).and_then(|at| Some((*at, modules.get(*at)?))) else { continue };
+        if matches!(module.compiled.kind, Kind::CommonJs(_)) {
+            return Some(at);
+        }
+        let border = &module.compiled.border;
+        if border.exports.contains(name) {
+            return None;
+        }
+        let stars = border.stars.iter().filter_map(|star| module.imports.get(star)).map(String::as_str);
+        waiting.extend(stars.filter(|star| seen.insert(*star)));
+    }
+    None
 }
 
 /// What the modules give to each other.

@@ -104,7 +104,8 @@ pub(crate) fn key(key: &PropertyKey<'_>) -> Option<String> {
     key.static_name().map(std::borrow::Cow::into_owned)
 }
 
-fn number_of(number: f64) -> Option<Value> {
+/// A number as JSON has it.
+pub(crate) fn number_of(number: f64) -> Option<Value> {
     // Whole numbers stay whole, as JSON has them.
     let is_whole = number.fract() == 0.0 && number.abs() < 9e15;
     #[expect(clippy::cast_possible_truncation, reason = "it is whole and far within the range")]

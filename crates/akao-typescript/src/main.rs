@@ -12,6 +12,7 @@ mod module;
 mod place;
 mod resolve;
 mod scan;
+mod types;
 mod worker;
 
 fn main() {

@@ -6,6 +6,7 @@ use crate::{
     facts::Facts,
     place::Problem,
     scan::{self, Finding},
+    types,
 };
 use akao_node::Value;
 use oxc_allocator::Allocator;
@@ -16,7 +17,10 @@ use oxc_parser::Parser;
 use oxc_semantic::SemanticBuilder;
 use oxc_span::{GetSpan, SourceType, Span};
 use oxc_transformer::{TransformOptions, Transformer};
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 /// How a file is a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +51,8 @@ pub(crate) struct Compiled {
     /// Whether it uses what only Node.js has, of which npm packages get a little.
     pub(crate) wants_node: bool,
     pub(crate) facts: Facts,
+    /// The schemas of nodes that its types say.
+    pub(crate) typed: BTreeMap<String, Value>,
     pub(crate) findings: Vec<Finding>,
 }
 
@@ -106,6 +112,7 @@ fn compile_as(path: &str, text: &str, form: Form) -> Result<Compiled, Vec<Proble
         _ => Kind::Module,
     };
     let facts = Facts::of(&program);
+    let typed = if is_dependency { BTreeMap::new() } else { types::schemas(&program, text) };
     let findings = scan::scan(path, text, &program);
     use_values(&mut program);
     let semantic = SemanticBuilder::new().with_check_syntax_error(true).with_enum_eval(true).build(&program);
@@ -142,7 +149,7 @@ fn compile_as(path: &str, text: &str, form: Form) -> Result<Compiled, Vec<Proble
         return Err(vec![problem]);
     }
     let map = written.map.and_then(|map| serde_json::from_str(&map.to_json_string()).ok());
-    Ok(Compiled { code: written.code, map, kind, imports, border, wants_node, facts, findings })
+    Ok(Compiled { code: written.code, map, kind, imports, border, wants_node, facts, typed, findings })
 }
 
 /// What a file says that modules must not say: within a bundle all code is strict.
@@ -188,7 +195,8 @@ fn json_module(path: &str, text: &str) -> Result<Compiled, Vec<Problem>> {
     let (facts, findings) = (Facts::default(), scan::scan_data(path, text, &value));
     let border = Border { exports: BTreeSet::from(["default".to_owned()]), ..Border::default() };
     let (imports, kind) = (Vec::new(), Kind::Module);
-    Ok(Compiled { code, map: None, kind, imports, border, wants_node: false, facts, findings })
+    let typed = BTreeMap::new();
+    Ok(Compiled { code, map: None, kind, imports, border, wants_node: false, facts, typed, findings })
 }
 
 /// Lets what was imported as a type be used as a value, where the module is one that is always there: some nodes import

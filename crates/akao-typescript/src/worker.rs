@@ -56,6 +56,7 @@ fn execute(_: &Context, call: Call) -> Result<Value, Failure> {
         "exports": made.exports,
         "said": made.facts.said.to_json(entry),
         "classes": classes,
+        "typed": made.typed,
         "modules": modules,
         "lines": made.lines,
     }))

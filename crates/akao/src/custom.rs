@@ -91,10 +91,15 @@ impl Custom {
             let suggestion = compiled.problems.iter().find_map(|problem| problem.suggestion.clone());
             return Err(Error { problems, suggestion, ..Error::invalid(failure) });
         }
+        let is_to_be_worked_out = order.schema.is_none() && compiled.says(&name).unread.contains_key("schema");
+        let worked_out = match is_to_be_worked_out {
+            true => Some(self.compiler.schema(tenant, &sources, &name).await.map_err(|error| no_schema(&error))?),
+            false => None,
+        };
         let packages = self.packages.clone();
         let (tenant, order) = (tenant.clone(), order.clone());
         let work = move || {
-            let (description, schema) = (order.description.as_deref(), order.schema.as_ref());
+            let (description, schema) = (order.description.as_deref(), order.schema.as_ref().or(worked_out.as_ref()));
             let draft = Draft {
                 tenant: &tenant,
                 name: &name,
@@ -156,6 +161,16 @@ fn refused(error: &DraftError) -> Error {
     match error {
         DraftError::Io(cause) => Error::internal(cause),
         error => Error::invalid(error.to_string()).hint("docs/custom-nodes.md says what a node says of itself."),
+    }
+}
+
+fn no_schema(error: &StepError) -> Error {
+    match error.kind {
+        ErrorKind::Internal | ErrorKind::Connection => not_compiled(error),
+        _ => {
+            let refused = Error::invalid(error.message.clone());
+            error.suggestion().map_or(refused.clone(), |suggestion| refused.hint(suggestion))
+        }
     }
 }
 

@@ -297,13 +297,60 @@ fn a_file_is_deployed_under_the_name_that_it_gives_its_node() {
 
 #[test]
 fn what_a_node_says_of_itself_is_read_or_told() {
+#[test]
+fn the_types_of_a_node_say_what_its_props_are() {
+    let desk = Desk::new(users()[0]);
+    let source = "import { defineNode } from 'workflow-sdk';
+export default defineNode<{ a: number; b?: number }>(({ a, b = 1 }) => a + b);
+";
+    deployed(&desk, "Typed", source);
+    let good = run(&desk, "Typed@1.0.0", &json!({"a": 2}), &[]);
+    assert_eq!((good.code, &good.json()["outputs"]["result"]), (0, &json!(3)), "{good:?}");
+    for props in [json!({"a": "1"}), json!({"a": 1, "typo": 2}), json!({})] {
+        let bad = run(&desk, "Typed@1.0.0", &props, &[]);
+        assert_eq!(bad.code, 2, "{props}: {bad:?}");
+    }
+    let class = "import { ActionNode, NodeStatus, type NodeConfiguration } from '@wayfarer-ai/btree';
+interface Props extends NodeConfiguration { level: 'low' | 'high' }
+export class Classed extends ActionNode {
+  constructor(private readonly props: Props) { super(props); }
+  async executeTick(context: any) { context.setResult(this.props.level); return NodeStatus.SUCCESS; }
+}
+";
+    deployed(&desk, "Classed", class);
+    let good = run(&desk, "Classed@1.0.0", &json!({"level": "low"}), &[]);
+    assert_eq!((good.code, &good.json()["outputs"]["result"]), (0, &json!("low")), "{good:?}");
+    assert_eq!(run(&desk, "Classed@1.0.0", &json!({"level": "other"}), &[]).code, 2);
+    deployed(
+        &desk,
+        "Said",
+        &format!("export const schema = {{ type: 'object', properties: {{ a: {{}} }} }};\n{source}"),
+    );
+    let said = run(&desk, "Said@1.0.0", &json!({"a": "1"}), &[]);
+    assert_eq!(said.code, 0, "a schema that is exported wins: {said:?}");
+}
+
+#[test]
+fn a_schema_that_is_no_plain_data_is_worked_out() {
+    let desk = Desk::new(users()[0]);
+    desk.write("node_modules/zod/package.json", "{\"main\": \"./main.js\"}");
+    // A stand-in of zod: what it makes, and what it makes of that.
+    desk.write(
+        "node_modules/zod/main.js",
+        "exports.z = { object: (of) => ({ _zod: true, of }), string: () => ({ type: 'string' }) };\n\
+         exports.toJSONSchema = (made) => ({ type: 'object', properties: made.of, required: Object.keys(made.of) });\n",
+    );
+    let source = "import { z } from 'zod';\nexport const schema = z.object({ a: z.string() });\nexport default ({ a }: any) => a;\n";
+    deployed(&desk, "Worked", source);
+    let good = run(&desk, "Worked@1.0.0", &json!({"a": "x"}), &[]);
+    assert_eq!((good.code, &good.json()["outputs"]["result"]), (0, &json!("x")), "{good:?}");
+    assert_eq!(run(&desk, "Worked@1.0.0", &json!({"a": 1}), &[]).code, 2);
+}
+
     let desk = Desk::new(users()[0]);
     let node = "export default () => 1;\n";
     for (more, told) in [
-        (
-            "import * as z from './z';\nexport const schema = z.object({});\n",
-            "`schema` of the node is not plain data (a.ts:2)",
-        ),
+        ("import * as z from './z';\nexport const schema = z.object({});\n", "a.ts gives no schema of an object"),
         ("const seconds = 5;\nexport const timeout = `${seconds}s`;\n", "`timeout` of the node is not plain data"),
         ("export const idempotent = 'yes';\n", "`idempotent` of the node is neither true nor false"),
         ("export const description = 5;\n", "`description` of the node is no text"),

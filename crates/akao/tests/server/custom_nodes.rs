@@ -310,3 +310,25 @@ fn a_name_that_workflows_know_is_not_taken_and_a_version_does_not_succeed_itself
     owner.post(ACTIVATE, &[&next], &json!({})).is(200);
     retire("1.1.0").is(200);
 }
+
+#[test]
+fn a_schema_is_worked_out_for_its_node_and_the_node_sees_what_the_execution_was_started_with() {
+    let server = Server::new();
+    let owner = server.owner();
+    let source = "const text = () => ({ type: 'string' });\nexport const schema = { type: 'object', properties: { name: text() } };\n\
+                  export default ({ name }: any, context: any) => `${name} ${context.input.of}`;\n";
+    let made = owner.post(NODES, &[], &json!({"name": "Greet", "version": "1.0.0", "source": source})).is(201).body;
+    let id = made["id"].as_str().expect("an id");
+    let shown = owner.show(ONE, &[id]).is(200).body;
+    assert_eq!(shown["schema"]["properties"], json!({"name": {"type": "string"}}), "{shown:#}");
+    owner.post(ACTIVATE, &[id], &json!({})).is(200);
+    owner
+        .save("w", &workflow("w", "Greet@1.0.0").replace("outputs:", "inputs: { of: { type: string } }\noutputs:"))
+        .is(201);
+    let execution = owner.start("w", &json!({"of": "London"}));
+    assert_eq!(owner.wait(&execution, &["success", "failure"])["outputs"]["said"], "Ada London");
+    let wrong = source.replace("{ type: 'object', ", "{ type: text().type, ");
+    let body = json!({"name": "Greet", "version": "1.1.0", "source": wrong});
+    let refused = owner.post(NODES, &[], &body).refuses(400, "invalid_request").body;
+    assert!(refused.to_string().contains("no schema of an object"), "{refused:#}");
+}

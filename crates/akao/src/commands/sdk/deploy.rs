@@ -39,11 +39,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let tenant = Tenant::local();
     // `--project` names a place on this machine, whatever server is used otherwise.
     let server = if args.project.is_some() { None } else { args.server.server(context)? };
-    let (compiled, sources, schema) = wiring::runtime()?.block_on(async {
-        let (compiled, sources) = compile(&file, &folder, &tenant, Options::default()).await?;
-        Ok::<_, Failure>((compiled, sources, schema::read(&file, &folder).await?))
-    })?;
+    let runtime = wiring::runtime()?;
+    let (compiled, sources) = runtime.block_on(compile(&file, &folder, &tenant, Options::default()))?;
     file.settle(&compiled);
+    let schema = runtime.block_on(schema::read(&file, &compiled, &folder))?;
     if catalogue().get(file.name.as_str()).is_some() {
         return Err(Failure::usage(format!("`{}` is the name of a standard node type", file.name))
             .hint("Give the node another name, such as by `--name`."));

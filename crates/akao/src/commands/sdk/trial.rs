@@ -2,7 +2,7 @@
 
 use crate::{exit::Exit, failure::Failure, wiring};
 use akao_contract::{Invocation, Outcome, OutcomeStatus, StepContext, StepError, Tenant};
-use akao_custom::{Compiled, Draft, NodeName, Said, Sources};
+use akao_custom::{Compiled, Draft, NodeName, Sources};
 use akao_nodes::{ExternalNodes, pin};
 use akao_step::StepIo;
 use serde_json::{Map, Value};
@@ -68,7 +68,7 @@ pub(super) async fn attempt(
     let name = NAME.parse::<NodeName>().map_err(|error| failed(&error))?;
     let tenant = Tenant::local();
     // What the files say of themselves is the node's, and this is no node.
-    let bare = Compiled { said: Said::default(), classes: BTreeMap::new(), ..compiled.clone() };
+    let bare = compiled.bare();
     let version = semver::Version::new(1, 0, 0);
     let draft = Draft {
         tenant: &tenant,

@@ -44,15 +44,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let Told { mut problems, warnings } =
         if args.no_types { Told::default() } else { check_types(&file, &data_dir, context)? };
     let tenant = Tenant::local();
-    let (compiled, sources, schema) = wiring::runtime()?.block_on(async {
-        let (compiled, sources) = deploy::looked_at(&file, &data_dir, &tenant, Options::default()).await?;
-        let schema = match compiled.problems.is_empty() {
-            true => schema::read(&file, &data_dir).await?,
-            false => None,
-        };
-        Ok::<_, Failure>((compiled, sources, schema))
-    })?;
+    let runtime = wiring::runtime()?;
+    let (compiled, sources) = runtime.block_on(deploy::looked_at(&file, &data_dir, &tenant, Options::default()))?;
     file.settle(&compiled);
+    let schema = match compiled.problems.is_empty() {
+        true => runtime.block_on(schema::read(&file, &compiled, &data_dir))?,
+        false => None,
+    };
     let version = semver::Version::new(1, 0, 0);
     let draft = Draft {
         tenant: &tenant,
@@ -78,9 +76,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         let valid = problems.is_empty();
         let document = json!({"valid": valid, "problems": problems, "warnings": warnings, "scan": compiled.scan});
         context.output.document(&document)?;
-        warnings.iter().for_each(|warning| context.output.note(&plain(&format!("warning: {warning}"))));
     } else {
         problems.iter().for_each(|problem| context.output.note(&plain(problem)));
+        warnings.iter().for_each(|warning| context.output.note(&plain(&format!("warning: {warning}"))));
         for found in compiled.scan.iter().filter(|finding| finding.weight != Weight::Alarm) {
             context.output.note(&plain(&format!("note: {}:{}: {}", found.file, found.line, found.reason)));
         }
