@@ -374,7 +374,7 @@ fn facade(writer: &mut Writer, path: &str, names: &[String], loader: &str) {
     let mut text = format!("import {{ load }} from {};\nconst all = load({});\n", json!(loader), json!(path));
     text.push_str("export default all && all.__esModule && \"default\" in all ? all.default : all;\n");
     for (at, name) in names.iter().enumerate() {
-        text.push_str(&format!("const e{at} = all[{name}];\nexport {{ e{at} as {name} }};\n", name = json!(name)));
+        text.push_str(&format!("const e{at} = all?.[{name}];\nexport {{ e{at} as {name} }};\n", name = json!(name)));
     }
     writer.module(path, &imports, &[loader], |writer| writer.push(&text));
 }
@@ -458,6 +458,19 @@ mod tests {
             ["akao/commonjs-modules.js", "export { e0 as \"one\" };", "export { e1 as \"y\" };", "\\u2028", "two = 2"]
         {
             assert!(code.contains(part), "{part} in {code}");
+        }
+    }
+
+    #[test]
+    fn a_module_for_require_exports_what_is_asked_of_it() {
+        let code = code(&json!({
+            "src/node.ts": "import { chunk } from 'c';\nimport * as all from 'c';\nimport { keyBy } from './all';\n                            export const x = () => [chunk, all.sum, keyBy];",
+            "src/all.ts": "export * from 'c';\nexport const own = 1;",
+            "node_modules/c/package.json": "{\"main\": \"./c.js\"}",
+            "node_modules/c/c.js": "(function () { var all = {}; for (const name of ['chunk', 'sum', 'keyBy']) all[name] = () => name; module.exports = all; })();",
+        }));
+        for name in ["chunk", "sum", "keyBy"] {
+            assert!(code.contains(&format!("as {} }};", json!(name))), "{name} in {code}");
         }
     }
 

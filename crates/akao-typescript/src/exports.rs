@@ -1,7 +1,10 @@
 //! What a module gives to others and takes from them by name, once its types are gone: a name that is not there would stop the
 //! whole bundle before its first call.
 
-use oxc_ast::ast::{Declaration, ImportDeclarationSpecifier, ModuleExportName, Program, Statement};
+use oxc_ast::ast::{
+    Declaration, Expression, ImportDeclarationSpecifier, ModuleExportName, Program, Statement, StaticMemberExpression,
+};
+use oxc_ast_visit::{Visit, walk};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The names at the borders of a module.
@@ -13,14 +16,44 @@ pub(crate) struct Border {
     pub(crate) stars: Vec<String>,
     /// The names that it takes, by what is imported, with the byte offset of each.
     pub(crate) takes: Vec<(String, String, usize)>,
+    /// The names that it reads of what it imports as a whole, by what is imported.
+    pub(crate) reads: Vec<(String, String)>,
+}
+
+/// Finds what is read of modules that are imported as a whole, by what they are called here.
+struct Reads<'b> {
+    wholes: BTreeMap<String, String>,
+    found: &'b mut Vec<(String, String)>,
+}
+
+impl<'a> Visit<'a> for Reads<'_> {
+    fn visit_static_member_expression(&mut self, member: &StaticMemberExpression<'a>) {
+        if let Expression::Identifier(whole) = &member.object
+            && let Some(from) = self.wholes.get(whole.name.as_str())
+        {
+            self.found.push((from.clone(), member.property.name.to_string()));
+        }
+        walk::walk_static_member_expression(self, member);
+    }
 }
 
 impl Border {
     /// Reads a file that was rid of its types.
     pub(crate) fn of(program: &Program<'_>) -> Self {
         let mut border = Self::default();
+        let mut wholes = BTreeMap::new();
         for statement in &program.body {
             border.statement(statement);
+            if let Statement::ImportDeclaration(import) = statement {
+                for specifier in import.specifiers.iter().flatten() {
+                    if let ImportDeclarationSpecifier::ImportNamespaceSpecifier(one) = specifier {
+                        wholes.insert(one.local.name.to_string(), import.source.value.to_string());
+                    }
+                }
+            }
+        }
+        if !wholes.is_empty() {
+            Reads { wholes, found: &mut border.reads }.visit_program(program);
         }
         border
     }
