@@ -216,19 +216,30 @@ fn use_values(program: &mut Program<'_>) {
     }
 }
 
-/// The first decorator: QuickJS has none, and their helpers would have to be sent along.
+/// The first decorator or auto-accessor: QuickJS has neither, and their helpers would have to be sent along.
 fn decorated(path: &str, text: &str, program: &Program<'_>) -> Option<Problem> {
-    struct Look(Option<Span>);
+    struct Look(Option<(Span, bool)>);
     impl<'a> Visit<'a> for Look {
         fn visit_decorator(&mut self, decorator: &oxc_ast::ast::Decorator<'a>) {
-            self.0.get_or_insert(decorator.span);
+            self.0.get_or_insert((decorator.span, true));
+        }
+
+        fn visit_accessor_property(&mut self, accessor: &oxc_ast::ast::AccessorProperty<'a>) {
+            walk::walk_accessor_property(self, accessor);
+            self.0.get_or_insert((accessor.span, false));
         }
     }
     let mut look = Look(None);
     look.visit_program(program);
-    let at = look.0?;
-    let problem = Problem::at(path, text, at.start as usize, "decorators are not supported in custom nodes");
-    Some(problem.suggest("Call the function that the decorator stands for."))
+    let (at, is_decorator) = look.0?;
+    let (message, instead) = match is_decorator {
+        true => ("decorators are not supported in custom nodes", "Call the function that the decorator stands for."),
+        false => {
+            let instead = "Write a field, or a private field with `get` and `set`.";
+            ("fields with `accessor` are not supported in custom nodes", instead)
+        }
+    };
+    Some(Problem::at(path, text, at.start as usize, message).suggest(instead))
 }
 
 /// What the compiled file wants from others, each once.

@@ -165,6 +165,8 @@ fn what_does_not_compile_says_where() {
         ("import x from './gone';\nexport default x;\n", "a.ts:1:1: `./gone` is not found"),
         ("import fs from 'fs';\nexport default fs;\n", "a.ts:1:1: `fs` is a module of Node.js"),
         ("export default function () {\n  return <b/>;\n}\n", "a.ts:2:"),
+        ("export class A {\n  accessor x = 1;\n}\n", "a.ts:2:3: fields with `accessor` are not supported"),
+        ("export class A {\n  @log x = 1;\n}\n", "a.ts:2:3: decorators are not supported"),
     ];
     for (source, place) in cases {
         desk.write("a.ts", source);
