@@ -101,6 +101,18 @@ fn jira_gets_an_issue_with_its_text_as_a_document() {
         fields["description"]["content"][0]["content"],
         json!([{"type": "text", "text": "one"}, {"type": "hardBreak"}, {"type": "text", "text": "more"}])
     );
+    let plain = json!({"project": "OPS", "summary": "s", "description": "d"});
+    let (said, _) = once(&desk, "CreateJiraTicket", &plain, &[], "JIRA_TOKEN", &there);
+    let error = said.json()["error"].clone();
+    assert_eq!((said.code, &error["kind"]), (1, &json!("input")), "nobody says where Jira is: {said:?}");
+    desk.write("token", &json!({"site": there.url(), "email": "a@b.c", "token": "s3cr3t-t0ken"}).to_string());
+    let grant = there.grant();
+    let granted = ["--grant", &grant, "--grant", "secrets=JIRA_TOKEN", "--secret", "JIRA_TOKEN=@token"];
+    let arguments: Vec<&str> = ["run", "w.yaml", "--json"].into_iter().chain(granted).collect();
+    let said = desk.akao(&arguments);
+    assert_eq!(said.json()["outputs"]["result"]["key"], "OPS-1", "the secret says where and who: {said:?}");
+    let last = there.sent().pop().expect("it was sent");
+    assert_eq!(last.header("authorization"), "Basic YUBiLmM6czNjcjN0LXQwa2Vu");
     let (said, _) = once(&desk, "CreateJiraTicket", &props("NO"), &[], "JIRA_TOKEN", &there);
     let message = said.json()["error"]["message"].as_str().unwrap_or_default().to_owned();
     assert!(said.code == 1 && message.contains("no such project"), "{said:?}");
