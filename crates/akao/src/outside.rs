@@ -21,10 +21,8 @@ pub(crate) struct Outside {
 }
 
 /// Activities with what does the same in a workflow, where a node cannot have it done.
-const ELSEWHERE: [(&str, &str); 14] = [
+const ELSEWHERE: [(&str, &str); 12] = [
     ("executePieceAction", "an HttpRequest node, or a node of the service"),
-    ("parseFile", "a ParseFile node before this one"),
-    ("generateFile", "a GenerateFile node after this one"),
     ("uploadFile", "a GenerateFile node with a volume"),
     ("downloadFile", "a ParseFile or HttpRequest node"),
     ("deleteFile", "a node that was granted the volume"),
@@ -73,7 +71,7 @@ impl akao_runtime::Outside for Outside {
     ) -> BoxFuture<'a, Result<Value, StepError>> {
         Box::pin(async move {
             let given = arguments.into_iter().next().unwrap_or_default();
-            let (node_type, props) = step_of(name, &given)?;
+            let Step { node_type, props, output } = step_of(name, &given)?;
             let steps = self.steps.get().and_then(Weak::upgrade);
             let steps = steps.ok_or_else(|| {
                 StepError::new(ErrorKind::Internal, format!("the activity `{name}` cannot be run here"))
@@ -84,14 +82,14 @@ impl akao_runtime::Outside for Outside {
                     ..StepContext::apart(tenant, "activity", name)
                 },
                 node_type: node_type.into(),
-                input: None,
                 props,
                 blackboard: BTreeMap::new(),
+                input: None,
             };
             let io = StepIo { cancel: CancellationToken::new(), events: StepEvents::none(), secrets: Arc::default() };
             let outcome = steps.run(invocation, io).await;
             match (outcome.status, outcome.error) {
-                (OutcomeStatus::Success, _) => Ok(outcome.outputs.get("result").cloned().unwrap_or_default()),
+                (OutcomeStatus::Success, _) => Ok(outcome.outputs.get(output).cloned().unwrap_or_default()),
                 (_, Some(error)) => Err(error),
                 _ => Err(StepError::new(ErrorKind::Cancelled, format!("the activity `{name}` was ended"))),
             }
@@ -99,31 +97,94 @@ impl akao_runtime::Outside for Outside {
     }
 }
 
-/// The node that does what an activity is asked for, and its props.
-fn step_of(name: &str, given: &Value) -> Result<(&'static str, Map<String, Value>), StepError> {
-    let node_type = match (name, given["language"].as_str()) {
-        ("executePythonScript", _) | ("executeCode", Some("python")) => "PythonInterpreter",
-        ("executeCode", None | Some("javascript")) => "JavaScriptInterpreter",
-        ("executeCode", Some(other)) => {
+/// The node that does what an activity is asked for, its props, and the output that is the activity's answer.
+struct Step {
+    node_type: &'static str,
+    props: Map<String, Value>,
+    output: &'static str,
+}
+
+fn step_of(name: &str, given: &Value) -> Result<Step, StepError> {
+    let language = given["language"].as_str().unwrap_or("javascript");
+    match (name, language) {
+        ("executePythonScript", _) | ("executeCode", "python") => code_step(name, "PythonInterpreter", given),
+        ("executeCode", "javascript") => code_step(name, "JavaScriptInterpreter", given),
+        ("executeCode", other) => {
             let other = akao_contract::shortened(other.to_owned(), 80);
-            return Err(StepError::new(ErrorKind::Input, format!("executeCode has no language `{other}`")));
+            Err(StepError::new(ErrorKind::Input, format!("executeCode has no language `{other}`")))
         }
-        _ => return Err(no_activity(name)),
-    };
+        ("parseFile", _) => {
+            if given["file"].is_string() {
+                return Err(no_files(name, "Give the text as `content`, or what `generateFile` gave as `blob`."));
+            }
+            let taken = ["file", "content", "format", "sheetName", "columnMapping", "options"];
+            Ok(Step { node_type: "ParseFile", props: picked(given, &taken), output: "data" })
+        }
+        ("generateFile", _) => {
+            if given["storage"] == "persistent" {
+                return Err(no_files(name, "Leave `storage` out: the file is kept as a blob."));
+            }
+            let mut props = picked(given, &["format", "data", "columns", "filename"]);
+            props.insert("storage".to_owned(), "temp".into());
+            Ok(Step { node_type: "GenerateFile", props, output: "file" })
+        }
+        _ => Err(no_activity(name)),
+    }
+}
+
+/// What of an activity's argument its node takes; what is null there was left out.
+fn picked(given: &Value, names: &[&str]) -> Map<String, Value> {
+    let given = names.iter().filter_map(|name| Some(((*name).to_owned(), given.get(name)?.clone())));
+    given.filter(|(_, value)| !value.is_null()).collect()
+}
+
+fn no_files(name: &str, instead: &str) -> StepError {
+    StepError::new(ErrorKind::Permission, format!("the activity `{name}` sees no files of volumes"))
+        .with_suggestion(instead)
+}
+
+/// Code in an interpreter: with `inputs`, what the script gives; with a `blackboard` as in the btree family, that as well.
+fn code_step(name: &str, node_type: &'static str, given: &Value) -> Result<Step, StepError> {
     let code = given["code"].as_str().ok_or_else(|| {
-        StepError::new(ErrorKind::Input, format!("the activity `{name}` takes {{ code, inputs, timeout }}"))
+        StepError::new(
+            ErrorKind::Input,
+            format!("the activity `{name}` takes {{ code, inputs, timeout }} or {{ code, blackboard, input }}"),
+        )
     })?;
-    let inputs = [&given["inputs"], &given["input"]].into_iter().find(|inputs| inputs.is_object());
+    let object = |value: &Value| value.is_object().then(|| value.clone());
+    let inside = |key: &str| object(&given[key]).or_else(|| object(&given["context"][key]));
+    let none = || Value::Object(Map::new());
+    let (script, inputs) = match inside("blackboard") {
+        Some(board) => {
+            let seen = serde_json::json!({"bb": board, "input": inside("input").unwrap_or_else(none)});
+            (on_a_blackboard(node_type, code), seen)
+        }
+        None => (code.to_owned(), object(&given["inputs"]).or_else(|| inside("input")).unwrap_or_else(none)),
+    };
     let mut props = Map::new();
-    props.insert("script".to_owned(), code.into());
-    props.insert("inputs".to_owned(), inputs.cloned().unwrap_or_else(|| Value::Object(Map::new())));
+    props.insert("script".to_owned(), script.into());
+    props.insert("inputs".to_owned(), inputs);
     // There it is a number of milliseconds, here one of seconds; with a unit it is the same.
     match &given["timeout"] {
         Value::Number(ms) => drop(props.insert("timeout".to_owned(), format!("{ms}ms").into())),
         Value::String(text) => drop(props.insert("timeout".to_owned(), text.as_str().into())),
         _ => {}
     }
-    Ok((node_type, props))
+    Ok(Step { node_type, props, output: "result" })
+}
+
+/// Code of the btree family: it changes `bb`, or does so by `setBB`, and may give a result besides. Its lines stay where they
+/// are, as far as they can: Python has no line on which anything may follow.
+fn on_a_blackboard(node_type: &str, code: &str) -> String {
+    if node_type == "JavaScriptInterpreter" {
+        let names = "const getBB = (key) => bb[key], setBB = (key, value) => { bb[key] = value; }, getInput = (key) => input[key];";
+        return format!("{names} return {{ result: await (async () => {{ {code}\n}})() ?? result ?? null, blackboard: bb }};");
+    }
+    let calls = ["getBB", "setBB", "getInput"].iter().any(|name| code.contains(name));
+    let names = if calls { "getBB = bb.get; setBB = bb.__setitem__; getInput = input.get\n" } else { "" };
+    // An empty first line, as texts between backticks have it, is one that may be used.
+    let code = if calls { code.strip_prefix('\n').unwrap_or(code) } else { code };
+    format!("{names}{code}\nresult = {{'result': globals().get('result'), 'blackboard': bb}}\n")
 }
 
 fn no_activity(name: &str) -> StepError {
@@ -143,19 +204,31 @@ mod tests {
 
     #[test]
     fn activities_become_steps_or_say_what_does_the_same() {
-        let (node, props) = step_of("executeCode", &json!({"code": "1", "input": {"a": 1}, "timeout": 500})).unwrap();
+        let step = |name: &str, given: Value| step_of(name, &given).map_err(|error| error.message);
+        let one = step("executeCode", json!({"code": "1", "input": {"a": 1}, "timeout": 500})).unwrap();
         assert_eq!(
-            (node, &props["inputs"], &props["timeout"]),
+            (one.node_type, &one.props["inputs"], &one.props["timeout"]),
             ("JavaScriptInterpreter", &json!({"a": 1}), &json!("500ms"))
         );
-        assert_eq!(step_of("executePythonScript", &json!({"code": "1"})).unwrap().0, "PythonInterpreter");
+        assert_eq!(step("executePythonScript", json!({"code": "1"})).unwrap().node_type, "PythonInterpreter");
+        let parsed = step("parseFile", json!({"content": "a", "format": null, "other": 1})).unwrap();
+        assert_eq!((parsed.node_type, json!(parsed.props)), ("ParseFile", json!({"content": "a"})));
+        let made = step("generateFile", json!({"format": "csv", "data": [], "filename": "a.csv"})).unwrap();
+        assert_eq!((made.output, &made.props["storage"]), ("file", &json!("temp")));
+        for (name, given) in
+            [("parseFile", json!({"file": "a.csv"})), ("generateFile", json!({"storage": "persistent"}))]
+        {
+            let told = step(name, given).err();
+            assert!(told.as_ref().is_some_and(|told| told.contains("sees no files")), "{name}: {told:?}");
+        }
         for (name, told) in [("waitForSignal", "WaitForSignal"), ("nothingLikeIt", "docs/custom-nodes.md")] {
-            let error = step_of(name, &Value::Null).unwrap_err();
+            let error = step_of(name, &Value::Null).err().expect("it is refused");
             assert!(
                 error.message.contains(name) && error.suggestion().is_some_and(|text| text.contains(told)),
                 "{error:?}"
             );
         }
-        assert_eq!(step_of("executeCode", &json!({"language": "ruby"})).unwrap_err().kind, ErrorKind::Input);
+        let other = step_of("executeCode", &json!({"language": "ruby"})).err();
+        assert_eq!(other.map(|error| error.kind), Some(ErrorKind::Input));
     }
 }

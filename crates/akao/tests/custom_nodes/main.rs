@@ -298,8 +298,6 @@ fn a_file_is_deployed_under_the_name_that_it_gives_its_node() {
 }
 
 #[test]
-fn what_a_node_says_of_itself_is_read_or_told() {
-#[test]
 fn the_types_of_a_node_say_what_its_props_are() {
     let desk = Desk::new(users()[0]);
     let source = "import { defineNode } from 'workflow-sdk';
@@ -349,6 +347,8 @@ fn a_schema_that_is_no_plain_data_is_worked_out() {
     assert_eq!(run(&desk, "Worked@1.0.0", &json!({"a": 1}), &[]).code, 2);
 }
 
+#[test]
+fn what_a_node_says_of_itself_is_read_or_told() {
     let desk = Desk::new(users()[0]);
     let node = "export default () => 1;\n";
     for (more, told) in [
@@ -404,6 +404,38 @@ export default async () => {
     deployed(&desk, "Activities", source);
     let ran = run(&desk, "Activities@1.0.0", &json!({}), &[]);
     let expected = json!([5, "text", [1, [2]], null, true, {"n": 5}, [7, "py"]]);
+    assert_eq!((ran.code, &ran.json()["outputs"]["result"]), (0, &expected), "{ran:?}");
+}
+
+#[test]
+fn activities_of_the_family_see_its_blackboard_and_make_files_of_data() {
+    let desk = Desk::new(users()[0]);
+    let source = "
+import { proxyActivities } from '@temporalio/workflow';
+const { executeCode, executePythonScript, generateFile, parseFile } = proxyActivities<any>({ startToCloseTimeout: '1 minute' });
+export default async () => {
+  const family = { blackboard: { n: 1, seen: 'x' }, input: { by: 2 } };
+  const made = await generateFile({ format: 'csv', data: [{ a: 1 }], filename: 'a.csv' });
+  return [
+    await executeCode({ ...family, code: 'bb.n += input.by; setBB(\"m\", getBB(\"n\") + getInput(\"by\")); // a note' }),
+    await executePythonScript({ ...family, code: 'if input[\"by\"] == 2:\\n    bb[\"n\"] = 5\\nresult = bb[\"seen\"]' }),
+    await executeCode({ language: 'python', context: family, code: '\\nsetBB(\"m\", getBB(\"n\") + getInput(\"by\"))' }),
+    await parseFile({ content: 'a,b\\n1,2\\n', format: 'csv' }),
+    [made.filename, made.size],
+    await parseFile({ file: made.blob, format: 'csv' }),
+  ];
+};
+";
+    deployed(&desk, "Family", source);
+    let ran = run(&desk, "Family@1.0.0", &json!({}), &[]);
+    let expected = json!([
+        {"result": null, "blackboard": {"n": 3, "seen": "x", "m": 5}},
+        {"result": "x", "blackboard": {"n": 5, "seen": "x"}},
+        {"result": null, "blackboard": {"n": 1, "seen": "x", "m": 3}},
+        [{"a": "1", "b": "2"}],
+        ["a.csv", 4],
+        [{"a": "1"}],
+    ]);
     assert_eq!((ran.code, &ran.json()["outputs"]["result"]), (0, &expected), "{ran:?}");
 }
 
