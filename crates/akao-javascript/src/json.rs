@@ -84,9 +84,15 @@ impl Unfit {
     }
 
     /// The place as the script would write it.
-    fn path(&self) -> String {
+    fn path(&self, place: &Place) -> String {
+        let mut steps = self.path.iter().rev().peekable();
         let mut path = "result".to_owned();
-        for step in self.path.iter().rev() {
+        // A node gives two things: its result, and what it set on the blackboard.
+        if let (Place::Bundle(_), Some(Step::Key(part))) = (place, steps.peek()) {
+            path = if part == "writes" { "blackboard".to_owned() } else { part.clone() };
+            steps.next();
+        }
+        for step in steps {
             match step {
                 Step::Index(index) => path.push_str(&format!("[{index}]")),
                 Step::Key(key) if is_name(key) => path.push_str(&format!(".{key}")),
@@ -97,7 +103,7 @@ impl Unfit {
     }
 
     fn to_failure(&self, ctx: &Ctx<'_>, guard: &Guard, place: &Place) -> Failure {
-        let path = self.path();
+        let path = self.path(place);
         match &self.why {
             Why::Rule(rule) => {
                 let mut failure = failed(Kind::User, "script_result", &format!("`{path}` {rule}"), None);

@@ -34,6 +34,8 @@ export class Blackboard {
   #name;
   #scopes = new Map();
   #changed = new Set();
+  // Whether it is that of a workflow, whose keys are names.
+  #isOfWorkflow = false;
   constructor(values = {}, name = "root", parent = null) {
     this.#values = new Map(values instanceof Map ? values : Object.entries(values));
     this.#name = name;
@@ -43,6 +45,10 @@ export class Blackboard {
     return this.#values.has(key) ? this.#values.get(key) : this.#parent?.get(key);
   }
   set(key, value) {
+    if (this.#isOfWorkflow && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(key)) {
+      const message = `${JSON.stringify(String(key))} is not a key of the blackboard: a key starts with a letter or \`_\` and holds letters, digits and \`_\``;
+      throw Object.assign(new TypeError(message), { kind: "user" });
+    }
     this.#values.set(key, value);
     this.#changed.add(key);
   }
@@ -88,13 +94,19 @@ export class Blackboard {
   clone() {
     return new Blackboard(structuredClone(this.toJSON()), this.#name, this.#parent);
   }
+  static ofWorkflow(values) {
+    const board = new Blackboard(values);
+    board.#isOfWorkflow = true;
+    return board;
+  }
   // What was set, by key; what was taken away is null.
   static changes(board) {
     return Object.fromEntries([...board.#changed].map((key) => [key, board.#values.has(key) ? board.#values.get(key) : null]));
   }
 }
-const { changes } = Blackboard;
+const { changes, ofWorkflow } = Blackboard;
 delete Blackboard.changes;
+delete Blackboard.ofWorkflow;
 
 const refused = ({ message, kind, retryable, detail, stack }, name = "Error") =>
   Object.assign(new Error(message), { name, kind, retryable, detail }, stack === undefined ? {} : { stack });
@@ -211,7 +223,7 @@ const failed = (node, name) => {
 const within = async (node, name, props, given) => {
   const outer = world;
   world = given;
-  const board = new Blackboard(given.blackboard ?? {});
+  const board = ofWorkflow(given.blackboard ?? {});
   const context = contextOf(board, props);
   try {
     let instance;

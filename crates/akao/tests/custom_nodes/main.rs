@@ -440,6 +440,27 @@ export default async () => {
 }
 
 #[test]
+fn what_a_node_may_not_set_or_give_is_told_where_and_by_its_own_name() {
+    let desk = Desk::new(users()[0]);
+    let source = "
+export const schema = { type: 'object', properties: { what: { type: 'string' } } };
+export default ({ what }: any, context: any) => {
+  if (what === 'key')
+    context.blackboard.set('b.c', 1);
+  if (what === 'value') context.blackboard.set('b', { c: 1n });
+  return { a: 1n };
+};
+";
+    deployed(&desk, "Sets", source);
+    let error = |what: &str| run(&desk, "Sets@1.0.0", &json!({"what": what}), &[]).json()["error"].clone();
+    let key = error("key");
+    assert_eq!((&key["detail"]["line"], &key["kind"]), (&json!(5), &json!("user")), "{key:#}");
+    assert!(key["message"].as_str().is_some_and(|text| text.contains("\"b.c\" is not a key")), "{key:#}");
+    assert_eq!(error("value")["detail"]["path"], "result.a", "the result is read first");
+    assert_eq!(error("result")["detail"]["path"], "result.a");
+}
+
+#[test]
 fn activities_are_ended_and_tried_again_as_their_options_say() {
     let desk = Desk::new(users()[0]);
     let source = "
