@@ -2,7 +2,10 @@
 //! it.
 
 use akao_contract::{Address, Digest, ExecutionId, ExecutionStatus, Tenant};
-use akao_engine::steps::{Step, failure_json, timestamp};
+use akao_engine::{
+    Attributes,
+    steps::{Step, failure_json, timestamp},
+};
 use akao_flow::{Finish, Problem};
 use akao_journal::{ExecutionRow, TaskRow};
 use akao_platform::{
@@ -250,6 +253,7 @@ pub(crate) struct ExecutionDocument<'r> {
     forked_from: Option<ExecutionId>,
     outputs: Option<Map<String, Value>>,
     error: Option<Value>,
+    warnings: Vec<String>,
     last_event: u64,
 }
 
@@ -299,6 +303,8 @@ pub(crate) fn execution_document(row: &ExecutionRow) -> ExecutionDocument<'_> {
         forked_from: row.forked_from.map(|(origin, _)| origin),
         outputs: finish.map(|finish| finish.outputs),
         error,
+        // What cannot be read warns of nothing: the execution is told all the same.
+        warnings: serde_json::from_slice::<Attributes>(&row.attributes).map_or_else(|_| Vec::new(), |of| of.warnings),
         last_event: row.last_seq,
     }
 }

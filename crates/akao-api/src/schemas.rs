@@ -350,6 +350,7 @@ fn executions() -> Named {
         ("forked_from", or_null(&id())),
         ("outputs", json!({"type": ["object", "null"]})),
         ("error", or_null(&error())),
+        ("warnings", list(text())),
         ("last_event", number()),
     ];
     let node_status = words(
@@ -404,6 +405,7 @@ fn executions() -> Named {
                 ("status", execution_status()),
                 ("repeated", truth()),
                 ("position", or_null(&number())),
+                ("warnings", list(text())),
             ]),
         ),
         ("Execution", object(&execution)),

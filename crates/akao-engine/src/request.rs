@@ -86,6 +86,10 @@ pub struct StartRequest {
     /// W3C `traceparent` of what asked. It is no part of what an idempotency key stands for either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
+    /// What whoever looks at the execution should know of what it runs, such as that a node's version is deprecated. It is no
+    /// part of what an idempotency key stands for either: the same request may be warned of more later.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Something to ask. Every change is durable when it is answered.

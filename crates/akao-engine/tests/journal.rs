@@ -202,6 +202,7 @@ fn start(root: Value, key: Option<&str>) -> Request {
         breakpoints: vec![],
         execution: None,
         trace: None,
+        warnings: Vec::new(),
     }))
 }
 

@@ -4,6 +4,7 @@
 
 use crate::{
     Shelf,
+    catalogue::CUSTOM,
     custom_nodes::{is_let_in, version_of},
     workflows::BUNDLE_BYTES_MAX,
 };
@@ -11,7 +12,10 @@ use akao_contract::{NodeType, manifest::PinnedNode};
 use akao_engine::{BUNDLE_DEPTH_MAX, Bundle};
 use akao_flow::{Catalogue, Draft, Parsed, Problem, ProblemCode, Refusal, Severity, StartedWorkflow, canonicalise};
 use akao_store::{CustomNodeState, CustomNodes, Scoped, StoreError, Workflows};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// What a text turned out to be.
 #[derive(Debug)]
@@ -234,6 +238,25 @@ fn deprecated(named: &str, node: &CustomNodeState, text: &str) -> Problem {
         path: String::new(),
         suggestion: node.successor.as_ref().map(|next| format!("Use `{name}@{next}`.")),
     }
+}
+
+/// What is to be said at a start of the custom nodes that a bundle was pinned to, and of those of the workflows in it.
+pub(crate) fn warnings(bundle: &Bundle, nodes: &CustomNodes<'_>) -> Result<Vec<String>, StoreError> {
+    let mut names = BTreeSet::new();
+    pinned_names(bundle, &mut names);
+    let mut warnings = Vec::new();
+    for name in names.into_iter().filter(|name| name.starts_with(CUSTOM)) {
+        let Some(node) = nodes.deprecated(name)? else { continue };
+        let said = node.message.map(|message| format!(": {message}")).unwrap_or_default();
+        let next = node.successor.map(|next| format!("; use `{}@{next}`", node.name)).unwrap_or_default();
+        warnings.push(format!("`{}@{}` is deprecated{said}{next}", node.name, node.version));
+    }
+    Ok(warnings)
+}
+
+fn pinned_names<'b>(bundle: &'b Bundle, names: &mut BTreeSet<&'b str>) {
+    names.extend(bundle.nodes.iter().map(|node_type| &*node_type.name));
+    bundle.children.values().for_each(|child| pinned_names(child, names));
 }
 
 fn children(

@@ -79,7 +79,7 @@ impl Shelf for EmptyShelf {
 }
 
 /// The beginning of the ids of custom nodes, which belong to their tenants and not to the shelf.
-const CUSTOM: &str = "custom.t-";
+pub(crate) const CUSTOM: &str = "custom.t-";
 
 impl Platform {
     /// The node types of a category, or all of them: the program's, then those of packages. Blocks.

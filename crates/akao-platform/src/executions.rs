@@ -1,7 +1,7 @@
 //! Executions of a tenant: started from its workflows, listed, and looked at. An execution of another tenant looks like one
 //! that is not there.
 
-use crate::{Actor, Code, Error, Page, PageRequest, Permission, Platform, secret};
+use crate::{Actor, Code, Error, Page, PageRequest, Permission, Platform, bundle::warnings, secret};
 use akao_contract::{Address, ExecutionId, ExecutionStatus, Tenant};
 use akao_engine::{
     Bundle, CallError, Follower, GivenSecrets, QueueEntry, Reply, Request, StartRequest, StoredVersion, export,
@@ -54,6 +54,8 @@ pub struct Started {
     pub repeated: bool,
     /// Place in the queue, from 1, when it is queued.
     pub position: Option<u64>,
+    /// What is to be known of what it runs, such as that a node's version is deprecated.
+    pub warnings: Vec<String>,
 }
 
 /// Which executions are wanted.
@@ -139,9 +141,11 @@ impl Platform {
             if !known {
                 platform.check_packages(&bundle, "started")?;
             }
-            Ok((platform.prepare(&who, &wanted, bundle)?, known))
+            let warnings = platform.read(|work| Ok(warnings(&bundle, &work.of(&who.tenant).custom_nodes())?))?;
+            Ok((StartRequest { warnings, ..platform.prepare(&who, &wanted, bundle)? }, known))
         });
         let (request, known) = prepared.await?;
+        let warnings = request.warnings.clone();
         let details = json!({
             "execution": request.execution, "workflow": request.bundle.definition.id,
             "version": request.bundle.definition.version, "grants": request.grants,
@@ -150,7 +154,7 @@ impl Platform {
         let act = async move {
             match executions.call(Request::Start(Box::new(request))).await {
                 Ok(Reply::Started { execution, status, repeated, position }) => {
-                    Ok(Started { execution, status, repeated, position })
+                    Ok(Started { execution, status, repeated, position, warnings })
                 }
                 Err(CallError::Conflict { message }) if keyed => {
                     Err(Error::new(Code::KeyReused, message).hint("Take a new key for a new request."))
@@ -196,6 +200,7 @@ impl Platform {
             breakpoints: start.breakpoints.clone(),
             execution: Some(self.new_execution()?),
             trace: start.trace.clone(),
+            warnings: Vec::new(),
         })
     }
 

@@ -80,6 +80,7 @@ impl Bench {
             breakpoints: vec![],
             execution: None,
             trace: None,
+            warnings: Vec::new(),
         };
         let started = self.runtime.block_on(self.engine.call(Request::Start(Box::new(request))));
         match started.map_err(|error| error.to_string())? {

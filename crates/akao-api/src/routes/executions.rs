@@ -156,7 +156,7 @@ fn start(call: Call) -> Answering {
 pub(super) fn started(started: &Started) -> Answer {
     let document = json!({
         "execution": started.execution, "status": started.status, "repeated": started.repeated,
-        "position": started.position,
+        "position": started.position, "warnings": started.warnings,
     });
     let place = format!("/api/v1/executions/{}", started.execution);
     let status = if started.repeated { StatusCode::OK } else { StatusCode::CREATED };

@@ -161,6 +161,7 @@ pub(crate) fn start_bundle(bundle: Bundle) -> Request {
         breakpoints: vec![],
         execution: None,
         trace: None,
+        warnings: Vec::new(),
     }))
 }
 

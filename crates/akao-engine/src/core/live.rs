@@ -37,6 +37,9 @@ pub struct Attributes {
     /// W3C `traceparent` of what started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
+    /// What was to be said of what it runs when it was started.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// What the execution is to be started with, while it is queued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queued: Option<Box<akao_flow::Start>>,

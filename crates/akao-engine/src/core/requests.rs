@@ -131,7 +131,7 @@ impl Core {
             self.writes.push(Write::PutStartKey { tenant, key, request_hash: hash, execution });
         }
         let (grants, volumes, trace) = (request.grants, request.volumes, request.trace);
-        let attributes = Attributes { grants, volumes, trace, queued: None };
+        let attributes = Attributes { grants, volumes, trace, warnings: request.warnings, queued: None };
         self.place(start, version, attributes, request.secrets.0, None, None)
     }
 
@@ -214,6 +214,8 @@ impl Core {
             grants: live.grants.to_vec(),
             volumes: (*live.volumes).clone(),
             trace: live.trace.as_deref().map(str::to_owned),
+            // They are said once, of the execution that was asked for.
+            warnings: Vec::new(),
             queued: None,
         };
         let secrets = live.secrets.clone();
@@ -499,10 +501,10 @@ pub(super) fn check_path(path: &str) -> Result<(), CallError> {
     })
 }
 
-/// What makes two starts the same: everything but the secrets.
+/// What makes two starts the same: everything but the secrets, and what is said about them.
 fn request_hash(request: &StartRequest) -> [u8; 32] {
     let secrets = crate::request::GivenSecrets::default();
-    let plain = StartRequest { secrets, execution: None, trace: None, ..request.clone() };
+    let plain = StartRequest { secrets, execution: None, trace: None, warnings: Vec::new(), ..request.clone() };
     let value = serde_json::to_value(&plain).unwrap_or_default();
     *Digest::of(&akao_flow::canonical_json(&value)).bytes()
 }

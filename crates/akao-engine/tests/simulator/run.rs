@@ -290,6 +290,7 @@ impl Simulation<'_> {
             breakpoints: vec![],
             execution: None,
             trace: None,
+            warnings: Vec::new(),
         };
         self.starts.push(Wanted { request: request.clone(), answered: None, given_up: false });
         self.call(Request::Start(Box::new(request)), Asked::Start { marker });

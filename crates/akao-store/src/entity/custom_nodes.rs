@@ -124,6 +124,12 @@ impl CustomNodes<'_> {
         self.0.query(TABLE, sql, [name.into()])?.iter().map(read).collect()
     }
 
+    /// The deprecated version that runs under a pinned name, if it is one.
+    pub fn deprecated(&self, pinned: &str) -> Result<Option<CustomNode>, StoreError> {
+        let sql = format!("{NODE} AND pinned = ?2 AND status = 'deprecated'");
+        self.0.one(TABLE, &sql, [pinned.into()])?.as_ref().map(node).transpose()
+    }
+
     /// One of them.
     pub fn get(&self, id: &str) -> Result<Option<CustomNode>, StoreError> {
         self.0.one(TABLE, &format!("{NODE} AND id = ?2"), [id.into()])?.as_ref().map(node).transpose()

@@ -195,6 +195,7 @@ fn prepare(args: &Args, context: &Context) -> Result<(StartRequest, Vec<Pinned>)
         breakpoints: args.breakpoints.iter().map(|text| breakpoint(text)).collect(),
         execution: None,
         trace: None,
+        warnings: Vec::new(),
     };
     Ok((start, packages))
 }

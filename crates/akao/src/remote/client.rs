@@ -353,7 +353,9 @@ fn row(document: &Value) -> Result<ExecutionRow, Failure> {
         next_timer_ms: None,
         last_seq: document["last_event"].as_u64().unwrap_or_default(),
         waiting: text("waiting").map(str::to_owned),
-        attributes: Vec::new(),
+        attributes: json!({"warnings": document["warnings"].as_array().cloned().unwrap_or_default()})
+            .to_string()
+            .into_bytes(),
         summary: None,
     })
 }

@@ -259,6 +259,33 @@ fn older_clients_find_the_shapes_that_they_know() {
     );
 }
 
+/// A workflow that was saved before a version was deprecated is warned of at each start: in the answer, on the execution, and by
+/// the command line. So is one that starts that workflow.
+#[track_caller]
+fn warned(server: &Server, owner: &Person<'_>, token: &str) {
+    let outer = "akao: 1\nid: outer\nversion: 1.0.0\nroot: { type: SubWorkflow, props: { workflow: w } }\n";
+    owner.save("outer", outer).is(201);
+    let expected = json!(["`Greet@1.0.0` is deprecated: old"]);
+    for workflow in ["w", "outer"] {
+        let start = json!({"workflow": workflow, "input": {}});
+        let started = owner.post("/api/v1/executions", &[], &start).is(201).body;
+        assert_eq!(started["warnings"], expected, "{started:#}");
+        let execution = started["execution"].as_str().expect("an id");
+        let ended = owner.wait(execution, &["success", "failure"]);
+        assert_eq!((&ended["status"], &ended["warnings"]), (&json!("success"), &expected), "{ended:#}");
+        let show = |more: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_akao"));
+            command.args(["executions", "show", execution, "--server", &server.url, "--tenant", "acme"]).args(more);
+            command.env("AKAO_TOKEN", token).env_remove("AKAO_DATA_DIR").stdin(Stdio::null());
+            let output = command.output().expect("the program runs");
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        assert!(show(&[]).contains("warning: `Greet@1.0.0` is deprecated: old\n"), "{}", show(&[]));
+        let document: Value = serde_json::from_str(&show(&["--json"])).expect("a document");
+        assert_eq!(document["warnings"], expected, "{document:#}");
+    }
+}
+
 #[test]
 fn the_sdk_deploys_and_looks_after_versions_on_a_server() {
     let server = Server::new();
@@ -289,6 +316,7 @@ fn the_sdk_deploys_and_looks_after_versions_on_a_server() {
     assert_eq!(said(&owner, "w"), "the sdk greets Ada");
     assert_eq!(sdk(&["dependents", "Greet"])["items"][0]["workflow"], "w");
     assert_eq!(sdk(&["deprecate", "Greet@1.0.0", "--message", "old"])["status"], "deprecated");
+    warned(&server, &owner, &token);
     assert_eq!(sdk(&["withdraw", "Greet@1.0.0", "--message", "it leaks"])["status"], "withdrawn");
 }
 

@@ -108,6 +108,9 @@ pub(super) fn show(args: &ShowArgs, context: &Context) -> Result<Exit, Failure> 
         let word = if row.status == ExecutionStatus::Paused { "held by a" } else { "waits for" };
         output.line(&format!("{word} {}", plain(waiting)))?;
     }
+    for warning in report.warnings() {
+        output.line(&format!("{} {}", output.out(Style::Warning, "warning:"), plain(&warning)))?;
+    }
     if !steps.places.is_empty() {
         output.line("")?;
     }

@@ -7,7 +7,7 @@ use crate::{
     output::{Output, Style, plain},
 };
 use akao_contract::ExecutionStatus;
-use akao_engine::Summary;
+use akao_engine::{Attributes, Summary};
 use akao_journal::ExecutionRow;
 use serde_json::{Map, Value, json};
 
@@ -30,6 +30,12 @@ impl Report {
     /// How long it took, in milliseconds; none while it goes on.
     pub(crate) fn duration_ms(&self) -> Option<i64> {
         self.row.ended_ms.map(|ended| ended.saturating_sub(self.row.started_ms).max(0))
+    }
+
+    /// What was to be said of what it runs when it was started.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        // What cannot be read warns of nothing.
+        serde_json::from_slice::<Attributes>(&self.row.attributes).map_or_else(|_| Vec::new(), |of| of.warnings)
     }
 
     fn outputs(&self) -> Map<String, Value> {
@@ -66,6 +72,10 @@ impl Report {
         });
         if let (Value::Object(map), Some(waiting)) = (&mut document, &self.row.waiting) {
             map.insert("waiting".to_owned(), json!(waiting));
+        }
+        let warnings = self.warnings();
+        if let (Value::Object(map), false) = (&mut document, warnings.is_empty()) {
+            map.insert("warnings".to_owned(), json!(warnings));
         }
         document
     }

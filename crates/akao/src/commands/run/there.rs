@@ -73,6 +73,7 @@ fn prepare(args: &Args, remote: &Remote, context: &Context) -> Result<(StartRequ
         breakpoints: Vec::new(),
         execution: None,
         trace: None,
+        warnings: Vec::new(),
     };
     Ok((start, source))
 }
