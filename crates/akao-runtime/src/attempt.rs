@@ -55,6 +55,8 @@ pub(crate) struct Attempt {
 struct Deadline {
     at: Instant,
     limit: Option<Limit>,
+    /// Whether a call that passes it is ended without a grace: the process should have answered well before.
+    is_last: bool,
 }
 
 /// How a sent call went.
@@ -136,8 +138,8 @@ impl Attempt {
             now + rest.unwrap_or_default().min(Duration::from_millis(self.pool.spec.resources.timeout_ms))
         });
         match own {
-            Some(own) if own < limit => Deadline { at: own, limit: None },
-            _ => Deadline { at: limit, limit: Some(Limit::Timeout) },
+            Some(own) if own < limit => Deadline { at: own, limit: None, is_last: false },
+            _ => Deadline { at: limit, limit: Some(Limit::Timeout), is_last: false },
         }
     }
 
@@ -145,7 +147,7 @@ impl Attempt {
     fn deadline_of_call(&self, deadline: Deadline) -> Deadline {
         let own = self.call_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
         match own {
-            Some(own) if own < deadline.at => Deadline { at: own, limit: Some(Limit::Timeout) },
+            Some(own) if own < deadline.at => Deadline { at: own, limit: Some(Limit::Timeout), is_last: true },
             _ => deadline,
         }
     }
@@ -221,7 +223,8 @@ impl Attempt {
             running.before = running.lease.as_ref().and_then(|lease| lease.instance().process.usage());
             alarm.as_mut().reset(at);
         };
-        let answer = running.wind_down().await;
+        let is_over = deadline.is_last && matches!(went, Went::TimedOut { .. });
+        let answer = running.wind_down(is_over).await;
         match went {
             Went::Cancelled(_) => Went::Cancelled(Some(answer)),
             Went::Halted(_) => Went::Halted(Some(answer)),
@@ -413,9 +416,9 @@ impl Running {
     }
 
     /// `$/cancel`, SIGTERM, SIGKILL, until the call has its end.
-    async fn wind_down(&mut self) -> Answer {
+    async fn wind_down(&mut self, is_over: bool) -> Answer {
         let (Some(call), Some(lease)) = (&mut self.call, &self.lease) else { return Err(RpcError::ClosedHere) };
-        let answer = wind_down(call, lease.pool(), lease.instance()).await;
+        let answer = wind_down(call, lease.pool(), lease.instance(), is_over).await;
         self.answered(answer)
     }
 
@@ -438,16 +441,23 @@ impl Drop for Running {
         let (Some(mut call), Some(lease)) = (self.call.take(), self.lease.take()) else { return };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
-                let _ = wind_down(&mut call, lease.pool(), lease.instance()).await;
+                let _ = wind_down(&mut call, lease.pool(), lease.instance(), false).await;
                 drop(lease);
             });
         }
     }
 }
 
-async fn wind_down(call: &mut Call, pool: &Inner, instance: &Instance) -> Answer {
+/// Ends a call: by asking, within a grace, unless its time `is_over` for good; then with its process.
+async fn wind_down(call: &mut Call, pool: &Inner, instance: &Instance, is_over: bool) -> Answer {
     let settings = &pool.services.settings;
     call.cancel();
+    if is_over {
+        pool.avoid(instance);
+        instance.kill(Kill::Now, Doom::CallDidNotEnd);
+        let _ = instance.wait_end().await;
+        return Err(RpcError::ClosedHere);
+    }
     if let Ok(answer) = tokio::time::timeout(settings.cancel_grace, &mut *call).await {
         return answer;
     }

@@ -58,7 +58,8 @@ pub struct Wish {
     pub without_network: bool,
     /// Whether it is handed what it can tie its children down with, so that they cannot touch the process itself.
     pub ties_children: bool,
-    /// How long one call may take once a process has it, in milliseconds. Which process that is does not depend on it.
+    /// How long one call may take once a process has it, in milliseconds; then the process is ended with it, without a grace. Which
+    /// process that is does not depend on it.
     pub call_ms: Option<u64>,
     /// How the reason begins of every error that the node tells by itself, where what it runs is not its own: an error with
     /// another reason is not believed, since it may pass for one of the host's. That goes for cancels nobody has asked for, too.

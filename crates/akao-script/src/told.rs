@@ -172,8 +172,17 @@ impl Told<'_> {
             true => format!("The operator allows {held}, less than the step's `timeout`; ask the operator for more."),
             false => "Raise `timeout`, or give the script less to do at once.".to_owned(),
         };
+        // What the interpreter was too late to say, its host says in words of nodes and manifests.
+        let mut error = error
+            .with_detail("reason", "script_timeout")
+            .with_detail("limit", Limit::Timeout.as_str())
+            .with_detail("value", held.as_str());
+        if let Some(detail) = error.detail.as_object_mut() {
+            detail.shift_remove("key");
+            detail.shift_remove("amount");
+        }
         let message = format!("the script did not end within {held}");
-        StepError { message, retryable: true, ..error }.with_detail("limit", "timeout").with_suggestion(suggestion)
+        StepError { message, kind: ErrorKind::Timeout, retryable: true, ..error }.with_suggestion(suggestion)
     }
 
     fn memory(&self, error: StepError) -> StepError {

@@ -60,8 +60,9 @@ fn hostile_scripts_end_with_a_name_and_the_next_one_runs() {
             "return Object.keys(new Proxy({}, { ownKeys: () => Array.from({ length: 6e5 }, (_, i) => `k${i}`), \
              getOwnPropertyDescriptor: () => ({ value: 1, enumerable: true, configurable: true }) })).length",
             "timeout",
-            "",
+            "script_timeout",
         ),
+        ("return new Array(2 ** 32 - 1).join('x').length", "timeout", "script_timeout"),
         ("const all = []; for (;;) all.push(new Array(1000).fill(1))", "resource", "script_memory"),
         ("(function deep() { deep() })()", "resource", "script_stack"),
         ("const line = 'x'.repeat(8000); for (;;) console.log(line)", "resource", "script_output"),
@@ -91,7 +92,12 @@ fn hostile_scripts_end_with_a_name_and_the_next_one_runs() {
     let ran = run_in_turn(&Desk::new(users()[0]), &pairs.collect::<Vec<_>>());
     for ((text, kind, reason), pair) in hostile.iter().zip(ran.chunks(2)) {
         assert_eq!(told(&pair[0]).0, *kind, "{text}: {:?}", pair[0]);
-        assert!(reason.is_empty() || told(&pair[0]).1 == *reason, "{text}: {:?}", pair[0]);
+        assert_eq!(told(&pair[0]).1, *reason, "{text}: {:?}", pair[0]);
+        if *kind == "timeout" {
+            let detail = &pair[0].error["detail"];
+            assert_eq!((&detail["limit"], &detail["value"]), (&json!("timeout"), &json!("1s")), "{text}: {detail}");
+            assert!(detail.get("key").is_none() && detail.get("amount").is_none(), "{text}: {detail}");
+        }
         assert_eq!(pair[1].result, json!("well"), "after {text}: {:?}", pair[1]);
     }
 }
