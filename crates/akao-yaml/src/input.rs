@@ -3,6 +3,9 @@
 //! A flow collection that may still turn out to be a key is tokenised to its end before its first event comes out, and a
 //! scalar is gathered whole. Both would let a small text claim much memory before a budget on events could see it, so
 //! this source counts what is consumed between two events and ends the text when that is too much.
+//!
+//! It also puts the two halves together in which JSON may write a character beyond U+FFFF: where the parser begins to read
+//! `\ud83d\ude00` as an escape it is given `\U0001f600`. It counts that as the ten columns that it has seen.
 
 use saphyr_parser::input::SkipTabs;
 use saphyr_parser::{Input, StrInput};
@@ -19,6 +22,12 @@ pub(crate) const ENDS_BETWEEN_EVENTS_MAX: usize = 1_000;
 
 /// Most characters that the parser asks for at once.
 const LOOKAHEAD_MAX: usize = 30;
+
+/// How the parser asks for the digits of `\U`, and for nothing else.
+const LONG_ESCAPE_DIGITS: usize = 8;
+
+/// What stands in a text of the digits of such a pair: `d83d\ude00`.
+const PAIR_CHARACTERS: usize = 10;
 
 /// What the loader and the source tell each other: how many events came out, and whether the source gave up.
 #[derive(Debug, Default)]
@@ -60,6 +69,10 @@ pub(crate) struct GuardedInput<'a> {
     characters: usize,
     marks: Cell<usize>,
     ends: Cell<usize>,
+    /// The character of a pair that the parser has been told is a long escape, and how many characters were consumed then.
+    promised: Cell<Option<(usize, u32)>>,
+    /// The same, once the parser has asked for its digits.
+    pair: Option<u32>,
 }
 
 impl<'a> GuardedInput<'a> {
@@ -74,7 +87,21 @@ impl<'a> GuardedInput<'a> {
             characters: 0,
             marks: Cell::new(0),
             ends: Cell::new(0),
+            promised: Cell::new(None),
+            pair: None,
         }
+    }
+
+    /// The character that a pair of escapes stands for which begins here.
+    fn pair_here(&self) -> Option<u32> {
+        let half = |from: usize| {
+            let is_escape = self.text.peek_nth(from) == '\\' && self.text.peek_nth(from + 1) == 'u';
+            let digits = (from + 2..from + 6).map(|at| self.text.peek_nth(at).to_digit(16));
+            digits.fold(is_escape.then_some(0), |value, digit| Some((value? << 4) | digit?))
+        };
+        let high = half(0).filter(|half| (0xd800..0xdc00).contains(half))?;
+        let low = half(6).filter(|half| (0xdc00..0xe000).contains(half))?;
+        Some(0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00))
     }
 
     fn check(&mut self) {
@@ -107,6 +134,11 @@ impl Input for GuardedInput<'_> {
     #[inline]
     fn lookahead(&mut self, count: usize) {
         self.check();
+        if count == LONG_ESCAPE_DIGITS {
+            // Only what was promised right before `\u` is meant: a look elsewhere promised nothing.
+            let promised = self.promised.take().filter(|(at, _)| *at + 2 == self.characters);
+            self.pair = promised.map(|(_, character)| character);
+        }
         self.text.lookahead(count);
     }
 
@@ -145,7 +177,8 @@ impl Input for GuardedInput<'_> {
     #[inline]
     fn skip_n(&mut self, count: usize) {
         self.characters += count;
-        self.text.skip_n(count);
+        let is_pair = count == LONG_ESCAPE_DIGITS && self.pair.take().is_some();
+        self.text.skip_n(if is_pair { PAIR_CHARACTERS } else { count });
     }
 
     #[inline]
@@ -156,8 +189,19 @@ impl Input for GuardedInput<'_> {
     /// The scanner calls this with 1 once a token, so the marks that it stands on can be counted here.
     #[inline]
     fn peek_nth(&self, n: usize) -> char {
-        if n == 1 && matches!(self.text.peek(), ',' | '[' | ']' | '{' | '}') {
-            self.marks.set(self.marks.get() + 1);
+        if let Some(character) = self.pair {
+            let shift = 4 * LONG_ESCAPE_DIGITS.saturating_sub(n + 1);
+            return char::from_digit((character >> shift) & 0xf, 16).unwrap_or('0');
+        }
+        match (n, self.text.peek()) {
+            (1, ',' | '[' | ']' | '{' | '}') => self.marks.set(self.marks.get() + 1),
+            (1, '\\') => {
+                if let Some(character) = self.pair_here() {
+                    self.promised.set(Some((self.characters, character)));
+                    return 'U';
+                }
+            }
+            _ => {}
         }
         self.text.peek_nth(n)
     }

@@ -148,6 +148,10 @@ fn translate(info: &str, line: &str, position: Position) -> (String, Option<Stri
         "while parsing a quoted scalar, found unknown escape character" => {
             ("an unknown escape inside double quotes".into(), "Write `\\\\` for a backslash, or use single quotes.")
         }
+        "while parsing a quoted scalar, found invalid Unicode character escape code" => (
+            "an escape that stands for no character".into(),
+            "Write the character itself, or both halves of it: `\\ud83d\\ude00`.",
+        ),
         "while parsing node, found unknown anchor" => (
             "an alias without its anchor".into(),
             "Quote the value if it begins with `*`; otherwise define the anchor (`&name`) before it is used.",
