@@ -10,7 +10,7 @@ pub(crate) use rate::{Rate, Rates};
 
 use akao_contract::{
     ErrorKind, Invocation, OUTPUT_KEY, Outcome, OutcomeStatus, StepError, is_name,
-    manifest::{PackageId, PinnedNode, RuntimeKind},
+    manifest::{PackageId, PinnedNode, RuntimeKind, format_bytes},
 };
 use akao_manifest::Folder;
 use schema::Schema;
@@ -52,6 +52,8 @@ pub(crate) struct BundleNode {
     package: PackageId,
     /// What one call may use, so that the worker stops it, with its line, before its sandbox does.
     memory_bytes: u64,
+    /// What its package asks for, which holds the worker as well.
+    pub(crate) asked_bytes: u64,
     timeout_ms: u64,
 }
 
@@ -102,6 +104,7 @@ impl BundleNode {
             rate: read.rate,
             package: folder.manifest().id.clone(),
             memory_bytes: resources.memory_bytes.saturating_sub(WORKER_BYTES).max(resources.memory_bytes / 2),
+            asked_bytes: resources.memory_bytes,
             timeout_ms: resources.timeout_ms.saturating_sub(TIMEOUT_MARGIN_MS).max(1),
         }))
     }
@@ -190,8 +193,9 @@ impl io::Write for Counted {
     }
 }
 
-/// The outcome of a step, with what the node set on the blackboard in its place, and its failures in words about nodes.
-pub(crate) fn outcome(mut outcome: Outcome) -> Outcome {
+/// The outcome of a step, with what the node set on the blackboard in its place, and its failures in words about nodes, whose
+/// package asked for so much memory.
+pub(crate) fn outcome(mut outcome: Outcome, asked_bytes: u64) -> Outcome {
     if outcome.status == OutcomeStatus::Success {
         if let Some(Value::Object(writes)) = outcome.outputs.shift_remove(WRITES) {
             for (key, value) in writes {
@@ -213,6 +217,7 @@ pub(crate) fn outcome(mut outcome: Outcome) -> Outcome {
             error.detail.get("reason").and_then(Value::as_str).and_then(|reason| reason.strip_prefix("script_"));
         let reason = reason.map(|rest| format!("node_{rest}"));
         outcome.error = Some(match reason {
+            Some(reason) if reason == "node_memory" => full(error, asked_bytes).with_detail("reason", reason),
             Some(reason) => error.with_detail("reason", reason),
             None => error,
         });
@@ -220,15 +225,32 @@ pub(crate) fn outcome(mut outcome: Outcome) -> Outcome {
     outcome
 }
 
+/// A call that met its limit of memory, by the figure that its author knows: the worker has a part of it.
+fn full(error: StepError, asked_bytes: u64) -> StepError {
+    let place = error.message.rfind(" (").and_then(|at| error.message.get(at..)).unwrap_or_default();
+    let held = format_bytes(asked_bytes);
+    let message = format!("the node reached its limit of memory, {held} with what runs it{place}");
+    StepError { message, ..error }.with_detail("value", held)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn memory_is_told_by_what_was_asked_for() {
+        let told = StepError::new(ErrorKind::Resource, "the node needs more than 224 MB of memory (a.ts:3:5)")
+            .with_detail("reason", "script_memory");
+        let error = outcome(Outcome::failure(told), 256_000_000).error.unwrap();
+        assert_eq!(error.message, "the node reached its limit of memory, 256MB with what runs it (a.ts:3:5)");
+        assert_eq!((&error.detail["reason"], &error.detail["value"]), (&json!("node_memory"), &json!("256MB")));
+    }
+
+    #[test]
     fn what_a_node_set_is_written_and_nothing_that_is_no_key() {
         let ended = |writes: Value| {
             let outputs = Map::from_iter([("result".to_owned(), json!(1)), (WRITES.to_owned(), writes)]);
-            outcome(Outcome { outputs, ..Outcome::success() })
+            outcome(Outcome { outputs, ..Outcome::success() }, 0)
         };
         let good = ended(json!({"a": 1}));
         assert_eq!((good.writes.get("a"), good.outputs.len()), (Some(&json!(1)), 1));

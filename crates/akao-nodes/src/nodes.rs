@@ -198,28 +198,29 @@ impl Shared {
     ) -> BoxFuture<'static, Outcome> {
         let Some(bundle) = &known.bundle else { return self.runner.run_as(invocation, io, &wish) };
         if bundle.is_quick(&invocation) {
-            return self.run_bundle(bundle.request(invocation, &self.rates), io, &wish);
+            return self.run_bundle(bundle, bundle.request(invocation, &self.rates), io, &wish);
         }
         let (shared, bundle) = (Arc::clone(self), Arc::clone(bundle));
         Box::pin(async move {
-            let work = Arc::clone(&shared);
+            let (work, own) = (Arc::clone(&shared), Arc::clone(&bundle));
             let broken = |_| Err(StepError::new(ErrorKind::Internal, "the host broke off"));
             let checking = tokio::task::spawn_blocking(move || bundle.request(invocation, &work.rates));
             let request = checking.await.unwrap_or_else(broken);
-            shared.run_bundle(request, io, &wish).await
+            shared.run_bundle(&own, request, io, &wish).await
         })
     }
 
     fn run_bundle(
         &self,
+        bundle: &BundleNode,
         request: Result<Invocation, StepError>,
         io: StepIo,
         wish: &Wish,
     ) -> BoxFuture<'static, Outcome> {
         match request {
             Ok(request) => {
-                let running = self.runner.run_as(request, io, wish);
-                Box::pin(async move { bundles::outcome(running.await) })
+                let (running, asked_bytes) = (self.runner.run_as(request, io, wish), bundle.asked_bytes);
+                Box::pin(async move { bundles::outcome(running.await, asked_bytes) })
             }
             Err(error) => Box::pin(std::future::ready(Outcome::failure(error))),
         }
