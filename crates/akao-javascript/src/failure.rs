@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 const MESSAGE_BYTES_MAX: usize = 2_000;
 const FRAMES_MAX: usize = 10;
+/// So many causes are told, and so many of the errors that one error holds.
+const CAUSES_MAX: usize = 3;
 const MODULE_BYTES_MAX: usize = 300;
 /// The kinds of failures that an error may say of itself.
 const TOLD_KINDS: [Kind; 6] =
@@ -263,6 +265,8 @@ struct Thrown {
     retryable: bool,
     /// The module that was asked for and is not there.
     module: Option<String>,
+    /// What it was caused by, and what it holds, a line for each.
+    causes: Vec<String>,
 }
 
 impl Thrown {
@@ -275,6 +279,7 @@ impl Thrown {
             kind: None,
             retryable: false,
             module: None,
+            causes: Vec::new(),
         })
     }
 
@@ -301,7 +306,8 @@ impl Thrown {
         // Whatever is imported by `import()` is looked for when nobody's code runs.
         let spot = module.as_deref().filter(|_| frames.is_empty()).and_then(|module| place.only_import(module));
         frames.extend(spot.map(|spot| Frame { function: String::new(), spot }));
-        Some(Self { name, message, frames, kind, retryable: retryable == Some(true), module })
+        let causes = causes(ctx, error);
+        Some(Self { name, message, frames, kind, retryable: retryable == Some(true), module, causes })
     }
 
     /// Where it was thrown.
@@ -310,10 +316,9 @@ impl Thrown {
     }
 
     fn to_failure(&self, kind: Kind, reason: &str, before: &str) -> Failure {
-        let parts = [self.name.as_str(), self.message.as_str()];
-        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        let mut failure = failed(kind, reason, &format!("{before}{}", parts.join(": ")), self.at());
-        let stack: Vec<String> = self.frames.iter().map(Frame::to_text).collect();
+        let text = named(&self.name, &self.message);
+        let mut failure = failed(kind, reason, &format!("{before}{text}"), self.at());
+        let stack: Vec<String> = self.frames.iter().map(Frame::to_text).chain(self.causes.iter().cloned()).collect();
         failure.detail["exception"] = json!(self.name);
         failure.detail["stack"] = json!(stack.join("\n"));
         if let Some(module) = &self.module {
@@ -321,6 +326,51 @@ impl Thrown {
         }
         failure.retryable(self.retryable)
     }
+}
+
+/// A name and a message as one text; either may be empty.
+fn named(name: &str, message: &str) -> String {
+    let parts: Vec<&str> = [name, message].into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join(": ")
+}
+
+/// What an error holds (`errors` of an `AggregateError`) and what it was caused by, each as a line.
+fn causes<'js>(ctx: &Ctx<'js>, error: &Object<'js>) -> Vec<String> {
+    let mut lines = held(ctx, error);
+    let mut next = value_of(ctx, error, "cause");
+    for _ in 0..CAUSES_MAX {
+        let Some(cause) = next.take() else { break };
+        lines.push(format!("caused by {}", told(ctx, &cause)));
+        next = cause.as_object().and_then(|cause| {
+            lines.extend(held(ctx, cause));
+            value_of(ctx, cause, "cause")
+        });
+    }
+    lines
+}
+
+/// The first errors that an error holds.
+fn held<'js>(ctx: &Ctx<'js>, error: &Object<'js>) -> Vec<String> {
+    let errors = value_of(ctx, error, "errors").and_then(Value::into_array);
+    let errors = errors.into_iter().flat_map(|errors| errors.iter::<Value<'js>>().take(CAUSES_MAX).collect::<Vec<_>>());
+    let read = errors.map_while(|held| held.inspect_err(|_| drop(ctx.catch())).ok());
+    read.map(|held| format!("with {}", told(ctx, &held))).collect()
+}
+
+/// A value of an error, if there is one; reading it may run the script's own code, which may throw.
+fn value_of<'js>(ctx: &Ctx<'js>, error: &Object<'js>, name: &str) -> Option<Value<'js>> {
+    let value = error.get::<_, Value<'js>>(name).inspect_err(|_| drop(ctx.catch())).ok()?;
+    (!value.is_undefined() && !value.is_null()).then_some(value)
+}
+
+/// An error by its name and message; another value as it is shown.
+fn told<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> String {
+    let of = |error: &Object<'js>| {
+        let (name, message) = (field(ctx, error, "name"), field(ctx, error, "message"));
+        message.map(|message| named(&name.unwrap_or_default(), &message))
+    };
+    let text = value.as_object().and_then(of).unwrap_or_else(|| shown(ctx, value));
+    text::clipped(text, MESSAGE_BYTES_MAX)
 }
 
 /// A field of an error that is text; reading it may run the script's own code, which may throw.

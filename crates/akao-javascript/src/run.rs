@@ -15,7 +15,10 @@ use crate::{
     timers::Timers,
 };
 use akao_node::{Failure, Kind, Map, Value as Json};
-use rquickjs::{Context, Ctx, Function, Object, Promise, Runtime, Value, context::EvalOptions, promise::PromiseState};
+use rquickjs::{
+    Context, Ctx, Function, Object, Promise, Runtime, String as JsString, Value, context::EvalOptions, function::This,
+    promise::PromiseState,
+};
 use std::{rc::Rc, sync::Arc};
 
 /// What the script is called in stack traces.
@@ -120,6 +123,11 @@ fn check_source(source: &str) -> Result<(), Failure> {
 /// Jobs that are done once the promise of a run is settled.
 const JOBS_AFTER_END_MAX: u32 = 1_000;
 
+/// The function of the language that says how a function is written.
+fn text_of_functions<'js>(ctx: &Ctx<'js>) -> rquickjs::Result<Function<'js>> {
+    ctx.globals().get::<_, Object<'js>>("Function")?.get::<_, Object<'js>>("prototype")?.get("toString")
+}
+
 /// Says of a script that cannot be read at an import where imports are to stand.
 fn later_import(source: &str, mut failure: Failure) -> Failure {
     let line = failure.detail["line"].as_u64().and_then(|line| usize::try_from(line).ok());
@@ -212,10 +220,19 @@ impl<'js> Run<'js> {
         options.strict = false;
         options.filename = Some(SCRIPT_NAME.to_owned());
         let wrapped = [BEFORE, before, "\n", source, AFTER].concat();
+        let caught = |error| failure::of_error(ctx, error, &self.guard, &self.place);
+        // Taken before anything that is not ours can have replaced it.
+        let text_of = text_of_functions(ctx).map_err(caught)?;
         let value: Value<'js> = ctx
-            .eval_with_options(wrapped, options)
+            .eval_with_options(wrapped.as_str(), options)
             .map_err(|error| later_import(source, failure::of_script(ctx, error, &self.guard, &self.place, source)))?;
-        value.into_function().ok_or_else(|| failed(Kind::Input, "script_syntax", TOO_MANY_BRACKETS, None))
+        let too_many = || failed(Kind::Input, "script_syntax", TOO_MANY_BRACKETS, None);
+        let function = value.into_function().ok_or_else(too_many)?;
+        // A script that closes the function which is made of it, and opens another, would be read as well.
+        let text: JsString<'js> = text_of.call((This(function.clone()),)).map_err(caught)?;
+        let whole = wrapped.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
+        let is_whole = text.to_string().is_ok_and(|text| Some(text.as_str()) == whole);
+        is_whole.then_some(function).ok_or_else(too_many)
     }
 
     /// Works until the run has ended, and gives its value.

@@ -254,6 +254,9 @@ fn a_script_that_is_cut_off_is_told_so_and_nothing_of_what_stands_around_it() {
         ("if (true) {\n  x = 1\n", cut_off, " (line 2, column 8)"),
         ("foo({ a: 1,", cut_off, " (line 1, column 12)"),
         ("return 1;\n}", too_many, ""),
+        ("}); (async function () { return 1", too_many, ""),
+        ("}, async function () { return 1", too_many, ""),
+        ("}[Function.prototype.toString = () => ''] = async function () { return 1", too_many, ""),
         ("import fs from 'fs'\nreturn [", cut_off, " (line 2, column 9)"),
         ("import fs from 'fs'\nreturn 1 }", too_many, ""),
         ("return `a", "SyntaxError: unexpected end of string", " (line 1, column 8)"),
@@ -292,6 +295,34 @@ fn a_stack_holds_the_scripts_frames_alone() {
     let lines: Vec<&str> = stack.lines().collect();
     assert!(lines.len() >= 3 && lines[0].starts_with("at inner (line 2, column"), "{stack}");
     assert!(lines.iter().all(|line| line.contains("(line ")), "{stack}");
+}
+
+#[test]
+fn an_error_says_what_caused_it_and_what_it_holds() {
+    let stack = |script: &str| {
+        let stack = failure(script).detail["stack"].as_str().unwrap_or_default().to_owned();
+        stack.lines().filter(|line| !line.starts_with("at ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let cases: [(&str, &[&str]); 6] = [
+        ("throw new Error('a')", &[]),
+        (
+            "throw new Error('a', { cause: new TypeError('b', { cause: 'c' }) })",
+            &["caused by TypeError: b", "caused by c"],
+        ),
+        (
+            "await Promise.any([1, 2, 3, 4].map((n) => Promise.reject(new Error(n))))",
+            &["with Error: 1", "with Error: 2", "with Error: 3"],
+        ),
+        ("const e = new Error('a'); e.cause = e; throw e", &["caused by Error: a"; 3]),
+        ("throw Object.defineProperty(new Error('a'), 'cause', { get() { throw 1 } })", &[]),
+        (
+            "throw new Error('a', { cause: new Proxy({}, { get() { throw 1 } }) })",
+            &["caused by a value of type object"],
+        ),
+    ];
+    for (script, expected) in cases {
+        assert_eq!(stack(script), expected, "{script}");
+    }
 }
 
 #[test]

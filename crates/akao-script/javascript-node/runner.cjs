@@ -22,6 +22,7 @@ const MESSAGE_CHARACTERS_MAX = 2_000;
 const PATH_CHARACTERS_MAX = 500;
 const NAME_CHARACTERS_MAX = 100;
 const FRAMES_MAX = 10;
+const CAUSES_MAX = 3;
 // How V8 says that what comes next does not fit.
 const DOES_NOT_FIT = /^(?:Unexpected|Invalid or unexpected|missing)/;
 const MISSING = /^Cannot find (?:package|module) '([^']*)'/;
@@ -111,6 +112,32 @@ const field = (error, name) => {
   }
 };
 
+// What an error holds and what it was caused by, a few of them, each as a line.
+const causesOf = (error) => {
+  const read = (from, name) => {
+    try {
+      return from?.[name] ?? undefined;
+    } catch {
+      return undefined;
+    }
+  };
+  const told = (value) => {
+    const parts = [field(value ?? {}, "name"), field(value ?? {}, "message")].filter(Boolean);
+    return clipped(parts.length === 0 ? shown(value) : parts.join(": "), MESSAGE_CHARACTERS_MAX);
+  };
+  const held = (from) => {
+    const errors = read(from, "errors");
+    return Array.isArray(errors) ? errors.slice(0, CAUSES_MAX).map((one) => `with ${told(one)}`) : [];
+  };
+  const lines = held(error);
+  let cause = read(error, "cause");
+  for (let count = 0; count < CAUSES_MAX && cause !== undefined; count += 1) {
+    lines.push(`caused by ${told(cause)}`, ...held(cause));
+    cause = typeof cause === "object" ? read(cause, "cause") : undefined;
+  }
+  return lines;
+};
+
 // What was thrown, as it is told.
 const thrown = (error, place) => {
   const isError = error instanceof Error || (field(error ?? {}, "stack") !== "" && field(error ?? {}, "name") !== "");
@@ -126,7 +153,8 @@ const thrown = (error, place) => {
   const [at] = frames;
   detail.line = at?.line ?? null;
   detail.column = at?.column ?? null;
-  detail.stack = frames.map((frame) => `at ${frame.name}(line ${frame.line}, column ${frame.column})`).join("\n");
+  const stack = frames.map((frame) => `at ${frame.name}(line ${frame.line}, column ${frame.column})`);
+  detail.stack = [...stack, ...(isError ? causesOf(error) : [])].join("\n");
   const where = at === undefined ? "" : ` (line ${at.line}, column ${at.column})`;
   if (name === "RangeError" && message === "Maximum call stack size exceeded") {
     return fail("resource", `the script calls functions within each other too deeply${where}`, "script_stack", detail);
@@ -151,12 +179,27 @@ const cutOff = (rest) => {
   }
   syntax(TOO_MANY_BRACKETS, null);
 };
+// Whether a script closes the function that is made of it and opens another, so that both together could be read. An arrow function
+// between `?` and `:` can be followed by nothing else, so that such a script fits only one of two places; neither is run here.
+const closesItsFunction = (rest) => {
+  const fits = (before, after) => {
+    try {
+      new vm.Script(`${before}\n${rest}\n${after}`);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  return fits("(async function () {", "})") && !fits("(0 ? async () => {", "} : 0)");
+};
+
 // Makes a module of the script, with its imports before it.
 const compile = (source, found, place) => {
   fs.mkdirSync(FOLDER);
   if (fs.existsSync(PACKAGES)) fs.symlinkSync(PACKAGES, `${FOLDER}/node_modules`);
   fs.writeFileSync(`${FOLDER}/load.cjs`, "module.exports = (name) => import(name);\n");
   const rest = found?.rest ?? source;
+  if (closesItsFunction(rest)) return syntax(TOO_MANY_BRACKETS, null);
   fs.writeFileSync(SCRIPT, `${BEFORE}${found?.before ?? ""}\n${rest}${AFTER}`);
   try {
     const body = require(SCRIPT);

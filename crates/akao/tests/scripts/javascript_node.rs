@@ -124,6 +124,18 @@ fn failures_are_told_with_the_scripts_own_lines() {
             "script_syntax",
             "the script is not JavaScript: it closes more brackets than it opens",
         ),
+        (
+            "}); (async function () { return 1",
+            "input",
+            "script_syntax",
+            "the script is not JavaScript: it closes more brackets than it opens",
+        ),
+        (
+            "}, async function () { return 1",
+            "input",
+            "script_syntax",
+            "the script is not JavaScript: it closes more brackets than it opens",
+        ),
     ];
     let ran = run_all(&Desk::new(users()[0]), &cases.map(|(text, ..)| script(text)));
     for ((text, kind, reason, message), ran) in cases.iter().zip(&ran) {
