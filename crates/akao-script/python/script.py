@@ -7,6 +7,7 @@ import keyword
 import linecache
 import sys
 import types
+import unicodedata
 
 from output import Flood
 
@@ -15,6 +16,7 @@ NAME = "<script>"
 RESERVED = {"inputs", "progress", "result"}
 MESSAGE_CHARACTERS_MAX = 2_000
 FRAMES_MAX = 10
+CAUSES_MAX = 3
 NOTHING = {}
 
 
@@ -27,6 +29,8 @@ class Ended(Exception):
 
 class Script:
     def __init__(self, text, on_memory=lambda: None):
+        # What some editors put before a text is none of it.
+        text = text.removeprefix("\ufeff")
         self.text, self.body, self.on_memory = text, None, on_memory
         try:
             self.code = compile(text, NAME, "exec", dont_inherit=True)
@@ -43,7 +47,7 @@ class Script:
         sys.modules["__main__"] = module
         names = module.__dict__
         names["__builtins__"] = builtins
-        names.update((name, value) for name, value in inputs.items() if is_plain(name))
+        names.update(variables(inputs))
         names["inputs"], names["progress"] = inputs, progress
         linecache.cache[NAME] = len(self.text), None, self.text.splitlines(True), NAME
         returned = None
@@ -67,6 +71,17 @@ class Script:
 def is_memory(error):
     """Whether the memory was at its end: a mapping, or another process, that was refused says so by its number."""
     return isinstance(error, MemoryError) or isinstance(error, OSError) and error.errno == errno.ENOMEM
+
+
+def variables(inputs):
+    """The inputs that are variables, by the names that Python reads in a script: it takes letters that look alike for the same."""
+    plain = {name: value for name, value in inputs.items() if name.isascii() and is_plain(name)}
+    if len(plain) == len(inputs):
+        return plain
+    others = ((unicodedata.normalize("NFKC", name), value) for name, value in inputs.items() if not name.isascii())
+    # An input that is written as Python reads it comes before those that only look alike.
+    exact = {name: value for name, value in inputs.items() if unicodedata.is_normalized("NFKC", name) and is_plain(name)}
+    return {**{name: value for name, value in others if is_plain(name)}, **exact}
 
 
 def is_plain(name):
@@ -177,10 +192,24 @@ def trace(error, frames, inner):
     if inner:
         lines.append(f"in {inner}")
     lines.append(describe(error))
+    lines.extend(members(error))
     cause = error.__cause__
-    for _ in range(3):
+    for _ in range(CAUSES_MAX):
         if cause is None:
             break
         lines.append(f"caused by {describe(cause)}")
+        lines.extend(members(cause))
         cause = cause.__cause__
     return "\n".join(lines)
+
+
+def members(error):
+    """The first exceptions of a group, each with its line in the script."""
+    if not isinstance(error, BaseExceptionGroup):
+        return []
+    lines = []
+    for member in error.exceptions[:CAUSES_MAX]:
+        frames = places(member)[0]
+        lines.append(f"with {describe(member)}" + (f" (line {frames[-1][0]})" if frames else ""))
+    more = len(error.exceptions) - CAUSES_MAX
+    return [*lines, f"… {more} more"] if more > 0 else lines

@@ -192,6 +192,36 @@ fn failures_are_told_in_the_scripts_own_lines() {
 }
 
 #[test]
+fn a_group_of_exceptions_is_told_with_its_members() {
+    let script = "def bad(n):\n    try:\n        raise ValueError(n)\n    except ValueError as error:\n        return error\n\n\
+                  raise ExceptionGroup('all', [bad(n) for n in range(4)]) from KeyError('k')";
+    let ran = &run_all(&Desk::new(users()[0]), &[Case::new(script)])[0];
+    let trace = "line 7: raise ExceptionGroup('all', [bad(n) for n in range(4)]) from KeyError('k')\n\
+                 ExceptionGroup: all (4 sub-exceptions)\nwith ValueError: 0 (line 3)\nwith ValueError: 1 (line 3)\n\
+                 with ValueError: 2 (line 3)\n… 1 more\ncaused by KeyError: 'k'";
+    assert_eq!(ran.error["detail"]["traceback"], trace, "{ran:?}");
+}
+
+#[test]
+fn names_and_texts_are_read_as_python_reads_them() {
+    let cases = [
+        // A ligature, an accent of its own, and a letter of another width are what Python makes of them.
+        (
+            Case::new("result = [ﬁ, caf\u{e9}, x]").with("inputs", json!({"ﬁ": 1, "cafe\u{301}": 2, "ｘ": 3})),
+            json!([1, 2, 3]),
+        ),
+        (Case::new("result = [fi, inputs['ﬁ']]").with("inputs", json!({"ﬁ": 1, "fi": 2})), json!([2, 1])),
+        (Case::new("result = 'ｃlass' in inputs").with("inputs", json!({"ｃlass": 1})), json!(true)),
+        (Case::new("\u{feff}result = 1"), json!(1)),
+        (Case::new("\u{feff}return 2"), json!(2)),
+    ];
+    let ran = run_all(&Desk::new(users()[0]), &cases.iter().map(|(case, _)| case.clone()).collect::<Vec<_>>());
+    for ((case, expected), ran) in cases.iter().zip(&ran) {
+        assert_eq!(ran.result, *expected, "{}: {ran:?}", case.script);
+    }
+}
+
+#[test]
 fn the_operator_bounds_time_and_memory() {
     let desk = Desk::new(users()[0]);
     desk.write("data/config/nodes.toml", "config = 1\n[scripts]\ntimeout = \"200ms\"\nmemory = \"64MB\"\n");
