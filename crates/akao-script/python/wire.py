@@ -2,9 +2,11 @@
 
 import os
 import signal
+import sys
 from json import dumps
 
-ID = "dev.akao.python"
+# The same program is the node of two packages, of which the other names itself.
+ID = sys.argv[1] if len(sys.argv) > 1 else "dev.akao.python"
 VERSION = "1.0.0"
 
 

@@ -34,8 +34,10 @@ pub struct Interpreter {
     pub example: (&'static str, &'static str),
     /// Whether each run is a child of the interpreter's process, which is then handed what it ties children down with.
     pub forks: bool,
-    /// Whether a script may ask the host for what its execution was granted.
+    /// Whether a script may reach what its execution was granted of the network.
     pub fetches: bool,
+    /// The package, and its id, where a script was granted some of the network; none where the host sends what scripts fetch.
+    pub networked: Option<(&'static str, &'static [PackageFile])>,
     /// The package; its manifest is among the files.
     pub files: &'static [PackageFile],
     /// The package that makes environments; none where scripts have no packages.
@@ -118,6 +120,7 @@ const JAVASCRIPT: Interpreter = Interpreter {
     example: (include_str!("examples/javascript.yaml"), include_str!("examples/javascript.json")),
     forks: false,
     fetches: true,
+    networked: None,
     files: &[
         PackageFile { path: "_.yaml", content: include_bytes!("../javascript/_.yaml"), is_program: false },
         PackageFile {
@@ -215,7 +218,23 @@ const PYTHON: Interpreter = Interpreter {
     guide: "docs/scripting.md",
     example: (include_str!("examples/python.yaml"), include_str!("examples/python.json")),
     forks: true,
-    fetches: false,
+    fetches: true,
+    networked: Some((
+        "dev.akao.python-networked",
+        &[
+            file!("_.yaml", "../python-networked/_.yaml"),
+            file!("child.py", "../python/child.py"),
+            file!("environment.py", "../python/environment.py"),
+            file!("folders.py", "../python/folders.py"),
+            file!("kernel.py", "../python/kernel.py"),
+            file!("main.py", "../python/main.py"),
+            file!("output.py", "../python/output.py"),
+            file!("script.py", "../python/script.py"),
+            file!("server.py", "../python/server.py"),
+            file!("values.py", "../python/values.py"),
+            file!("wire.py", "../python/wire.py"),
+        ],
+    )),
     files: files!("python":
         "_.yaml",
         "child.py",
@@ -261,5 +280,13 @@ mod tests {
         let python = Interpreter::of("PythonInterpreter").unwrap();
         let carried: BTreeSet<String> = python.files.iter().map(|file| file.path.to_owned()).collect();
         assert_eq!(carried, there);
+        let networked = python.networked.map(|(_, files)| files).unwrap();
+        let same = networked.iter().filter(|file| file.path != "_.yaml");
+        assert!(
+            same.clone().count() + 1 == there.len()
+                && same.into_iter().all(|one| {
+                    python.files.iter().any(|file| file.path == one.path && file.content == one.content)
+                })
+        );
     }
 }

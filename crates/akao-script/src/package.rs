@@ -56,8 +56,9 @@ mod tests {
                 Some((interpreter.files, Some(interpreter.package))),
                 interpreter.environments.map(|maker| (maker.files, None)),
             ];
+            let networked = interpreter.networked.map(|(id, files)| (files, Some(id)));
             let others = interpreter.runtimes.iter().map(|runtime| (runtime.files, Some(runtime.package)));
-            for (files, id) in own.into_iter().flatten().chain(others) {
+            for (files, id) in own.into_iter().flatten().chain(networked).chain(others) {
                 let keep = || keep(interpreter.language, files, &store, &data.path().join("scripts")).unwrap();
                 let kept = keep();
                 assert!(id.is_none_or(|id| id == kept.node.as_str()));

@@ -7,7 +7,7 @@ use crate::{
     request::ScriptRequest,
     told::{self, Told},
 };
-use akao_contract::{Effects, ErrorKind, Invocation, Outcome, StepError};
+use akao_contract::{Effects, ErrorKind, Invocation, Outcome, Permission, StepError};
 use akao_nodes::ExternalNodes;
 use akao_package::Store;
 use akao_runtime::Wish;
@@ -86,8 +86,10 @@ impl Shared {
         self: &Arc<Self>,
         interpreter: &'static Interpreter,
         runtime: Option<&'static ScriptRuntime>,
+        is_networked: bool,
     ) -> Result<Arc<str>, StepError> {
         let own = (interpreter.package, interpreter.files);
+        let own = interpreter.networked.filter(|_| is_networked).unwrap_or(own);
         let (id, files) = runtime.map_or(own, |runtime| (runtime.package, runtime.files));
         if let Some(kept) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
             return Ok(Arc::clone(kept));
@@ -140,7 +142,8 @@ impl Shared {
             Ok(request) => request,
             Err(error) => return Outcome::failure(error),
         };
-        let node_type = match self.node(interpreter, request.runtime).await {
+        let is_networked = invocation.context.grants.iter().any(is_of_network);
+        let node_type = match self.node(interpreter, request.runtime, is_networked).await {
             Ok(node_type) => node_type,
             Err(error) => return Outcome::failure(error),
         };
@@ -156,8 +159,8 @@ impl Shared {
         let wish = Wish {
             memory_bytes: Some(request.memory_bytes.saturating_add(own_bytes).saturating_add(loaded_bytes)),
             folders: content.into_iter().collect(),
-            // What JavaScript fetches, the host sends.
-            without_network: !interpreter.forks,
+            // What scripts in QuickJS fetch, the host sends. Others have a network of their own that reaches what was granted.
+            without_network: request.runtime.is_none() && interpreter.networked.is_none(),
             ties_children: interpreter.forks,
             // An interpreter ends its runs itself; one that cannot is ended.
             call_ms: Some(request.timeout_ms.saturating_add(OUTSIDE_MS)),
@@ -181,9 +184,15 @@ impl Shared {
             if runs < RUNS_MAX && !io.cancel.is_cancelled() && again {
                 continue;
             }
-            return Told { interpreter, request: &request, environments: &self.options.environments }.outcome(outcome);
+            let (environments, grants) = (&self.options.environments, &*invocation.context.grants);
+            return Told { interpreter, request: &request, environments, grants }.outcome(outcome);
         }
     }
+}
+
+/// Whether a permission opens something of the network.
+pub(crate) fn is_of_network(permission: &Permission) -> bool {
+    matches!(permission.name(), "network.http" | "network.tcp")
 }
 
 fn unknown(node_type: &str) -> StepError {

@@ -8,9 +8,9 @@
 //! | an error that is not the script's to tell, or passes for another kind | what the script did to its interpreter |
 //! | a request that is too long or too deep | that `inputs` can name less |
 
-use crate::{environment::Environments, interpreter::Interpreter, request::ScriptRequest};
+use crate::{environment::Environments, interpreter::Interpreter, request::ScriptRequest, runner::is_of_network};
 use akao_contract::{
-    ErrorKind, Outcome, OutcomeStatus, StepError, format_duration_ms,
+    ErrorKind, Outcome, OutcomeStatus, Permission, StepError, format_duration_ms,
     manifest::{Limit, format_bytes},
 };
 
@@ -42,6 +42,8 @@ pub(crate) struct Told<'a> {
     pub(crate) interpreter: &'a Interpreter,
     pub(crate) request: &'a ScriptRequest,
     pub(crate) environments: &'a Environments,
+    /// What the execution was granted.
+    pub(crate) grants: &'a [Permission],
 }
 
 /// Whether the script of a run was never given to an interpreter.
@@ -61,6 +63,25 @@ fn reason(error: &StepError) -> &str {
 /// Whether a script works in the process that tells of it.
 pub(crate) fn is_within_reach(interpreter: &Interpreter, request: &ScriptRequest) -> bool {
     interpreter.forks || request.runtime.is_some()
+}
+
+/// Whether an exception most likely says that something could not be reached.
+fn is_of_connection(error: &StepError) -> bool {
+    const NAMES: [&str; 9] = [
+        "URLError",
+        "gaierror",
+        "ConnectionError",
+        "ConnectionRefusedError",
+        "ConnectionResetError",
+        "ConnectTimeout",
+        "RemoteDisconnected",
+        "SSLError",
+        "ConnectError",
+    ];
+    let name = error.detail.get("exception").and_then(serde_json::Value::as_str).unwrap_or_default();
+    // A socket that is refused, and what Node.js says of `fetch`.
+    let is_refused = name == "PermissionError" && error.message.contains("[Errno 1]");
+    NAMES.contains(&name) || is_refused || (name == "TypeError" && error.message.contains("fetch failed"))
 }
 
 /// Whether an error's kind is one that its reason does not have, or it asks to be tried again.
@@ -101,6 +122,7 @@ impl Told<'_> {
                 error.with_suggestion(suggestion)
             }
             ("script_exception", _) if error.detail["module"].is_string() => self.module(error),
+            ("script_exception", _) if is_of_connection(&error) => self.connection(error),
             ("script_environment", _) => error.with_suggestion(
                 "Make the environment again with `akao env create`; the machine may have another version now.",
             ),
@@ -162,6 +184,22 @@ impl Told<'_> {
             (None, None) => {
                 format!("Make an environment that has it: `akao env create NAME {option} --packages {module}`.")
             }
+        };
+        error.with_suggestion(suggestion)
+    }
+
+    /// What a script could not connect to: what it may, and where to see what was not let through.
+    fn connection(&self, error: StepError) -> StepError {
+        let granted: Vec<String> =
+            self.grants.iter().filter(|grant| is_of_network(grant)).map(ToString::to_string).collect();
+        let suggestion = match granted.is_empty() {
+            true => "Scripts reach nothing of the network but what their execution was granted: start it with \
+                     `--grant network.http=HOST`, on a server with `grants`."
+                .to_owned(),
+            false => format!(
+                "The execution was granted {}; `akao audit --denied` tells what was not let through.",
+                granted.join(", ")
+            ),
         };
         error.with_suggestion(suggestion)
     }

@@ -92,6 +92,59 @@ fn an_inline_script_fetches_what_its_execution_was_granted() {
     assert_eq!((granted.code, &granted.json()["outputs"]["result"]), (0, &json!(42)), "{granted:?}");
 }
 
+/// A script in Python, and one in Node.js, that say of each URL what became of it.
+const BY_ITSELF: [(&str, &str, &str); 2] = [
+    (
+        "PythonInterpreter",
+        "python",
+        "import json, urllib.request\nresult = []\nfor url in urls:\n    try:\n        with urllib.request.urlopen(url, timeout=5) as answer:\n            \
+         result.append(json.load(answer)['n'])\n    except OSError as error:\n        if len(urls) == 1:\n            raise\n        result.append('refused')",
+    ),
+    (
+        "JavaScriptInterpreter",
+        "node",
+        "const all = [];\nfor (const url of urls) {\n  try {\n    all.push((await (await fetch(url)).json()).n);\n  } catch (error) {\n    \
+         if (urls.length === 1) throw error;\n    all.push('refused');\n  }\n}\nreturn all;",
+    ),
+];
+
+#[test]
+fn a_script_with_a_network_of_its_own_reaches_what_was_granted_and_nothing_else() {
+    for user in users() {
+        let desk = Desk::new(user);
+        let there = StandIn::new(|_| json_reply(200, &json!({"n": 42})));
+        let other = StandIn::new(|_| json_reply(200, &json!({"n": 43})));
+        for (node_type, runtime, script) in BY_ITSELF {
+            let fetched = |urls: &[String], grants: &[&str]| {
+                let mut props = json!({"script": script, "inputs": {"urls": urls}});
+                if runtime == "node" {
+                    props["runtime"] = json!("node");
+                }
+                run(&desk, node_type, &props, grants)
+            };
+            let refused = fetched(&[there.url()], &[]).json();
+            let suggestion = refused["error"]["detail"]["suggestion"].as_str().unwrap_or_default();
+            assert!(suggestion.contains("--grant network.http=HOST"), "{runtime}: {refused:#}");
+            let seen = (there.sent().len(), other.sent().len());
+            assert_eq!(seen.1, 0, "nothing was connected");
+            let grant = there.grant();
+            let granted = ["--grant", grant.as_str()];
+            let urls =
+                [there.url(), other.url(), "http://169.254.169.254/".to_owned(), "http://example.com/".to_owned()];
+            let ran = fetched(&urls, &granted);
+            assert_eq!(
+                (ran.code, &ran.json()["outputs"]["result"]),
+                (0, &json!([42, "refused", "refused", "refused"])),
+                "{runtime}: {ran:?}"
+            );
+            assert_eq!((there.sent().len(), other.sent().len()), (seen.0 + 1, 0), "{runtime}");
+            let elsewhere = fetched(&[other.url()], &granted).json();
+            let suggestion = elsewhere["error"]["detail"]["suggestion"].as_str().unwrap_or_default();
+            assert!(suggestion.contains(&grant) && suggestion.contains("akao audit --denied"), "{elsewhere:#}");
+        }
+    }
+}
+
 #[test]
 fn a_call_whose_answer_does_not_come_ends_by_its_own_time() {
     let desk = Desk::new(users()[0]);
