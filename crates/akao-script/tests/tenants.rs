@@ -96,6 +96,64 @@ async fn tenants_and_amounts_of_memory_have_interpreters_of_their_own() {
     nodes.shutdown().await;
 }
 
+/// Looks for what a script of another tenant may have left, leaves all of it, and draws numbers.
+const PLANT: &str = "import builtins, json, math, os, random, secrets, sys\n\
+    found = [name for name in ('planted', 'found_before') if name in globals() or hasattr(builtins, name)]\n\
+    found += [name for name in ('planted', 'planted.inner') if name in sys.modules]\n\
+    found += ['json'] if hasattr(json, 'planted') or json.dumps(1) != '1' else []\n\
+    found += ['math'] if math.pi > 4 else []\n\
+    found += ['path'] if '/planted' in sys.path else []\n\
+    found += ['environment'] if 'PLANTED' in os.environ else []\n\
+    for folder in ('/workspace', '/tmp', '/dev/shm'):\n\
+    \x20   found += [f'{folder}/{name}' for name in os.listdir(folder)]\n\
+    \x20   open(f'{folder}/planted', 'w').write(mark)\n\
+    planted = builtins.planted = json.planted = sys.modules['planted'] = sys.modules['planted.inner'] = mark\n\
+    json.dumps, math.pi = (lambda *_, **__: '\"forged\"'), 5\n\
+    del sys.modules['decimal']\n\
+    sys.path.append('/planted')\n\
+    os.environ['PLANTED'] = mark\n\
+    drawn = [random.random() for _ in range(4)]\n\
+    random.seed(1)\n\
+    result = {'found': found, 'drawn': drawn, 'secret': secrets.token_hex(8), 'decimal': str(type(__import__('decimal')))}";
+
+/// The same in JavaScript.
+const PLANT_JS: &str = "const found = ['planted', 'kept'].filter((name) => name in globalThis);\n\
+    if ({}.planted) found.push('prototype');\n\
+    if (JSON.stringify(1) !== '1') found.push('JSON');\n\
+    if (Math.PI !== 3.141592653589793 || Math.planted) found.push('Math');\n\
+    globalThis.kept = globalThis.planted = mark; Object.prototype.planted = 1; Math.planted = mark; JSON.stringify = () => 'forged';\n\
+    return { found, drawn: [1, 2, 3, 4].map(() => Math.random()), secret: crypto.randomUUID() };";
+
+#[tokio::test]
+async fn two_tenants_scripts_share_no_global_module_file_or_random_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let (nodes, scripts) = scripts(folder.path());
+    for (node_type, script) in [("PythonInterpreter", PLANT), ("JavaScriptInterpreter", PLANT_JS)] {
+        let mut drawn: BTreeSet<String> = BTreeSet::new();
+        let mut secrets: BTreeSet<String> = BTreeSet::new();
+        // Each meets what the other, and its own run before, may have left.
+        let turns = ["one", "two", "one", "two", "two", "one"];
+        for tenant in turns {
+            let mut invocation = invocation(tenant, json!({"script": script, "inputs": {"mark": tenant}}));
+            invocation.node_type = node_type.into();
+            let outcome = scripts.run(invocation, io(&CancellationToken::new())).await;
+            assert_eq!(outcome.status, OutcomeStatus::Success, "{node_type} of {tenant}: {outcome:?}");
+            let result = &outcome.outputs["result"];
+            assert_eq!(result["found"], json!([]), "{node_type} of {tenant}: {result:#}");
+            drawn.extend(result["drawn"].as_array().unwrap().iter().map(Value::to_string));
+            secrets.insert(result["secret"].to_string());
+        }
+        assert_eq!((drawn.len(), secrets.len()), (4 * turns.len(), turns.len()), "{node_type}: no number comes twice");
+    }
+    let owners: BTreeSet<String> = nodes.snapshot().iter().map(|pool| pool.tenant.as_str().to_owned()).collect();
+    assert_eq!(
+        (nodes.snapshot().len(), owners.len()),
+        (4, 2),
+        "each tenant has processes of its own for each language"
+    );
+    nodes.shutdown().await;
+}
+
 #[tokio::test]
 async fn a_step_that_is_halted_ends_its_script_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
