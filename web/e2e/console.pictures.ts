@@ -135,7 +135,7 @@ test("pictures of every page", async ({ console, page, ready: { server, owner } 
     ["packages", "/packages", "com.example.enrich"],
     ["package", "/packages", "com.example.enrich"],
     ["package-plan", "/packages", "com.example.enrich"],
-    ["environments", "/environments", "There is no environment"],
+    ["environments", "/environments", "default"],
     ["custom-nodes", "/custom-nodes", "withdrawn"],
     ["custom-node", "/custom-nodes", "withdrawn"],
     ["schedules", "/schedules", "nightly greeting"],

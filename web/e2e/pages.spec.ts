@@ -40,7 +40,7 @@ async function addresses(ready: { server: import("./server").Server; owner: impo
     ["/quotas", "Executions at once"],
     ["/tenants", "Of this whole server"],
     ["/packages", "No package is installed"],
-    ["/environments", "There is no environment"],
+    ["/environments", "default"],
     ["/custom-nodes", "Review"],
     ["/schedules", "nightly greeting"],
     ["/hooks", "orders of the shop"],

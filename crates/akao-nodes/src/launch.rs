@@ -166,13 +166,15 @@ impl Shared {
 
     /// A Python package with its compiled modules, if they were made.
     fn bytecode(&self, spec: &ProcessSpec) -> Option<PathBuf> {
-        let bytecode = self.bytecode.as_ref().filter(|_| spec.kind == RuntimeKind::Python)?;
+        let is_usual = spec.kind == RuntimeKind::Python && spec.wish.interpreter.is_none();
+        let bytecode = self.bytecode.as_ref().filter(|_| is_usual)?;
         bytecode.find(&spec.digest, &self.options.interpreters.find(spec.kind).ok()??)
     }
 
-    /// Has the modules of a Python package compiled for its next process, on a thread of its own.
+    /// Has the modules of a Python package compiled for its next process, on a thread of its own. Where another than the usual
+    /// interpreter runs it, they are compiled by each process: such a one is started once for many runs.
     fn compile(self: &Arc<Self>, spec: &ProcessSpec) {
-        let is_python = spec.kind == RuntimeKind::Python;
+        let is_python = spec.kind == RuntimeKind::Python && spec.wish.interpreter.is_none();
         let Ok(Some(interpreter)) = self.options.interpreters.find(spec.kind) else { return };
         let wanted = |bytecode: &Bytecode| bytecode.is_wanted(&spec.digest, &interpreter);
         if !is_python || !self.bytecode.as_ref().is_some_and(wanted) {

@@ -55,6 +55,11 @@ impl Interpreters {
         self
     }
 
+    /// The interpreter of a kind that this machine has, if there is one.
+    pub fn path(&self, kind: RuntimeKind) -> Option<PathBuf> {
+        self.find(kind).ok().flatten()
+    }
+
     /// The program that a kind of runtime needs and this machine does not have; none when nothing is missing.
     pub fn missing(&self, kind: RuntimeKind) -> Option<String> {
         match self.find(kind) {
@@ -150,11 +155,23 @@ pub(crate) fn plan(
     Ok(Planned { sandbox, policy })
 }
 
+/// What runs the command: what was wished for, else what the machine usually has; none where the command runs by itself.
+fn interpreter(spec: &ProcessSpec, interpreters: &Interpreters) -> Result<Option<PathBuf>, LaunchError> {
+    match &spec.wish.interpreter {
+        None => interpreters.find(spec.kind),
+        Some(wished) if wished.is_file() => Ok(Some(wished.clone())),
+        Some(wished) => Err(LaunchError::Program {
+            program: wished.display().to_string(),
+            reason: "it is not on this machine any more".to_owned(),
+        }),
+    }
+}
+
 /// The program with its arguments.
 fn command(spec: &ProcessSpec, interpreters: &Interpreters) -> Result<(PathBuf, Vec<OsString>), LaunchError> {
     let file = Path::new(PACKAGE_PLACE).join(&spec.command);
     let own = spec.args.iter().map(OsString::from);
-    let Some(interpreter) = interpreters.find(spec.kind)? else { return Ok((file, own.collect())) };
+    let Some(interpreter) = interpreter(spec, interpreters)? else { return Ok((file, own.collect())) };
     let options: Vec<OsString> = match spec.kind {
         // Nothing of the environment or of a user's folder counts, nothing is compiled beside the package, lines come at once.
         RuntimeKind::Python => ["-E", "-s", "-B", "-u"].map(OsString::from).into(),

@@ -46,7 +46,7 @@ pub trait Shelf: Send + Sync {
     /// Why nothing new may be started of the content that a node is pinned to; none when it may. Blocks.
     fn refuses(&self, pinned: &str) -> Option<String>;
 
-    /// The environments of scripts: name, language, packages.
+    /// The environments of scripts: name, language, packages; with what each language has of its own.
     ///
     /// # Errors
     /// The records cannot be read.

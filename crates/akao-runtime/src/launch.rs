@@ -54,6 +54,9 @@ pub struct Wish {
     pub memory_bytes: Option<u64>,
     /// Folders of this machine by the absolute paths at which the process sees them, read-only.
     pub folders: BTreeMap<PathBuf, PathBuf>,
+    /// What runs its command in the place of the machine's usual interpreter of its kind. What that needs beside the folders
+    /// that every sandbox sees is among `folders`.
+    pub interpreter: Option<PathBuf>,
     /// Whether it has no network of its own, whatever is granted, because the host sends its requests.
     pub without_network: bool,
     /// Whether it is handed what it can tie its children down with, so that they cannot touch the process itself.

@@ -6,8 +6,12 @@
 //! again gets other content and a new record; the old content goes, so that an interpreter that has it may miss what it has not loaded yet.
 
 mod create;
+mod listed;
+mod program;
 
 pub use create::{Bundler, EnvironmentError, EnvironmentMakers, EnvironmentOrder};
+pub use listed::ListedEnvironment;
+pub use program::{Asked, Program, ProgramError};
 
 use akao_contract::Digest;
 use serde::{Deserialize, Serialize};
@@ -18,7 +22,8 @@ use std::{
     time::Duration,
 };
 
-/// The environment that a step has when it names none, where there is one.
+/// The environment that a step has when it names none: the one that was made under this name, else what the language has of its
+/// own.
 pub const DEFAULT_ENVIRONMENT: &str = "default";
 
 /// The version of a record.
@@ -64,6 +69,9 @@ pub struct Environment {
     pub language: String,
     /// The version of the language that it was made for.
     pub version: String,
+    /// What runs its scripts; the machine's usual interpreter when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interpreter: Option<Program>,
     /// What its folder holds.
     pub content: Digest,
     /// The size of that, in bytes.
@@ -229,6 +237,7 @@ mod tests {
             name: name.to_owned(),
             language: "Python".to_owned(),
             version: "3.11".to_owned(),
+            interpreter: None,
             content,
             bytes: 1,
             loaded_bytes: 2,

@@ -40,10 +40,23 @@ pub struct Interpreter {
     pub networked: Option<(&'static str, &'static [PackageFile])>,
     /// The package; its manifest is among the files.
     pub files: &'static [PackageFile],
+    /// What it is, where Akao carries it; none where the machine has it.
+    pub carried: Option<Carried>,
     /// The package that makes environments; none where scripts have no packages.
     pub environments: Option<EnvironmentMaker>,
     /// What else runs scripts of the language, where a step says so.
     pub runtimes: &'static [ScriptRuntime],
+}
+
+/// An interpreter that Akao carries.
+#[derive(Debug, Clone, Copy)]
+pub struct Carried {
+    /// Its name.
+    pub name: &'static str,
+    /// The version of the language that it knows.
+    pub version: &'static str,
+    /// What scripts have of it beside the language.
+    pub helpers: &'static [&'static str],
 }
 
 /// Another way to run scripts of a language.
@@ -129,6 +142,34 @@ const JAVASCRIPT: Interpreter = Interpreter {
             is_program: true,
         },
     ],
+    carried: Some(Carried {
+        name: "QuickJS",
+        version: "ES2023",
+        helpers: &[
+            "AbortController",
+            "AbortSignal",
+            "Headers",
+            "Request",
+            "Response",
+            "TextDecoder",
+            "TextEncoder",
+            "URL",
+            "URLSearchParams",
+            "atob",
+            "btoa",
+            "clearInterval",
+            "clearTimeout",
+            "console",
+            "crypto",
+            "fetch",
+            "performance",
+            "progress",
+            "queueMicrotask",
+            "setInterval",
+            "setTimeout",
+            "structuredClone",
+        ],
+    }),
     environments: Some(EnvironmentMaker {
         option: "--node",
         files: with_sdk!(
@@ -248,6 +289,7 @@ const PYTHON: Interpreter = Interpreter {
         "values.py",
         "wire.py",
     ),
+    carried: None,
     environments: Some(EnvironmentMaker {
         option: "--python",
         files: files!("python-packages": "_.yaml", "main.py"),

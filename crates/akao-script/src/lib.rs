@@ -14,11 +14,12 @@ mod runner;
 mod told;
 
 pub use environment::{
-    Bundler, DEFAULT_ENVIRONMENT, Environment, EnvironmentError, EnvironmentMakers, EnvironmentOrder,
-    EnvironmentPackage, Environments,
+    Asked, Bundler, DEFAULT_ENVIRONMENT, Environment, EnvironmentError, EnvironmentMakers, EnvironmentOrder,
+    EnvironmentPackage, Environments, ListedEnvironment, Program, ProgramError,
 };
 pub use interpreter::{
-    BUNDLES, BUNDLES_PROGRAM, COMPILER, EnvironmentMaker, INTERPRETERS, Interpreter, PackageFile, ScriptRuntime,
+    BUNDLES, BUNDLES_PROGRAM, COMPILER, Carried, EnvironmentMaker, INTERPRETERS, Interpreter, PackageFile,
+    ScriptRuntime,
 };
 pub use node_type::node_types;
 pub use package::keep;

@@ -74,7 +74,7 @@ fn common_props(interpreter: &Interpreter) -> Value {
             },
             "environment": {
                 "type": "string",
-                "description": "The environment whose packages the script may import. Absent: `default`, where there is one.",
+                "description": "The environment whose packages the script may import. Absent: `default`, which is what the language has of its own until one of that name is made.",
             },
             OUTPUT_KEY: {
                 "type": "string", "default": interpreter.output_key, "x-akao-writes": true,

@@ -1,7 +1,7 @@
 //! [`StepRunner`] of the interpreters: a script becomes a step of the interpreter's own node.
 
 use crate::{
-    environment::{DEFAULT_ENVIRONMENT, Environment, Environments},
+    environment::{DEFAULT_ENVIRONMENT, Environment, Environments, Program},
     interpreter::{INTERPRETERS, Interpreter, ScriptRuntime},
     package,
     request::ScriptRequest,
@@ -106,7 +106,7 @@ impl Shared {
         Ok(name)
     }
 
-    /// The environment of a step: the one that it names, else the default one where there is one.
+    /// The environment of a step: the one that it names, else the default one; none where that is what the language has of its own.
     fn environment(&self, interpreter: &Interpreter, name: Option<&str>) -> Result<Option<Environment>, StepError> {
         let wanted = name.unwrap_or(DEFAULT_ENVIRONMENT);
         let environments = &self.options.environments;
@@ -115,7 +115,7 @@ impl Shared {
                 .with_suggestion(format!("Remove it with `akao env remove {wanted}` and make it again."))
         })?;
         match (found, name) {
-            (None, Some(name)) => {
+            (None, Some(name)) if name != DEFAULT_ENVIRONMENT => {
                 let all = environments.list().unwrap_or_default();
                 if let Some(other) = all.iter().find(|other| other.name == name) {
                     let language = interpreter.language;
@@ -155,10 +155,14 @@ impl Shared {
         let loaded_bytes = environment.as_ref().filter(|_| request.runtime.is_none());
         let loaded_bytes = loaded_bytes.map_or(0, |environment| environment.loaded_bytes.saturating_mul(2));
         let own_bytes = request.own_bytes();
+        let interpreter_of = |found: &Environment| found.interpreter.clone().filter(|_| request.runtime.is_none());
+        let program = environment.as_ref().and_then(interpreter_of);
         let content = environment.map(|found| (ENVIRONMENT_PLACE.into(), self.options.environments.content(&found)));
+        let needs = program.iter().flat_map(Program::folders);
         let wish = Wish {
             memory_bytes: Some(request.memory_bytes.saturating_add(own_bytes).saturating_add(loaded_bytes)),
-            folders: content.into_iter().collect(),
+            folders: needs.chain(content).collect(),
+            interpreter: program.as_ref().map(|program| program.path.clone()),
             // What scripts in QuickJS fetch, the host sends. Others have a network of their own that reaches what was granted.
             without_network: request.runtime.is_none() && interpreter.networked.is_none(),
             ties_children: interpreter.forks,

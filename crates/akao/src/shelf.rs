@@ -11,7 +11,7 @@ use akao_install::{Installed, LookupError, Places, Record, RecordError};
 use akao_nodes::{ExternalNodes, Pinned};
 use akao_package::Store;
 use akao_platform::{Error, Resolved, Shelf};
-use akao_script::{Environment, EnvironmentPackage, Environments};
+use akao_script::{EnvironmentPackage, Environments, ListedEnvironment};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -145,7 +145,7 @@ impl Shelf for DataShelf {
     }
 
     fn environments(&self) -> Result<Vec<Value>, Error> {
-        let found = self.environments.list().map_err(|error| Error::internal(&error))?;
+        let found = self.environments.list_with_usual().map_err(|error| Error::internal(&error))?;
         Ok(found.iter().map(environment).collect())
     }
 }
@@ -210,10 +210,14 @@ fn package(record: &Record, pools: &[PoolState]) -> Value {
     })
 }
 
-fn environment(environment: &Environment) -> Value {
+fn environment(one: &ListedEnvironment) -> Value {
     let package = |package: &EnvironmentPackage| json!({"name": package.name, "version": package.version});
+    let packages: Vec<Value> = one.made.iter().flat_map(|made| made.packages.iter().map(package)).collect();
+    // Not where it lies on the machine.
+    let interpreter = Path::new(&one.interpreter).file_name().map(|name| name.to_string_lossy());
     json!({
-        "name": environment.name, "language": environment.language, "version": environment.version,
-        "bytes": environment.bytes, "packages": environment.packages.iter().map(package).collect::<Vec<_>>(),
+        "name": one.name, "language": one.language, "version": one.version, "interpreter": interpreter,
+        "built_in": one.made.is_none(), "bytes": one.made.as_ref().map_or(0, |made| made.bytes), "packages": packages,
+        "modules": one.modules,
     })
 }

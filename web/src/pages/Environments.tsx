@@ -34,7 +34,7 @@ export function Environments() {
       more={looking && <Look one={looking} onClose={() => setLooking(undefined)} />}
     >
       {(one) => (
-        <tr key={one.name}>
+        <tr key={`${one.language} ${one.name}`}>
           <th scope="row">
             <code>{one.name}</code>
           </th>

@@ -39,7 +39,7 @@ pub(super) fn routes() -> Vec<Route> {
             "The packages of nodes that the operator has installed, and how they are.",
             Takes::Nothing, &[(200, Gives::Page("Package"))], packages, parameters: PAGE),
         route!(GET "/api/v1/environments", read, "list_environments",
-            "The environments of scripts that the operator has made.",
+            "The environments of scripts: those that the operator has made, and what the languages have of their own as `default`.",
             Takes::Nothing, &[(200, Gives::Page("Environment"))], environments, parameters: PAGE),
     ]
 }
@@ -86,9 +86,10 @@ fn by_name(call: Call) -> Answering {
     })
 }
 
-/// A page of documents that have a name each.
-fn named(call: &Call, all: Vec<Value>, name: &'static str) -> Result<Answer, Error> {
-    let place = |document: &Value| document[name].as_str().unwrap_or_default().to_owned();
+/// A page of documents that these texts of theirs tell apart.
+fn named(call: &Call, all: Vec<Value>, names: &'static [&'static str]) -> Result<Answer, Error> {
+    let text = |document: &Value, name: &str| document[name].as_str().unwrap_or_default().to_owned();
+    let place = |document: &Value| names.iter().map(|name| text(document, name)).collect::<Vec<_>>().join(" ");
     let found = call.query.page()?.of_all(all.into_iter(), place)?;
     Ok(Answer::json(&documents::page(&found, Value::clone)))
 }
@@ -96,13 +97,14 @@ fn named(call: &Call, all: Vec<Value>, name: &'static str) -> Result<Answer, Err
 fn packages(call: Call) -> Answering {
     Box::pin(async move {
         let all = call.blocking(|platform, actor| platform.shelf().packages(&actor.tenant)).await?;
-        named(&call, all, "package")
+        named(&call, all, &["package"])
     })
 }
 
 fn environments(call: Call) -> Answering {
     Box::pin(async move {
         let all = call.blocking(|platform, _| platform.shelf().environments()).await?;
-        named(&call, all, "name")
+        // Each language has names of its own.
+        named(&call, all, &["name", "language"])
     })
 }

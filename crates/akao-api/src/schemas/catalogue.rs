@@ -48,8 +48,11 @@ pub(super) fn schemas() -> Named {
                 ("name", text()),
                 ("language", text()),
                 ("version", text()),
+                ("interpreter", or_null(&text())),
+                ("built_in", truth()),
                 ("bytes", number()),
                 ("packages", list(object(&[("name", text()), ("version", text())]))),
+                ("modules", list(text())),
             ]),
         ),
         (

@@ -4,7 +4,7 @@ mod bundle;
 
 pub use bundle::Bundler;
 
-use super::{CONTENTS, Environment, EnvironmentPackage, Environments, FORMAT, sweep};
+use super::{CONTENTS, Environment, EnvironmentPackage, Environments, FORMAT, Program, sweep};
 use crate::{
     interpreter::{EnvironmentMaker, Interpreter},
     node_type::RESULT,
@@ -47,6 +47,8 @@ pub struct EnvironmentOrder {
     pub name: String,
     /// Whose scripts use it.
     pub interpreter: &'static Interpreter,
+    /// What runs its scripts; the machine's usual interpreter when absent.
+    pub program: Option<Program>,
     /// The packages, each as the language's package client takes it.
     pub packages: Vec<String>,
     /// Options of the package client that say where packages come from.
@@ -55,6 +57,18 @@ pub struct EnvironmentOrder {
     pub grants: Vec<Permission>,
     /// Folders and files of this machine that are needed for that, by where they are seen.
     pub folders: BTreeMap<PathBuf, PathBuf>,
+}
+
+impl EnvironmentOrder {
+    /// Folders, with what the order's own interpreter needs.
+    fn seen(&self, mut folders: BTreeMap<PathBuf, PathBuf>) -> BTreeMap<PathBuf, PathBuf> {
+        folders.extend(self.program.iter().flat_map(Program::folders));
+        folders
+    }
+
+    fn path(&self) -> Option<PathBuf> {
+        self.program.as_ref().map(|program| program.path.clone())
+    }
 }
 
 /// Why there is no environment.
@@ -174,7 +188,7 @@ impl Environments {
             blackboard: BTreeMap::new(),
             input: None,
         };
-        let wish = Wish { folders: order.folders.clone(), ..Wish::default() };
+        let wish = Wish { folders: order.seen(order.folders.clone()), interpreter: order.path(), ..Wish::default() };
         let outcome = makers.nodes.run_as(invocation, io, wish).await;
         answered(outcome, "environment").map_err(EnvironmentError::Packages)
     }
@@ -204,7 +218,8 @@ impl Environments {
         };
         let wish = Wish {
             memory_bytes: Some(2 * LOADING_BYTES_MAX),
-            folders: BTreeMap::from([(ENVIRONMENT_PLACE.into(), folder.to_owned())]),
+            folders: order.seen(BTreeMap::from([(ENVIRONMENT_PLACE.into(), folder.to_owned())])),
+            interpreter: order.path(),
             without_network: true,
             ties_children: forks,
             call_ms: Some(2 * LOADING_MS_MAX),
@@ -232,6 +247,7 @@ impl Environments {
             name: order.name.clone(),
             language: order.interpreter.language.to_owned(),
             version: made.version,
+            interpreter: order.program.clone(),
             content: digest.digest,
             bytes: digest.bytes,
             loaded_bytes: loaded.bytes.min(LOADING_BYTES_MAX),

@@ -14,15 +14,15 @@ use crate::{
     wiring,
 };
 use akao_contract::manifest::format_bytes;
-use akao_script::{Environment, Environments, INTERPRETERS, Interpreter};
-use serde_json::json;
+use akao_script::{DEFAULT_ENVIRONMENT, Environment, Environments, INTERPRETERS, Interpreter, ListedEnvironment};
+use serde_json::{Value, json};
 
 /// Every command of `akao env`.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// Put packages together that scripts may import; an environment of the name is made again.
     Create(create::Args),
-    /// List the environments with their packages.
+    /// List the environments with what runs them and their packages. Each language has a `default`.
     List(ListArgs),
     /// Remove an environment.
     Remove(RemoveArgs),
@@ -31,7 +31,7 @@ pub(crate) enum Command {
 /// Arguments of `akao env list`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ListArgs {
-    /// Only this one, with everything that it needs.
+    /// Only this one, with everything that it has: packages with what they need, or what a language has of its own.
     name: Option<String>,
 }
 
@@ -77,7 +77,7 @@ fn list(args: &ListArgs, context: &Context) -> Result<Exit, Failure> {
     if let Some(remote) = Site::server_of(context)? {
         return there::list(args.name.as_deref(), &remote, context);
     }
-    let mut found = environments(context)?.list().map_err(|error| unreadable(&error))?;
+    let mut found = environments(context)?.list_with_usual().map_err(|error| unreadable(&error))?;
     if let Some(name) = &args.name {
         found.retain(|environment| environment.name == *name);
         if found.is_empty() {
@@ -85,28 +85,54 @@ fn list(args: &ListArgs, context: &Context) -> Result<Exit, Failure> {
         }
     }
     if context.output.json {
-        context.output.document(&json!({"environments": found}))?;
+        context.output.document(&json!({"environments": found.iter().map(document).collect::<Vec<_>>()}))?;
     } else if args.name.is_some() {
         let is_alone = found.len() == 1;
-        let text = |one: &Environment| match is_alone {
-            true => packages(one),
-            false => format!("# {}\n{}", one.language, packages(one)),
+        let text = |one: &ListedEnvironment| match is_alone {
+            true => content(one),
+            false => format!("# {} {}\n{}", one.language, one.version, content(one)),
         };
         context.output.text(&found.iter().map(text).collect::<String>())?;
-    } else if found.is_empty() {
-        context
-            .output
-            .note("There are no environments. Make one: `akao env create default --python --packages numpy,pandas`.");
     } else {
-        let row = |one: &Environment| -> Vec<String> {
+        let row = |one: &ListedEnvironment| -> Vec<String> {
             let language = format!("{} {}", one.language, one.version);
-            let cells = [one.name.clone(), language, size(one.bytes), one.asked.join(", ")];
-            cells.map(|cell| plain(&cell)).into()
+            let (size, packages) = match &one.made {
+                Some(made) => (size(made.bytes), made.asked.join(", ")),
+                None => ("-".to_owned(), "what the language has of its own".to_owned()),
+            };
+            [&one.name, &language, &one.interpreter, &size, &packages].map(|cell| plain(cell)).into()
         };
         let rows: Vec<Vec<String>> = found.iter().map(row).collect();
-        context.output.text(&table(&["NAME", "LANGUAGE", "SIZE", "PACKAGES"], &rows))?;
+        context.output.text(&table(&["NAME", "LANGUAGE", "INTERPRETER", "SIZE", "PACKAGES"], &rows))?;
+        if found.iter().all(|one| one.made.is_none()) {
+            context.output.note(
+                "Nobody has made an environment. Make one: `akao env create default --python --packages numpy,pandas`.",
+            );
+        }
     }
     Ok(Exit::Success)
+}
+
+/// An environment as a program reads it: as it was said when it was made, with what runs it.
+fn document(one: &ListedEnvironment) -> Value {
+    let mut document = match &one.made {
+        Some(made) => json!(made),
+        None => json!({
+            "name": one.name, "language": one.language, "version": one.version, "asked": [], "packages": [],
+            "modules": one.modules,
+        }),
+    };
+    document["interpreter"] = json!(one.interpreter);
+    document["built_in"] = json!(one.made.is_none());
+    document
+}
+
+/// What an environment has: its packages, or what the language has of its own, each on a line.
+fn content(one: &ListedEnvironment) -> String {
+    match &one.made {
+        Some(made) => packages(made),
+        None => one.modules.iter().map(|module| format!("{}\n", plain(module))).collect(),
+    }
 }
 
 /// How large an environment is, for people: rounded up to three figures or so.
@@ -160,5 +186,9 @@ fn only_language(environments: &Environments, name: &str) -> Result<String, Fail
 }
 
 fn no_such(name: &str) -> Failure {
+    if name == DEFAULT_ENVIRONMENT {
+        return Failure::not_found("nobody has made an environment `default`")
+            .hint("What the languages have of their own stays; `akao env list default` shows it.");
+    }
     Failure::not_found(format!("there is no environment `{}`", plain(name))).hint("List them with `akao env list`.")
 }

@@ -5,7 +5,10 @@ use crate::{
     desk::{Desk, users},
 };
 use serde_json::json;
-use std::process::Command;
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// Writes a wheel with one module: nothing of a registry is needed.
 const WHEEL: &str = r#"
@@ -118,14 +121,115 @@ fn what_cannot_be_an_environment_is_told_and_leaves_nothing() {
         (&["e", "--python", "--packages", "./wheels/x.whl"], 2, "`./wheels/x.whl` is not a package with a version"),
         (&["E", "--python", "--packages", "greeting"], 2, "`E` cannot be the name of an environment"),
         (&["e", "--packages", "greeting"], 2, "--python"),
+        (&["e", "--python", "greeting", "--packages", "greeting"], 2, "a version of Python is such as 3.12"),
+        (&["e", "--python", "3.99", "--packages", "greeting"], 1, "there is no Python 3.99 in /usr/bin"),
+        (&["e", "--interpreter", "/bin/true", "--packages", "greeting"], 2, "`/bin/true` is no Python"),
+        (&["e", "--interpreter", "/no/python", "--packages", "greeting"], 2, "`/no/python` cannot be started"),
+        (&["e", "--node", "--interpreter", "/usr/bin/python3", "--packages", "x"], 2, "cannot be used with"),
     ];
     for (arguments, code, told) in cases {
         let said = desk.akao(&[&["env", "create"], arguments].concat());
         assert!(said.code == code && said.err.contains(told), "{arguments:?}: {said:?}");
     }
-    assert_eq!(desk.akao(&["env", "list", "--json"]).json(), json!({"environments": []}));
+    let listed = desk.akao(&["env", "list", "--json"]).json();
+    let names: Vec<_> = listed["environments"].as_array().expect("a list").iter().map(|one| &one["built_in"]).collect();
+    assert_eq!(names, [&json!(true), &json!(true)], "what the languages have of their own: {listed}");
     let folder = desk.path("data/nodes/scripts/environments");
     let left: Vec<_> =
         std::fs::read_dir(&folder).expect("the folder").map(|entry| entry.expect("an entry").file_name()).collect();
     assert_eq!(left, ["sha256"], "{left:?}");
+}
+
+#[test]
+fn each_language_has_a_default_that_is_listed_with_its_content() {
+    let desk = desk_with_wheels(*users().last().expect("a user"));
+    let listed = desk.akao(&["env", "list"]);
+    let lines: Vec<&str> = listed.out.lines().collect();
+    assert!(lines[1].starts_with("default  JavaScript ES2023  QuickJS"), "{listed:?}");
+    assert!(lines[2].starts_with("default  Python 3.") && lines[2].contains("/usr/bin/python3."), "{listed:?}");
+    let content = desk.akao(&["env", "list", "default"]);
+    let has = |line: &str| content.out.lines().any(|found| found == line);
+    assert!(has("# JavaScript ES2023") && has("fetch") && has("decimal") && has("zoneinfo"), "{content:?}");
+    let document = desk.akao(&["env", "list", "default", "--json"]).json();
+    let modules = document["environments"][1]["modules"].as_array().expect("modules").clone();
+    // What is listed is what a script finds, whether it names the environment or none.
+    let script = "import importlib\nfor name in names:\n    importlib.import_module(name)\nresult = len(names)";
+    let names = json!({ "names": ["json", "decimal", "sqlite3", "asyncio", "zoneinfo"] });
+    assert!(names["names"].as_array().expect("names").iter().all(|name| modules.contains(name)), "{modules:?}");
+    let case = Case::new(script).with("inputs", names);
+    let ran = run_all(&desk, &[case.clone(), case.with("environment", json!("default"))]);
+    assert_eq!((&ran[0].result, &ran[1].result), (&json!(5), &json!(5)), "{ran:?}");
+    let refused = desk.akao(&["env", "remove", "default"]);
+    assert!(refused.code == 1 && refused.err.contains("nobody has made an environment `default`"), "{refused:?}");
+    // One that is made takes its place.
+    assert_eq!(desk.akao(&["env", "create", "default", "--python", "--packages", "greeting"]).code, 0);
+    let listed = desk.akao(&["env", "list", "--json"]).json();
+    let told: Vec<_> = listed["environments"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| (&one["language"], &one["built_in"]))
+        .collect();
+    assert_eq!(told, [(&json!("JavaScript"), &json!(true)), (&json!("Python"), &json!(false))]);
+    assert_eq!(listed["environments"][1]["modules"], json!(["greeting"]));
+}
+
+/// Another Python of this machine: its program and what it has stand in a folder of their own.
+fn another_python(desk: &Desk, folder: &Path) -> PathBuf {
+    let usual = std::fs::canonicalize("/usr/bin/python3").expect("this machine has Python");
+    let version = usual.file_name().expect("a name").to_string_lossy().into_owned();
+    for below in ["bin", "lib"] {
+        std::fs::create_dir_all(folder.join(below)).expect("a folder");
+    }
+    let program = folder.join("bin").join(&version);
+    std::fs::copy(&usual, &program).expect("a copy");
+    for library in [&*version, "python3"] {
+        let place = folder.join("lib").join(library);
+        std::os::unix::fs::symlink(Path::new("/usr/lib").join(library), place).expect("a link");
+    }
+    for path in [folder.to_owned(), folder.join("bin"), folder.join("lib"), program.clone()] {
+        desk.own(&path);
+    }
+    program
+}
+
+#[test]
+fn an_environment_has_the_python_that_was_asked_for() {
+    let script =
+        "import sys, greeting\nresult = [sys.executable, '.'.join(map(str, sys.version_info[:2])), greeting.GREETING]";
+    for user in users() {
+        let desk = desk_with_wheels(user);
+        // Not below `/tmp`, where sandboxes have a folder of their own.
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        let mut programs = vec![another_python(&desk, folder.path())];
+        // What is not this machine's own version is tried where there is one.
+        let others =
+            ["3.12.1/bin/python3.12", "3.13.0/bin/python3.13"].map(|below| format!("/root/.pyenv/versions/{below}"));
+        programs.extend(others.iter().map(PathBuf::from).filter(|path| user == 0 && path.is_file()));
+        for program in programs {
+            let path = program.to_str().expect("text");
+            let version = path.rsplit_once("python").expect("a version").1;
+            let made =
+                desk.akao(&["env", "create", "other", "--interpreter", path, "--packages", "greeting", "--json"]);
+            assert_eq!(made.code, 0, "{path}: {made:?}");
+            let made = made.json();
+            assert_eq!((&made["interpreter"], &made["version"]), (&json!(path), &json!(version)), "{made}");
+            let listed = desk.akao(&["env", "list"]);
+            assert!(listed.out.contains(path) && listed.out.contains(&format!("Python {version}")), "{listed:?}");
+            let named = |script: &str| Case::new(script).with("environment", json!("other"));
+            let hidden = "import pip";
+            let ran = run_all(
+                &desk,
+                &[named(script), named(script), named(hidden), Case::new("import sys\nresult = sys.executable")],
+            );
+            assert_eq!(ran[0].result, json!([path, version, "welcome"]), "{path}: {ran:?}");
+            assert_eq!(ran[1].result, ran[0].result, "{ran:?}");
+            assert_eq!(ran[2].error["detail"]["exception"], "ModuleNotFoundError", "{ran:?}");
+            assert!(ran[3].result.as_str().is_some_and(|usual| usual.starts_with("/usr/bin/")), "{ran:?}");
+        }
+        let usual = std::fs::canonicalize("/usr/bin/python3").expect("this machine has Python");
+        let version = usual.to_str().and_then(|path| path.rsplit_once("python")).expect("a version").1;
+        let made = desk.akao(&["env", "create", "named", "--python", version, "--packages", "greeting", "--json"]);
+        assert_eq!(made.json()["interpreter"], json!(usual), "{made:?}");
+    }
 }

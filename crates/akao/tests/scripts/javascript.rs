@@ -51,6 +51,20 @@ fn scripts_give_results_and_fail_with_their_own_lines() {
 }
 
 #[test]
+fn what_is_listed_of_the_default_environment_is_there() {
+    let desk = Desk::new(users()[0]);
+    let listed = desk.akao(&["env", "list", "default", "--json"]).json();
+    let one = &listed["environments"][0];
+    assert_eq!((&one["language"], &one["interpreter"]), (&json!("JavaScript"), &json!("QuickJS")), "{listed:#}");
+    let names = one["modules"].clone();
+    let case = script("return names.filter((name) => globalThis[name] === undefined)")
+        .with("inputs", json!({ "names": names }));
+    let ran = run_all(&desk, &[case.clone(), case.with("environment", json!("default"))]);
+    assert_eq!((&ran[0].result, &ran[1].result), (&json!([]), &json!([])), "{ran:?}");
+    assert!(names.as_array().is_some_and(|names| names.len() > 15), "{names}");
+}
+
+#[test]
 fn hostile_scripts_end_with_a_name_and_the_next_one_runs() {
     let hostile = [
         ("for (;;) {}", "timeout", "script_timeout"),

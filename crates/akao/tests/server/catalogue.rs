@@ -28,7 +28,18 @@ fn node_types_are_listed_and_shown_with_what_they_declare() {
     assert!(shown["props"]["properties"]["url"].is_object(), "{shown:#}");
     owner.show("/api/v1/node-types/{type}", &["Nothing"]).refuses(404, "not_found");
     assert_eq!(owner.get("/api/v1/packages").is(200).body["items"], json!([]));
-    assert_eq!(owner.get("/api/v1/environments").is(200).body["items"], json!([]));
+    let environments = owner.get("/api/v1/environments").is(200).body;
+    assert_eq!(texts(&environments, "name"), ["default", "default"], "what the languages have of their own");
+    assert_eq!(texts(&environments, "language"), ["JavaScript", "Python"]);
+    let has = |at: usize, module: &str| {
+        environments["items"][at]["modules"].as_array().is_some_and(|modules| modules.contains(&json!(module)))
+    };
+    assert!(has(0, "fetch") && has(1, "decimal"), "{environments:#}");
+    assert!(!environments.to_string().contains('/'), "nothing of the machine's folders: {environments:#}");
+    let next = owner.ask("GET", "/api/v1/environments", &[], "?limit=1", None).is(200).body;
+    let next = next["next"].as_str().expect("a second page").to_owned();
+    let second = owner.ask("GET", "/api/v1/environments", &[], &format!("?limit=1&cursor={next}"), None).is(200).body;
+    assert_eq!(texts(&second, "language"), ["Python"]);
 }
 
 #[test]

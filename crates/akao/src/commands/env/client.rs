@@ -36,8 +36,10 @@ pub(super) struct Client {
 pub(super) fn configured(python: &Path) -> Result<Client, Failure> {
     let asked = Command::new(python).args(["-m", "pip", "config", "list"]).stdin(Stdio::null()).output();
     let no_pip = || {
-        Failure::not_found("the machine's Python has no pip")
-            .hint("Install it, on Debian with `apt install python3-pip`.")
+        Failure::not_found(format!("`{}` has no pip", python.display())).hint(format!(
+            "Install it, on Debian with `apt install python3-pip`, else with `{} -m ensurepip`.",
+            python.display()
+        ))
     };
     let answer = asked.map_err(|error| no_pip().because(&error))?;
     if !answer.status.success() {

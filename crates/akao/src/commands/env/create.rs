@@ -3,14 +3,19 @@
 use super::{client, npm};
 use crate::{cli::Context, exit::Exit, failure::Failure, output::plain, wiring};
 use akao_contract::{LogLevel, Permission, StepError};
-use akao_script::{Environment, EnvironmentError, EnvironmentMakers, EnvironmentOrder, Environments, ScriptOptions};
+use akao_script::{
+    Asked, Environment, EnvironmentError, EnvironmentMakers, EnvironmentOrder, Environments, ListedEnvironment,
+    Program, ScriptOptions,
+};
 use akao_step::{CancellationToken, StepEvent, StepEvents, StepIo};
-use serde_json::json;
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tokio::sync::mpsc;
 
-/// The Python of the machine, as scripts have it.
-const PYTHON: &str = "/usr/bin/python3";
+/// Where versions of Python are looked for.
+const FOLDERS: [&str; 2] = ["/usr/bin", "/usr/local/bin"];
 
 /// What is told of the making and not yet shown.
 const EVENTS_MAX: usize = 256;
@@ -23,9 +28,13 @@ const PACKAGES_MAX: usize = 200;
 pub(crate) struct Args {
     /// What the environment is called; `default` is had by every step that names none.
     name: String,
-    /// For scripts in Python, of the index that pip is configured to ask.
-    #[arg(long, required_unless_present = "node")]
-    python: bool,
+    /// For scripts in Python, of the index that pip is configured to ask; with a version such as 3.12, that one of the machine's.
+    #[arg(long, value_name = "VERSION", num_args = 0..=1, default_missing_value = "", value_parser = version)]
+    #[arg(required_unless_present_any = ["node", "interpreter"])]
+    python: Option<String>,
+    /// The Python that runs the scripts, by its path: CPython 3.11 or later.
+    #[arg(long, value_name = "PATH", conflicts_with = "node")]
+    interpreter: Option<PathBuf>,
     /// For scripts in JavaScript, of the registry that npm is configured to ask.
     #[arg(long, conflicts_with = "python")]
     node: bool,
@@ -69,7 +78,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     runtime.shutdown_background();
     let made = made?;
     if context.output.json {
-        context.output.document(&json!(made))?;
+        context.output.document(&super::document(&ListedEnvironment::of(made)))?;
     } else {
         context.output.note(&format!(
             "The environment `{}` has {} packages, {} in all. Its scripts can import {}.",
@@ -93,11 +102,68 @@ fn is_requirement(text: &str) -> bool {
     text.len() <= 200 && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(is_plain)
 }
 
+/// A version of Python as `--python` takes it; empty for the usual one.
+fn version(text: &str) -> Result<String, String> {
+    let is_version = text.split_once('.').is_some_and(|(major, minor)| {
+        let is_number = |part: &str| !part.is_empty() && part.len() <= 3 && part.bytes().all(|b| b.is_ascii_digit());
+        is_number(major) && is_number(minor)
+    });
+    match text.is_empty() || is_version {
+        true => Ok(text.to_owned()),
+        false => Err("a version of Python is such as 3.12; the environment's name stands before `--python`".to_owned()),
+    }
+}
+
+/// The Python that was asked for; none for the usual one. It is asked what it is.
+fn program(args: &Args) -> Result<Option<Program>, Failure> {
+    let version = args.python.as_deref().filter(|version| !version.is_empty());
+    let path = match (&args.interpreter, version) {
+        (Some(path), _) => path.clone(),
+        (None, None) => return Ok(None),
+        (None, Some(version)) => {
+            let places = FOLDERS.map(|folder| Path::new(folder).join(format!("python{version}")));
+            let none = || {
+                Failure::not_found(format!("there is no Python {version} in {}", FOLDERS.join(" and ")))
+                    .hint("Install it, or name the program with `--interpreter PATH`.")
+            };
+            places.iter().find(|place| place.is_file()).cloned().ok_or_else(none)?
+        }
+    };
+    let asked = Asked::of(&path).map_err(|error| {
+        let failure = Failure::usage(error.to_string()).hint("Name a CPython of this machine, 3.11 or later.");
+        match std::error::Error::source(&error) {
+            Some(cause) => failure.because(cause),
+            None => failure,
+        }
+    })?;
+    match version.filter(|version| *version != asked.version) {
+        None => Ok(Some(asked.program)),
+        Some(version) => {
+            let message = format!("`{}` is Python {} and not {version}", path.display(), asked.version);
+            Err(Failure::usage(message).hint("Leave the version out."))
+        }
+    }
+}
+
+/// The machine's usual Python.
+fn usual() -> Result<PathBuf, Failure> {
+    let none = || {
+        Failure::not_found("this machine has no Python 3.11 or later")
+            .hint("Install it, or name the program with `--interpreter PATH`.")
+    };
+    Asked::usual().map(|asked| asked.program.path).ok_or_else(none)
+}
+
 async fn create(args: &Args, packages: Vec<String>, folder: &Path, context: &Context) -> Result<Environment, Failure> {
-    let Some(interpreter) = super::interpreter(args.python, args.node) else {
+    let Some(interpreter) = super::interpreter(!args.node, args.node) else {
         return Err(Failure::usage("the environment has no language").hint("Say `--python` or `--node`."));
     };
-    let mut client = if args.node { npm::configured()? } else { client::configured(Path::new(PYTHON))? };
+    let program = program(args)?;
+    let mut client = match (args.node, &program) {
+        (true, _) => npm::configured()?,
+        (false, Some(program)) => client::configured(&program.path)?,
+        (false, None) => client::configured(&usual()?)?,
+    };
     client.hosts.extend(args.hosts.iter().cloned());
     let grants: Result<Vec<Permission>, _> =
         client.hosts.iter().map(|host| format!("network.http={host}").parse::<Permission>()).collect();
@@ -112,6 +178,7 @@ async fn create(args: &Args, packages: Vec<String>, folder: &Path, context: &Con
     let order = EnvironmentOrder {
         name: args.name.clone(),
         interpreter,
+        program,
         packages,
         options: client.options,
         grants,
