@@ -37,14 +37,14 @@ fn release(active: &InstalledVersion, manifest: Option<&Manifest>) -> Release {
     Release {
         version: active.version.clone(),
         name: active.name.clone(),
-        description: description(active, manifest),
+        description: manifest.and_then(|manifest| manifest.description.clone()).unwrap_or_default(),
         publisher: PublicKey::from_bytes(active.publisher.as_ref().map_or([0; 32], |key| *key.ed25519())),
         archive: bytes(active.archive),
         signature: bytes(active.archive),
         published: active.installed,
         contract: MANIFEST_FORMAT,
         permissions: permissions.unwrap_or_default(),
-        capabilities: active.provides.clone(),
+        capabilities: capabilities(active),
         dependencies: Vec::new(),
         library: false,
         yanked: None,
@@ -52,9 +52,7 @@ fn release(active: &InstalledVersion, manifest: Option<&Manifest>) -> Release {
     }
 }
 
-/// What it is for; where it does not say so, the nodes that it holds, which people look for as well.
-fn description(active: &InstalledVersion, manifest: Option<&Manifest>) -> String {
-    let said = manifest.and_then(|manifest| manifest.description.clone()).unwrap_or_default();
-    let nodes = active.nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    format!("{said} {nodes}").trim().to_owned()
+/// What it provides, and the nodes that it holds: people look for these as well, and nothing else in an index says them.
+fn capabilities(active: &InstalledVersion) -> Vec<String> {
+    active.provides.iter().cloned().chain(active.nodes.iter().map(ToString::to_string)).collect()
 }

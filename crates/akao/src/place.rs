@@ -50,6 +50,7 @@ impl Place {
             | Command::Backup(_)
             | Command::Restore(_)
             | Command::Vault(_)
+            | Command::Operator(_)
             | Command::Install(_)
             | Command::Uninstall(_)
             | Command::Update(_)

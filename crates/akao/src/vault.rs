@@ -120,7 +120,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("vault.toml");
-        let mut read = |text: &str| {
+        let read = |text: &str| {
             fs::write(&file, text).unwrap();
             super::read(&file, runtime.handle().clone())
         };

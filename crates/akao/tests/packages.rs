@@ -233,6 +233,8 @@ fn an_installed_package_is_found_by_what_its_manifest_says() {
     let more = "description: Sends friendly words to customers\npermissions: [ { network.http: { hosts: [ \"api.example.com:443\" ] } } ]\n";
     desk.node("src/greet", &MANIFEST.replace("name: Greet\n", &format!("name: Greet\n{more}")), CODE);
     said(&desk, &["install", "./src/greet", "--yes", "--no-grants"]);
+    let described = &said(&desk, &["search", "greet", "--json"]).json()["packages"][0]["description"];
+    assert_eq!(described, "Sends friendly words to customers");
     for query in ["customers", "custommers", "permission:network.http", "greet", "name:greet", "com.example.greet"] {
         let found = said(&desk, &["search", query, "--json"]).json();
         assert_eq!(found["packages"][0]["id"], "com.example.greet", "{query}");

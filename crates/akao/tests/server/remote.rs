@@ -246,7 +246,7 @@ const COMMANDS: &[(&str, There)] = &[
     ("context show", Files),
     ("install com.example.none", Refuses),
     ("uninstall com.example.none", Refuses),
-    ("update", Refuses),
+    ("update com.example.none", Refuses),
     ("rollback com.example.none", Refuses),
     ("enable com.example.none", Refuses),
     ("disable com.example.none", Refuses),
