@@ -4,6 +4,8 @@ export type Setup = { code: string; tenant: string; title?: string; email: strin
 export type SetupStatus = { needed: boolean };
 export type SignIn = { email: string; password: string; tenant?: string; totp?: string };
 export type ResetPassword = { code: string; password: string };
+export type Account = { user: string; kind: "person" | "service"; email: string | null; name: string; operator: boolean; disabled: boolean; created_at: string };
+export type AccountData = { account: Account; memberships: Array<{ tenant: string; role: string }>; sessions: Array<{ tenant: string; created_at: string; expires_at: string }>; tokens: Array<{ id: string; user: string; name: string; permissions: Array<string>; created_at: string; expires_at: string; revoked_at: string | null; tenant: string }>; identities: Array<Identity>; second_factor: boolean; audit: Array<AuditLine>; audit_complete: boolean };
 export type GiveReset = { email: string; second_factor?: boolean };
 export type ResetGiven = { code: string; expires_at: string };
 export type Password = { password: string };
@@ -31,7 +33,8 @@ export type DeviceAllowed = { name: string };
 export type Providers = { items: Array<{ provider: string; title: string }> };
 export type BeginOidc = { tenant?: string; invitation?: string };
 export type Elsewhere = { location: string };
-export type Identities = { items: Array<{ id: string; provider: string; issuer: string; subject: string; linked_at: string }> };
+export type Identity = { id: string; provider: string; issuer: string; subject: string; linked_at: string };
+export type Identities = { items: Array<Identity> };
 export type LinkIdentity = { provider: string };
 export type Tenant = { tenant: string; title: string; created_at: string };
 export type NewTenant = { tenant: string; title?: string; owner: string; tier?: "basic" | "pro" | "enterprise" | "unbounded" };
@@ -69,8 +72,8 @@ export type PlainCustomNodeMade = { customNode: PlainCustomNode };
 export type PlainCustomNodeMoved = { node: PlainCustomNode; message: string };
 export type PlainNewCustomNode = { name: string; version: string; description?: string | null; sourceCode: string; schema?: unknown };
 export type Start = { workflow: string; version?: string; input?: Record<string, unknown>; grants?: Array<string>; debug?: boolean; breakpoints?: Array<Breakpoint> };
-export type Started = { execution: string; status: "queued" | "running" | "waiting" | "paused" | "success" | "failure" | "cancelled" | "skipped" | "quarantined"; repeated: boolean; position: number | null };
-export type Execution = { execution: string; workflow: string; version: string; digest: string; status: "queued" | "running" | "waiting" | "paused" | "success" | "failure" | "cancelled" | "skipped" | "quarantined"; waiting: string | null; started_at: string; ended_at: string | null; duration_ms: number | null; parent: string | null; forked_from: string | null; outputs: Record<string, unknown> | null; error: { kind: string; message: string; retryable?: boolean; detail?: unknown; step?: unknown } & Record<string, unknown> | null; last_event: number };
+export type Started = { execution: string; status: "queued" | "running" | "waiting" | "paused" | "success" | "failure" | "cancelled" | "skipped" | "quarantined"; repeated: boolean; position: number | null; warnings: Array<string> };
+export type Execution = { execution: string; workflow: string; version: string; digest: string; status: "queued" | "running" | "waiting" | "paused" | "success" | "failure" | "cancelled" | "skipped" | "quarantined"; waiting: string | null; started_at: string; ended_at: string | null; duration_ms: number | null; parent: string | null; forked_from: string | null; outputs: Record<string, unknown> | null; error: { kind: string; message: string; retryable?: boolean; detail?: unknown; step?: unknown } & Record<string, unknown> | null; warnings: Array<string>; last_event: number };
 export type Step = { address: string; id: string; type: string; name: string | null; status: "running" | "success" | "failure" | "skipped" | "cancelled"; attempts: number | null; earlier: Array<{ attempt: number; started_at: string; duration_ms: number; error: { kind: string; message: string; retryable?: boolean; detail?: unknown; step?: unknown } & Record<string, unknown> }>; started_at: string; duration_ms: number | null; error: { kind: string; message: string; retryable?: boolean; detail?: unknown; step?: unknown } & Record<string, unknown> | null; props: Record<string, unknown> | null; outputs: Record<string, unknown>; logs: Array<{ level: string; message: string }>; usage: unknown; waiting: string | null; held: string | null };
 export type Cancel = { reason?: string; force?: boolean };
 export type Signal = { name: string; key?: string; payload?: unknown };
@@ -85,7 +88,7 @@ export type Go = { mode: "continue" | "into" | "over" | "out" };
 export type Task = { task: string; execution: string; title: string; assignee: string | null; role: string | null; due_at: string | null; status: "open" | "completed" | "expired" | "cancelled"; created_at: string; closed_at: string | null; details: unknown; result: unknown };
 export type Decision = { approved: boolean; data?: unknown; comment?: string };
 export type AuditLine = { seq: number; prev?: string; at_ms?: number; by?: Record<string, unknown>; what?: string; details?: Record<string, unknown> } & Record<string, unknown>;
-export type AuditVerified = { sound: boolean; lines: number | null; last: string | null; break: string | null };
+export type AuditVerified = { sound: boolean; lines: number | null; last: string | null; signed: { head: string; signature: string; public_key: string } | null; break: string | null };
 export type Secret = { name: string; version: number; created_at: string; updated_at: string; updated_by: string };
 export type SecretValue = { value: string };
 export type Health = { status: "alive" | "ready" };
@@ -97,7 +100,7 @@ export type Catalogue = { items: Array<{ name: string } & Record<string, unknown
 export type TypeNames = { types: Array<string> };
 export type NamedTypes = { items: Array<{ name: string } & Record<string, unknown>>; refused: Array<{ type: string; message: string; suggestion: string }> };
 export type Package = { package: string; version: string; versions: Array<string>; status: "installed" | "disabled" | "blocked"; reason: string | null; nodes: Array<string>; update: string | null; deprecated: string | null; health: "ready" | "idle" | "unwell" | "stopped"; processes: number };
-export type Environment = { name: string; language: string; version: string; bytes: number; packages: Array<{ name: string; version: string }> };
+export type Environment = { name: string; language: string; version: string; interpreter: string | null; built_in: boolean; bytes: number; packages: Array<{ name: string; version: string }>; modules: Array<string> };
 export type LogLine = { place: string; at: string; step: string; level: "debug" | "info" | "warn" | "error"; message: string };
 export type PackageOrder = { package?: string; versions?: string; update?: boolean };
 export type AgreedOrder = { package?: string; versions?: string; consent: string; grants?: Array<string> };
@@ -123,12 +126,22 @@ export type Schedule = { schedule: string; name: string; spec: ScheduleSpec; use
 export type TimesAsked = { cron: string; zone?: string; count?: number };
 export type Times = { items: Array<{ at: string; local: string }> };
 export type Fire = { at: string; state: "planned" | "waiting" | "started" | "skipped" | "refused"; execution: string | null; reason: string | null; noticed_at: string };
+export type RunnerShare = { cpu_millis: number | null; memory_bytes: number | null; executions: { running: number; queued: number; max: number | null }; steps: { running: number; max: number | null }; pools: Array<{ package: string; processes: number; busy: number; waiting: number; stopped: boolean }> };
+export type Runner = { id: string; state: "ready" | "ending"; version: string; isolation: "T0" | "T1" | "T2" | "T3" | null; tenant: RunnerShare; server: RunnerShare | null };
+export type Runners = { items: Array<Runner> };
 
 /** What each operation takes and answers. */
 export interface Operations {
   "GET /api/custom-nodes": { body: undefined; answer: PlainCustomNodes };
   "POST /api/custom-nodes": { body: PlainNewCustomNode; answer: PlainCustomNodeMade };
   "POST /api/custom-nodes/{node}/activate": { body: undefined; answer: PlainCustomNodeMoved };
+  "GET /api/nodes": { body: undefined; answer: Runners };
+  "GET /api/nodes/{runner}/status": { body: undefined; answer: Runner };
+  "GET /api/v1/accounts": { body: undefined; answer: { items: Array<Account>; next: string | null } };
+  "DELETE /api/v1/accounts/{user}": { body: undefined; answer: undefined };
+  "GET /api/v1/accounts/{user}/data": { body: undefined; answer: AccountData };
+  "POST /api/v1/accounts/{user}/disable": { body: undefined; answer: Account };
+  "POST /api/v1/accounts/{user}/enable": { body: undefined; answer: Account };
   "GET /api/v1/audit": { body: undefined; answer: { items: Array<AuditLine>; next: string | null } };
   "POST /api/v1/audit/verify": { body: undefined; answer: AuditVerified };
   "GET /api/v1/catalogue": { body: undefined; answer: Catalogue };
@@ -151,6 +164,7 @@ export interface Operations {
   "POST /api/v1/executions": { body: Start; answer: Started };
   "GET /api/v1/executions": { body: undefined; answer: { items: Array<Execution>; next: string | null } };
   "GET /api/v1/executions/{execution}": { body: undefined; answer: Execution };
+  "GET /api/v1/executions/{execution}/blobs/{digest}": { body: undefined; answer: undefined };
   "POST /api/v1/executions/{execution}/breakpoints": { body: Breakpoint; answer: undefined };
   "DELETE /api/v1/executions/{execution}/breakpoints": { body: undefined; answer: undefined };
   "POST /api/v1/executions/{execution}/cancel": { body: Cancel; answer: undefined };
@@ -177,6 +191,8 @@ export interface Operations {
   "POST /api/v1/hooks/{hook}/rotate": { body: Rotate; answer: HookMade };
   "GET /api/v1/live": { body: undefined; answer: undefined };
   "GET /api/v1/me": { body: undefined; answer: Me };
+  "GET /api/v1/me/data": { body: undefined; answer: AccountData };
+  "POST /api/v1/me/delete": { body: Password; answer: undefined };
   "GET /api/v1/me/identities": { body: undefined; answer: Identities };
   "POST /api/v1/me/identities": { body: LinkIdentity; answer: Elsewhere };
   "DELETE /api/v1/me/identities/{identity}": { body: undefined; answer: undefined };
@@ -187,6 +203,7 @@ export interface Operations {
   "GET /api/v1/members": { body: undefined; answer: { items: Array<Member>; next: string | null } };
   "POST /api/v1/members": { body: Invite; answer: Invitation };
   "POST /api/v1/members/join": { body: Join; answer: SignedIn };
+  "GET /api/v1/members/{user}": { body: undefined; answer: Member };
   "PUT /api/v1/members/{user}": { body: SetRole; answer: Member };
   "DELETE /api/v1/members/{user}": { body: undefined; answer: undefined };
   "GET /api/v1/node-types": { body: undefined; answer: { items: Array<NodeTypeSummary>; next: string | null } };
@@ -215,6 +232,8 @@ export interface Operations {
   "GET /api/v1/roles/{role}": { body: undefined; answer: Role };
   "PUT /api/v1/roles/{role}": { body: ChangeRole; answer: Role };
   "DELETE /api/v1/roles/{role}": { body: undefined; answer: undefined };
+  "GET /api/v1/runners": { body: undefined; answer: Runners };
+  "GET /api/v1/runners/{runner}": { body: undefined; answer: Runner };
   "GET /api/v1/schedules": { body: undefined; answer: { items: Array<Schedule>; next: string | null } };
   "POST /api/v1/schedules": { body: NewSchedule; answer: Schedule };
   "POST /api/v1/schedules/preview": { body: TimesAsked; answer: Times };
@@ -253,6 +272,7 @@ export interface Operations {
   "PUT /api/v1/tenants/{tenant}/quota": { body: SetQuota; answer: Limits };
   "GET /api/v1/tokens": { body: undefined; answer: { items: Array<Token>; next: string | null } };
   "POST /api/v1/tokens": { body: NewToken; answer: TokenMade };
+  "GET /api/v1/tokens/{token}": { body: undefined; answer: Token };
   "DELETE /api/v1/tokens/{token}": { body: undefined; answer: undefined };
   "POST /api/v1/validate": { body: Source; answer: Validation };
   "GET /api/v1/webhooks": { body: undefined; answer: { items: Array<Webhook>; next: string | null } };
