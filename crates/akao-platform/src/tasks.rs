@@ -1,8 +1,6 @@
 //! What waits for people, and their answers.
 
-use crate::{
-    Actor, Code, Error, Page, PageRequest, Permission, Platform, executions::unexpected, page::bad_cursor,
-};
+use crate::{Actor, Code, Error, Page, PageRequest, Permission, Platform, executions::unexpected, page::bad_cursor};
 use akao_contract::{ExecutionId, OpId};
 use akao_engine::{Reply, Request};
 use akao_flow::Decision;

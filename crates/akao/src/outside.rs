@@ -178,7 +178,9 @@ fn code_step(name: &str, node_type: &'static str, given: &Value) -> Result<Step,
 fn on_a_blackboard(node_type: &str, code: &str) -> String {
     if node_type == "JavaScriptInterpreter" {
         let names = "const getBB = (key) => bb[key], setBB = (key, value) => { bb[key] = value; }, getInput = (key) => input[key];";
-        return format!("{names} return {{ result: await (async () => {{ {code}\n}})() ?? result ?? null, blackboard: bb }};");
+        return format!(
+            "{names} return {{ result: await (async () => {{ {code}\n}})() ?? result ?? null, blackboard: bb }};"
+        );
     }
     let calls = ["getBB", "setBB", "getInput"].iter().any(|name| code.contains(name));
     let names = if calls { "getBB = bb.get; setBB = bb.__setitem__; getInput = input.get\n" } else { "" };

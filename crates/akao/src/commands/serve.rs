@@ -30,8 +30,8 @@ use akao_platform::{InTurn, KeptSecrets, Outbound, Parts, Platform, Provider};
 use akao_sandbox::{Launcher, Tier};
 use akao_step::{Allowances, Secret, SecretSource};
 use akao_store::{Store, StoreError};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use retention::{Counts, KeepFinished, Retention};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use std::{
     cell::OnceCell,

@@ -203,9 +203,9 @@ fn an_environment_has_the_python_that_was_asked_for() {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
         let mut programs = vec![another_python(&desk, folder.path())];
         // What is not this machine's own version is tried where there is one.
-        let others =
-            ["3.12.1/bin/python3.12", "3.13.0/bin/python3.13"].map(|below| format!("/root/.pyenv/versions/{below}"));
-        programs.extend(others.iter().map(PathBuf::from).filter(|path| user == 0 && path.is_file()));
+        let versions = PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".pyenv/versions");
+        let others = ["3.12.1/bin/python3.12", "3.13.0/bin/python3.13"].map(|below| versions.join(below));
+        programs.extend(others.into_iter().filter(|path| user == 0 && path.is_file()));
         for program in programs {
             let path = program.to_str().expect("text");
             let version = path.rsplit_once("python").expect("a version").1;
