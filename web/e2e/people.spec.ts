@@ -17,7 +17,7 @@ test("a task is answered by its form, and the decision stands in the audit", asy
   await page.getByLabel("Comment").fill("All tests passed.");
   // What was written and not sent is there after a reload too.
   await page.reload();
-  await expect(page.getByLabel("Window")).toHaveValue("tonight");
+  await expect(page.getByLabel("Window").getByRole("option", { selected: true })).toHaveText("tonight");
   await expect(page.getByLabel("Servers")).toHaveValue("4");
   await expect(page.getByLabel("Comment")).toHaveValue("All tests passed.");
   await page.getByRole("button", { name: "Approve" }).click();

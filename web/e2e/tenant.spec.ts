@@ -62,7 +62,7 @@ test("a role is made, changed, given to a team, and cannot be removed while a te
   await console.open("/roles");
   await page.getByRole("button", { name: "Remove release-manager" }).click();
   await page.getByRole("button", { name: "Remove", exact: true }).click();
-  await expect(own).toHaveCount(0);
+  await expect(own.getByText("release-manager")).toHaveCount(0);
 });
 
 test("a program becomes a member and gets a token", async ({ console, page }) => {

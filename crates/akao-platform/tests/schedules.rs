@@ -181,7 +181,7 @@ async fn a_time_is_acted_on_once_when_it_comes() {
     assert_eq!((fires.len(), fires[0].state.as_str()), (1, "started"));
     let row = ground.platform.execution(&ground.owner, fires[0].execution.as_ref().unwrap()).unwrap();
     assert_eq!(row.workflow, "waits");
-    let audit = ground.platform.audit(&ground.owner, &PageRequest::new(None, None).unwrap()).unwrap().items;
+    let audit = ground.platform.audit_with_names(&ground.owner, &PageRequest::new(None, None).unwrap()).unwrap().items;
     let line = audit.iter().find(|line| line["what"] == "execution.started").unwrap();
     assert_eq!((&line["by"]["schedule"], &line["by"]["email"]), (&json!(id), &json!("ada@example.com")));
 }

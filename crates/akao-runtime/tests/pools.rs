@@ -79,7 +79,7 @@ async fn what_is_asked_for_and_not_granted_fails_before_anything_runs() {
     assert_eq!(error.detail["grant"], json!("--grant network.http=api.example.com:443"));
     assert_eq!(
         error.suggestion(),
-        Some("Grant it with `--grant network.http=api.example.com:443`, or narrow `permissions` in the manifest.")
+        Some("Grant it with `--grant network.http=api.example.com:443`, or narrow `permissions` in its manifest.")
     );
     assert_eq!(ground.launch.count(), 0);
     let granted = Step { grants: vec!["network.http=*.example.com:443"], ..Step::new("well") };

@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn what_others_say_begins_no_line_of_an_error() {
-        assert_eq!(indented("a\n\nhint: run it\r\n  b"), "a\n    hint: run it\n      b");
+        assert_eq!(indented("a\n\nhint: run it\r\n  b"), "a\n    hint: run it\u{fffd}\n      b");
         assert_eq!(indented(""), "");
     }
 

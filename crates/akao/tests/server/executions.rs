@@ -180,9 +180,10 @@ fn a_person_answers_a_task_in_its_own_name() {
     owner.wait(&execution, &["success"]);
     let cases = [("assignee: Operator@example.com", true), ("assigneeRole: operator", true), ("assignee: eve", false)];
     for ((whom, is_for), number) in cases.into_iter().zip(1..) {
-        let version = format!("1.0.{number}");
-        owner.save("asks", &ASKS.replace("1.0.0", &version).replace("assigneeRole: release", whom)).is(201);
-        let execution = owner.start("asks", &json!({}));
+        let workflow = format!("asks-{number}");
+        let text = ASKS.replace("id: asks", &format!("id: {workflow}")).replace("assigneeRole: release", whom);
+        owner.save(&workflow, &text).is(201);
+        let execution = owner.start(&workflow, &json!({}));
         owner.wait(&execution, &["waiting"]);
         let listed = operator.ask("GET", "/api/v1/tasks", &[], &format!("?execution={execution}"), None).is(200).body;
         let task = listed["items"][0]["task"].as_str().expect("a task").to_owned();

@@ -175,7 +175,7 @@ fn an_audit_that_was_cut_off_is_noticed_also_after_more_was_done() {
     let owner = server.owner();
     let verify = || owner.ask("POST", "/api/v1/audit/verify", &[], "", None).is(200).body;
     let write = |name: &str| {
-        owner.ask("PUT", "/api/v1/secrets/{name}", &[name], "", Some(&json!({"value": "s3cret-value"})));
+        owner.ask("PUT", "/api/v1/secrets/{secret}", &[name], "", Some(&json!({"value": "s3cret-value"})));
     };
     for name in ["one", "two", "three"] {
         write(name);

@@ -134,9 +134,11 @@ fn idle_connections_of_one_address_leave_some_for_others() {
             Err(error) => !matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut),
         }
     };
-    let refused = idle.iter_mut().skip(OF_SOURCE_MAX).filter_map(|stream| ended(stream, 1_000).then_some(())).count();
-    assert_eq!(refused, ALL + 10 - OF_SOURCE_MAX);
-    assert!(ended(&mut idle[0], 30_000), "nothing was asked on it");
+    // Several threads take connections in, so that not those that came last are the ones that are refused.
+    let refused = idle.iter_mut().filter_map(|stream| ended(stream, 1).then_some(())).count();
+    assert!(refused >= idle.len() - OF_SOURCE_MAX, "{refused} of {}", idle.len());
+    let mut waiting = idle.iter_mut().filter(|stream| stream.take_error().is_ok_and(|error| error.is_none()));
+    assert!(waiting.all(|stream| ended(stream, 30_000)), "nothing was asked on them");
     assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{:?}", begun.elapsed());
     assert!(
         raw(&server, "GET /healthz HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n").starts_with("HTTP/1.1 200 ")

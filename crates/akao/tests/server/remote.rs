@@ -262,6 +262,7 @@ const COMMANDS: &[(&str, There)] = &[
     ("key list", Refuses),
     ("repo list", Refuses),
     ("policy show", Refuses),
+    ("operator show", Refuses),
     ("kill-list show", Refuses),
     ("env list", Asks),
     ("env remove default", Refuses),

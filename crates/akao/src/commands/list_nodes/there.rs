@@ -33,7 +33,7 @@ pub(super) fn run(category: Option<&str>, remote: &Remote, context: &Context) ->
         context.output.document(&json!({"nodes": list}))?;
     } else {
         let rows: Vec<Vec<String>> = types.iter().map(|node_type| row(node_type, of(node_type))).collect();
-        context.output.text(&table(&["TYPE", "CATEGORY", "FROM", "HEALTH", "DOES"], &rows))?;
+        context.output.text(&table(&["TYPE", "CATEGORY", "FROM", "HEALTH", "SOURCE", "DOES"], &rows))?;
     }
     Ok(Exit::Success)
 }
@@ -60,5 +60,7 @@ fn row(node_type: &Value, package: Option<&Value>) -> Vec<String> {
         None => "built in".to_owned(),
     };
     let health = package.map(|package| text(package, "health")).unwrap_or_default();
-    vec![text(node_type, "type"), text(node_type, "category"), from, health, text(node_type, "summary")]
+    // Where it was installed from is for the operator.
+    let source = String::new();
+    vec![text(node_type, "type"), text(node_type, "category"), from, health, source, text(node_type, "summary")]
 }
