@@ -322,8 +322,13 @@ fn what_a_server_has_is_told_as_this_machine_tells_its_own() {
     let [local, remote] = both(&["node-info", "Sequence"]);
     assert_eq!(local.out, remote.out);
     at(&["node-info", "Nothing"]).is(1);
+    // Where programs lie and how large things are is for the operator.
+    let told = |document: &Value| -> Vec<[Value; 4]> {
+        let all = document["environments"].as_array().expect("environments").iter();
+        all.map(|one| ["name", "language", "version", "modules"].map(|key| one[key].clone())).collect()
+    };
     let [local, remote] = both(&["env", "list", "--json"]).map(|ran| ran.json());
-    assert_eq!(local, remote);
+    assert_eq!((told(&local).len(), told(&local)), (2, told(&remote)));
     owner.post("/api/v1/teams", &[], &json!({"team": "readers", "role": "viewer"})).is(201);
     let told = at(&["audit", "--last", "2", "--json"]).is(0).json();
     let what: Vec<&Value> = told["entries"].as_array().expect("entries").iter().map(|line| &line["what"]).collect();
