@@ -295,8 +295,11 @@ impl Drop for Server {
 /// Lets this process, and the servers that it starts, have as many open files as they may.
 pub(crate) fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    const ENOUGH: u64 = 16_384;
     let maximum = getrlimit(Resource::Nofile).maximum;
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("a limit that may be had");
+    // Not all that may be had: programs that are started from here go through every number that they could have.
+    let current = Some(maximum.map_or(ENOUGH, |maximum| maximum.min(ENOUGH)));
+    setrlimit(Resource::Nofile, Rlimit { current, maximum }).expect("a limit that may be had");
 }
 
 fn command(folder: &Path) -> Command {
