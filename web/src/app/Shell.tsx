@@ -1,7 +1,7 @@
 /** What stands around every page of somebody who is signed in: the ways through the console, the tenant, the person. */
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
-import { Suspense, useEffect, useRef, useState } from "react";
+import { Suspense, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import {
   Dialog,
   Menu,
@@ -13,7 +13,7 @@ import {
   Button as Press,
 } from "react-aria-components";
 import { ask, Refusal, Unreachable } from "../api/client";
-import { me, tasks } from "../api/queries";
+import { me, queries, tasks } from "../api/queries";
 import type { Me } from "../api/schema";
 import { Button } from "../ui/controls";
 import controls from "../ui/controls.module.css";
@@ -112,11 +112,23 @@ export function Shell() {
   );
 }
 
-/** Asks again now and then, so that whoever only looks learns that the server is gone, and that it is back. */
+/**
+ * Asks again now and then, so that whoever only looks learns that the server is gone, and that it is back. What could not be
+ * read meanwhile is read then, also by pages that ask once only.
+ */
 function Reach() {
-  useQuery({ ...me, refetchInterval: (query) => (query.state.error instanceof Unreachable ? 2_000 : 15_000) });
+  const isGone = useSyncExternalStore(hearsOfAnswers, isUnread);
+  const { dataUpdatedAt } = useQuery({ ...me, refetchInterval: isGone ? 2_000 : 15_000 });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each answer says that the server is there.
+  useEffect(() => {
+    void queries.refetchQueries({ type: "active", predicate: isUnreachable });
+  }, [dataUpdatedAt]);
   return null;
 }
+
+const isUnreachable = ({ state }: { state: { error: unknown } }) => state.error instanceof Unreachable;
+const isUnread = () => queries.getQueryCache().findAll({ type: "active", predicate: isUnreachable }).length > 0;
+const hearsOfAnswers = (changed: () => void) => queries.getQueryCache().subscribe(changed);
 
 function Offline() {
   return (
