@@ -108,7 +108,6 @@ async function send(address: string, secret: string, id: string, body: unknown):
 }
 
 test("a node is uploaded, looked through, activated and retired @nightly", async ({ console, page }) => {
-  test.setTimeout(60_000);
   await console.signIn("/custom-nodes");
   await page.getByRole("button", { name: "Upload a node" }).click();
   await page.getByLabel("Name").fill("AddTwo");
@@ -204,6 +203,12 @@ export default defineNode<{ whom: string }>(({ whom }) => word + whom);
     .ask<{ items: Array<{ version: string }> }>(owner, "POST", "/catalogue/named", { types: ["GreetThem"] })
     .then(({ items }) => ({ types: items.map(({ version }) => version) }));
   expect(types).toEqual(["1.0.0"]);
+
+  // What was published names the version that it was saved with, and its start is warned of that one.
+  await console.open(`/executions/${await server.run(owner, "greets")}`);
+  await expect(page.getByText("Its start was warned of:")).toBeVisible();
+  await expect(page.getByRole("listitem").filter({ hasText: "GreetThem@1.1.0" })).toBeVisible();
+  await console.isAccessible();
 });
 
 test("a second factor is set up, asked for, and taken away", async ({ console, page }) => {

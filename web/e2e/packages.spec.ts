@@ -4,7 +4,6 @@ import { Repository } from "./server";
 test.use({ installs: true });
 
 test("an installed package is found with its version, its health and its nodes", async ({ console, page }) => {
-  test.setTimeout(60_000);
   await console.signIn("/packages");
   const row = page.getByRole("row", { name: /com\.example\.enrich/ });
   await expect(row).toContainText("1.0.0");
@@ -22,8 +21,11 @@ test("an installed package is found with its version, its health and its nodes",
   await page.reload();
   await expect(page.getByLabel("Search packages and nodes")).toHaveValue("no such thing");
   await console.open("/environments");
-  await expect(page.getByText("default").first()).toBeVisible();
+  await page.getByRole("button", { name: "Look at default" }).first().click();
+  const environment = page.getByRole("dialog", { name: "default" });
+  await expect(environment).toContainText("Akao itself");
   await console.isAccessible();
+  await environment.getByRole("button", { name: "Done" }).click();
 });
 
 test("a range is completed and checked while one types, by what is installed", async ({ console, page }) => {

@@ -2,6 +2,7 @@
 import { queryOptions } from "@tanstack/react-query";
 import { ask } from "../api/client";
 import { queries, version } from "../api/queries";
+import type { Workflow } from "../api/schema";
 import { typesOf } from "../model/uses";
 import { askFlow } from "../workers/flow";
 
@@ -13,15 +14,29 @@ export interface Uses {
   unread: string[];
 }
 
-/** Workflows that are read, and at once. */
-const WORKFLOWS_MAX = 200;
+/** Workflows of one page of the list, pages that are read, and workflows that are read at once. */
+const OF_A_PAGE = 200;
+const PAGES_MAX = 10;
 const AT_ONCE = 6;
+
+/** The workflows, as many as are read. */
+async function listed(signal: AbortSignal): Promise<{ items: Workflow[]; more: boolean }> {
+  const items: Workflow[] = [];
+  let cursor: string | undefined;
+  for (let page = 0; page < PAGES_MAX; page += 1) {
+    const answer = await ask("GET /api/v1/workflows", { query: { limit: OF_A_PAGE, cursor }, signal });
+    items.push(...answer.items);
+    if (!answer.next) return { items, more: false };
+    cursor = answer.next;
+  }
+  return { items, more: true };
+}
 
 export const uses = queryOptions({
   queryKey: ["workflows", "uses"],
   queryFn: async ({ signal }): Promise<Uses> => {
-    const { items, next } = await ask("GET /api/v1/workflows", { query: { limit: WORKFLOWS_MAX }, signal });
-    const found: Uses = { workflows: [], more: Boolean(next), unread: [] };
+    const { items, more } = await listed(signal);
+    const found: Uses = { workflows: [], more, unread: [] };
     const open = items.toReversed();
     const reader = async () => {
       for (let one = open.pop(); one !== undefined; one = open.pop()) {

@@ -6,7 +6,7 @@ import type { Environment } from "../api/schema";
 import { size } from "../model/quotas";
 import { Button, Dialog } from "../ui/controls";
 import { Act, Heads, ListPage } from "../ui/Listing";
-import { layout, Table } from "../ui/layout";
+import { Facts, layout, Table } from "../ui/layout";
 
 export function Environments() {
   const list = useQuery({
@@ -55,14 +55,31 @@ export function Environments() {
 function Look({ one, onClose }: { one: Environment; onClose: () => void }) {
   return (
     <Dialog title={one.name} open onClose={onClose} actions={<Button onClick={onClose}>Done</Button>}>
-      <Table label={`Packages of ${one.name}`} head={<Heads columns={["Package", "Version"]} />}>
-        {one.packages.map(({ name, version }) => (
-          <tr key={name}>
-            <th scope="row">{name}</th>
-            <td>{version}</td>
-          </tr>
-        ))}
-      </Table>
+      <Facts
+        items={[
+          ["Language", `${one.language} ${one.version}`],
+          one.interpreter !== null && ["Run by", <code key="interpreter">{one.interpreter}</code>],
+          ["Made by", one.built_in ? "Akao itself" : "the operator"],
+        ]}
+      />
+      {one.packages.length > 0 && (
+        <Table label={`Packages of ${one.name}`} head={<Heads columns={["Package", "Version"]} />}>
+          {one.packages.map(({ name, version }) => (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              <td>{version}</td>
+            </tr>
+          ))}
+        </Table>
+      )}
+      {one.modules.length > 0 && (
+        <section>
+          <h3>What scripts may import</h3>
+          <p>
+            <code>{one.modules.join(", ")}</code>
+          </p>
+        </section>
+      )}
     </Dialog>
   );
 }

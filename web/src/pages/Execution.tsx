@@ -32,7 +32,7 @@ import { FINAL, type Run } from "../model/run";
 import { moment } from "../model/time";
 import { Badge, Button, CopyButton, Segments, Status } from "../ui/controls";
 import { Json, ValuesOf } from "../ui/Json";
-import { Facts, Loading, layout, Notice, Page, Wrong } from "../ui/layout";
+import { Facts, Loading, layout, Notice, Page, sentence, Wrong } from "../ui/layout";
 import { Rest } from "../ui/More";
 import { Took, When } from "../ui/time";
 
@@ -428,6 +428,20 @@ function Travel({
   );
 }
 
+/** What was warned of at the start: nothing that stops it today. */
+function Warnings({ of }: { of: readonly string[] }) {
+  return (
+    <Notice tone="waiting" icon="warning">
+      <strong>Its start was warned of:</strong>
+      <ul>
+        {of.map((warning) => (
+          <li key={warning}>{sentence(warning)}</li>
+        ))}
+      </ul>
+    </Notice>
+  );
+}
+
 function Overview({
   row,
   opened: { run, shown, status, past },
@@ -456,6 +470,7 @@ function Overview({
           </Notice>
         )}
         {isNow && row.error && <Failure error={row.error} onStep={onStep} />}
+        {row.warnings.length > 0 && <Warnings of={row.warnings} />}
         {active.length > 0 && !(isNow && FINAL.has(status)) && (
           <section className={css.section}>
             <h3>Needs attention</h3>
