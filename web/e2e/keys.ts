@@ -59,8 +59,13 @@ async function fill(what: Locator, text: string): Promise<void> {
   await reach(what);
   const { keyboard } = what.page();
   if ((await what.getAttribute("type")) === "range") {
+    // The page has the value, and gives it back with its next picture.
     await keyboard.press("Home");
-    for (let step = 0; step < Number(text); step += 1) await keyboard.press("ArrowRight");
+    await expect(what).toHaveValue("0");
+    for (let step = 1; step <= Number(text); step += 1) {
+      await keyboard.press("ArrowRight");
+      await expect(what).toHaveValue(String(step));
+    }
     return;
   }
   await keyboard.press("ControlOrMeta+a");
@@ -118,11 +123,20 @@ async function reach(what: Locator): Promise<void> {
 
 /** A part of a tree or a list: the list has the focus, and says which part is meant. */
 async function pointAt(what: Locator): Promise<void> {
-  await reach(what.locator("xpath=ancestor::*[@role='tree' or @role='listbox'][1]"));
+  const list = what.locator("xpath=ancestor::*[@role='tree' or @role='listbox'][1]");
+  await reach(list);
   const isMeant = (element: Element) => element.getAttribute("aria-selected") === "true";
   if (await what.evaluate(isMeant)) return;
-  await what.page().keyboard.press("Home");
-  await press(what, "ArrowDown", isMeant);
+  const { keyboard } = what.page();
+  await keyboard.press("Home");
+  await expect(list.locator("[role=treeitem], [role=option]").first()).toHaveAttribute("aria-selected", "true");
+  for (let presses = 0; presses < PRESSES_MAX; presses += 1) {
+    if (await what.evaluate(isMeant)) return;
+    const before = (await list.getAttribute("aria-activedescendant")) ?? "";
+    await keyboard.press("ArrowDown");
+    await expect(list).not.toHaveAttribute("aria-activedescendant", before);
+  }
+  throw new Error(`${what} cannot be reached by arrows`);
 }
 
 /** Presses a key until something holds of an element. */

@@ -19,7 +19,6 @@ const test = base.extend<{ console: Console }>({
 });
 
 // A provider and a server are started for each of them.
-test.setTimeout(60_000);
 
 /** Fills in what the provider asks, and lets it tell who one is. */
 async function atCorp(page: Page, person: string): Promise<void> {

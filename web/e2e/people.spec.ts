@@ -124,7 +124,7 @@ test("a task that somebody else answers meanwhile says so", async ({ console, pa
   const approve = page.getByRole("button", { name: "Approve" });
   await expect(approve).toBeVisible();
   await server.ask(owner, "POST", `/tasks/${task}/complete`, { approved: true, data: { window: "now" } });
-  await expect(approve).toBeHidden({ timeout: 4_000 });
+  await expect(approve).toBeHidden();
   await expect(page.getByText("Completed").first()).toBeVisible();
 });
 

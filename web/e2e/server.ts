@@ -199,7 +199,8 @@ export class Server {
       this.child.kill("SIGKILL");
       await once(this.child, "exit");
     }
-    rmSync(this.folder, { recursive: true, force: true });
+    // What it had started may still write.
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 
   /** Asks the interface; an answer that is no success is an error. */

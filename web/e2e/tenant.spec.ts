@@ -5,7 +5,6 @@ test("a role is made, changed, given to a team, and cannot be removed while a te
   console,
   page,
 }) => {
-  test.setTimeout(60_000);
   const { server, owner } = console;
   await server.member(owner, "editor");
   await console.signIn("/roles");
@@ -136,7 +135,6 @@ test("a tenant is made with a quota, which its owner sees; a lost password is ch
 });
 
 test("whoever belongs to two tenants goes from one to the other, and back", async ({ console, page, browser }) => {
-  test.setTimeout(60_000);
   const { server, owner } = console;
   // Somebody of their own, as whoever belongs to two tenants has to name one ever after.
   await server.ask(owner, "POST", "/roles", { role: "traveller", permissions: ["executions.read"] });

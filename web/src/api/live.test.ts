@@ -55,11 +55,12 @@ test("it says who it is, subscribes when it may, and tells what changed", () => 
     { type: "subscribe", id: "executions", what: "executions" },
     { type: "subscribe", id: "queue", what: "queue" },
   ]);
+  socket?.tell({ type: "subscribed", id: "queue" });
   socket?.tell({ type: "event", id: "executions", event: "execution", data: {} });
   socket?.tell({ type: "missed", id: "queue" });
   socket?.tell({ type: "event", id: "strange", data: {} });
   socket?.onmessage?.({ data: "not JSON" });
-  expect([changes, states]).toEqual([["executions", "queue"], [true]]);
+  expect([changes, states]).toEqual([["queue", "executions", "queue"], [true]]);
 });
 
 test("it comes back when the connection ends, and when it is silent", () => {

@@ -30,6 +30,9 @@ export interface ListenOptions {
 /** Without a sign of life for this long a connection counts as lost; the server gives one every ten seconds. */
 const SILENCE_MS_MAX = 25_000;
 
+/** After these a list may be another: what changed before the server knew of the subscription is told by nothing else. */
+const NEWS: ReadonlySet<unknown> = new Set(["subscribed", "event", "missed"]);
+
 function connect(): WebSocket {
   const url = new URL("/api/v1/live", location.href);
   url.protocol = url.protocol.replace("http", "ws");
@@ -88,7 +91,7 @@ function attempt(options: ListenOptions, { onReady, onEnd }: { onReady: () => vo
     if (told.type === "ready") {
       for (const list of options.lists) say({ type: "subscribe", id: list, what: list });
       onReady();
-    } else if (told.type === "event" || told.type === "missed") {
+    } else if (NEWS.has(told.type)) {
       const list = options.lists.find((one) => one === told.id);
       if (list) options.onChange(list);
     }

@@ -23,6 +23,7 @@ import { Button, STATES } from "../ui/controls";
 import controls from "../ui/controls.module.css";
 import { Icon, type IconName } from "../ui/icons";
 import { Loading } from "../ui/layout";
+import { useAhead } from "../ui/useAhead";
 import { arrange } from "../workers/arrange";
 import css from "./drawing.module.css";
 
@@ -208,6 +209,7 @@ function Canvas({ plan, overlay = NOTHING, label, onSelect }: DrawingProps) {
   const context = useMemo(() => ({ ...overlay, plan }), [overlay, plan]);
   const selected = overlay.selected;
   const reduced = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const ahead = useAhead(selected);
   useEffect(() => {
     // Whoever goes on by keys sees where it is.
     const node = selected ? flow.getNode(selected) : undefined;
@@ -246,7 +248,10 @@ function Canvas({ plan, overlay = NOTHING, label, onSelect }: DrawingProps) {
           const move = KEYS[event.key];
           if (!move) return;
           event.preventDefault();
-          onSelect(selected ? step(plan, selected, move) : plan.root);
+          const from = ahead.latest();
+          const to = from ? step(plan, from, move) : plan.root;
+          ahead.note(to);
+          onSelect(to);
         }}
       >
         <OverlayContext.Provider value={context}>

@@ -5,6 +5,7 @@ import { stopWords } from "../model/breakpoints";
 import { type Card, outline, type Plan } from "../model/drawing";
 import { Badge, Status } from "../ui/controls";
 import { Icon } from "../ui/icons";
+import { useAhead } from "../ui/useAhead";
 import type { Overlay } from "./Drawing";
 import css from "./drawing.module.css";
 
@@ -76,12 +77,15 @@ export function Outline({
     overscan: 12,
   });
   const found = cards.findIndex((card) => card.place === overlay.selected);
+  const ahead = useAhead(overlay.selected);
   useEffect(() => {
     if (found >= 0) rows.scrollToIndex(found);
   }, [found, rows]);
   const go = (index: number) => {
     const card = cards[Math.max(0, Math.min(cards.length - 1, index))];
-    if (card) onSelect(card.place);
+    if (!card) return;
+    ahead.note(card.place);
+    onSelect(card.place);
   };
   const active = cards[Math.max(0, found)];
   return (
@@ -94,7 +98,8 @@ export function Outline({
         aria-label={label}
         aria-activedescendant={active ? `outline${active.place}` : undefined}
         onKeyDown={(event) => {
-          const to = press(folding, found, event.key);
+          const at = cards.findIndex((card) => card.place === ahead.latest());
+          const to = press(folding, at, event.key);
           if (to === undefined) return;
           event.preventDefault();
           if (to !== "done") go(to);

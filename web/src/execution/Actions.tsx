@@ -113,7 +113,9 @@ export function awaitedSignal(waiting: string | null): string {
 }
 
 function Signal({ row, onClose }: { row: Execution; onClose: () => void }) {
-  const [name, setName] = useState(awaitedSignal(row.waiting));
+  // What is waited for may become known after the dialog was opened.
+  const [typed, setName] = useState<string>();
+  const name = typed ?? awaitedSignal(row.waiting);
   const [key, setKey] = useState("");
   const [payload, setPayload] = useState("");
   const [wrong, setWrong] = useState<string>();

@@ -8,6 +8,7 @@ import controls from "../ui/controls.module.css";
 import { Icon } from "../ui/icons";
 import { Empty } from "../ui/layout";
 import { useNow } from "../ui/time";
+import { useAhead } from "../ui/useAhead";
 import css from "./execution.module.css";
 
 const ROW_HEIGHT = 30;
@@ -93,6 +94,20 @@ interface Span {
   to: number;
 }
 
+/** Where a key leads from a line, or from none (-1); undefined for a key that is not the list's. */
+function destination(key: string, found: number, count: number): number | undefined {
+  const at = Math.max(0, found);
+  const to: Record<string, number> = {
+    ArrowDown: found < 0 ? 0 : at + 1,
+    ArrowUp: at - 1,
+    PageDown: at + 20,
+    PageUp: at - 20,
+    Home: 0,
+    End: count - 1,
+  };
+  return to[key];
+}
+
 /** The steps as a list by the usual keys. */
 function Lines({
   rows,
@@ -113,7 +128,7 @@ function Lines({
     overscan: 10,
   });
   const found = rows.findIndex((row) => row.address === selected);
-  const at = Math.max(0, found);
+  const ahead = useAhead(selected);
   // A link leads to its step, which may come a moment after the list; one that is chosen by keys is in sight.
   useEffect(() => {
     if (found >= 0) virtual.scrollToIndex(found);
@@ -124,15 +139,8 @@ function Lines({
     const to = Math.max(0, Math.min(rows.length - 1, index));
     const row = rows[to];
     if (!row) return;
+    ahead.note(row.address);
     onSelect(row.address);
-  };
-  const keys: Record<string, number> = {
-    ArrowDown: found < 0 ? 0 : at + 1,
-    ArrowUp: at - 1,
-    PageDown: at + 20,
-    PageUp: at - 20,
-    Home: 0,
-    End: rows.length - 1,
   };
   return (
     <div
@@ -143,7 +151,8 @@ function Lines({
       aria-label="Steps in the order in which they began"
       aria-activedescendant={isThere ? `step${selected}` : undefined}
       onKeyDown={(event) => {
-        const to = keys[event.key];
+        const at = rows.findIndex((row) => row.address === ahead.latest());
+        const to = destination(event.key, at, rows.length);
         if (to === undefined) return;
         event.preventDefault();
         go(to);
