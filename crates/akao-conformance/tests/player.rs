@@ -54,7 +54,7 @@ fn a_program_that_does_something_else_fails_with_the_line_and_the_place() {
         ("handshake\n", "cat <&3 >/dev/null".into(), "line 2: the node wrote nothing, expected"),
         ("handshake\n", "echo hello >&3".into(), "line 2: the node wrote `hello`, which is not JSON"),
         ("< {\"a\":[1]}\n", "echo '{\"a\":[2]}' >&3; cat <&3".into(), "at the message.a[0]: expected 1, found 2"),
-        ("silence 400\n", "echo {} >&3; cat <&3".into(), "line 2: expected nothing, found {}"),
+        ("silence 2000\n", "echo {} >&3; cat <&3".into(), "line 2: expected nothing, found {}"),
         ("exit 3\n", "exit 4".into(), "line 2: expected an exit with 3, found exit status: 4"),
         ("handshake\n", format!("{HANDSHAKE} sleep 60"), "line 2: expected an exit with 0, and the process still runs"),
         ("handshake\nexit 1\nstderr that\n", format!("{HANDSHAKE} echo this >&2; exit 1"), "line 4: standard error does not hold `that`"),

@@ -168,7 +168,7 @@ impl House {
     fn wait(&self, execution: ExecutionId, status: ExecutionStatus) -> Value {
         let reader = self.reader();
         let mut last = None;
-        for _ in 0..1_000 {
+        for _ in 0..12_000 {
             let row = reader.execution(execution).unwrap().unwrap();
             last = Some(row.status);
             if row.status == status {
@@ -512,7 +512,7 @@ fn a_script_is_run_again_after_a_kill_only_where_nothing_was_granted() {
     let begun = Arc::clone(&runner.slow);
     let (engine, thread) = house.open_over(house.journal(), runner);
     let begin = |grants: Vec<Permission>| {
-        let mut request = start(json!({"type": "Script", "props": {"ms": 400, "outputKey": "got"}}), None);
+        let mut request = start(json!({"type": "Script", "props": {"ms": 3_000, "outputKey": "got"}}), None);
         let Request::Start(given) = &mut request else { panic!("a start") };
         given.grants = grants;
         let Reply::Started { execution, .. } = house.call(&engine, request) else { panic!("no start") };
@@ -526,6 +526,7 @@ fn a_script_is_run_again_after_a_kill_only_where_nothing_was_granted() {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
+    assert_eq!(begun.load(Ordering::SeqCst), 2, "both run");
     // What a kill leaves: the files as they are while both steps run.
     let left = tempfile::tempdir().unwrap();
     for file in std::fs::read_dir(house.folder.path()).unwrap() {

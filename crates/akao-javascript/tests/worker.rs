@@ -46,7 +46,7 @@ fn a_hostile_script_leaves_the_worker_to_the_next() {
             "{script}: {:?}",
             call.error
         );
-        assert!(kind != "timeout" || started.elapsed() < Duration::from_secs(2));
+        assert!(kind != "timeout" || started.elapsed() < Duration::from_secs(15));
         let call = host.execute(ID, json!({"script": "return 'well'"}));
         assert_eq!(call.outputs, json!({"result": "well"}), "after {script}");
     }

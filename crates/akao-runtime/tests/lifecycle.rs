@@ -172,9 +172,10 @@ async fn a_process_that_is_being_started_does_not_hold_up_a_shutdown_and_none_is
 async fn a_retired_process_may_close_its_socket_before_it_ends() {
     let instances = "{ max: 1, concurrency: 1, recycle_after: 1 }";
     let ground = Ground::with(&Package { args: vec!["--shutdown", "close"], instances, ..Package::default() });
+    // It is told to end with its answer, and sleeps a second then.
+    let begun = std::time::Instant::now();
     assert_eq!(ground.call("well").await.status, OutcomeStatus::Success);
     let process = ground.launch.started.lock().unwrap()[0];
-    let begun = std::time::Instant::now();
     until("its end", || ground.pool().instances.len(), |count| *count == 0).await;
     assert!(begun.elapsed() >= Duration::from_millis(900), "it was not left to end by itself: {:?}", begun.elapsed());
     assert!(!support::is_alive(process));

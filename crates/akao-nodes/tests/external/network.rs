@@ -473,7 +473,7 @@ fn case_78() {
         }
         let held = flood.await.unwrap().result();
         assert_eq!(held, 64, "as many connections as one sandbox may have");
-        assert!(calls > 3 && longest < Duration::from_secs(5), "{calls} calls, the longest took {longest:?}");
+        assert!(calls > 3 && longest < Duration::from_secs(20), "{calls} calls, the longest took {longest:?}");
         ground.audit.denied(&format!("connect {}:{port}: there are too many connections", LISTED.0)).await;
         ground.end().await;
     });

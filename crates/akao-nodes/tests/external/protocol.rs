@@ -112,7 +112,7 @@ fn floods() {
                     break (&mut flood).await.unwrap();
                 }
             };
-            assert!(longest < Duration::from_secs(3), "beside {behaviour} one of {calls} calls took {longest:?}");
+            assert!(longest < Duration::from_secs(20), "beside {behaviour} one of {calls} calls took {longest:?}");
             assert!(
                 done.logs.len() <= 2_001 && done.progress < 200,
                 "{behaviour}: {} {}",

@@ -179,6 +179,13 @@ impl Loop {
         for _ in 0..=self.random.index(2) {
             self.start()?;
         }
+        // Half of the kills come at any moment, half when the owner has begun to work, however long that took.
+        let end = Instant::now() + Duration::from_secs(10);
+        let at_work = || self.place.owner().is_some_and(|owner| !below(owner.as_raw_nonzero().get()).is_empty());
+        let waits = self.random.index(2) == 0;
+        while waits && !at_work() && Instant::now() < end {
+            thread::sleep(Duration::from_millis(5));
+        }
         thread::sleep(Duration::from_millis(self.random.below(900)));
         let owner = self.place.owner().unwrap_or_else(|| Pid::from_child(child));
         let left = below(owner.as_raw_nonzero().get());

@@ -9,7 +9,7 @@ use std::{
         Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use ureq::{Agent, http};
 
@@ -55,6 +55,10 @@ fn what_was_acknowledged_survives_a_kill() {
                         number += 1;
                     }
                 });
+            }
+            let end = Instant::now() + Duration::from_secs(30);
+            while told.lock().expect("no panic").is_empty() && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(5));
             }
             std::thread::sleep(Duration::from_millis(400 + 150 * round));
             server.end(Signal::KILL);

@@ -113,7 +113,7 @@ fn refusals_have_a_kind_and_the_servers_code() {
         (json!({"query": "select 1", "port": 1}), "connection", "`detail.grant`", true),
         (json!({"query": "select 1", "host": "db.example.com"}), "connection", "db.example.com is not known", true),
         // What only reads did nothing; of what writes, a table without transactions has kept what was written until then.
-        (json!({"query": "insert into item select sleep(20)", "timeout": 1000}), "timeout", unknown, false),
+        (json!({"query": "insert into item select sleep(20)", "timeout": 3_000}), "timeout", unknown, false),
         (json!({"query": "do sleep(20)", "timeout": 1000, "readOnly": true}), "timeout", "not finished", true),
         (
             json!({"query": "# all\nwith x as (select sleep(20)) select * from x", "timeout": 1000}),

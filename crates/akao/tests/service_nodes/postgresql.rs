@@ -129,7 +129,7 @@ fn refusals_have_a_kind_and_the_servers_code() {
             "not finished",
             true,
         ),
-        (json!({"query": "do $$ begin perform pg_sleep(20); end $$", "timeout": 500}), "timeout", unknown, false),
+        (json!({"query": "do $$ begin perform pg_sleep(20); end $$", "timeout": 3_000}), "timeout", unknown, false),
         (
             query("do $$ begin perform pg_terminate_backend(pg_backend_pid()); end $$", json!([])),
             "connection",

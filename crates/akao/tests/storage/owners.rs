@@ -8,7 +8,11 @@ use std::{
     fs,
     io::{Read, Write},
     net::TcpListener,
-    sync::mpsc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -58,19 +62,22 @@ fn an_owner_that_does_not_answer_is_named() {
     ground.wait_for(&id, "success");
 }
 
-/// Starts an execution that posts to a server, which answers after a while; returns when the request has arrived. Later
+/// Starts an execution that posts to a server, which answers when it is let; returns when the request has arrived. Later
 /// requests are told by the channel.
-fn posts(ground: &Ground, answers_after: Duration) -> (String, mpsc::Receiver<()>) {
+fn posts(ground: &Ground, may_answer: &Arc<AtomicBool>) -> (String, mpsc::Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let (arrived, arrives) = mpsc::channel();
+    let may_answer = Arc::clone(may_answer);
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            let arrived = arrived.clone();
+            let (arrived, may_answer) = (arrived.clone(), Arc::clone(&may_answer));
             thread::spawn(move || {
                 let _ = stream.read(&mut [0; 4096]);
                 let _ = arrived.send(());
-                thread::sleep(answers_after);
+                while !may_answer.load(Ordering::SeqCst) {
+                    thread::sleep(Duration::from_millis(5));
+                }
                 let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
             });
         }
@@ -90,11 +97,17 @@ fn posts(ground: &Ground, answers_after: Duration) -> (String, mpsc::Receiver<()
 #[test]
 fn an_owner_that_is_told_to_end_lets_running_steps_end() {
     let ground = Ground::new();
-    let (id, again) = posts(&ground, Duration::from_millis(1_500));
+    let may_answer = Arc::default();
+    let (id, again) = posts(&ground, &may_answer);
     let began = Instant::now();
-    ground.stop();
-    let took = began.elapsed();
-    assert!(took > Duration::from_millis(300) && took < Duration::from_secs(8), "the step ended first: {took:?}");
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(500));
+            may_answer.store(true, Ordering::SeqCst);
+        });
+        ground.stop();
+    });
+    assert!(began.elapsed() >= Duration::from_millis(500), "the step ended first: {:?}", began.elapsed());
     // Nobody runs now: what the step gave is in the journal.
     assert_eq!(ground.place.owner(), None);
     let shown = ground.done(&["executions", "show", &id]);
@@ -108,11 +121,11 @@ fn an_owner_that_is_told_to_end_lets_running_steps_end() {
 #[test]
 fn a_step_that_outlasts_the_grace_is_not_lost_and_not_run_twice() {
     let ground = Ground::new();
-    let (id, again) = posts(&ground, Duration::from_secs(60));
+    let (id, again) = posts(&ground, &Arc::default());
     let other = ground.waits("{}");
     let began = Instant::now();
     ground.stop();
-    assert!(began.elapsed() < Duration::from_secs(15), "it ends after the grace: {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(40), "it ends after the grace: {:?}", began.elapsed());
     ground.signal(&other);
     ground.wait_for(&other, "success");
     ground.wait_for(&id, "failure");
