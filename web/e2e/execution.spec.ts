@@ -187,6 +187,8 @@ root:
 `;
 
 test("it stops on the way between two nodes and in a run that has not begun", async ({ console, page }) => {
+  // By keys alone it is some hundreds of arrows.
+  test.setTimeout(240_000);
   const { server, owner } = console;
   await server.save(owner, "parts", PARTS);
   const id = await server.run(owner, "parts");
