@@ -1,7 +1,8 @@
 //! What must not run: the operator's own list and those of repositories, put together, and held against what is installed.
 
 use crate::{
-    Disabled, Event, FileError, Installed, InstalledVersion, Places, SettingsError, What, file,
+    Disabled, Event, FileError, Installed, InstalledVersion, Places, Record, SettingsError, What, file,
+    installed::Guard,
     opened::OpenRepositories,
     settings::{self, kill_list_path},
 };
@@ -82,48 +83,114 @@ pub(crate) fn reason_against(kills: &KillList, id: &PackageId, version: &Install
     met.or_else(|| version.blocked.clone())
 }
 
-/// Holds what is installed against all lists: a version that is on one must not run any more, and a package whose active
-/// version is, is disabled with the reason. A version that no list names any more may run again; its package stays disabled
-/// until somebody enables it.
-///
-/// # Errors
-/// A record cannot be read or written. What was done until then is done.
-pub fn enforce_kill_list(
-    places: &Places,
-    own: Option<&KillList>,
-    repositories: &OpenRepositories,
+/// What all lists change about what is installed, decided and not yet written. While this is there, nobody else changes what
+/// is installed.
+#[derive(Debug)]
+pub struct KillListChanges {
+    guard: Guard,
+    changes: Vec<Change>,
     now: Timestamp,
-) -> Result<Vec<Event>, FileError> {
-    let installed = Installed::of(places);
-    let guard = installed.lock()?;
-    let mut events = Vec::new();
-    for (id, record) in installed.all()? {
+}
+
+/// What becomes of one package.
+#[derive(Debug)]
+struct Change {
+    record: Record,
+    /// The versions that must not run any more, and those that may again.
+    versions: Vec<What>,
+    /// Why the package is disabled with its active version.
+    disabled: Option<String>,
+}
+
+/// Changes of which some could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("not everything that kill lists name could be stopped")]
+pub struct PartlyKilled {
+    /// What was done until then.
+    pub done: Vec<Event>,
+    /// Why the rest was not.
+    #[source]
+    pub source: FileError,
+}
+
+impl KillListChanges {
+    /// Holds what is installed against all lists: a version that is on one must not run any more, and a package whose active
+    /// version is, is disabled with the reason. A version that no list names any more may run again; its package stays disabled
+    /// until somebody enables it.
+    ///
+    /// # Errors
+    /// The folders of the records cannot be read.
+    pub fn decide(
+        places: &Places,
+        own: Option<&KillList>,
+        repositories: &OpenRepositories,
+        now: Timestamp,
+    ) -> Result<Self, FileError> {
+        let installed = Installed::of(places);
+        let guard = installed.lock()?;
         // A record that cannot be used gives nothing that could run.
-        let Ok(mut record) = record else { continue };
-        let kills = kills_of(&id, own, repositories);
-        let mut changed = false;
+        let records = installed.all()?.into_iter().filter_map(|(_, record)| record.ok());
+        let changes = records.filter_map(|record| Change::of(record, own, repositories)).collect();
+        Ok(Self { guard, changes, now })
+    }
+
+    /// What is about to be done.
+    pub fn events(&self) -> Vec<Event> {
+        self.changes.iter().flat_map(|change| change.events(self.now)).collect()
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// A record cannot be written. What was done until then is done.
+    pub fn carry_out(self) -> Result<Vec<Event>, PartlyKilled> {
+        let mut done = Vec::new();
+        for change in &self.changes {
+            if let Err(source) = change.write(&self.guard, self.now) {
+                return Err(PartlyKilled { done, source });
+            }
+            done.extend(change.events(self.now));
+        }
+        Ok(done)
+    }
+}
+
+impl Change {
+    /// None where a package stays as it is.
+    fn of(mut record: Record, own: Option<&KillList>, repositories: &OpenRepositories) -> Option<Self> {
+        let kills = kills_of(&record.id, own, repositories);
+        let mut versions = Vec::new();
         for version in &mut record.versions {
             let digests = [version.content, version.archive];
-            let met = kills.meets(&id, &version.version.to_string(), &digests).map(|entry| entry.reason.clone());
+            let met = kills.meets(&record.id, &version.version.to_string(), &digests);
+            let met = met.map(|entry| entry.reason.clone());
             // A list that cannot be read says nothing, also not that a version may run again.
             if version.blocked == met || (met.is_none() && !repositories.knows_all_kills()) {
                 continue;
             }
-            let what = match &met {
+            versions.push(match &met {
                 Some(reason) => What::Blocked { version: version.version.clone(), reason: reason.clone() },
                 None => What::Unblocked { version: version.version.clone() },
-            };
-            events.push(Event::new(now, &id, what));
-            (version.blocked, changed) = (met, true);
-        }
-        if changed {
-            guard.write(&record)?;
+            });
+            version.blocked = met;
         }
         let reason = record.active_version().and_then(|version| version.blocked.clone());
-        if let Some(reason) = reason.filter(|_| record.disabled.is_none()) {
-            guard.disable(&record, Disabled { at: now, reason: reason.clone() })?;
-            events.push(Event::new(now, &id, What::Disabled { reason }));
+        let disabled = reason.filter(|_| record.disabled.is_none());
+        (!versions.is_empty() || disabled.is_some()).then_some(Self { record, versions, disabled })
+    }
+
+    fn events(&self, now: Timestamp) -> impl Iterator<Item = Event> + '_ {
+        let disabled = self.disabled.iter().map(|reason| What::Disabled { reason: reason.clone() });
+        self.versions.iter().cloned().chain(disabled).map(move |what| Event::new(now, &self.record.id, what))
+    }
+
+    fn write(&self, guard: &Guard, now: Timestamp) -> Result<(), FileError> {
+        if !self.versions.is_empty() {
+            guard.write(&self.record)?;
+        }
+        match &self.disabled {
+            Some(reason) => guard.disable(&self.record, Disabled { at: now, reason: reason.clone() }),
+            None => Ok(()),
         }
     }
-    Ok(events)
 }

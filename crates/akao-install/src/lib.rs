@@ -38,7 +38,7 @@ pub use file::FileError;
 pub use git::{Git, GitError, GitLimits, GitProtocol, GitSource, GitSourceError};
 pub use index::installed_index;
 pub use installed::{Found, Installed, LookupError};
-pub use kill::{enforce_kill_list, take_kill_list};
+pub use kill::{KillListChanges, PartlyKilled, take_kill_list};
 pub use lock::{LockMakeError, LockNeed, make_lock};
 pub use offered::note_offers;
 pub use opened::{OpenRepositories, OpenRepository};

@@ -3,9 +3,9 @@
 mod support;
 
 use akao_install::{
-    Agreement, ApplyError, Finding, Need, Settings, SettingsError, SwitchError, UninstallError, Use, change_policy,
-    change_trust, collect, disable, enable, enforce_kill_list, kept_kill_list, read_policy, rollback, uninstall,
-    verify,
+    Agreement, ApplyError, Event, Finding, KillListChanges, Need, OpenRepositories, Settings, SettingsError,
+    SwitchError, UninstallError, Use, change_policy, change_trust, collect, disable, enable, kept_kill_list,
+    read_policy, rollback, uninstall, verify,
 };
 use akao_package::trust::{Consent, KillEntry, KillList, KillTarget, Refusal};
 use semver::VersionReq;
@@ -229,6 +229,14 @@ async fn a_disabled_package_is_kept_and_not_used() {
     assert!(ground.installed().find(&enrich, &VersionReq::STAR).is_ok());
 }
 
+fn held_against(ground: &Ground, list: &KillList, repositories: &OpenRepositories) -> Vec<Event> {
+    let changes = KillListChanges::decide(&ground.places, Some(list), repositories, start()).unwrap();
+    let about_to = changes.events();
+    let done = changes.carry_out().unwrap();
+    assert_eq!(done, about_to, "what is told before is what is done");
+    done
+}
+
 #[tokio::test]
 async fn what_a_list_names_stops_until_it_is_replaced() {
     let (ground, publisher) = with_repository().await;
@@ -240,9 +248,9 @@ async fn what_a_list_names_stops_until_it_is_replaced() {
         KillList::new(3, start(), vec![KillEntry { target, reason: "it leaks".into() }]).sign(&key).unwrap();
     let list = akao_install::take_kill_list(&ground.places, &text, &signature).unwrap();
     let repositories = ground.open(start()).await;
-    let events = enforce_kill_list(&ground.places, Some(&list), &repositories, start()).unwrap();
+    let events = held_against(&ground, &list, &repositories);
     assert_eq!(words(&events), ["blocked", "disabled"]);
-    assert!(enforce_kill_list(&ground.places, Some(&list), &repositories, start()).unwrap().is_empty());
+    assert!(held_against(&ground, &list, &repositories).is_empty());
     let content = ground.installed().record(&enrich).unwrap().unwrap().versions[0].content;
     assert_eq!(ground.installed().blocked(&enrich, &content).unwrap().as_deref(), Some("it leaks"));
     let error = enable(&ground.places, &enrich, &repositories, start()).unwrap_err();
@@ -261,7 +269,7 @@ async fn what_a_list_names_stops_until_it_is_replaced() {
     assert!(akao_install::take_kill_list(&ground.places, &older, &signature).is_err(), "an old list came back");
     let (newer, signature) = KillList::new(4, start(), Vec::new()).sign(&key).unwrap();
     let list = akao_install::take_kill_list(&ground.places, &newer, &signature).unwrap();
-    let events = enforce_kill_list(&ground.places, Some(&list), &repositories, start()).unwrap();
+    let events = held_against(&ground, &list, &repositories);
     assert_eq!(words(&events), ["unblocked"]);
 
     // The list's own key cannot be left out before another list is there.

@@ -1,5 +1,5 @@
 //! What somebody does with packages and settings, at the command line or over the server, is told to the audit, with who did it.
-//! What is to be done to a package is told before anything of it is, so that no end of the program keeps it from being known.
+//! What is to be done is told before anything of it is, so that no end of the program keeps it from being known.
 
 use crate::{failure::Failure, wiring};
 use akao_contract::Tenant;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
 /// Something that was done.
-pub(crate) struct Act {
+struct Act {
     /// The package, or the prefix of packages, that it is about; empty for all.
     about: String,
     event: AuditEvent,
@@ -17,37 +17,59 @@ pub(crate) struct Act {
 
 impl Act {
     /// Something that somebody did to a package: a document whose `what` says it.
-    pub(crate) fn on_package(id: &str, document: Value, by: &str) -> Self {
+    fn on_package(id: &str, document: Value, by: &str) -> Self {
         let (act, details) = taken_apart(document);
         Self { about: id.to_owned(), event: AuditEvent::Package { act, by: by.to_owned(), details } }
     }
 
     /// A change of the settings: a document whose `what` says it.
-    pub(crate) fn on_settings(about: &str, document: Value) -> Self {
+    fn on_settings(about: &str, document: Value, by: &str) -> Self {
         let (act, details) = taken_apart(document);
-        Self { about: about.to_owned(), event: AuditEvent::Settings { act, by: who(), details } }
+        Self { about: about.to_owned(), event: AuditEvent::Settings { act, by: by.to_owned(), details } }
     }
 }
 
-/// Something that is about to be done to a package.
+/// Something that is about to be done.
 pub(crate) struct Intent {
-    /// The package.
-    id: String,
+    /// To what.
+    on: On,
+    /// The package, or the prefix of packages; empty for all.
+    about: String,
     /// What, as it stands in the audit.
     doing: &'static str,
     details: Value,
 }
 
+/// What something is done to.
+#[derive(Clone, Copy)]
+enum On {
+    Package,
+    Settings,
+}
+
 impl Intent {
     /// Doing something to a package, with an object that says more.
     pub(crate) fn new(id: &str, doing: &'static str, details: Value) -> Self {
-        Self { id: id.to_owned(), doing, details }
+        Self { on: On::Package, about: id.to_owned(), doing, details }
+    }
+
+    /// Changing the settings: about which package or prefix, and an object that says more.
+    pub(crate) fn on_settings(about: &str, doing: &'static str, details: Value) -> Self {
+        Self { on: On::Settings, about: about.to_owned(), doing, details }
     }
 
     fn document(&self) -> Value {
         let mut document = self.details.clone();
         document["what"] = json!(self.doing);
         document
+    }
+
+    /// What the audit is told of it: a document whose `what` says it.
+    fn act(&self, document: Value, by: &str) -> Act {
+        match self.on {
+            On::Package => Act::on_package(&self.about, document, by),
+            On::Settings => Act::on_settings(&self.about, document, by),
+        }
     }
 }
 
@@ -81,7 +103,7 @@ pub(crate) fn announce(root: &Path, intents: Vec<Intent>, by: &str) -> Result<An
         )
     };
     wiring::make_data_dir(&folder).map_err(refused)?;
-    let acts = announced.intents.iter().map(|intent| Act::on_package(&intent.id, intent.document(), by));
+    let acts = announced.intents.iter().map(|intent| intent.act(intent.document(), by));
     tell(root, acts).map_err(refused)?;
     Ok(announced)
 }
@@ -94,12 +116,19 @@ impl Announced {
     pub(crate) fn ended(self, events: &[Event], otherwise: &str) -> Result<(), Failure> {
         let document = |event: &Event| serde_json::to_value(&event.what).unwrap_or_default();
         let done = events.iter().map(|event| Act::on_package(event.id.as_str(), document(event), &self.by));
-        let left = self.intents.iter().filter(|intent| events.iter().all(|event| event.id.as_str() != intent.id));
+        let left = self.intents.iter().filter(|intent| events.iter().all(|event| event.id.as_str() != intent.about));
         let left = left.map(|intent| {
-            let document = json!({"what": "not_done", "wanted": intent.doing, "reason": otherwise});
-            Act::on_package(&intent.id, document, &self.by)
+            intent.act(json!({"what": "not_done", "wanted": intent.doing, "reason": otherwise}), &self.by)
         });
         tell(&self.root, done.chain(left))
+    }
+
+    /// Tells that all of it was done, by a document whose `what` says it.
+    ///
+    /// # Errors
+    /// As of [`tell`].
+    pub(crate) fn done(self, document: &Value) -> Result<(), Failure> {
+        tell(&self.root, self.intents.iter().map(|intent| intent.act(document.clone(), &self.by)))
     }
 
     /// Tells that nothing was done.
@@ -108,6 +137,29 @@ impl Announced {
     /// As of [`tell`].
     pub(crate) fn came_to_nothing(self, reason: &str) -> Result<(), Failure> {
         self.ended(&[], reason)
+    }
+}
+
+/// Changes the settings of a data directory, which is made where there is none. What is to be changed is in the audit before it is,
+/// and what came of it afterwards: a document of what was done, whose `what` says it.
+///
+/// # Errors
+/// The audit cannot be written before, then nothing was changed; or it cannot be changed; or the audit cannot be written
+/// afterwards.
+pub(crate) fn change_settings<T>(
+    root: &Path,
+    intent: Intent,
+    work: impl FnOnce() -> Result<(T, Value), Failure>,
+) -> Result<T, Failure> {
+    wiring::make_data_dir(root)?;
+    let announced = announce(root, vec![intent], &who())?;
+    match work() {
+        Ok((done, document)) => announced.done(&document).map(|()| done),
+        Err(failure) => {
+            // Why it was not changed is what there is to tell, whether or not the audit hears of it.
+            let _ = announced.came_to_nothing(&failure.full_message());
+            Err(failure)
+        }
     }
 }
 
@@ -129,7 +181,7 @@ fn taken_apart(document: Value) -> (String, Map<String, Value>) {
 ///
 /// # Errors
 /// The audit cannot be written. What was done is done.
-pub(crate) fn tell(root: &Path, acts: impl IntoIterator<Item = Act>) -> Result<(), Failure> {
+fn tell(root: &Path, acts: impl IntoIterator<Item = Act>) -> Result<(), Failure> {
     let mut acts = acts.into_iter().peekable();
     if acts.peek().is_none() {
         return Ok(());

@@ -6,7 +6,7 @@ use super::{
     packages::{Desk, refused},
 };
 use crate::{
-    acts::{self, Act},
+    acts::{self, Intent},
     cli::Context,
     exit::Exit,
     failure::Failure,
@@ -15,6 +15,7 @@ use crate::{
     replace::replace_file,
     wiring,
 };
+use akao_contract::Digest;
 use akao_install::{Places, SettingsError, kept_kill_list, read_policy, take_kill_list};
 use akao_package::{
     PublicKey, SecretKey, Signature,
@@ -118,9 +119,19 @@ fn take(args: &TakeArgs, context: &Context) -> Result<Exit, Failure> {
     let places = Places::new(wiring::data_dir(context)?);
     wiring::make_data_dir(places.root())?;
     let (text, signature) = read_list(&args.file)?;
-    let list = take_kill_list(&places, &text, &signature).map_err(|error| not_taken(&error))?;
+    let intent = Intent::on_settings("", "taking_kill_list", json!({"sha256": Digest::of(text.as_bytes())}));
+    let announced = acts::announce(places.root(), vec![intent], &acts::who())?;
+    let list = match take_kill_list(&places, &text, &signature) {
+        Ok(list) => list,
+        Err(error) => {
+            let failure = not_taken(&error);
+            // Why it was not taken is what there is to tell, whether or not the audit hears of it.
+            let _ = announced.came_to_nothing(&failure.full_message());
+            return Err(failure);
+        }
+    };
     let document = json!({"what": "kill_list", "number": list.number, "entries": list.entries.len()});
-    let told = acts::tell(places.root(), [Act::on_settings("", document)]);
+    let told = announced.done(&document);
     // From here on it holds: what is installed is held against it at once, whether or not the audit could be written.
     let desk = Desk::open(context)?;
     let runtime = wiring::runtime()?;

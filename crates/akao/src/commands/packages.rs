@@ -14,7 +14,7 @@ pub(crate) mod update;
 pub(crate) mod verify;
 
 use crate::{
-    acts::{self, Act, Intent},
+    acts::{self, Intent},
     cli::Context,
     exit::Exit,
     failure::Failure,
@@ -23,10 +23,12 @@ use crate::{
 };
 use akao_contract::manifest::{PackageId, ResourceCaps};
 use akao_install::{
-    Event, Git, GitLimits, OpenRepositories, Places, Planner, Settings, enforce_kill_list, note_offers,
+    Event, Git, GitLimits, KillListChanges, OpenRepositories, PartlyKilled, Places, Planner, Settings, What,
+    note_offers,
 };
 use akao_package::ArchiveLimits;
 use jiff::Timestamp;
+use serde_json::json;
 use std::{
     error::Error,
     io::{BufRead, IsTerminal},
@@ -98,14 +100,22 @@ impl Desk {
     /// As [`Desk::enforce`], in somebody's name; what came of it.
     ///
     /// # Errors
-    /// As there.
+    /// A record cannot be written, or what was done cannot be told to the audit.
     pub(crate) fn enforced(&self, repositories: &OpenRepositories, by: &str) -> Result<Vec<Event>, Failure> {
         let own = self.settings.kill_list.as_ref();
-        let events = enforce_kill_list(&self.places, own, repositories, self.now);
-        let events = events.map_err(|error| refused(&error, error.suggestion()))?;
-        self.audit_by(&events, by)?;
+        let changes = KillListChanges::decide(&self.places, own, repositories, self.now);
+        let changes = changes.map_err(|error| refused(&error, error.suggestion()))?;
+        // What must not run is stopped also where that cannot be told; it is said afterwards.
+        let announced = acts::announce(self.places.root(), stopping(&changes.events()), by);
+        let (done, failed) = match changes.carry_out() {
+            Ok(done) => (done, None),
+            Err(PartlyKilled { done, source }) => (done, Some(refused(&source, source.suggestion()))),
+        };
+        let why = failed.as_ref().map_or(acts::NOTHING_TO_CHANGE.to_owned(), Failure::full_message);
+        let told = announced.and_then(|announced| announced.ended(&done, &why));
+        failed.map_or(told, Err)?;
         note_offers(&self.places, repositories).map_err(|error| refused(&error, error.suggestion()))?;
-        Ok(events)
+        Ok(done)
     }
 
     /// Makes plans with these repositories.
@@ -140,13 +150,21 @@ impl Desk {
             }
         }
     }
+}
 
-    /// Tells the audit what was done, and by whom.
-    pub(crate) fn audit_by(&self, events: &[Event], by: &str) -> Result<(), Failure> {
-        let document = |event: &Event| serde_json::to_value(&event.what).unwrap_or_default();
-        let acts = events.iter().map(|event| Act::on_package(event.id.as_str(), document(event), by));
-        acts::tell(self.places.root(), acts)
-    }
+/// What a kill list is about to do, as the audit is told before.
+fn stopping(events: &[Event]) -> Vec<Intent> {
+    let intent = |event: &Event| {
+        let (doing, details) = match &event.what {
+            What::Blocked { version, reason } => ("blocking", json!({"version": version, "reason": reason})),
+            What::Unblocked { version } => ("unblocking", json!({"version": version})),
+            What::Disabled { reason } => ("disabling", json!({"reason": reason})),
+            // A list does nothing else.
+            _ => return None,
+        };
+        Some(Intent::new(event.id.as_str(), doing, details))
+    };
+    events.iter().filter_map(intent).collect()
 }
 
 /// Asks whoever sits at the terminal; `alone` is what is told when nobody does.

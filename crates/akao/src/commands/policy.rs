@@ -2,7 +2,7 @@
 
 use super::packages::refused;
 use crate::{
-    acts::{self, Act},
+    acts::{self, Intent},
     cli::Context,
     commands::key::public_key,
     exit::Exit,
@@ -115,15 +115,23 @@ fn show(context: &Context) -> Result<Exit, Failure> {
 fn set(args: &SetArgs, context: &Context) -> Result<Exit, Failure> {
     let own = PublisherPlaces::of(context)?;
     let keys = args.kill_list_keys.iter().map(|text| public_key(text, &own)).collect::<Result<Vec<_>, _>>()?;
-    wiring::make_data_dir(own.root())?;
     let places = Places::new(own.root());
-    let changed = change_policy(&places, |policy| args.apply(policy, keys));
-    let (before, after) = changed.map_err(|error| refused(&error, error.suggestion()))?;
-    let changes = differences(&before, &after);
-    if !changes.is_empty() {
-        let document = json!({"what": "policy", "changes": changes.iter().map(Change::line).collect::<Vec<_>>()});
-        acts::tell(own.root(), [Act::on_settings("", document)])?;
+    let now = read_policy(&places).map_err(|error| refused(&error, error.suggestion()))?;
+    let mut wanted = now.clone();
+    args.apply(&mut wanted, keys.clone());
+    if wanted == now {
+        tell(&now, &[], &context.output)?;
+        return Ok(Exit::Success);
     }
+    let lines = |changes: &[Change]| changes.iter().map(Change::line).collect::<Vec<_>>();
+    let intent = Intent::on_settings("", "changing_policy", json!({"changes": lines(&differences(&now, &wanted))}));
+    let (after, changes) = acts::change_settings(own.root(), intent, || {
+        let changed = change_policy(&places, |policy| args.apply(policy, keys));
+        let (before, after) = changed.map_err(|error| refused(&error, error.suggestion()))?;
+        let changes = differences(&before, &after);
+        let document = json!({"what": "policy", "changes": lines(&changes)});
+        Ok(((after, changes), document))
+    })?;
     tell(&after, &changes, &context.output)?;
     Ok(Exit::Success)
 }

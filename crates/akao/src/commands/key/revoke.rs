@@ -1,7 +1,7 @@
 //! `akao key revoke`: nothing that a key has signed counts any more.
 
 use crate::{
-    acts::{self, Act},
+    acts::{self, Intent},
     cli::Context,
     exit::Exit,
     failure::Failure,
@@ -45,15 +45,17 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let places = PublisherPlaces::of(context)?;
     let installed = installed(&places)?;
     let key = named(&args.fingerprint, &installed, &places)?;
-    let (revoked, revocation) = change_trust(&places, |trust| {
-        trust.revoke_wherever(&key, Timestamp::now(), reason);
-        // A key that was revoked before keeps the reason that it had.
-        Ok((of(trust, &key).cloned().collect::<Vec<TrustedKey>>(), trust.revocation(&key).cloned()))
+    let intent = Intent::on_settings("", "revoking", json!({"key": key.fingerprint(), "reason": reason}));
+    let (revoked, revocation) = acts::change_settings(places.root(), intent, || {
+        let revoked = change_trust(&places, |trust| {
+            trust.revoke_wherever(&key, Timestamp::now(), reason);
+            // A key that was revoked before keeps the reason that it had.
+            Ok((of(trust, &key).cloned().collect::<Vec<TrustedKey>>(), trust.revocation(&key).cloned()))
+        })?;
+        Ok((revoked, json!({"what": "revoked", "key": key.fingerprint(), "reason": reason})))
     })?;
     let by_it = installed.iter().filter(|signed| signed.key.ed25519() == key.ed25519());
     let by_it: Vec<&str> = by_it.map(|signed| signed.what.as_str()).collect();
-    let document = json!({"what": "revoked", "key": key.fingerprint(), "reason": reason});
-    acts::tell(places.root(), [Act::on_settings("", document)])?;
     let prefixes: Vec<&str> = revoked.iter().map(|trusted| trusted.prefix.as_str()).collect();
     let revocation = revocation.as_ref();
     let output = &context.output;

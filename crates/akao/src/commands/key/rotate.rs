@@ -1,7 +1,7 @@
 //! `akao key rotate` and `accept`: a publisher's next key, vouched for by the one that people trust.
 
 use crate::{
-    acts::{self, Act},
+    acts::{self, Intent},
     cli::Context,
     commands::{key::public_key, node::signature_file},
     exit::Exit,
@@ -10,6 +10,7 @@ use crate::{
     publisher::{Keys, PasswordArgs, PublisherPlaces, change_trust, read_small},
     replace::replace_file,
 };
+use akao_contract::Digest;
 use akao_package::{
     Signature,
     trust::{Prefix, Rotation, RotationError, sign_rotation},
@@ -85,11 +86,16 @@ pub(crate) fn accept(args: &AcceptArgs, context: &Context) -> Result<Exit, Failu
     let places = PublisherPlaces::of(context)?;
     let (text, signature) = (read(&args.file)?, read(&signature_file(&args.file))?);
     let signature = Signature::read(&signature).map_err(|error| refused(&error, &args.file))?;
-    let accepted = change_trust(&places, |trust| Ok(trust.rotate(&text, &signature, Timestamp::now())));
-    let Rotation { prefix, key, retire, .. } = accepted?.map_err(|error| rotation_refused(&error, &args.file))?;
+    // What it says is believed by nobody before its signature was looked at.
+    let intent = Intent::on_settings("", "accepting", json!({"sha256": Digest::of(text.as_bytes())}));
+    let Rotation { prefix, key, retire, .. } = acts::change_settings(places.root(), intent, || {
+        let accepted = change_trust(&places, |trust| Ok(trust.rotate(&text, &signature, Timestamp::now())));
+        let rotation = accepted?.map_err(|error| rotation_refused(&error, &args.file))?;
+        let (prefix, key) = (rotation.prefix.as_str(), rotation.key.fingerprint());
+        let document = json!({"what": "accepted", "prefix": prefix, "key": key, "retired": rotation.retire});
+        Ok((rotation, document))
+    })?;
     let print = key.fingerprint();
-    let document = json!({"what": "accepted", "key": print, "retired": retire});
-    acts::tell(places.root(), [Act::on_settings(prefix.as_str(), document)])?;
     let output = &context.output;
     if output.json {
         output.document(&json!({"prefix": prefix, "key": key, "fingerprint": print, "retired": retire}))?;

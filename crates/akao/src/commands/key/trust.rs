@@ -1,7 +1,7 @@
 //! `akao key trust`: from now on a key vouches for the packages below a prefix.
 
 use crate::{
-    acts::{self, Act},
+    acts::{self, Intent},
     cli::Context,
     exit::Exit,
     failure::Failure,
@@ -31,9 +31,11 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let places = PublisherPlaces::of(context)?;
     let key = public_key(&args.key, &places)?;
-    change_trust(&places, |trust| trust.add(args.prefix.clone(), key.clone(), Timestamp::now(), args.note))?;
-    let document = json!({"what": "trusted", "key": key.fingerprint()});
-    acts::tell(places.root(), [Act::on_settings(args.prefix.as_str(), document)])?;
+    let intent = Intent::on_settings(args.prefix.as_str(), "trusting", json!({"key": key.fingerprint()}));
+    acts::change_settings(places.root(), intent, || {
+        change_trust(&places, |trust| trust.add(args.prefix.clone(), key.clone(), Timestamp::now(), args.note))?;
+        Ok(((), json!({"what": "trusted", "key": key.fingerprint()})))
+    })?;
     let output = &context.output;
     if output.json {
         output.document(&json!({"prefix": args.prefix, "key": key, "fingerprint": key.fingerprint()}))?;

@@ -2,7 +2,7 @@
 //! about its key anew.
 
 use crate::{
-    acts::{self, Act},
+    acts::{self, Intent},
     cli::Context,
     commands::packages::package_id,
     exit::Exit,
@@ -22,16 +22,17 @@ pub(crate) struct Args {
 /// Forgets the key.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let (places, id) = (PublisherPlaces::of(context)?, package_id(&args.package)?);
-    let forgotten = change_trust(&places, |trust| {
-        let key = trust.pinned(&id).map(|pin| pin.key.fingerprint());
-        trust.unpin(&id);
-        Ok(key)
+    let intent = Intent::on_settings(id.as_str(), "unpinning", json!({}));
+    let key = acts::change_settings(places.root(), intent, || {
+        let forgotten = change_trust(&places, |trust| {
+            let key = trust.pinned(&id).map(|pin| pin.key.fingerprint());
+            trust.unpin(&id);
+            Ok(key)
+        })?;
+        let none = || Failure::not_found(format!("`{id}` is bound to no key"));
+        let key = forgotten.ok_or_else(|| none().hint("`akao key list` shows the packages that are."))?;
+        Ok((key, json!({"what": "unpinned", "key": key})))
     })?;
-    let Some(key) = forgotten else {
-        let failure = Failure::not_found(format!("`{id}` is bound to no key"));
-        return Err(failure.hint("`akao key list` shows the packages that are."));
-    };
-    acts::tell(places.root(), [Act::on_settings(id.as_str(), json!({"what": "unpinned", "key": key}))])?;
     let output = &context.output;
     if output.json {
         output.document(&json!({"id": id, "fingerprint": key}))?;

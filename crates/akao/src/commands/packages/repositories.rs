@@ -2,7 +2,7 @@
 
 use super::{Desk, ask, is_yes, reach, refused};
 use crate::{
-    acts::{self, Act},
+    acts::{self, Intent},
     cli::Context,
     exit::Exit,
     failure::Failure,
@@ -63,13 +63,16 @@ pub(crate) fn add(args: &AddArgs, context: &Context) -> Result<Exit, Failure> {
         output.note("Nothing was changed.");
         return Ok(Exit::Cancelled);
     }
-    wiring::make_data_dir(desk.places.root())?;
-    add_repository(&desk.places, entry, &root).map_err(|error| refused(&error, error.suggestion()))?;
-    let document = json!({
-        "what": "repository_added", "name": args.name, "place": place, "root": root.fingerprint(),
-        "prefixes": args.prefixes, "vouches": args.vouches,
+    let details = json!({
+        "name": args.name, "place": place, "root": root.fingerprint(), "prefixes": args.prefixes, "vouches": args.vouches,
     });
-    acts::tell(desk.places.root(), [Act::on_settings("", document)])?;
+    let intent = Intent::on_settings("", "adding_repository", details.clone());
+    acts::change_settings(desk.places.root(), intent, || {
+        add_repository(&desk.places, entry, &root).map_err(|error| refused(&error, error.suggestion()))?;
+        let mut document = details;
+        document["what"] = json!("repository_added");
+        Ok(((), document))
+    })?;
     if output.json {
         output.document(&json!({"name": args.name, "root": root.fingerprint(), "prefixes": args.prefixes}))?;
     } else {
@@ -161,10 +164,12 @@ pub(crate) fn list(_: &ListArgs, context: &Context) -> Result<Exit, Failure> {
 /// Removes a repository. What is installed from it stays.
 pub(crate) fn remove(args: &RemoveArgs, context: &Context) -> Result<Exit, Failure> {
     let desk = Desk::open(context)?;
-    let removed = change_repositories(&desk.places, |list| list.remove(&args.name));
-    removed.map_err(|error| refused(&error, error.suggestion()))?;
-    let document = json!({"what": "repository_removed", "name": args.name});
-    acts::tell(desk.places.root(), [Act::on_settings("", document)])?;
+    let intent = Intent::on_settings("", "removing_repository", json!({"name": args.name}));
+    acts::change_settings(desk.places.root(), intent, || {
+        let removed = change_repositories(&desk.places, |list| list.remove(&args.name));
+        removed.map_err(|error| refused(&error, error.suggestion()))?;
+        Ok(((), json!({"what": "repository_removed", "name": args.name})))
+    })?;
     if context.output.json {
         context.output.document(&json!({"name": args.name, "removed": true}))?;
     } else {
