@@ -331,7 +331,7 @@ fn not_installed(id: &PackageId) -> Error {
     Error::not_found(format_args!("package `{id}` on this server"))
 }
 
-fn with_causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -1,5 +1,6 @@
 //! `akao serve`: the server for a team, over the data directory that it owns while it runs.
 
+mod kill_lists;
 mod log;
 mod rest;
 mod retention;
@@ -30,6 +31,7 @@ use akao_platform::{InTurn, KeptSecrets, Outbound, Parts, Platform, Provider};
 use akao_sandbox::{Launcher, Tier};
 use akao_step::{Allowances, Secret, SecretSource};
 use akao_store::{Store, StoreError};
+use kill_lists::{CheckKillLists, Found, KillLists};
 use retention::{Counts, KeepFinished, Retention};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
@@ -78,6 +80,10 @@ pub(crate) struct Args {
     /// How long executions are kept once they have ended: at least a day, or `forever`.
     #[arg(long, value_name = "DURATION", default_value = "30d")]
     keep_finished: KeepFinished,
+    /// How often the kill lists of the configured repositories are fetched and held against what is installed, from the start on:
+    /// at least a second, or `never`, where no repository can be reached.
+    #[arg(long, value_name = "DURATION", default_value = "1d")]
+    check_kill_lists: CheckKillLists,
     #[command(flatten)]
     telemetry: telemetry::TelemetryArgs,
 }
@@ -220,13 +226,17 @@ async fn offer(args: &Args, face: Face, folder: &Path, context: &Context) -> Res
             let removed = Counts::default();
             let retention = Retention::new(args.keep_finished, platform.clone(), folder.to_owned(), removed.clone());
             let retaining = retention.map(|retention| tokio::spawn(retention.run()));
+            let found = Found::default();
+            let kill_lists = KillLists::new(args.check_kill_lists, folder, Arc::clone(&own.nodes), found.clone());
+            let looking = kill_lists.map(|kill_lists| tokio::spawn(kill_lists.run()));
             let figures = telemetry::figures(observer, Arc::clone(&own.nodes), tier(context))
-                .and(move |page| removed.write(page));
+                .and(move |page| removed.write(page))
+                .and(move |page| found.write(page));
             let traces = tracer.map(|tracer| Arc::new(tracer) as Arc<dyn Traces>);
             let app = App::observed(platform, settings, figures, traces);
             akao_api::serve(app, bound, stop, DRAIN_GRACE).await;
             resting.abort();
-            executions.into_iter().chain(retaining).for_each(|task| task.abort());
+            executions.into_iter().chain(retaining).chain(looking).for_each(|task| task.abort());
             automation.end().await;
             tracing::info!("ending");
             Ok(())

@@ -16,6 +16,7 @@ mod deploy;
 mod desk;
 mod executions;
 mod hooks;
+mod kill_lists;
 mod large_values;
 mod live;
 mod oidc;

@@ -7,7 +7,7 @@ use crate::{
 };
 use serde_json::{Value, json};
 
-const GREET: &str = "com.example.greet";
+pub(crate) const GREET: &str = "com.example.greet";
 
 /// What the package asks for in these stories.
 const ASKS: &str = "permissions:\n  - network.http: { hosts: [\"api.example.com:443\"] }\n";
@@ -32,7 +32,7 @@ pub(crate) fn release(desk: &Desk, version: &str, hello: &str, more: &str) {
 }
 
 /// What the operator does at the command line of the server's machine.
-fn on(server: &Server, desk: &Desk, arguments: &[&str]) -> Said {
+pub(crate) fn on(server: &Server, desk: &Desk, arguments: &[&str]) -> Said {
     let said = tried(server, desk, arguments);
     assert_eq!(said.code, 0, "{arguments:?}: {said:?}");
     said
@@ -43,21 +43,21 @@ fn tried(server: &Server, desk: &Desk, arguments: &[&str]) -> Said {
     desk.akao(&[arguments, &["--data-dir", &folder]].concat())
 }
 
-fn workflow(id: &str, version: &str, node: &str, name: &str) -> String {
+pub(crate) fn workflow(id: &str, version: &str, node: &str, name: &str) -> String {
     format!(
         "akao: 1\nid: {id}\nversion: {version}\noutputs: {{ said: \"${{steps.g.outputs.text}}\" }}\n\
          root: {{ type: \"{node}\", id: g, props: {{ name: {name} }} }}\n"
     )
 }
 
-fn ended(person: &Person<'_>, workflow: &str, grants: &[&str]) -> Value {
+pub(crate) fn ended(person: &Person<'_>, workflow: &str, grants: &[&str]) -> Value {
     let body = json!({"workflow": workflow, "input": {}, "grants": grants});
     let started = person.post("/api/v1/executions", &[], &body).is(201).body;
     person.wait(started["execution"].as_str().expect("an id"), &["success", "failure"])
 }
 
 #[track_caller]
-fn said(person: &Person<'_>, workflow: &str, grants: &[&str]) -> String {
+pub(crate) fn said(person: &Person<'_>, workflow: &str, grants: &[&str]) -> String {
     let ended = ended(person, workflow, grants);
     ended["outputs"]["said"].as_str().unwrap_or_else(|| panic!("{ended:#}")).to_owned()
 }
@@ -208,7 +208,7 @@ fn repository(server: &Server, desk: &Desk) {
     on(server, desk, &add);
 }
 
-fn publish(desk: &Desk, version: &str, hello: &str, more: &str) {
+pub(crate) fn publish(desk: &Desk, version: &str, hello: &str, more: &str) {
     release(desk, version, hello, more);
     for arguments in [
         &["node", "pack", "src/greet", "-o", "greet.akao"][..],
