@@ -330,6 +330,13 @@ fn write(
     all.sort();
     all.dedup();
     let installed = match there {
+        Some(there) if package.takes_key() => InstalledVersion {
+            archive: package.archive,
+            publisher: publisher(package).cloned(),
+            source: package.source.clone(),
+            grants: all.clone(),
+            ..there.clone()
+        },
         Some(there) => InstalledVersion { grants: all.clone(), ..there.clone() },
         None => recorded(package, all.clone(), now),
     };
@@ -340,7 +347,7 @@ fn write(
     guard.write(&record)?;
     let mut event = |what| applied.events.push(Event::new(now, &package.id, what));
     let (version, content) = (package.version.clone(), package.content);
-    if there.is_none() {
+    if there.is_none() || package.takes_key() {
         let publisher = publisher(package).map(|key| key.fingerprint());
         event(What::Installed { version: version.clone(), content, publisher, source: package.source.clone() });
     }

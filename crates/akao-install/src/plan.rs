@@ -4,7 +4,7 @@ use crate::{Candidate, InstalledSource, Record, planner::weigh::still_asked};
 use akao_contract::{Digest, Permission, manifest::PackageId};
 use akao_manifest::{Asked, Explanation};
 use akao_package::{
-    Change, Difference,
+    Change, Difference, PublicKey,
     trust::{Consent, Refusal, SignatureState, Verdict},
 };
 use akao_repository::{LookAlike, Skipped};
@@ -220,9 +220,28 @@ impl PlannedPackage {
     /// What a content that is installed already would change beside itself: whose key is pinned, and which version is used.
     fn consents_again(&self) -> Vec<Need> {
         let Verdict::NeedsConsent { why } = &self.verdict else { return Vec::new() };
-        let switches = self.activates && self.seen.as_ref().is_some_and(|record| record.active != self.version);
-        let counts = |consent: &&Consent| switches || matches!(consent, Consent::FirstUse { .. });
+        let of_key = |consent: &Consent| matches!(consent, Consent::FirstUse { .. } | Consent::OtherKey { .. });
+        let counts = |consent: &&Consent| self.switches() || of_key(consent);
         why.iter().filter(counts).cloned().map(Need::Trust).collect()
+    }
+
+    /// Whether another version is active until it is written.
+    fn switches(&self) -> bool {
+        self.activates && self.seen.as_ref().is_some_and(|record| record.active != self.version)
+    }
+
+    /// Whether its content is installed already, and is signed by another key than was known of it, or by one at all.
+    pub(crate) fn takes_key(&self) -> bool {
+        let SignatureState::Valid { key } = &self.signature else { return false };
+        let there = self.seen.as_ref().and_then(|record| record.version(&self.version));
+        there
+            .filter(|there| there.content == self.content)
+            .is_some_and(|there| there.publisher.as_ref().map(PublicKey::ed25519) != Some(key.ed25519()))
+    }
+
+    /// Whether writing it changes what is installed, whatever is granted.
+    pub fn changes_record(&self) -> bool {
+        !self.already || self.switches() || self.takes_key()
     }
 
     /// What agreeing to it grants: all that it names when it is new or asked for again; of an update what it asks for

@@ -129,6 +129,46 @@ async fn an_archive_is_pinned_to_the_key_that_is_agreed_to_first() {
 }
 
 #[tokio::test]
+async fn the_same_content_again_takes_the_key_that_has_signed_it() {
+    let ground = Ground::new();
+    let (key, next) = (secret_key(), secret_key());
+    let enrich = id("com.example.enrich");
+    let archive = package("com.example.enrich", "1.0.0").archive();
+    let signed_by = |key: &SecretKey| {
+        let path = ground.path("a.akao").display().to_string();
+        fs::write(&path, &archive).unwrap();
+        fs::write(format!("{path}.minisig"), signed(&archive, key).as_str()).unwrap();
+        fs::write(format!("{path}.pub"), key.public().to_file()).unwrap();
+    };
+    package("com.example.enrich", "1.0.0").write(&ground.path("folder"));
+    ground.install("./folder").await;
+    let version = || ground.installed().record(&enrich).unwrap().unwrap().versions[0].clone();
+    assert_eq!(version().publisher, None);
+
+    ground.trust(&key);
+    signed_by(&key);
+    let plan = ground.plan("./a.akao").await.unwrap();
+    assert!(plan.packages[0].already && plan.packages[0].changes_record());
+    assert_eq!(words(&ground.agree(&plan).await.events), ["installed"], "the audit hears of the key");
+    assert_eq!(version().publisher.as_ref(), Some(key.public()));
+    assert_eq!(version().source, InstalledSource::File { path: ground.path("a.akao") });
+
+    // Nothing takes the key away again, and another one is asked about.
+    let plan = ground.plan("./folder").await.unwrap();
+    ground.agree(&plan).await;
+    assert_eq!(version().publisher.as_ref(), Some(key.public()));
+    ground.trust(&next);
+    signed_by(&next);
+    let plan = ground.plan("./a.akao").await.unwrap();
+    let needs = plan.packages[0].consents();
+    assert!(matches!(&needs[..], [Need::Trust(Consent::OtherKey { .. })]), "{needs:?}");
+    let refused = ground.apply(&plan, &Agreement::default()).await.unwrap_err();
+    assert!(matches!(refused, ApplyError::Consent { .. }), "{refused}");
+    ground.agree(&plan).await;
+    assert_eq!(version().publisher.as_ref(), Some(next.public()));
+}
+
+#[tokio::test]
 async fn what_is_easily_taken_for_an_installed_package_is_told() {
     let ground = Ground::new();
     for (name, folder) in [("com.example.enrich", "one"), ("com.exarnple.enrich", "two")] {

@@ -167,7 +167,7 @@ pub(super) fn carry_out(
 /// is granted.
 pub(crate) fn intents(plan: &Plan, agreement: &Agreement) -> Vec<Intent> {
     let granted = |package: &PlannedPackage| agreement.grants.get(&package.id).cloned().unwrap_or_default();
-    let changed = plan.packages.iter().filter(|package| !package.already || !granted(package).is_empty());
+    let changed = plan.packages.iter().filter(|package| package.changes_record() || !granted(package).is_empty());
     let intent = |package: &PlannedPackage| {
         let details = json!({
             "version": package.version, "content": package.content, "source": package.source,
