@@ -306,7 +306,13 @@ fn workflows() -> Named {
     vec![
         (
             "Source",
-            object(&[("source", json!({"type": "string", "description": "The text of a workflow, in YAML or JSON."}))]),
+            object(&[
+                ("source", json!({"type": "string", "description": "The text of a workflow, in YAML or JSON."})),
+                (
+                    "lock?",
+                    json!({"type": "string", "description": "The text of the `akao.lock` that stands beside it."}),
+                ),
+            ]),
         ),
         ("WorkflowVersion", object(&version)),
         ("VersionWithSource", object(&with_source)),

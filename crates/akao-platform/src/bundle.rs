@@ -3,7 +3,7 @@
 //! of the tenant, and nodes of packages that the operator has installed for all tenants.
 
 use crate::{
-    Shelf,
+    Resolved,
     catalogue::CUSTOM,
     custom_nodes::{is_let_in, version_of},
     workflows::BUNDLE_BYTES_MAX,
@@ -39,10 +39,10 @@ pub(crate) struct Draught<'t> {
 }
 
 impl<'t> Draught<'t> {
-    /// Reads a text. Blocks.
-    pub(crate) fn read(text: &'t str, catalogue: &Catalogue, shelf: &dyn Shelf) -> Self {
+    /// Reads a text, whose names of packages stand for what `resolve` says. Blocks.
+    pub(crate) fn read(text: &'t str, catalogue: &Catalogue, resolve: &dyn Fn(&str) -> Resolved) -> Self {
         let draft = Draft::read(text);
-        let names = Names::read(draft.types(), catalogue, shelf);
+        let names = Names::read(draft.types(), catalogue, resolve);
         Self { text, draft, names }
     }
 }
@@ -69,10 +69,14 @@ pub(crate) struct Found {
 
 impl Names {
     /// Looks names of packages up. Blocks.
-    pub(crate) fn read<'n>(names: impl IntoIterator<Item = &'n str>, catalogue: &Catalogue, shelf: &dyn Shelf) -> Self {
+    pub(crate) fn read<'n>(
+        names: impl IntoIterator<Item = &'n str>,
+        catalogue: &Catalogue,
+        resolve: &dyn Fn(&str) -> Resolved,
+    ) -> Self {
         let unknown = names.into_iter().filter(|named| catalogue.get(named).is_none());
         let unknown: Vec<String> = unknown.map(str::to_owned).collect();
-        let packages = unknown.iter().filter_map(|named| Some((named.clone(), shelf.resolve(named)?))).collect();
+        let packages = unknown.iter().filter_map(|named| Some((named.clone(), resolve(named)?))).collect();
         Self { unknown, packages }
     }
 

@@ -17,6 +17,9 @@ const NAME_BYTES_MAX: usize = 400;
 /// the name is not one of a package.
 pub type Resolved = Option<Result<Arc<NodeType>, Refusal>>;
 
+/// What says for what names in a workflow stand. Blocks when it is asked.
+pub type Resolve<'s> = Box<dyn Fn(&str) -> Resolved + 's>;
+
 /// What names that are not the program's stand for.
 #[derive(Debug)]
 pub struct NamedTypes {
@@ -43,6 +46,13 @@ pub trait Shelf: Send + Sync {
     /// What a name in a workflow stands for now. Blocks.
     fn resolve(&self, named: &str) -> Resolved;
 
+    /// The same beside a lock file, whose text this is: what it names stands for exactly the version that it names, with the
+    /// content and the publisher that it names, or for nothing.
+    ///
+    /// # Errors
+    /// The text is no lock file.
+    fn resolve_locked(&self, lock: &str) -> Result<Resolve<'_>, Error>;
+
     /// Why nothing new may be started of the content that a node is pinned to; none when it may. Blocks.
     fn refuses(&self, pinned: &str) -> Option<String>;
 
@@ -67,6 +77,10 @@ impl Shelf for EmptyShelf {
 
     fn resolve(&self, _: &str) -> Resolved {
         None
+    }
+
+    fn resolve_locked(&self, _: &str) -> Result<Resolve<'_>, Error> {
+        Ok(Box::new(|_| None))
     }
 
     fn refuses(&self, _: &str) -> Option<String> {
@@ -119,7 +133,8 @@ impl Platform {
             let message = format!("at most {NAMES_MAX} names of at most {NAME_BYTES_MAX} bytes are looked up at once");
             return Err(Error::invalid(message));
         }
-        let names = Names::read(names.iter().map(String::as_str), &self.parts().catalogue, self.shelf());
+        let resolve = |named: &str| self.shelf().resolve(named);
+        let names = Names::read(names.iter().map(String::as_str), &self.parts().catalogue, &resolve);
         let found = self.read(|work| Ok(names.find(&work.of(&actor.tenant).custom_nodes())?))?;
         Ok(NamedTypes { types: found.types, refused: found.refused })
     }

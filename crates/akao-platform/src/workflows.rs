@@ -16,6 +16,24 @@ const SOURCE_BYTES_MAX: usize = 2 << 20;
 /// Longest form of what is run, in bytes: a workflow holds those that it starts.
 pub(crate) const BUNDLE_BYTES_MAX: usize = 8 << 20;
 
+/// Longest lock file beside one, in bytes.
+const LOCK_BYTES_MAX: usize = 1 << 20;
+
+/// The text of a workflow, with that of the lock file that stands beside it.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkflowText<'t> {
+    /// The workflow.
+    pub source: &'t str,
+    /// Which versions and contents of packages its names stand for; without one, what is active.
+    pub lock: Option<&'t str>,
+}
+
+impl<'t, T: AsRef<str> + ?Sized> From<&'t T> for WorkflowText<'t> {
+    fn from(source: &'t T) -> Self {
+        Self { source: source.as_ref(), lock: None }
+    }
+}
+
 /// A version was saved.
 #[derive(Debug)]
 pub struct Saved {
@@ -37,22 +55,27 @@ impl Platform {
     /// Checks a text as a workflow of the tenant. Blocks.
     ///
     /// # Errors
-    /// The text is too long to be one.
-    pub fn check_workflow(&self, actor: &Actor, source: &str) -> Result<Checked, Error> {
-        bounded(source)?;
+    /// The text is too long to be one, or its lock cannot be read.
+    pub fn check_workflow<'t>(&self, actor: &Actor, text: impl Into<WorkflowText<'t>>) -> Result<Checked, Error> {
         let catalogue = &self.parts().catalogue;
-        let draught = Draught::read(source, catalogue, self.shelf());
+        let draught = self.draught(text.into())?;
         self.read(|work| Ok(bundle::check(draught, catalogue, work.of(&actor.tenant))?))
     }
 
     /// Saves a text as the next version of a workflow. Blocks.
     ///
     /// # Errors
-    /// It has errors, its version's name is taken by another content, or the workflow is another one than was expected.
-    pub fn save_workflow(&self, actor: &Actor, id: &str, source: &str, expected: &Expected) -> Result<Saved, Error> {
-        bounded(source)?;
-        let (now_ms, mut stored) = (self.now_ms(), None);
-        let draught = Draught::read(source, &self.parts().catalogue, self.shelf());
+    /// It has errors, its lock cannot be read or names what is not installed, its version's name is taken by another content, or
+    /// the workflow is another one than was expected.
+    pub fn save_workflow<'t>(
+        &self,
+        actor: &Actor,
+        id: &str,
+        text: impl Into<WorkflowText<'t>>,
+        expected: &Expected,
+    ) -> Result<Saved, Error> {
+        let (text, now_ms, mut stored) = (text.into(), self.now_ms(), None);
+        let (source, draught) = (text.source, self.draught(text)?);
         let saved = self.write_beside(|work| {
             let workflows = work.of(&actor.tenant).workflows();
             let checked = bundle::check(draught, &self.parts().catalogue, work.of(&actor.tenant))?;
@@ -102,6 +125,19 @@ impl Platform {
             self.parts().allowances.stores_beside(&actor.tenant, stored);
         }
         Ok(saved)
+    }
+
+    /// A text that was read, with what its names of packages stand for. Blocks.
+    fn draught<'t>(&self, text: WorkflowText<'t>) -> Result<Draught<'t>, Error> {
+        bounded(text.source)?;
+        let catalogue = &self.parts().catalogue;
+        let Some(lock) = text.lock else {
+            return Ok(Draught::read(text.source, catalogue, &|named| self.shelf().resolve(named)));
+        };
+        if lock.len() > LOCK_BYTES_MAX {
+            return Err(Error::new(Code::TooLarge, "the lock file of a workflow is longer than 1 MiB"));
+        }
+        Ok(Draught::read(text.source, catalogue, &*self.shelf().resolve_locked(lock)?))
     }
 
     /// A page of the tenant's workflows. Blocks.

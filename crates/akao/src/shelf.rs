@@ -1,16 +1,17 @@
 //! What the operator has installed in the data directory, as a server shows it to its tenants and as their workflows use it:
 //! packages of nodes and environments of scripts. Nothing of where they lie is told.
 
-use crate::{commands::packages::lock, owner::PoolState, wiring};
-use akao_contract::{
-    Digest, NodeType, Tenant,
-    manifest::{PackageId, PinnedNode},
+use crate::{
+    commands::packages::lock::{self, LockedVersion},
+    owner::PoolState,
+    wiring,
 };
+use akao_contract::{Digest, NodeType, Tenant, manifest::PinnedNode};
 use akao_flow::Refusal;
-use akao_install::{Installed, LookupError, Places, Record, RecordError};
+use akao_install::{Installed, LockNeed, LookupError, Places, Record, RecordError};
 use akao_nodes::{ExternalNodes, Pinned};
-use akao_package::Store;
-use akao_platform::{Error, Resolved, Shelf};
+use akao_package::{Lock, Store};
+use akao_platform::{Error, Resolve, Resolved, Shelf};
 use akao_script::{EnvironmentPackage, Environments, ListedEnvironment};
 use serde_json::{Value, json};
 use std::{
@@ -61,8 +62,25 @@ impl DataShelf {
         Some(types)
     }
 
-    fn resolved(&self, node: &PackageId, range: &semver::VersionReq) -> Result<Arc<NodeType>, Refusal> {
+    /// The need that a name in a workflow is; none for what is no package, and for what is not a tenant's to name: a folder, a
+    /// content, and what belongs to another tenant.
+    fn need(named: &str) -> Option<LockNeed> {
+        if named.contains(['/', '#']) || named.starts_with(OWN) {
+            return None;
+        }
+        lock::named(named)
+    }
+
+    /// What a need stands for, by the lock that stands beside its workflow if there is one.
+    fn resolved(&self, need: &LockNeed, lock: Option<&Lock>) -> Result<Arc<NodeType>, Refusal> {
+        let locked = lock.map(|lock| LockedVersion::of(lock, need)).transpose()?.flatten();
+        let (node, range) = (&need.node, locked.as_ref().map_or(&need.range, |locked| &locked.range));
         let found = Installed::of(&self.places).find(node, range).map_err(|error| not_found(&error))?;
+        if let Some(message) = locked.and_then(|locked| locked.difference(&found)) {
+            let suggestion = "Ask the operator of the server to install what the lock names, or make the lock anew with \
+                              `akao lock FILE`.";
+            return Err(Refusal { message, suggestion: suggestion.to_owned() });
+        }
         let (package, version) = (&found.package, &found.version.version);
         let types = self.types_of(&found.version.content).ok_or_else(|| Refusal {
             message: format!("`{package}` {version} cannot be used as it is installed"),
@@ -123,12 +141,12 @@ impl Shelf for DataShelf {
     }
 
     fn resolve(&self, named: &str) -> Resolved {
-        // Neither a folder nor a content is a tenant's to name, nor what belongs to another tenant.
-        if named.contains(['/', '#']) || named.starts_with(OWN) {
-            return None;
-        }
-        let need = lock::named(named)?;
-        Some(self.resolved(&need.node, &need.range))
+        Some(self.resolved(&Self::need(named)?, None))
+    }
+
+    fn resolve_locked(&self, lock: &str) -> Result<Resolve<'_>, Error> {
+        let lock = Lock::read(lock).map_err(|error| Error::invalid(error.to_string()).hint(error.suggestion()))?;
+        Ok(Box::new(move |named| Some(self.resolved(&Self::need(named)?, Some(&lock)))))
     }
 
     fn refuses(&self, pinned: &str) -> Option<String> {

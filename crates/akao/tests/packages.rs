@@ -397,6 +397,10 @@ fn a_commit_of_a_git_repository_is_installed_and_a_lock_brings_the_same_elsewher
     let run = said(&desk, &[&["run", "w.yaml", "--json"], &fresh[..]].concat()).json();
     assert_eq!(run["outputs"]["text"], "Hello Ada");
     let changed = lock.replacen("version = \"1.0.0\"", "version = \"1.0.1\"", 1);
+    let key = format!("publisher = \"sha256:{}\"\n\n[package.source]", "0".repeat(64));
+    desk.write("akao.lock", &lock.replacen("\n[package.source]", &key, 1));
+    let signed = desk.akao(&["run", "w.yaml"]);
+    assert!(signed.code == 2 && signed.err.contains("is installed as signed by nobody"), "{signed:?}");
     assert_ne!(changed, lock);
     desk.write("akao.lock", &changed);
     let refused = desk.akao(&["install", "--locked", "--yes", "--data-dir", "third"]);

@@ -8,7 +8,7 @@ use crate::{
     documents,
     route::{Answering, Call, Gives, Parameter, Place, Route, Takes, route},
 };
-use akao_platform::{Code, Permission, tag};
+use akao_platform::{Code, Permission, WorkflowText, tag};
 use axum::http::{StatusCode, header::IF_NONE_MATCH};
 use serde::Deserialize;
 use serde_json::json;
@@ -50,6 +50,14 @@ pub(super) fn routes() -> Vec<Route> {
 #[serde(deny_unknown_fields)]
 struct SourceBody {
     source: String,
+    #[serde(default)]
+    lock: Option<String>,
+}
+
+impl SourceBody {
+    fn text(&self) -> WorkflowText<'_> {
+        WorkflowText { source: &self.source, lock: self.lock.as_deref() }
+    }
 }
 
 fn list(call: Call) -> Answering {
@@ -62,8 +70,8 @@ fn list(call: Call) -> Answering {
 
 fn validate(call: Call) -> Answering {
     Box::pin(async move {
-        let SourceBody { source } = call.json()?;
-        let checked = call.blocking(move |platform, actor| platform.check_workflow(actor, &source)).await?;
+        let body: SourceBody = call.json()?;
+        let checked = call.blocking(move |platform, actor| platform.check_workflow(actor, body.text())).await?;
         let valid = checked.bundle.is_some();
         Ok(Answer::json(&json!({"valid": valid, "problems": documents::problems(&checked.problems)})))
     })
@@ -90,10 +98,10 @@ fn versions(call: Call) -> Answering {
 
 fn save(call: Call) -> Answering {
     Box::pin(async move {
-        let SourceBody { source } = call.json()?;
+        let body: SourceBody = call.json()?;
         let (id, expected) = (call.param("workflow").to_owned(), expected(&call)?);
         let work = move |platform: &akao_platform::Platform, actor: &akao_platform::Actor| {
-            platform.save_workflow(actor, &id, &source, &expected)
+            platform.save_workflow(actor, &id, body.text(), &expected)
         };
         let saved = call.blocking(work).await?;
         let mut document = documents::workflow(&saved.workflow);

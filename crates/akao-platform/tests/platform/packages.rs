@@ -4,7 +4,7 @@ use crate::{Ground, custom_nodes::node_type};
 use akao_contract::{Digest, NodeType, Tenant};
 use akao_platform::{
     Actor, Code, EmptyShelf, Error, Expected, NoPackages, PackageManager, PackageOrder, PackagePlan, PackageSwitch,
-    Platform, Resolved, Shelf,
+    Platform, Resolve, Resolved, Shelf,
 };
 use serde_json::Value;
 use std::{
@@ -55,6 +55,10 @@ impl Shelf for One {
         let is_there = named == "com.example.greet" && !self.0.is_gone.load(Ordering::SeqCst);
         Shared::act(&self.0.after_look);
         is_there.then(|| Ok(Arc::new(node_type(&pinned, "1.0.0"))))
+    }
+
+    fn resolve_locked(&self, _: &str) -> Result<Resolve<'_>, Error> {
+        Ok(Box::new(|named| self.resolve(named)))
     }
 
     fn refuses(&self, _: &str) -> Option<String> {

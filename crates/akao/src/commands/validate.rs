@@ -2,6 +2,7 @@
 
 use crate::{
     cli::Context,
+    commands::packages::lock,
     exit::Exit,
     failure::Failure,
     load::{FileProblem, Sources, load, read_bytes},
@@ -10,6 +11,7 @@ use crate::{
     site::Site,
 };
 use akao_flow::{Position, Problem, Severity};
+use akao_platform::WorkflowText;
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -125,7 +127,9 @@ fn checked_there(file: &Path, server: &Remote) -> Result<(String, Vec<FileProble
     };
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let name = file.display().to_string();
-    let problems = server.validate(&text)?.into_iter().map(|problem| FileProblem { file: name.clone(), problem });
+    let lock = lock::beside(file)?;
+    let found = server.validate(WorkflowText { source: &text, lock: lock.as_deref() })?;
+    let problems = found.into_iter().map(|problem| FileProblem { file: name.clone(), problem });
     Ok((text, problems.collect()))
 }
 

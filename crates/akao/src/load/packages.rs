@@ -4,7 +4,13 @@
 mod locks;
 
 use super::FileProblem;
-use crate::{commands::packages::lock, failure::Failure, linked::Linked, output::shell_word, wiring};
+use crate::{
+    commands::packages::lock::{self, LockedVersion},
+    failure::Failure,
+    linked::Linked,
+    output::shell_word,
+    wiring,
+};
 use akao_contract::{
     NodeType, Tenant,
     manifest::{MANIFEST_FILE, PackageId},
@@ -14,8 +20,7 @@ use akao_flow::{Catalogue, Draft, Problem, Refusal};
 use akao_install::{Installed, Places};
 use akao_manifest::FolderError;
 use akao_nodes::{PinError, Pinned, pin};
-use akao_package::LOCK_FILE;
-use locks::{INSTALL_LOCKED, LockedVersion, Locks};
+use locks::{INSTALL_LOCKED, Locks};
 use semver::VersionReq;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -210,16 +215,10 @@ impl Packages {
             let install = install.map(|install| locked.map_or(install, |_| INSTALL_LOCKED.to_owned()));
             Refusal { message: error.to_string(), suggestion: install.unwrap_or_else(|| error.suggestion()) }
         })?;
-        if let Some(other) = locked.filter(|locked| locked.content != found.version.content) {
-            return Err(Refusal {
-                message: format!(
-                    "{} {} is installed with the content {}, and {LOCK_FILE} names {}",
-                    found.package, found.version.version, found.version.content, other.content
-                ),
-                suggestion: format!(
-                    "{INSTALL_LOCKED} If the change is meant, make the lock anew with `akao lock FILE`."
-                ),
-            });
+        if let Some(message) = locked.and_then(|locked| locked.difference(&found)) {
+            let suggestion =
+                format!("{INSTALL_LOCKED} If the change is meant, make the lock anew with `akao lock FILE`.");
+            return Err(Refusal { message, suggestion });
         }
         self.node_type(&places.store().path(&found.version.content), named, Some(node.as_str()))
     }

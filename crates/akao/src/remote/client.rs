@@ -9,6 +9,7 @@ use akao_contract::{BlobRef, Digest, ExecutionId, ExecutionStatus, NodeType, OpI
 use akao_engine::{CallError, Executions, Feed, FeedItem, Record, Reply, Request, StartRequest, export::Excerpt};
 use akao_flow::{Decision, Problem};
 use akao_journal::{ExecutionFilter, ExecutionRow, Frame, ReadError, TaskFilter, TaskRow, TaskStatus};
+use akao_platform::WorkflowText;
 use akao_step::{BlobError, BlobStore, BoxFuture};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -49,6 +50,14 @@ struct Kept {
 pub(crate) struct RemotePage<T> {
     pub(crate) items: Vec<T>,
     pub(crate) next: Option<String>,
+}
+
+/// A text as it is sent. A server that knows no locks refuses one, so that none is ignored.
+fn document(text: WorkflowText<'_>) -> Value {
+    match text.lock {
+        None => json!({"source": text.source}),
+        Some(lock) => json!({"source": text.source, "lock": lock}),
+    }
 }
 
 impl Remote {
@@ -206,21 +215,21 @@ impl Remote {
     }
 
     /// What the server says of a text as a workflow.
-    pub(crate) fn validate(&self, source: &str) -> Result<Vec<Problem>, Failure> {
-        let body = json!({"source": source});
+    pub(crate) fn validate(&self, text: WorkflowText<'_>) -> Result<Vec<Problem>, Failure> {
+        let body = document(text);
         let checked = self.server.ask_and_wait(&Ask::post("/api/v1/validate", Some(&body)))?.json()?;
         serde_json::from_value(checked["problems"].clone()).map_err(|error| unreadable(&error.to_string()))
     }
 
     /// Saves a text as the next version of its workflow, unless the latest one says the same; answers the version.
-    pub(crate) fn save(&self, workflow: &str, source: &str) -> Result<String, Failure> {
+    pub(crate) fn save(&self, workflow: &str, text: WorkflowText<'_>) -> Result<String, Failure> {
         let place = format!("/api/v1/workflows/{workflow}");
         let (name, condition) = match self.server.ask_and_wait(&Ask::get(&place)) {
             Ok(answer) => ("if-match", answer.tag.unwrap_or_default()),
             Err(failure) if failure.kind == "not_found" => ("if-none-match", "*".to_owned()),
             Err(failure) => return Err(failure),
         };
-        let (path, body) = (format!("{place}/versions"), json!({"source": source}));
+        let (path, body) = (format!("{place}/versions"), document(text));
         let ask = Ask { headers: &[(name, condition.as_str())], ..Ask::post(&path, Some(&body)) };
         let saved = self.server.ask_and_wait(&ask)?.json()?;
         saved["latest"]["version"].as_str().map(str::to_owned).ok_or_else(|| unreadable("it names no version"))

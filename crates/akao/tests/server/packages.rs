@@ -360,3 +360,72 @@ fn a_package_is_disabled_enabled_and_taken_away_once_nobody_is_pinned_to_it() {
     let last = entries.iter().find(|entry| entry["act"] == "uninstalled").expect("it is told");
     assert!(last["by"].to_string().contains("account "), "{told:#}");
 }
+
+/// Saves a text with the lock file that stands beside it.
+fn saved_with(person: &Person<'_>, id: &str, source: &str, lock: &str) -> crate::server::Answer {
+    let body = json!({"source": source, "lock": lock});
+    person.with("if-none-match", "*").post("/api/v1/workflows/{workflow}/versions", &[id], &body)
+}
+
+#[test]
+fn a_lock_beside_a_workflow_says_which_version_content_and_publisher_a_server_takes() {
+    let (server, desk) = (Server::new(), Desk::own_user());
+    let owner = server.owner();
+    repository(&server, &desk);
+    publish(&desk, "1.0.0", "Hello", "");
+    on(&server, &desk, &["install", GREET, "--yes"]);
+    let source = workflow("w", "1.0.0", "com.example.greet@^1", "Ada");
+    desk.write("w.yaml", &source);
+    on(&server, &desk, &["lock", "w.yaml"]);
+    let lock = std::fs::read_to_string(desk.path("akao.lock")).expect("a lock");
+    publish(&desk, "1.1.0", "Hi", "");
+    on(&server, &desk, &["update", "--all", "--yes"]);
+
+    // What is active is another one by now.
+    saved_with(&owner, "w", &source, &lock).is(201);
+    assert!(said(&owner, "w", &[]).starts_with("Hello "), "the lock's version");
+    owner.save("newest", &source.replace("id: w", "id: newest")).is(201);
+    assert!(said(&owner, "newest", &[]).starts_with("Hi "), "without a lock the active one");
+
+    let refused = |lock: &str, told: &str| {
+        let source = source.replace("id: w", "id: x");
+        let problems = saved_with(&owner, "x", &source, lock).refuses(422, "invalid_workflow").body["problems"].clone();
+        assert!(problems.to_string().contains(told), "{told}: {problems:#}");
+        let checked = owner.post("/api/v1/validate", &[], &json!({"source": source, "lock": lock})).is(200).body;
+        assert!(checked["problems"].to_string().contains(told), "{told}: {checked:#}");
+    };
+    let line = |name: &str| lock.lines().find(|line| line.starts_with(name)).expect("a line").to_owned();
+    let other = |name: &str| lock.replace(&line(name), &format!("{name} = \"sha256:{}\"", "0".repeat(64)));
+    refused(&other("content"), "is installed with the content");
+    refused(&other("publisher"), "as signed by the key");
+    refused(&lock.replace("version = \"1.0.0\"", "version = \"1.0.9\""), "no installed version");
+    refused(
+        &lock.replace("version = \"1.0.0\"", "version = \"2.0.0\""),
+        "has no version of `com.example.greet` within ^1",
+    );
+    for damaged in ["lock = 2\n", "nonsense", &lock.replacen("sha256:", "sha256:0", 1)] {
+        saved_with(&owner, "x", &source, damaged).refuses(400, "invalid_request");
+    }
+
+    // The command line sends the lock that stands beside the file.
+    let token = owner.new_token(None);
+    let there = |arguments: &[&str]| {
+        let mut command = desk.command(&[arguments, &["--server", &server.url]].concat());
+        let output = command.env_remove("AKAO_DATA_DIR").env("AKAO_TOKEN", &token).output().expect("it runs");
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Said { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    };
+    desk.write("sent.yaml", &source.replace("id: w", "id: sent"));
+    let ran = there(&["run", "sent.yaml", "--json"]);
+    assert!(ran.code == 0 && ran.out.contains("Hello "), "{ran:?}");
+    assert_eq!(there(&["validate", "sent.yaml"]).code, 0);
+    desk.write("akao.lock", &other("content"));
+    for command in ["run", "validate"] {
+        let refused = there(&[command, "sent.yaml"]);
+        let told = format!("{}{}", refused.out, refused.err);
+        assert!(refused.code == 2 && told.contains("is installed with the content"), "{refused:?}");
+    }
+    desk.write("akao.lock", "nonsense");
+    let damaged = there(&["run", "sent.yaml"]);
+    assert!(damaged.code == 2 && damaged.err.contains("akao.lock is damaged"), "{damaged:?}");
+}

@@ -1,12 +1,13 @@
 //! `akao run` at a server: the file becomes the next version of its workflow there, unless the latest one says the same, and that
-//! version is started and followed. What a tenant of a server does not have is refused before anything is sent. What the file names,
-//! such as custom nodes and other workflows, stands at the server, so that the server checks it.
+//! version is started and followed. The `akao.lock` beside it is sent with it. What a tenant of a server does not have is refused
+//! before anything is sent. What the file names, such as custom nodes and other workflows, stands at the server, so that the server
+//! checks it.
 
 use super::{Args, Seen, bad_input, detached, follow, grants, left, view_of};
 use crate::{
     catalogue::catalogue,
     cli::Context,
-    commands::invalid,
+    commands::{invalid, packages::lock},
     exit::Exit,
     failure::Failure,
     load::{self, FileProblem, Loaded},
@@ -18,12 +19,15 @@ use crate::{
 use akao_contract::Tenant;
 use akao_engine::{Bundle, GivenSecrets, StartRequest, input};
 use akao_flow::{Definition, Problem};
+use akao_platform::WorkflowText;
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 /// Runs the workflow.
 pub(super) fn run(args: &Args, remote: &Arc<Remote>, context: &Context) -> Result<Exit, Failure> {
-    let (start, source) = prepare(args, remote, context)?;
-    let version = remote.save(&start.bundle.definition.id, &source)?;
+    let lock = lock::beside(&args.file)?;
+    let (start, source) = prepare(args, lock.as_deref(), remote, context)?;
+    let text = WorkflowText { source: &source, lock: lock.as_deref() };
+    let version = remote.save(&start.bundle.definition.id, text)?;
     let (catalogue, site) = (catalogue(), Site::There(Arc::clone(remote)));
     let runtime = wiring::runtime()?;
     let done = runtime.block_on(async {
@@ -46,7 +50,12 @@ pub(super) fn run(args: &Args, remote: &Arc<Remote>, context: &Context) -> Resul
 }
 
 /// Everything that can be refused before anything is kept at the server.
-fn prepare(args: &Args, remote: &Remote, context: &Context) -> Result<(StartRequest, String), Failure> {
+fn prepare(
+    args: &Args,
+    lock: Option<&str>,
+    remote: &Remote,
+    context: &Context,
+) -> Result<(StartRequest, String), Failure> {
     let no = |what: &str, hint: &str| Err(Failure::usage(format!("{what} over a server")).hint(hint));
     if !args.volumes.is_empty() {
         return no("there are no volumes", "A server has no folder of this machine; send data as input.");
@@ -57,7 +66,7 @@ fn prepare(args: &Args, remote: &Remote, context: &Context) -> Result<(StartRequ
     if args.debug || !args.breakpoints.is_empty() {
         return no("there is no debugger", "Run the workflow on this machine to debug it.");
     }
-    let (definition, source) = checked(&args.file, remote, context)?;
+    let (definition, source) = checked(&args.file, lock, remote, context)?;
     let given = load::input::read_input("--input", args.input.as_deref(), &args.set)?;
     let input = input::accept(&definition, given).map_err(|problems| bad_input(&problems))?;
     let start = StartRequest {
@@ -80,7 +89,12 @@ fn prepare(args: &Args, remote: &Remote, context: &Context) -> Result<(StartRequ
 
 /// The workflow of a file as it stands there. What is no workflow at all is told without the server; what the names in it mean is
 /// the server's to say.
-fn checked(file: &Path, remote: &Remote, context: &Context) -> Result<(Definition, String), Failure> {
+fn checked(
+    file: &Path,
+    lock: Option<&str>,
+    remote: &Remote,
+    context: &Context,
+) -> Result<(Definition, String), Failure> {
     let (name, bytes) = load::read_bytes(file)?;
     let source = String::from_utf8(bytes).map_err(|error| {
         Failure::usage(format!("{name} is not UTF-8")).because(&error.utf8_error()).hint("Save it as UTF-8.")
@@ -94,7 +108,7 @@ fn checked(file: &Path, remote: &Remote, context: &Context) -> Result<(Definitio
         packages: Vec::new(),
     };
     let parsed = akao_flow::read(&source).map_err(|problems| invalid(&found(problems), file, context))?;
-    let loaded = found(remote.validate(&source)?);
+    let loaded = found(remote.validate(WorkflowText { source: &source, lock })?);
     if loaded.has_errors() {
         return Err(invalid(&loaded, file, context));
     }
