@@ -214,6 +214,7 @@ fn package(record: &Record, pools: &[PoolState]) -> Value {
     let processes: usize = own.iter().map(|pool| pool.processes).sum();
     let health = match () {
         () if own.iter().any(|pool| pool.stopped) => "stopped",
+        () if own.iter().any(|pool| pool.failure.is_some()) => "failing",
         () if own.iter().any(|pool| pool.unwell) => "unwell",
         () if processes > 0 => "ready",
         () => "idle",

@@ -119,7 +119,7 @@ function packageOf({ name }: NodeType, packages: readonly Package[]): Package | 
 function Unwell({ from }: { from: Package | undefined }) {
   if (from === undefined) return null;
   if (from.status !== "installed") return <Badge tone="failure">{from.status}</Badge>;
-  return from.health === "unwell" || from.health === "stopped" ? (
+  return from.health === "unwell" || from.health === "failing" || from.health === "stopped" ? (
     <Badge tone={HEALTH[from.health].tone}>{from.health}</Badge>
   ) : null;
 }

@@ -14,7 +14,7 @@ pub(super) fn schemas() -> Named {
     ];
     let declared = json!({"type": "object", "required": ["name"], "properties": {"name": text()}});
     let refused = object(&[("type", text()), ("message", text()), ("suggestion", text())]);
-    let health = words(["ready", "idle", "unwell", "stopped"]);
+    let health = words(["ready", "idle", "unwell", "failing", "stopped"]);
     vec![
         ("NodeTypeSummary", object(&summary)),
         (

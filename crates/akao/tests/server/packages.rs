@@ -429,3 +429,50 @@ fn a_lock_beside_a_workflow_says_which_version_content_and_publisher_a_server_ta
     let damaged = there(&["run", "sent.yaml"]);
     assert!(damaged.code == 2 && damaged.err.contains("akao.lock is damaged"), "{damaged:?}");
 }
+
+#[test]
+fn the_health_of_packages_is_each_tenants_own_and_says_when_they_fail() {
+    let (server, desk) = (Server::new(), Desk::own_user());
+    let owner = server.owner();
+    let other = server.other_owner(&owner, "globex");
+    release(&desk, "1.0.0", "Hello", "");
+    let weak = "\n\nclass Weak:\n    def execute(self, context, name: str):\n        return {'text': name}\n\n    \
+                def health(self):\n        return 'degraded', 'half of it is away'\n";
+    let weak = format!("from akao import node, serve\n{weak}\nserve(node('{GREET}')(Weak), version='1.1.0')\n");
+    on(&server, &desk, &["install", "./src/greet", "--yes"]);
+    let health = |person: &Person<'_>| person.get("/api/v1/packages").is(200).body["items"][0]["health"].clone();
+    let until = |wanted: &str, act: &dyn Fn()| {
+        let begun = std::time::Instant::now();
+        while health(&owner) != wanted {
+            assert!(begun.elapsed() < crate::server::WITHIN, "{wanted} did not come; last: {}", health(&owner));
+            act();
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+    };
+    // What was installed a moment ago ends the processes of before, once the server has seen it: then it is asked for again.
+    let runs = |workflow: &str| {
+        if health(&owner) == "idle" {
+            ended(&owner, workflow, &[]);
+        }
+    };
+    assert_eq!(health(&owner), "idle", "nothing has asked for it");
+    owner.save("w", &workflow("w", "1.0.0", GREET, "Ada")).is(201);
+    until("ready", &|| runs("w"));
+    assert_eq!(health(&other), "idle");
+
+    desk.write("src/greet/main.py", &weak);
+    let manifest = std::fs::read_to_string(desk.path("src/greet/_.yaml")).expect("its manifest");
+    desk.write("src/greet/_.yaml", &manifest.replace("version: 1.0.0", "version: 1.1.0"));
+    on(&server, &desk, &["install", "./src/greet", "--yes"]);
+    owner.save("weak", &workflow("weak", "1.0.0", GREET, "Ada")).is(201);
+    until("unwell", &|| runs("weak"));
+
+    // One that falls is told at once, and given up when it falls again and again.
+    desk.write("src/greet/main.py", "raise SystemExit(1)\n");
+    desk.write("src/greet/_.yaml", &manifest.replace("version: 1.0.0", "version: 1.2.0"));
+    on(&server, &desk, &["install", "./src/greet", "--yes"]);
+    owner.save("falls", &workflow("falls", "1.0.0", GREET, "Ada")).is(201);
+    until("failing", &|| runs("falls"));
+    until("stopped", &|| drop(ended(&owner, "falls", &[])));
+    assert_eq!(health(&other), "idle", "the processes of others are nobody's business");
+}
