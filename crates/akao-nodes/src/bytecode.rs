@@ -8,11 +8,12 @@
 use akao_contract::Digest;
 use akao_sandbox::{Bind, Command, Launcher, Limits, Profile, Source, SpawnSpec, Workspace};
 use rustix::{
-    fd::{AsFd, BorrowedFd, OwnedFd},
-    fs::{Dir, FileType, Mode, OFlags, ResolveFlags, fstat, openat2},
+    fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2},
 };
 use std::{
     collections::BTreeSet,
+    ffi::OsString,
     fs,
     io::{self, Read, Write},
     os::unix::fs::{MetadataExt, PermissionsExt},
@@ -27,6 +28,8 @@ const PACKAGE_PLACE: &str = "/package";
 const COMPILE_WITHIN: Duration = Duration::from_secs(30);
 /// How the name of a copy begins that is not complete.
 const STAGING: &str = ".making-";
+/// The folders in which Python looks for bytecode.
+const CACHE: &str = "__pycache__";
 /// The memory of compiling, of which the workspace is a part.
 const MEMORY_BYTES: u64 = 320_000_000;
 /// How long after its last change a copy that is not complete is nobody's any more.
@@ -61,9 +64,21 @@ impl Bytecode {
         Some(self.folder.join(format!("{digest}-{name}-{}-{}", found.len(), found.mtime())))
     }
 
-    /// The copy of the package with it, if it was made.
-    pub(crate) fn find(&self, digest: &Digest, interpreter: &Path) -> Option<PathBuf> {
-        self.place(digest, interpreter).filter(|place| place.is_dir())
+    /// The copy of the package with it, opened to be shown in a sandbox; none where it was not made. One whose files are not
+    /// those of the package is of a time before the package was mended: it is removed, and wanted again.
+    pub(crate) fn open(&self, digest: &Digest, interpreter: &Path, package: &Path) -> Option<Source> {
+        let place = self.place(digest, interpreter).filter(|place| place.is_dir())?.canonicalize().ok()?;
+        let opened = openat(CWD, &place, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+        // Through the descriptor, wherever the folder's name leads meanwhile.
+        let copy = PathBuf::from(format!("/proc/self/fd/{}", opened.as_raw_fd()));
+        if is_copy(package, &copy, DEPTH_MAX).unwrap_or(false) {
+            return Some(Source::Opened(akao_sandbox::open_beneath(&opened, Path::new(".")).ok()?, place));
+        }
+        // What stays is found again, and is no copy then either.
+        let _ = fs::remove_dir_all(&place);
+        let made = self.place(digest, interpreter);
+        self.tried.lock().unwrap_or_else(PoisonError::into_inner).retain(|tried| Some(tried) != made.as_ref());
+        None
     }
 
     /// Whether somebody should make it now; says so once.
@@ -169,7 +184,35 @@ fn folder_for_all(path: &Path) -> io::Result<()> {
     }
 }
 
-/// A second copy of a package, of the same files.
+/// Whether a folder is a second copy of a package: the same files, which were checked where the package stands, with nothing
+/// beside them but bytecode.
+fn is_copy(package: &Path, copy: &Path, depth: usize) -> io::Result<bool> {
+    let mut left: BTreeSet<_> = fs::read_dir(copy)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
+    for entry in fs::read_dir(package)? {
+        let entry = entry?;
+        let (kind, beside) = (entry.file_type()?, copy.join(entry.file_name()));
+        if !kind.is_dir() && !kind.is_file() {
+            continue;
+        }
+        if !left.remove(&entry.file_name()) {
+            return Ok(false);
+        }
+        let (found, own) = (beside.symlink_metadata()?, entry.metadata()?);
+        let is_same = match kind.is_dir() && depth > 0 {
+            true => found.is_dir() && is_copy(&entry.path(), &beside, depth - 1)?,
+            false => (found.dev(), found.ino()) == (own.dev(), own.ino()),
+        };
+        if !is_same {
+            return Ok(false);
+        }
+    }
+    let within_cache = copy.ends_with(CACHE) || package.ends_with(CACHE);
+    let is_bytecode =
+        |name: &OsString| name == CACHE || (within_cache && Path::new(name).extension() == Some("pyc".as_ref()));
+    Ok(left.iter().all(is_bytecode))
+}
+
+/// A second copy of a package, of the same files. Where they cannot be the same, there is none: what was checked is what runs.
 fn link_tree(from: &Path, to: &Path, depth: usize) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
@@ -178,7 +221,7 @@ fn link_tree(from: &Path, to: &Path, depth: usize) -> io::Result<()> {
             folder_for_all(&target)?;
             link_tree(&source, &target, depth - 1)?;
         } else if kind.is_file() {
-            fs::hard_link(&source, &target).or_else(|_| fs::copy(&source, &target).map(drop))?;
+            fs::hard_link(&source, &target)?;
         }
     }
     Ok(())
@@ -205,7 +248,7 @@ fn collect(from: BorrowedFd<'_>, to: &Path, depth: usize, budget: &mut Budget) -
                 }
             }
             FileType::RegularFile if name.ends_with(".pyc") => {
-                let beside = to.join("__pycache__");
+                let beside = to.join(CACHE);
                 folder_for_all(&beside)?;
                 copy(opened, &beside.join(name), budget)?;
             }
@@ -305,6 +348,49 @@ mod tests {
         assert!(bytecode.is_wanted(&two, &interpreter));
         assert!(!bytecode.is_wanted(&one, Path::new("/no/such/interpreter")));
         fs::create_dir(bytecode.place(&one, &interpreter).unwrap()).unwrap();
-        assert!(bytecode.find(&one, &interpreter).is_some() && bytecode.find(&two, &interpreter).is_none());
+        let package = tempfile::tempdir().unwrap();
+        assert!(bytecode.open(&one, &interpreter, package.path()).is_some());
+        assert!(bytecode.open(&two, &interpreter, package.path()).is_none());
+    }
+
+    #[test]
+    fn a_copy_is_one_as_long_as_its_files_are_the_packages_own() {
+        let (ground, interpreter) = (tempfile::tempdir().unwrap(), std::env::current_exe().unwrap());
+        let (package, digest) = (ground.path().join("package"), Digest::of(b"one"));
+        fs::create_dir_all(package.join("akao/__pycache__")).unwrap();
+        for name in ["main.py", "akao/a.py", "akao/__pycache__/own.txt"] {
+            fs::write(package.join(name), "good").unwrap();
+        }
+        let bytecode = Bytecode::new(ground.path().join("bytecode"));
+        let place = bytecode.place(&digest, &interpreter).unwrap();
+        let make = || {
+            fs::create_dir_all(&place).unwrap();
+            link_tree(&package, &place, DEPTH_MAX).unwrap();
+            folder_for_all(&place.join(CACHE)).unwrap();
+            for name in ["__pycache__/main.pyc", "akao/__pycache__/a.pyc"] {
+                fs::write(place.join(name), "made").unwrap();
+            }
+        };
+        let is_used = || bytecode.open(&digest, &interpreter, &package).is_some();
+        let changes: [(&str, &dyn Fn()); 5] = [
+            ("a file was mended", &|| {
+                fs::remove_file(package.join("main.py")).unwrap();
+                fs::write(package.join("main.py"), "good").unwrap();
+            }),
+            ("a file was put in its place", &|| {
+                fs::remove_file(place.join("akao/a.py")).unwrap();
+                fs::write(place.join("akao/a.py"), "evil").unwrap();
+            }),
+            ("a module was added", &|| fs::write(place.join("akao/json.py"), "evil").unwrap()),
+            ("bytecode was put where modules are", &|| fs::write(place.join("json.pyc"), "evil").unwrap()),
+            ("a file is missing", &|| fs::remove_file(place.join("akao/a.py")).unwrap()),
+        ];
+        for (what, change) in changes {
+            make();
+            assert!(is_used(), "before {what}");
+            change();
+            assert!(!is_used(), "{what}");
+            assert!(!place.exists() && bytecode.is_wanted(&digest, &interpreter), "{what}: it is made again");
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     audit::{Audit, AuditEvent, Denial, Repeats, Subject},
     bytecode::Bytecode,
     checked::Checked,
-    order::{Engine, Interpreters, NetworkRules, Planned, TIE, plan, real},
+    order::{Engine, Interpreters, NetworkRules, Planned, TIE, plan},
     process::SandboxedProcess,
     tie::tie,
 };
@@ -165,10 +165,10 @@ impl Shared {
     }
 
     /// A Python package with its compiled modules, if they were made.
-    fn bytecode(&self, spec: &ProcessSpec) -> Option<PathBuf> {
+    fn bytecode(&self, spec: &ProcessSpec) -> Option<Source> {
         let is_usual = spec.kind == RuntimeKind::Python && spec.wish.interpreter.is_none();
         let bytecode = self.bytecode.as_ref().filter(|_| is_usual)?;
-        bytecode.find(&spec.digest, &self.options.interpreters.find(spec.kind).ok()??)
+        bytecode.open(&spec.digest, &self.options.interpreters.find(spec.kind).ok()??, &spec.folder)
     }
 
     /// Has the modules of a Python package compiled for its next process, on a thread of its own. Where another than the usual
@@ -266,7 +266,7 @@ async fn start(launch: Arc<Shared>, spec: &ProcessSpec) -> Result<Started, Launc
         let compiled = work.bytecode(&words);
         let is_compiled = compiled.is_some();
         // Its own files are those of the package, which were checked.
-        let package = compiled.map_or(Ok(package), |folder| real(&folder).map(Source::Path))?;
+        let package = compiled.unwrap_or(package);
         let engine = work.engine(&words)?;
         let mut planned = plan(&words, package, engine, &work.options.interpreters, &work.network_rules(&words))?;
         let policy = planned.policy.take();

@@ -208,7 +208,7 @@ fn environment(spec: &ProcessSpec) -> Vec<(OsString, OsString)> {
 }
 
 /// A folder's path without links.
-pub(crate) fn real(folder: &Path) -> Result<PathBuf, LaunchError> {
+fn real(folder: &Path) -> Result<PathBuf, LaunchError> {
     folder.canonicalize().map_err(|error| LaunchError::Failed {
         stage: "volumes".to_owned(),
         reason: format!("the folder `{}` cannot be opened: {error}", folder.display()),
