@@ -12,7 +12,7 @@ use crate::{catalogue::catalogue, cli::Context, wiring};
 use akao_engine::Bundle;
 use akao_flow::{Catalogue, Draft, Parsed, Position, Problem, ProblemCode, Severity, canonicalise};
 use akao_nodes::Pinned;
-use packages::Found;
+use packages::FoundTypes;
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -128,7 +128,7 @@ pub(crate) fn load(file: &Path, sources: &Sources) -> Result<Loaded, LoadError> 
 fn check_bytes(
     bytes: &[u8],
     catalogue: &Catalogue,
-    find: impl FnOnce(&Draft) -> Found,
+    find: impl FnOnce(&Draft) -> FoundTypes,
 ) -> (Option<Parsed>, Vec<Problem>) {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
@@ -200,7 +200,7 @@ mod tests {
         let cases: [(&[u8], u32, u32); 3] =
             [(b"\xff", 1, 1), (b"id: a\nname: \xe9t\xe9", 2, 7), ("ö\n\u{20ac}\n".as_bytes(), 0, 0)];
         for (bytes, line, column) in cases {
-            let (parsed, problems) = check_bytes(bytes, &Catalogue::default(), |_| Found::default());
+            let (parsed, problems) = check_bytes(bytes, &Catalogue::default(), |_| FoundTypes::default());
             assert!(parsed.is_none());
             let first = &problems[0];
             match line {

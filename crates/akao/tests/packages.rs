@@ -4,7 +4,7 @@
 mod desk;
 
 use desk::{Desk, Said, users};
-use std::{fs, path::Path, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 const MANIFEST: &str = "manifest: 1\nid: com.example.greet\nname: Greet\nversion: 1.0.0\nruntime: { type: python, command: ./main.py }\n\
                         resources: { cpu: 1000m }\ninputs: { name: { type: string, required: true } }\n\
@@ -346,20 +346,28 @@ fn what_is_damaged_is_named_and_not_run() {
     let desk = desk();
     said(&desk, &["install", "./src/greet", "--yes"]);
     desk.write("w.yaml", &workflow("com.example.greet"));
-    let stored = fs::read_dir(desk.path("data/nodes/packages/sha256")).expect("the store");
-    let folder = stored
-        .map(|entry| entry.expect("an entry").path())
-        .find(|path| path.join("main.py").exists())
-        .expect("the package");
-    let file = folder.join("main.py");
-    let mut permissions = fs::metadata(&file).expect("a file").permissions();
-    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o644);
-    fs::set_permissions(&file, permissions).expect("changed");
-    fs::write(&file, "print('not the package')\n").expect("edited");
+    assert_eq!(text_of(&desk, "w.yaml"), "Hello Ada");
+    let contents = || {
+        let stored = fs::read_dir(desk.path("data/nodes/packages/sha256")).expect("the store");
+        let paths = stored.map(|entry| entry.expect("an entry").path());
+        paths.filter(|path| path.join("main.py").exists()).collect::<Vec<_>>()
+    };
+    let file = contents()[0].join("main.py");
+    // It would work, and say something else.
+    let code = fs::read_to_string(&file).expect("its code").replace("Hello", "Evil");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("changed");
+    fs::write(&file, code).expect("edited");
     let verified = desk.akao(&["verify"]);
     assert!(verified.code == 1 && verified.out.contains("main.py: its bytes are others"), "{verified:?}");
-    let run = desk.akao(&["run", "w.yaml"]);
-    assert_ne!(run.code, 0, "{run:?}");
+    for command in ["run", "validate"] {
+        let refused = desk.akao(&[command, "w.yaml"]);
+        let told = format!("{}{}", refused.out, refused.err);
+        assert!(refused.code == 2 && told.contains("com.example.greet 1.0.0 is damaged in the store"), "{refused:?}");
+        assert!(told.contains("install it again"), "{told}");
+    }
+    assert_eq!(contents().len(), 1, "what was put there has not become a package");
+    said(&desk, &["install", "./src/greet", "--yes"]);
+    assert_eq!(text_of(&desk, "w.yaml"), "Hello Ada");
 }
 
 #[test]
@@ -389,6 +397,10 @@ fn a_commit_of_a_git_repository_is_installed_and_a_lock_brings_the_same_elsewher
     desk.write("akao.lock", &lock.replacen("sha256:", "sha256:0", 1));
     let damaged = desk.akao(&["run", "w.yaml"]);
     assert!(damaged.code == 2 && damaged.err.contains("akao.lock is damaged"), "{damaged:?}");
+    let key = format!("publisher = \"sha256:{}\"\n\n[package.source]", "0".repeat(64));
+    desk.write("akao.lock", &lock.replacen("\n[package.source]", &key, 1));
+    let signed = desk.akao(&["run", "w.yaml"]);
+    assert!(signed.code == 2 && signed.err.contains("is installed as signed by nobody"), "{signed:?}");
     desk.write("akao.lock", &lock);
 
     // Elsewhere nothing is installed, and the branch has gone on.
@@ -397,10 +409,6 @@ fn a_commit_of_a_git_repository_is_installed_and_a_lock_brings_the_same_elsewher
     let run = said(&desk, &[&["run", "w.yaml", "--json"], &fresh[..]].concat()).json();
     assert_eq!(run["outputs"]["text"], "Hello Ada");
     let changed = lock.replacen("version = \"1.0.0\"", "version = \"1.0.1\"", 1);
-    let key = format!("publisher = \"sha256:{}\"\n\n[package.source]", "0".repeat(64));
-    desk.write("akao.lock", &lock.replacen("\n[package.source]", &key, 1));
-    let signed = desk.akao(&["run", "w.yaml"]);
-    assert!(signed.code == 2 && signed.err.contains("is installed as signed by nobody"), "{signed:?}");
     assert_ne!(changed, lock);
     desk.write("akao.lock", &changed);
     let refused = desk.akao(&["install", "--locked", "--yes", "--data-dir", "third"]);

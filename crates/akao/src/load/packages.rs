@@ -17,7 +17,7 @@ use akao_contract::{
 };
 use akao_custom::{NodeVersion, Shelf};
 use akao_flow::{Catalogue, Draft, Problem, Refusal};
-use akao_install::{Installed, Places};
+use akao_install::{Found, Installed, Places};
 use akao_manifest::FolderError;
 use akao_nodes::{PinError, Pinned, pin};
 use locks::{INSTALL_LOCKED, Locks};
@@ -66,7 +66,7 @@ pub(super) struct All {
 
 /// What the node types that one file names turned out to be.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct FoundTypes {
     /// Node types of pinned names; the aliases are what the file calls them.
     pub(super) types: Vec<Arc<NodeType>>,
     /// Why the others cannot be used.
@@ -99,8 +99,8 @@ impl Packages {
     }
 
     /// Looks for what a file in `folder` names and `catalogue` does not have.
-    pub(super) fn find(&mut self, draft: &Draft, folder: &Path, catalogue: &Catalogue) -> Found {
-        let mut found = Found::default();
+    pub(super) fn find(&mut self, draft: &Draft, folder: &Path, catalogue: &Catalogue) -> FoundTypes {
+        let mut found = FoundTypes::default();
         let mut named: BTreeMap<String, (Arc<NodeType>, Vec<String>)> = BTreeMap::new();
         for text in draft.types().into_iter().filter(|text| catalogue.get(text).is_none()) {
             match self.look_for(text, folder) {
@@ -220,7 +220,10 @@ impl Packages {
                 format!("{INSTALL_LOCKED} If the change is meant, make the lock anew with `akao lock FILE`.");
             return Err(Refusal { message, suggestion });
         }
-        self.node_type(&places.store().path(&found.version.content), named, Some(node.as_str()))
+        let place = places.store().path(&found.version.content);
+        let manifests = &mut self.manifests;
+        self.known.entry(place.clone()).or_insert_with(|| manifests.stored(&place, &found));
+        self.node_type(&place, named, Some(node.as_str()))
     }
 
     fn node_type(&mut self, place: &Path, text: &str, node: Option<&str>) -> Result<Arc<NodeType>, Refusal> {
@@ -245,6 +248,23 @@ impl Packages {
 }
 
 impl Manifests {
+    /// Reads an installed package, and holds it against what was installed: another content is another package, which nobody has
+    /// agreed to.
+    fn stored(&mut self, place: &Path, found: &Found) -> Result<Pinned, Refusal> {
+        let (id, version) = (&found.package, &found.version.version);
+        let damaged = |why: &str| Refusal {
+            message: format!("{id} {version} is damaged in the store: {why}"),
+            suggestion: "See what differs with `akao verify`, then install it again from where it came.".to_owned(),
+        };
+        let pinned = pin(place).map_err(|error| damaged(&error.reasons()))?;
+        if pinned.digest != found.version.content {
+            return Err(damaged(&format!("its content is {}, not {}", pinned.digest, found.version.content)));
+        }
+        let suggestion = "Use another version of the package.".to_owned();
+        pinned.check().map_err(|error| Refusal { message: told(&error), suggestion })?;
+        Ok(pinned)
+    }
+
     /// Reads, digests and checks a package.
     fn pinned(&mut self, place: &Path) -> Result<Pinned, Refusal> {
         let pinned = pin(place).map_err(|error| {
