@@ -314,6 +314,9 @@ async fn a_name_is_chosen_fetched_and_installed_with_what_it_needs() {
     let plan = ground.plan("com.example.enrich@^1").await.unwrap();
     let (_, refusal, cure) = plan.refusal().unwrap();
     assert!(matches!(refusal, Refusal::UntrustedKey { .. }) && cure.contains("`com.example.`"), "{cure}");
+    // An index names the whole key, which nobody could copy from its fingerprint.
+    let Refusal::UntrustedKey { public: Some(key), .. } = refusal else { panic!("{refusal}") };
+    assert!(cure.contains(&format!("`akao key trust {key} --prefix com.example.`")), "{cure}");
 
     ground.trust(&publisher.key);
     let plan = ground.plan("com.example.enrich@^1").await.unwrap();

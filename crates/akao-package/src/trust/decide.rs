@@ -212,6 +212,8 @@ pub enum Refusal {
         id: PackageId,
         /// The fingerprint, or the number, of the key that has.
         key: String,
+        /// The key itself, where somebody here has it.
+        public: Option<PublicKey>,
     },
     /// It is signed by a revoked key.
     #[error("it is signed by the key {key}, which was revoked at {at}: {reason}", at = .revocation.at, reason = .revocation.reason)]
@@ -251,10 +253,15 @@ impl Refusal {
             Self::Signature { error } => error.suggestion().to_owned(),
             Self::Unsigned => "Ask the publisher to sign it.".to_owned(),
             Self::Stripped => "Fetch it with its `.minisig` from the publisher.".to_owned(),
-            Self::UntrustedKey { .. } => format!(
-                "Compare the key with what the publisher announces, then trust it for `{}`.",
-                super::Prefix::of(id)
-            ),
+            Self::UntrustedKey { public, .. } => {
+                let prefix = super::Prefix::of(id);
+                let announced =
+                    format!("Compare the key with what the publisher announces, then trust it for `{prefix}`");
+                match public {
+                    Some(key) => format!("{announced}: `akao key trust {key} --prefix {prefix}`."),
+                    None => format!("{announced}."),
+                }
+            }
             Self::Revoked { .. } => "Install a version that is signed by the publisher's new key.".to_owned(),
             Self::KeyChanged { .. } => format!(
                 "If the publisher announced the new key, trust it for `{}`. Otherwise do not use it.",
@@ -311,7 +318,7 @@ fn signed(policy: &Policy, trust: &Trust, evidence: &Evidence<'_>, why: &mut Vec
                 why.push(Consent::UnknownKey { number: number.clone() });
                 return Ok(());
             }
-            return Err(Refusal::UntrustedKey { id: evidence.id.clone(), key: number.clone() });
+            return Err(Refusal::UntrustedKey { id: evidence.id.clone(), key: number.clone(), public: None });
         }
         SignatureState::Absent => {
             let installed = evidence.installed.and_then(|installed| installed.key.as_ref());
@@ -351,7 +358,11 @@ fn by_key(
     if keys.iter().any(|trusted| same(&trusted.key)) {
         return Ok(());
     }
-    let untrusted = || Refusal::UntrustedKey { id: evidence.id.clone(), key: key.fingerprint().to_string() };
+    let untrusted = || Refusal::UntrustedKey {
+        id: evidence.id.clone(),
+        key: key.fingerprint().to_string(),
+        public: Some(key.clone()),
+    };
     match trust.pinned(evidence.id) {
         // Who trusts keys for this prefix has said which they are.
         _ if !keys.is_empty() || rule == SignatureRule::Trusted => Err(untrusted()),
