@@ -106,6 +106,9 @@ fn a_running_server_takes_up_what_a_repositorys_kill_list_says() {
     let acts: Vec<&str> = entries.iter().filter_map(|entry| entry["act"].as_str()).collect();
     assert!(acts.ends_with(&["blocking", "disabling", "blocked", "disabled"]), "{acts:?}");
     assert_eq!(entries.last().expect("one")["by"], "the server");
+    let stays = on(&server, &desk, &["update", "--all", "--yes"]).err;
+    let told = stays.lines().any(|line| line.ends_with("the kill list forbids it: it tells names to others."));
+    assert!(told && !stays.contains('\u{fffd}'), "why nothing is taken is told in lines: {stays}");
 
     // A repository that is away is told once, and what it said before holds.
     drop(repository);

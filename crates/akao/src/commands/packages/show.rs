@@ -135,7 +135,10 @@ fn skipped(skipped: &[akao_repository::Skipped], context: &Context) {
 
 fn kept_as_it_is(kept: &Kept, context: &Context) {
     let id = context.output.err(Style::Strong, kept.id.as_str());
-    context.output.always(&format!("{id} {} stays: {}", kept.version, plain_line(&kept.why)));
+    // Why nothing fits together is several lines.
+    let mut why = kept.why.lines().map(plain_line);
+    context.output.always(&format!("{id} {} stays: {}", kept.version, why.next().unwrap_or_default()));
+    why.for_each(|line| context.output.always(&format!("  {line}")));
     skipped(&kept.skipped, context);
 }
 
