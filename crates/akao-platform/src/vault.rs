@@ -22,7 +22,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
-use tokio::{runtime::Handle, sync::Semaphore};
+use tokio::{runtime::Handle, sync::Semaphore, task::JoinHandle};
 
 /// Places that are remembered; beyond that all are forgotten.
 const PLACES_MAX: usize = 10_000;
@@ -39,8 +39,10 @@ type Place = Arc<BTreeMap<String, Secret>>;
 /// Secrets of a Vault, for the steps that need them.
 pub struct VaultSecrets {
     settings: VaultSettings,
-    remote: Remote,
-    login: Login,
+    remote: Arc<Remote>,
+    login: Arc<Login>,
+    /// What keeps the token alive.
+    keeping: JoinHandle<()>,
     places: Mutex<BTreeMap<String, (Instant, Place)>>,
     requests: Semaphore,
     failed: Mutex<Option<(Instant, Trouble)>>,
@@ -54,9 +56,13 @@ impl VaultSecrets {
     /// What the operator has configured cannot be used.
     pub fn new(settings: VaultSettings, egress: Arc<dyn Egress>, runtime: Handle) -> Result<Self, VaultError> {
         let grant: Permission = settings.check()?;
+        let remote = Arc::new(Remote::new(&settings, grant, egress));
+        let login = Arc::new(Login::new(settings.auth.clone()));
+        let (keeper, of) = (Arc::clone(&login), Arc::clone(&remote));
         Ok(Self {
-            remote: Remote::new(&settings, grant, egress),
-            login: Login::new(settings.auth.clone()),
+            keeping: runtime.spawn(async move { keeper.keep_alive(&of).await }),
+            remote,
+            login,
             settings,
             places: Mutex::default(),
             requests: Semaphore::new(REQUESTS_MAX),
@@ -122,6 +128,12 @@ impl VaultSecrets {
         if matches!(trouble, Trouble::Unreachable(_) | Trouble::Sealed) {
             *lock(&self.failed) = Some((Instant::now(), trouble.clone()));
         }
+    }
+}
+
+impl Drop for VaultSecrets {
+    fn drop(&mut self) {
+        self.keeping.abort();
     }
 }
 

@@ -1,9 +1,11 @@
 //! The token by which the server is known to a Vault.
 //!
-//! | token | first | two thirds of its time are over | refused or over |
-//! |---|---|---|---|
-//! | of a file | read, each time | who writes the file renews it | read again, which happened already |
-//! | of an AppRole | logs in | renewed, where it can be | logs in again, but not twice within ten seconds |
+//! | token | first | two thirds of its time are over | cannot be renewed | refused or over |
+//! |---|---|---|---|---|
+//! | of a file | read, each time | renewed | the operator is told; who writes the file replaces it | read again, which happened already |
+//! | of an AppRole | logs in | renewed | logs in again | logs in again, but not twice within ten seconds |
+//!
+//! It is kept alive also while nobody asks for a secret: what is needed to log in may be worth nothing any more by then.
 
 use super::{
     VaultAuth,
@@ -15,69 +17,85 @@ use std::{
     path::Path,
     time::{Duration, Instant},
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 /// A token that is newer is not the reason of a refusal: the server may not, whoever it is.
 const LOGIN_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
-/// A renewal that failed is tried again after so long.
+/// A renewal that failed is tried again after so long, or after a tenth of the token's time where that is shorter.
 const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// How the server is known to a Vault.
 pub(super) struct Login {
     auth: VaultAuth,
     session: Mutex<Option<Session>>,
+    /// Told when there is another token.
+    changed: Notify,
 }
 
-/// A token that a login has brought.
+/// A token that a login or a file has brought.
 struct Session {
     token: Secret,
     begun: Instant,
+    /// For how long it was good when it was granted or renewed last; none when it never ends, or that is not known yet.
+    lease: Option<Duration>,
     /// When it is worth nothing any more.
     ends: Option<Instant>,
     /// When it is time to renew it.
     renew: Option<Instant>,
+    is_renewable: bool,
 }
 
 impl Session {
     fn of(granted: Granted) -> Self {
         let now = Instant::now();
-        let ends = granted.lease.and_then(|lease| now.checked_add(lease));
-        let renew = granted.lease.filter(|_| granted.is_renewable).and_then(|lease| now.checked_add(lease * 2 / 3));
-        Self { token: granted.token, begun: now, ends, renew }
+        let Granted { token, lease, is_renewable } = granted;
+        let ends = lease.and_then(|lease| now.checked_add(lease));
+        let renew = lease.and_then(|lease| now.checked_add(lease * 2 / 3));
+        Self { token, begun: now, lease, ends, renew, is_renewable }
+    }
+
+    /// One of which nothing is known yet: its first renewal tells.
+    fn unknown(token: Secret) -> Self {
+        let now = Instant::now();
+        Self { token, begun: now, lease: None, ends: None, renew: Some(now), is_renewable: true }
     }
 
     fn is_over(&self) -> bool {
         self.ends.is_some_and(|ends| ends <= Instant::now())
     }
+
+    /// Whether a renewal has given as much time as there was before: near the end of what a token may have at most, it gives less
+    /// and less.
+    fn is_as_good(&self, granted: &Granted) -> bool {
+        match (self.lease, granted.lease) {
+            (Some(before), Some(now)) => now * 2 >= before,
+            _ => true,
+        }
+    }
 }
 
 impl Login {
     pub(super) fn new(auth: VaultAuth) -> Self {
-        Self { auth, session: Mutex::default() }
+        Self { auth, session: Mutex::default(), changed: Notify::new() }
     }
 
     /// A token that should be good.
     pub(super) async fn token(&self, remote: &Remote) -> Result<Secret, Trouble> {
-        let (mount, role_id, secret_id_file) = match &self.auth {
-            VaultAuth::Token { file } => return read(file),
-            VaultAuth::AppRole { mount, role_id, secret_id_file } => (mount, role_id, secret_id_file),
-        };
         let mut session = self.session.lock().await;
-        if let Some(known) = session.as_mut().filter(|known| !known.is_over()) {
-            if known.renew.is_some_and(|renew| renew <= Instant::now()) {
-                match remote.renew(&known.token).await {
-                    Ok(granted) => *known = Session { begun: known.begun, ..Session::of(granted) },
-                    // It is good for a third of its time yet.
-                    Err(trouble) => {
-                        tracing::debug!("the token of Vault is not renewed: {}", trouble.for_operator());
-                        known.renew = Instant::now().checked_add(RENEW_AGAIN_AFTER);
-                    }
-                }
+        if let VaultAuth::Token { file } = &self.auth {
+            let token = read(file)?;
+            if session.as_ref().is_none_or(|known| known.token != token) {
+                *session = Some(Session::unknown(token.clone()));
+                self.changed.notify_one();
             }
+            return Ok(token);
+        }
+        if let Some(known) = session.as_ref().filter(|known| !known.is_over()) {
             return Ok(known.token.clone());
         }
-        let granted = remote.log_in(mount, role_id, &read(secret_id_file)?).await?;
+        let granted = self.log_in(remote).await?;
+        self.changed.notify_one();
         Ok(session.insert(Session::of(granted)).token.clone())
     }
 
@@ -94,6 +112,76 @@ impl Login {
         drop(session);
         let token = self.token(remote).await?;
         Ok(Some(token).filter(|token| token != refused))
+    }
+
+    /// Renews tokens before they end, for as long as this is waited for.
+    pub(super) async fn keep_alive(&self, remote: &Remote) {
+        loop {
+            let due = self.session.lock().await.as_ref().and_then(|known| known.renew);
+            match due {
+                None => self.changed.notified().await,
+                Some(at) => tokio::select! {
+                    () = tokio::time::sleep_until(at.into()) => self.renew(remote).await,
+                    () = self.changed.notified() => {}
+                },
+            }
+        }
+    }
+
+    /// Gives the token more time, or takes another one. Whoever needs the present one has it meanwhile.
+    async fn renew(&self, remote: &Remote) {
+        let known = {
+            let mut session = self.session.lock().await;
+            let Some(known) = session.as_mut() else { return };
+            if known.is_over() {
+                // Whoever needs a secret logs in again.
+                known.renew = None;
+                return;
+            }
+            (known.token.clone(), known.is_renewable)
+        };
+        let (token, is_renewable) = known;
+        let renewed = match is_renewable {
+            true => remote.renew(&token).await,
+            false => Err(Trouble::Denied("it cannot be renewed".to_owned())),
+        };
+        let mut session = self.session.lock().await;
+        let Some(known) = session.as_mut().filter(|known| known.token == token) else { return };
+        let trouble = match renewed {
+            Ok(granted) if known.is_as_good(&granted) => {
+                *known = Session { begun: known.begun, ..Session::of(granted) };
+                return;
+            }
+            Ok(_) => Trouble::Denied("its time is up and renewals give little more".to_owned()),
+            Err(trouble) => trouble,
+        };
+        let again = known.lease.map_or(RENEW_AGAIN_AFTER, |lease| RENEW_AGAIN_AFTER.min(lease / 10));
+        known.renew = Instant::now().checked_add(again);
+        if !matches!(trouble, Trouble::Denied(_)) {
+            tracing::warn!("the token of Vault is not renewed yet: {}", trouble.for_operator());
+            return;
+        }
+        if let VaultAuth::Token { file } = &self.auth {
+            // Once for each token: the file is read again with the next secret.
+            known.renew = None;
+            let (file, why) = (file.display(), trouble.for_operator());
+            tracing::warn!("the token in {file} is not renewed, and is to be replaced before it ends: {why}");
+            return;
+        }
+        drop(session);
+        match self.log_in(remote).await {
+            Ok(granted) => *self.session.lock().await = Some(Session::of(granted)),
+            Err(trouble) => tracing::warn!("the server cannot log in to Vault again: {}", trouble.for_operator()),
+        }
+    }
+
+    async fn log_in(&self, remote: &Remote) -> Result<Granted, Trouble> {
+        match &self.auth {
+            VaultAuth::AppRole { mount, role_id, secret_id_file } => {
+                remote.log_in(mount, role_id, &read(secret_id_file)?).await
+            }
+            VaultAuth::Token { file } => Ok(Granted { token: read(file)?, lease: None, is_renewable: false }),
+        }
     }
 }
 

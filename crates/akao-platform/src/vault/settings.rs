@@ -40,7 +40,7 @@ pub struct VaultSettings {
 /// How the server proves itself to a Vault. Both files are read when they are needed, so that new contents hold at once.
 #[derive(Debug, Clone)]
 pub enum VaultAuth {
-    /// By a token in a file, which somebody else keeps alive.
+    /// By a token in a file, which is renewed where it can be.
     Token {
         /// The file.
         file: PathBuf,

@@ -30,6 +30,8 @@ struct State {
     logins: u64,
     renewals: u64,
     lease_s: u64,
+    /// Whether tokens may not be renewed.
+    is_final: bool,
     is_sealed: bool,
     /// Paths that no token may read.
     denied: Vec<String>,
@@ -68,6 +70,7 @@ impl State {
             _ if !self.tokens.contains(&request.token) => {
                 refusal(403, &["2 errors occurred: permission denied, invalid token"])
             }
+            ("POST", "/v1/auth/token/renew-self") if self.is_final => refusal(400, &["lease is not renewable"]),
             ("POST", "/v1/auth/token/renew-self") => {
                 self.renewals += 1;
                 (200, self.auth(&request.token))
@@ -103,7 +106,7 @@ impl State {
     }
 
     fn auth(&self, token: &str) -> Value {
-        json!({"auth": {"client_token": token, "accessor": "acc", "policies": ["default", "akao"], "lease_duration": self.lease_s, "renewable": true, "token_type": "service"}})
+        json!({"auth": {"client_token": token, "accessor": "acc", "policies": ["default", "akao"], "lease_duration": self.lease_s, "renewable": !self.is_final, "token_type": "service"}})
     }
 }
 
@@ -299,6 +302,70 @@ fn tokens_that_end_or_are_revoked_are_renewed_or_replaced() {
     }
     assert_eq!(vault.state().logins, 2);
     assert!(server.log.text().contains("permission denied"), "the operator learns why");
+}
+
+/// Waits until something is so of the stand-in.
+fn until(vault: &Vault, what: &str, is_so: impl Fn(&State) -> bool) {
+    let begun = Instant::now();
+    while !is_so(&vault.state()) {
+        assert!(begun.elapsed() < WITHIN, "{what}: {:?}", vault.counts());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_token_is_kept_alive_while_nobody_asks_for_a_secret() {
+    let (vault, files) = (Vault::begin(None), tempfile::tempdir().expect("a folder"));
+    vault.state().data.insert("akao/acme".to_owned(), json!({"TOKEN": "a value"}));
+    vault.state().lease_s = 3;
+    let server = server(&vault, &format!("path = \"akao/{{tenant}}\"\n{}", by_role(files.path())));
+    let owner = server.owner();
+    owner.save("uses", USES).is(201);
+    assert_eq!(vault.counts(), (0, 0), "nobody needs one yet");
+    assert_eq!(outcome(&owner), "opened ***");
+    // What the server logged in by is worth nothing any more, as one that may be used once.
+    let secret_id = files.path().join("secret-id");
+    std::fs::write(&secret_id, "used up").expect("a file");
+    until(&vault, "it is not renewed again and again", |state| state.renewals >= 3);
+    assert_eq!(vault.state().logins, 1);
+    assert_eq!(outcome(&owner), "opened ***");
+    // One that cannot be renewed any more is replaced before it ends.
+    std::fs::write(&secret_id, SECRET_ID).expect("a file");
+    vault.state().is_final = true;
+    until(&vault, "nobody logs in again", |state| state.logins >= 3);
+    assert_eq!(outcome(&owner), "opened ***");
+}
+
+#[test]
+fn a_token_of_a_file_is_renewed_where_it_can_be() {
+    let (vault, files) = (Vault::begin(None), tempfile::tempdir().expect("a folder"));
+    vault.state().data.insert("akao/acme".to_owned(), json!({"TOKEN": "a value"}));
+    vault.state().lease_s = 3;
+    vault.state().tokens = vec!["hvs.periodic".to_owned(), "hvs.fixed".to_owned()];
+    let token = files.path().join("token");
+    std::fs::write(&token, "hvs.periodic").expect("a file");
+    let lines =
+        format!("path = \"akao/{{tenant}}\"\ncache_seconds = 0\n[auth]\ntoken_file = \"{}\"\n", token.display());
+    let server = server(&vault, &lines);
+    let owner = server.owner();
+    owner.save("uses", USES).is(201);
+    assert_eq!(outcome(&owner), "opened ***");
+    until(&vault, "it is not renewed", |state| state.renewals >= 3);
+    assert_eq!(vault.state().logins, 0);
+    // Of one that cannot be the operator is told, once.
+    vault.state().is_final = true;
+    std::fs::write(&token, "hvs.fixed").expect("a file");
+    let told = || server.log.text().matches("is to be replaced before it ends").count();
+    for _ in 0..3 {
+        assert_eq!(outcome(&owner), "opened ***");
+    }
+    let begun = Instant::now();
+    while told() == 0 {
+        assert!(begun.elapsed() < WITHIN, "{}", server.log.text());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(outcome(&owner), "opened ***");
+    assert!(told() <= 2 && !server.log.text().contains("hvs."), "{}", server.log.text());
 }
 
 #[test]
