@@ -20,7 +20,7 @@ pub struct Team {
 }
 
 impl Team {
-    /// The tag of the team, which its members do not change.
+    /// The tag of the team as it is with these members.
     pub fn tag(&self) -> String {
         revision_tag(self.row.revision)
     }
@@ -105,13 +105,21 @@ impl Platform {
         })
     }
 
-    /// Takes a member of the tenant into a team, or out of it. Blocks.
+    /// Takes a member of the tenant into a team, or out of it; answers the team's tag. Blocks.
     ///
     /// # Errors
-    /// There is no such team or member, or the team's role may do more than the actor.
-    pub fn set_team_member(&self, actor: &Actor, name: &str, account: &str, is_in: bool) -> Result<(), Error> {
+    /// There is no such team or member, the team is not what was expected, or its role may do more than the actor.
+    pub fn set_team_member(
+        &self,
+        actor: &Actor,
+        name: &str,
+        account: &str,
+        is_in: bool,
+        expected: &Expected,
+    ) -> Result<String, Error> {
         self.write(|work| {
-            changeable(work, actor, name)?;
+            let found = changeable(work, actor, name)?;
+            expected.allows(&format!("team `{name}`"), Some(&found.tag()))?;
             let (scope, missing) = (work.of(&actor.tenant), || Error::not_found("such member"));
             scope.members().get(account)?.ok_or_else(missing)?;
             let (changed, what) = match is_in {
@@ -120,10 +128,12 @@ impl Platform {
             };
             match (changed, is_in) {
                 (true, _) => {
-                    let details = json!({"team": name, "user": account});
-                    actor.record(work, self.now_ms(), what, details)
+                    let now_ms = self.now_ms();
+                    scope.teams().members_changed(name, now_ms)?;
+                    actor.record(work, now_ms, what, json!({"team": name, "user": account}))?;
+                    Ok(revision_tag(found.row.revision + 1))
                 }
-                (false, true) => Ok(()),
+                (false, true) => Ok(found.tag()),
                 (false, false) => Err(missing()),
             }
         })

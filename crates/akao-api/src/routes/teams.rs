@@ -26,9 +26,9 @@ pub(super) fn routes() -> Vec<Route> {
         route!(DELETE "/api/v1/teams/{team}", write, "remove_team", "Takes a team away; its members stay.",
             Takes::Nothing, &[(204, Gives::Nothing)], remove, parameters: CHANGES, refuses: &[Code::Changed]),
         route!(PUT "/api/v1/teams/{team}/members/{user}", write, "join_team", "Takes a member into a team.",
-            Takes::Nothing, &[(204, Gives::Nothing)], join),
+            Takes::Nothing, &[(204, Gives::Nothing)], join, parameters: CHANGES, refuses: &[Code::Changed]),
         route!(DELETE "/api/v1/teams/{team}/members/{user}", write, "leave_team", "Takes a member out of a team.",
-            Takes::Nothing, &[(204, Gives::Nothing)], leave),
+            Takes::Nothing, &[(204, Gives::Nothing)], leave, parameters: CHANGES, refuses: &[Code::Changed]),
     ]
 }
 
@@ -106,10 +106,11 @@ fn leave(call: Call) -> Answering {
 fn set_member(call: Call, is_in: bool) -> Answering {
     Box::pin(async move {
         let (team, user) = (call.param("team").to_owned(), call.param("user").to_owned());
+        let expected = expected(&call)?;
         let work = move |platform: &akao_platform::Platform, actor: &akao_platform::Actor| {
-            platform.set_team_member(actor, &team, &user, is_in)
+            platform.set_team_member(actor, &team, &user, is_in, &expected)
         };
-        call.blocking(work).await?;
-        Ok(Answer::nothing())
+        let tag = call.blocking(work).await?;
+        Ok(Answer::nothing().tagged(&tag))
     })
 }

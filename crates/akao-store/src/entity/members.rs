@@ -80,6 +80,9 @@ impl Members<'_> {
         self.0.execute("DELETE FROM session WHERE tenant = ?1 AND account = ?2", [account.into()])?;
         let revoke = "UPDATE token SET revoked_ms = ?3 WHERE tenant = ?1 AND account = ?2 AND revoked_ms IS NULL";
         self.0.execute(revoke, [account.into(), now_ms.into()])?;
+        let teams = "UPDATE team SET revision = revision + 1, changed_ms = ?3
+          WHERE tenant = ?1 AND name IN (SELECT team FROM team_member WHERE tenant = ?1 AND account = ?2)";
+        self.0.execute(teams, [account.into(), now_ms.into()])?;
         self.0.execute("DELETE FROM team_member WHERE tenant = ?1 AND account = ?2", [account.into()])?;
         Ok(self.0.execute("DELETE FROM member WHERE tenant = ?1 AND account = ?2", [account.into()])? > 0)
     }

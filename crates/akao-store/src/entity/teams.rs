@@ -57,6 +57,12 @@ impl Teams<'_> {
         if written > 0 { Ok(()) } else { Err(StoreError::Changed) }
     }
 
+    /// Counts a change of its members as one of the team.
+    pub fn members_changed(&self, name: &str, now_ms: i64) -> Result<(), StoreError> {
+        let sql = "UPDATE team SET revision = revision + 1, changed_ms = ?3 WHERE tenant = ?1 AND name = ?2";
+        self.0.execute(sql, [name.into(), now_ms.into()]).map(drop)
+    }
+
     /// Takes one away.
     pub fn remove(&self, name: &str) -> Result<(), StoreError> {
         self.0.execute("DELETE FROM team_member WHERE tenant = ?1 AND team = ?2", [name.into()])?;

@@ -129,6 +129,44 @@ fn what_is_not_there_matches_nothing_and_may_be_made_once() {
 }
 
 #[test]
+fn who_joins_a_team_or_leaves_it_changes_the_team() {
+    let server = Server::new();
+    let owner = server.owner();
+    owner.post("/api/v1/teams", &[], &json!({"team": "readers", "role": "viewer"})).is(201);
+    let of = |role: &str| id(&server.member(&owner, role).get("/api/v1/me").is(200).body, "user");
+    let (one, other) = (of("editor"), of("viewer"));
+    let tag = || owner.show("/api/v1/teams/{team}", &["readers"]).is(200).header("etag").to_owned();
+    let place = "/api/v1/teams/{team}/members/{user}";
+    let set = |method: &str, tag: &str, user: &str| {
+        owner.with("if-match", tag).ask(method, place, &["readers", user], "", None)
+    };
+    let first = tag();
+    let joined = set("PUT", &first, &one).is(204);
+    assert_eq!(joined.header("etag"), tag());
+    // Who has not seen that somebody joined changes nothing.
+    set("PUT", &first, &other).refuses(412, "precondition_failed");
+    set("DELETE", &first, &one).refuses(412, "precondition_failed");
+    set("PUT", "nonsense", &other).refuses(400, "invalid_request");
+    let change = json!({"role": "editor"});
+    let changed =
+        |tag: &str| owner.with("if-match", tag).ask("PUT", "/api/v1/teams/{team}", &["readers"], "", Some(&change));
+    changed(&first).refuses(412, "precondition_failed");
+    // To be in it already changes nothing, and a change need not say what it changes.
+    let second = tag();
+    assert_eq!(set("PUT", &second, &one).is(204).header("etag"), second);
+    owner.ask("PUT", place, &["readers", &other], "", None).is(204);
+    assert_ne!(tag(), second);
+    let third = tag();
+    set("DELETE", &third, &other).is(204);
+    assert_ne!(tag(), third);
+    // Who is no member of the tenant any more is in none of its teams.
+    let fourth = tag();
+    owner.delete("/api/v1/members/{user}", &[&one]).is(204);
+    assert_ne!(tag(), fourth);
+    changed(&tag()).is(200);
+}
+
+#[test]
 fn the_policy_of_custom_nodes_is_changed_by_whoever_has_seen_it() {
     let server = Server::new();
     let owner = server.owner();

@@ -129,10 +129,13 @@ fn a_team_gives_its_role_to_its_members() {
     owner.ask("PUT", TEAM_MEMBER, &["writers", &user], "", None).is(204);
     owner.ask("PUT", TEAM_MEMBER, &["writers", &user], "", None).is(204);
     viewer.save("hello", "x").refuses(422, "invalid_workflow");
-    let shown = owner.show("/api/v1/teams/{team}", &["writers"]).is(200).body;
-    assert_eq!(shown["members"], json!([user]));
+    let shown = owner.show("/api/v1/teams/{team}", &["writers"]).is(200);
+    assert_eq!(shown.body["members"], json!([user]));
     let body = json!({"role": "operator"});
-    let changer = owner.with("if-match", made.header("etag"));
+    // Whoever changes what members may has seen who they are.
+    let unseen = owner.with("if-match", made.header("etag"));
+    unseen.ask("PUT", "/api/v1/teams/{team}", &["writers"], "", Some(&body)).refuses(412, "precondition_failed");
+    let changer = owner.with("if-match", shown.header("etag"));
     changer.ask("PUT", "/api/v1/teams/{team}", &["writers"], "", Some(&body)).is(200);
     viewer.save("hello", "x").refuses(403, "forbidden");
     assert_eq!(owner.get("/api/v1/teams").is(200).body["items"][0]["role"], "operator");
