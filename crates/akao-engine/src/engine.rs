@@ -11,9 +11,9 @@ use crate::{
     request::{CallError, Reply, Request},
     watch::Unread,
 };
-use akao_contract::{ErrorKind, ExecutionId, ExecutionStatus, OpId, StepError};
+use akao_contract::{ErrorKind, ExecutionId, ExecutionStatus, OpId, StepError, Tenant};
 use akao_flow::{Catalogue, Finish};
-use akao_journal::{CommitError, Journal};
+use akao_journal::{Batch, CommitError, Journal, Write};
 use akao_step::{BlobStore, CancellationToken, SecretSource, StepRunner};
 use crossbeam_channel::{Receiver, Sender};
 use std::{
@@ -334,8 +334,13 @@ impl Shell {
     }
 
     fn take_call(&mut self, request: Request, caller: Caller) {
-        if let Request::Prune { ended_before_ms, executions_max } = request {
-            let answer = self.prune(ended_before_ms, executions_max);
+        let removed = match &request {
+            Request::Prune { ended_before_ms, executions_max } => Some(self.prune(*ended_before_ms, *executions_max)),
+            Request::Remove { execution } => Some(self.remove(*execution)),
+            Request::RemoveOf { tenant, executions_max } => Some(self.remove_of(tenant, *executions_max)),
+            _ => None,
+        };
+        if let Some(answer) = removed {
             return self.answer(caller, answer);
         }
         let call = CallId(self.next_call);
@@ -400,6 +405,33 @@ impl Shell {
                 *tenants.entry(tenant).or_default() += count;
             }
         }
+    }
+
+    fn remove(&mut self, execution: ExecutionId) -> Result<Reply, CallError> {
+        let row = |id| self.journal.read().execution(id).map_err(|problem| CallError::unreadable(&problem));
+        let found = row(execution)?;
+        let found = found.ok_or_else(|| CallError::not_found(format!("there is no execution {execution}")))?;
+        if !found.status.is_final() {
+            return Err(CallError::conflict(format!("execution {execution} has not ended: {}", found.status)));
+        }
+        // Its end may be on the way to the one that started it.
+        if let Some((parent, _)) = found.parent
+            && row(parent)?.is_some_and(|parent| !parent.status.is_final())
+        {
+            return Err(CallError::conflict(format!(
+                "execution {execution} was started by {parent}, which has not ended"
+            )));
+        }
+        let batch = Batch { writes: vec![Write::DeleteExecution { execution }] };
+        self.journal.commit(&batch).map_err(|problem| CallError::of_commit(&problem))?;
+        Ok(Reply::Done)
+    }
+
+    fn remove_of(&mut self, tenant: &Tenant, executions_max: u64) -> Result<Reply, CallError> {
+        let max = usize::try_from(executions_max).unwrap_or(usize::MAX);
+        let removed = self.journal.remove_of(tenant, max).map_err(|problem| CallError::of_commit(&problem))?;
+        let tenants = (removed > 0).then(|| (tenant.clone(), removed as u64)).into_iter().collect();
+        Ok(Reply::Pruned { executions: removed as u64, tenants })
     }
 
     /// One batch: advance, seal, commit, let go.

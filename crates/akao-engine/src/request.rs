@@ -235,6 +235,19 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         executions_max: Option<u64>,
     },
+    /// Remove one execution that has ended, with everything that is kept of it.
+    Remove {
+        /// Which.
+        execution: ExecutionId,
+    },
+    /// Remove executions of a tenant that have ended, whenever that was and however; answered by `Pruned`. To be asked until there
+    /// are none.
+    RemoveOf {
+        /// Which tenant.
+        tenant: Tenant,
+        /// How many at most: nothing else is done meanwhile.
+        executions_max: u64,
+    },
     /// What waits for a place; answered by `Queue`.
     Queue,
     /// What a tenant has under way; answered by `Usage`.

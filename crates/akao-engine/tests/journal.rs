@@ -583,6 +583,49 @@ fn a_tenant_runs_no_more_at_once_than_it_may_also_after_a_restart() {
     stop(&engine, thread);
 }
 
+#[test]
+fn what_was_removed_is_gone_and_what_comes_late_for_it_disturbs_nobody() {
+    let house = House::new();
+    let (engine, thread) = house.open();
+    let slow = json!({"type": "Slow", "props": {"ms": 150}});
+    let Reply::Started { execution, .. } = house.call(&engine, start(slow.clone(), Some("k"))) else {
+        panic!("no start")
+    };
+    let asked = |request| house.runtime.block_on(engine.call(request));
+    let refused = asked(Request::Remove { execution });
+    assert!(matches!(refused, Err(CallError::Conflict { .. })), "{refused:?}");
+    let of = |executions_max| Request::RemoveOf { tenant: Tenant::local(), executions_max };
+    let none = Reply::Pruned { executions: 0, tenants: BTreeMap::new() };
+    assert_eq!(house.call(&engine, of(64)), none, "what runs is not removed");
+    house.call(&engine, Request::Cancel { execution, reason: None, force: true });
+    house.wait(execution, ExecutionStatus::Cancelled);
+    assert_eq!(house.call(&engine, Request::Remove { execution }), Reply::Done);
+    assert!(house.reader().execution(execution).unwrap().is_none());
+    for late in [
+        Request::Remove { execution },
+        Request::Cancel { execution, reason: None, force: true },
+        Request::Signal { execution, name: "go".into(), key: None, payload: Value::Null, signal_id: None },
+    ] {
+        let refused = asked(late);
+        assert!(matches!(refused, Err(CallError::NotFound { .. })), "{refused:?}");
+    }
+    // Its step may answer only now; the same key is a new start.
+    std::thread::sleep(Duration::from_millis(300));
+    let Reply::Started { execution: next, repeated: false, .. } = house.call(&engine, start(slow, Some("k"))) else {
+        panic!("no start")
+    };
+    house.wait(next, ExecutionStatus::Success);
+    let waits = house.start(&engine, json!({"type": "WaitForSignal", "props": {"signalName": "go"}}));
+    house.wait(waits, ExecutionStatus::Waiting);
+    let one = Reply::Pruned { executions: 1, tenants: BTreeMap::from([(Tenant::local(), 1)]) };
+    assert_eq!((house.call(&engine, of(64)), house.call(&engine, of(64))), (one, none));
+    let go = Request::Signal { execution: waits, name: "go".into(), key: None, payload: Value::Null, signal_id: None };
+    house.call(&engine, go);
+    house.wait(waits, ExecutionStatus::Success);
+    stop(&engine, thread);
+    assert_eq!(house.reader().verify().unwrap().damages, []);
+}
+
 /// The thread commits first and lets go afterwards: whatever it answers or begins is durable.
 #[test]
 fn nothing_is_acknowledged_or_begun_by_a_commit_that_fails() {

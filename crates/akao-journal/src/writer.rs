@@ -224,6 +224,44 @@ impl Journal {
         Ok(pruned)
     }
 
+    /// Removes executions of a tenant that have ended, at most 64 in one transaction, and returns how many: also those that are
+    /// quarantined, since nobody will look at them. What they held is overwritten where it stands; a place from which a row was
+    /// moved before may keep a piece of it until it is used again. Call it until it returns 0, with other commits between. The
+    /// tenant's name keeps its number, by which readers know it.
+    pub fn remove_of(&mut self, tenant: &Tenant, executions_max: usize) -> Result<usize, CommitError> {
+        if let Some(first) = &self.poison {
+            return Err(first.clone());
+        }
+        let Some(tenant) = self.tenants.get(tenant).copied() else { return Ok(0) };
+        let removed = self.overwrite(true).and_then(|()| self.remove_rows_of(tenant, executions_max));
+        match removed.and_then(|removed| self.overwrite(false).map(|()| removed)) {
+            Ok(removed) => {
+                self.wal_pages = WAL_PAGES.take().unwrap_or(self.wal_pages);
+                self.wal_room = self.wal_room.max(self.wal_pages);
+                if removed == 0 {
+                    // What was removed stands in the log until that is moved. A reader may hold it up, and the next commits move it.
+                    let _ = self.checkpoint("TRUNCATE");
+                }
+                Ok(removed)
+            }
+            Err(fault) => Err(self.fail(fault)),
+        }
+    }
+
+    /// Whether what is deleted is overwritten with zeros, also where whole pages become free.
+    fn overwrite(&self, overwrite: bool) -> Result<(), Fault> {
+        let connection = self.reader.connection();
+        Ok(connection.pragma_update_and_check(None, "secure_delete", overwrite, |_| Ok(()))?)
+    }
+
+    fn remove_rows_of(&mut self, tenant: i64, executions_max: usize) -> Result<usize, Fault> {
+        self.run("BEGIN IMMEDIATE")?;
+        self.check_epoch()?;
+        let removed = self.delete_ended_of(tenant, executions_max.min(PRUNE_EXECUTIONS_MAX))?;
+        self.run("COMMIT")?;
+        Ok(removed)
+    }
+
     fn unread(&self, error: ReadError) -> CommitError {
         match error {
             ReadError::Damaged(damage) => CommitError::Damaged(damage),

@@ -373,6 +373,58 @@ fn prune_removes_old_finished_executions_with_all_their_rows() {
 }
 
 #[test]
+fn what_ended_of_one_tenant_is_removed_and_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = open(folder.path());
+    let (acme, other) = (tenant("acme"), tenant("other"));
+    let ended = |n: u64, status| {
+        let row = ExecutionRow { status, ended_ms: Some(NOW_MS), ..execution(n, &acme) };
+        Write::InsertExecution(Box::new(row))
+    };
+    let mut writes = vec![definition(&acme), definition(&other), insert(1, &acme), insert(2, &other)];
+    // Not what a compressor would make shorter.
+    let marked =
+        |n: u64| (0..400).map(|part| format!("zebrafinch {} ", n * 7_919 + part * 104_729)).collect::<String>();
+    for n in 10..110 {
+        let status = if n == 50 { ExecutionStatus::Quarantined } else { ExecutionStatus::Success };
+        writes.extend([ended(n, status), frame(n, 0, 1, marked(n))]);
+        writes.push(Write::PutTask(Box::new(task(n, 1, &acme))));
+        let key = format!("zebrafinch key {n}");
+        writes.push(Write::PutStartKey { tenant: acme.clone(), key, request_hash: [0; 32], execution: id(n) });
+    }
+    writes.push(frame(2, 0, 1, "of another"));
+    journal.commit(&batch(writes)).unwrap();
+    let pieces = || -> usize {
+        let files = std::fs::read_dir(folder.path()).unwrap().flatten().filter(|entry| entry.path().is_file());
+        let count = |bytes: Vec<u8>| bytes.windows(10).filter(|window| *window == b"zebrafinch").count();
+        files.map(|entry| count(std::fs::read(entry.path()).unwrap())).sum()
+    };
+    journal.idle().unwrap();
+    let before = pieces();
+    assert!(before > 100, "it is there to be found");
+    assert_eq!(journal.remove_of(&tenant("nobody"), 64).unwrap(), 0);
+    assert_eq!([0; 3].map(|_| journal.remove_of(&acme, 1_000).unwrap()), [64, 36, 0]);
+    let reader = journal.read();
+    assert!(reader.execution(id(1)).unwrap().is_some(), "what has not ended is not removed");
+    assert!(reader.definition(&acme, Digest::of(DEFINITION)).unwrap().is_some(), "and neither is what it runs");
+    assert_eq!(reader.frames(id(2), 0).unwrap().len(), 1);
+    assert_eq!(reader.verify().unwrap().damages, []);
+    // A row that was moved to another page when there were more may have left a piece behind.
+    assert!(pieces() * 10 < before, "{} of {before} pieces are left", pieces());
+    let last = ExecutionChange { status: Some(ExecutionStatus::Cancelled), ..ExecutionChange::default() };
+    journal.commit(&batch([Write::UpdateExecution { execution: id(1), change: last }])).unwrap();
+    assert_eq!([0; 2].map(|_| journal.remove_of(&acme, 1).unwrap()), [1, 0]);
+    assert_eq!(journal.read().definitions(&acme).unwrap(), []);
+    assert_eq!(journal.read().definitions(&other).unwrap().len(), 1);
+    // The name is as good as new.
+    journal.commit(&batch([definition(&acme), insert(3, &acme)])).unwrap();
+    on_every_reader(folder.path(), journal, |reader| {
+        assert_eq!(reader.execution(id(3)).unwrap(), Some(execution(3, &acme)));
+        assert_eq!(reader.execution(id(2)).unwrap(), Some(execution(2, &other)));
+    });
+}
+
+#[test]
 fn every_body_of_a_tenant_is_visited_and_none_of_another() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = open(folder.path());

@@ -83,7 +83,9 @@ impl Core {
                 steps: self.steps.running() as u64,
                 idle: self.is_idle(),
             }),
-            Request::Prune { .. } => Err(CallError::invalid("pruning is done by the process that owns the journal")),
+            Request::Prune { .. } | Request::Remove { .. } | Request::RemoveOf { .. } => {
+                Err(CallError::invalid("removing is done by the process that owns the journal"))
+            }
         }
     }
 

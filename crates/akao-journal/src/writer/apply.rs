@@ -408,9 +408,38 @@ impl Journal {
 
     fn delete_execution(&mut self, id: ExecutionId) -> Result<(), Fault> {
         let known = self.known(id)?;
-        let definition: Vec<u8> = self
-            .statement("SELECT definition FROM execution WHERE key = ?1")?
-            .query_row([known.key], |row| row.get(0))?;
+        self.delete_rows(known.key, known.tenant)?;
+        self.known.remove(&id);
+        Ok(())
+    }
+
+    /// Removes executions of a tenant that have ended, and says how many. With the last one goes what no execution uses.
+    pub(super) fn delete_ended_of(&mut self, tenant: i64, executions_max: usize) -> Result<usize, Fault> {
+        let sql = "SELECT key, id FROM execution WHERE tenant = ?1 AND status >= ?2 LIMIT ?3";
+        let limit = i64::try_from(executions_max).unwrap_or(i64::MAX);
+        let ended = self
+            .statement(sql)?
+            .query_map((tenant, FIRST_FINAL_STATUS, limit), |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<Vec<(i64, Vec<u8>)>>>()?;
+        for (key, id) in &ended {
+            self.delete_rows(*key, tenant)?;
+            if let Ok(id) = <[u8; 16]>::try_from(id.as_slice()) {
+                self.known.remove(&ExecutionId::from_bytes(id));
+            }
+        }
+        if ended.is_empty() {
+            self.statement(
+                "DELETE FROM definition WHERE tenant = ?1
+                 AND NOT EXISTS (SELECT 1 FROM execution WHERE tenant = ?1)",
+            )?
+            .execute([tenant])?;
+        }
+        Ok(ended.len())
+    }
+
+    fn delete_rows(&mut self, key: i64, tenant: i64) -> Result<(), Fault> {
+        let definition: Vec<u8> =
+            self.statement("SELECT definition FROM execution WHERE key = ?1")?.query_row([key], |row| row.get(0))?;
         const DELETES: [&str; 7] = [
             "DELETE FROM frame WHERE execution = ?1",
             "DELETE FROM snapshot WHERE execution = ?1",
@@ -421,14 +450,13 @@ impl Journal {
             "DELETE FROM execution WHERE key = ?1",
         ];
         for sql in DELETES {
-            self.statement(sql)?.execute([known.key])?;
+            self.statement(sql)?.execute([key])?;
         }
         self.statement(
             "DELETE FROM definition WHERE tenant = ?1 AND digest = ?2
              AND NOT EXISTS (SELECT 1 FROM execution WHERE definition = ?2 AND tenant = ?1)",
         )?
-        .execute((known.tenant, definition))?;
-        self.known.remove(&id);
+        .execute((tenant, definition))?;
         Ok(())
     }
 }
