@@ -11,7 +11,10 @@ use akao_flow::{Breakpoint, Definition, Finish};
 use akao_journal::{ExecutionFilter, ExecutionRow};
 use akao_store::WorkflowVersion;
 use serde_json::{Map, Value, json};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+};
 
 /// Longest `Idempotency-Key`, in bytes.
 const KEY_BYTES_MAX: usize = 255;
@@ -264,6 +267,31 @@ impl Platform {
         let id: ExecutionId = id.parse().map_err(|_| missing())?;
         let row = self.journal(|reader| reader.execution(id))?;
         row.filter(|row| row.tenant == actor.tenant).ok_or_else(missing)
+    }
+
+    /// Removes an execution that has ended, with its record; large values that it alone had go a while later. Its start's key is
+    /// free again.
+    ///
+    /// # Errors
+    /// There is none with this id in the tenant, or it or the one that started it has not ended.
+    pub async fn remove_execution(&self, actor: &Arc<Actor>, id: &str) -> Result<(), Error> {
+        let row = self.execution(actor, id)?;
+        if !row.status.is_final() {
+            return Err(Error::new(Code::Conflict, format!("execution {} has not ended: {}", row.id, row.status))
+                .hint("Cancel it first."));
+        }
+        let details =
+            json!({"execution": row.id, "workflow": row.workflow, "version": row.version, "status": row.status});
+        let (executions, execution) = (Arc::clone(&self.parts().executions), row.id);
+        let act = async move {
+            match executions.call(Request::Remove { execution }).await {
+                Ok(Reply::Done) => Ok(()),
+                other => Err(unexpected(other)),
+            }
+        };
+        self.announced(actor, "execution.removed", details, act).await?;
+        self.inner.has_removed.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// The id of the step at which an execution failed, as its definition has it; none when it failed at none. Blocks.

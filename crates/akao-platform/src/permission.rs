@@ -36,6 +36,7 @@ permissions! {
     ExecutionsRead "executions.read" "See executions, their steps, values and events.",
     ExecutionsStart "executions.start" "Start executions.",
     ExecutionsSteer "executions.steer" "Cancel, pause, resume, signal and fork executions.",
+    ExecutionsRemove "executions.remove" "Remove executions that have ended, with their record.",
     ExecutionsGrant "executions.grant" "Let the steps of an execution reach hosts and use secrets.",
     SchedulesRead "schedules.read" "See schedules, their next times and what became of the past ones.",
     SchedulesWrite "schedules.write" "Make, change, pause and remove schedules.",

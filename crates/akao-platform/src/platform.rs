@@ -19,7 +19,7 @@ use akao_step::{Allowances, BlobError, BlobStore, Egress};
 use akao_store::{Store, Work};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicBool},
 };
 use tokio::sync::{Notify, Semaphore};
 
@@ -88,6 +88,8 @@ pub(crate) struct Inner {
     /// Told when somebody has decided something about a webhook.
     pub(crate) webhooks_changed: Notify,
     pub(crate) in_flight: InFlight,
+    /// Whether executions were removed that may have left large values.
+    pub(crate) has_removed: AtomicBool,
     /// Places of those who look something up for a moment.
     looks: Semaphore,
     pub(crate) buckets: Buckets,
@@ -112,6 +114,7 @@ impl Platform {
                 waiting_after: Mutex::default(),
                 webhooks_changed: Notify::new(),
                 in_flight: InFlight::default(),
+                has_removed: AtomicBool::new(false),
                 looks: Semaphore::new(LOOKS_MAX),
                 buckets: Buckets::default(),
                 waiters: Waiters::default(),

@@ -4,7 +4,7 @@ use crate::{Error, Platform, audit, executions::unexpected};
 use akao_contract::Tenant;
 use akao_engine::{Reply, Request, steps::timestamp};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 impl Platform {
     /// Removes the oldest executions of all tenants that ended before a time, at most so many; how many of each tenant. The
@@ -22,6 +22,11 @@ impl Platform {
             Ok(Reply::Pruned { tenants, .. }) => Ok(tenants),
             other => Err(unexpected(other)),
         }
+    }
+
+    /// Whether executions were removed by hand since somebody asked last, so that large values may be left that nothing refers to.
+    pub fn take_removed(&self) -> bool {
+        self.inner.has_removed.swap(false, Ordering::Relaxed)
     }
 
     /// Says in the audits of tenants what was removed of theirs. Blocks.

@@ -64,6 +64,7 @@ const ADMIN: &[Permission] = &[
     ExecutionsRead,
     ExecutionsStart,
     ExecutionsSteer,
+    ExecutionsRemove,
     ExecutionsGrant,
     SchedulesRead,
     SchedulesWrite,

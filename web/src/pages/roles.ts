@@ -28,6 +28,7 @@ export const PERMISSIONS: readonly PermissionRow[] = [
   { permission: "executions.read", what: "See executions, their steps, values and events", roles: EVERYBODY },
   { permission: "executions.start", what: "Start executions", roles: WORKERS },
   { permission: "executions.steer", what: "Cancel, pause, resume, signal and fork executions", roles: WORKERS },
+  { permission: "executions.remove", what: "Remove executions that have ended, with their record", roles: ADMINS },
   { permission: "executions.grant", what: "Let the steps of an execution reach hosts and use secrets", roles: ADMINS },
   {
     permission: "schedules.read",

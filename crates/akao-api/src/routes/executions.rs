@@ -66,6 +66,9 @@ pub(super) fn routes() -> Vec<Route> {
             Takes::Nothing, &[(200, Gives::Page("Execution"))], list, parameters: LIST),
         route!(GET "/api/v1/executions/{execution}", read, "show_execution", "An execution.",
             Takes::Nothing, &[(200, Gives::Json("Execution"))], show),
+        route!(DELETE "/api/v1/executions/{execution}", Access::May(Permission::ExecutionsRemove), "remove_execution",
+            "Removes an execution that has ended, with its record. The key of its start is free again.",
+            Takes::Nothing, &[(204, Gives::Nothing)], remove, refuses: STEER),
         route!(GET "/api/v1/executions/{execution}/steps", read, "list_steps",
             "The steps of an execution, by address.",
             Takes::Nothing, &[(200, Gives::Page("Step"))], steps, parameters: PAGE, refuses: STEER),
@@ -189,6 +192,13 @@ fn show(call: Call) -> Answering {
             }
             _ => Ok(Answer::json(&documents::execution_document(&row))),
         }
+    })
+}
+
+fn remove(call: Call) -> Answering {
+    Box::pin(async move {
+        call.platform().remove_execution(call.actor()?, call.param("execution")).await?;
+        Ok(Answer::nothing())
     })
 }
 

@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Export(history::ExportArgs),
     /// Take in an exported execution.
     Import(history::ImportArgs),
+    /// Remove executions that have ended, each by its id.
+    Remove(history::RemoveArgs),
     /// Remove executions that ended long ago.
     Prune(history::PruneArgs),
     /// Debug an execution: stop, look, change, go on.
@@ -69,6 +71,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
         Command::Fork(args) => history::fork(&args, context),
         Command::Export(args) => history::export(&args, context),
         Command::Import(args) => history::import(&args, context),
+        Command::Remove(args) => history::remove(&args, context),
         Command::Prune(args) => history::prune(&args, context),
         Command::Debug(args) => debug::debug(&args, context),
         Command::Break(args) => debug::set_break(&args, context),

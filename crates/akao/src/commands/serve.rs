@@ -225,7 +225,7 @@ async fn offer(args: &Args, face: Face, folder: &Path, context: &Context) -> Res
             });
             let removed = Counts::default();
             let retention = Retention::new(args.keep_finished, platform.clone(), folder.to_owned(), removed.clone());
-            let retaining = retention.map(|retention| tokio::spawn(retention.run()));
+            let retaining = tokio::spawn(retention.run());
             let found = Found::default();
             let kill_lists = KillLists::new(args.check_kill_lists, folder, Arc::clone(&own.nodes), found.clone());
             let looking = kill_lists.map(|kill_lists| tokio::spawn(kill_lists.run()));
@@ -236,7 +236,7 @@ async fn offer(args: &Args, face: Face, folder: &Path, context: &Context) -> Res
             let app = App::observed(platform, settings, figures, traces);
             akao_api::serve(app, bound, stop, DRAIN_GRACE).await;
             resting.abort();
-            executions.into_iter().chain(retaining).chain(looking).for_each(|task| task.abort());
+            executions.into_iter().chain([retaining]).chain(looking).for_each(|task| task.abort());
             automation.end().await;
             tracing::info!("ending");
             Ok(())

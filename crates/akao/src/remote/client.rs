@@ -276,6 +276,11 @@ impl Remote {
                 let body = json!({"approved": approved, "data": data, "comment": comment});
                 (format!("/api/v1/tasks/{execution}:{op}/complete"), Some(body), None)
             }
+            Request::Remove { execution } => {
+                let path = format!("/api/v1/executions/{execution}");
+                self.server.ask(&Ask { method: "DELETE", ..Ask::get(&path) }).await?.success()?;
+                return Ok(Reply::Done);
+            }
             Request::Queue => return self.queue().await,
             Request::Health => {
                 self.server.ask(&Ask::get("/readyz")).await?.success()?;

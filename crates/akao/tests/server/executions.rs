@@ -28,6 +28,56 @@ fn the_error_of_an_execution_names_its_step_also_in_a_tree_of_its_own() {
     assert_eq!(last.data["error"]["step"], failed["error"]["step"], "the stream of events names it too");
 }
 
+const PARENT: &str = "akao: 1\nid: parent\nversion: 1.0.0\nroot:\n  type: Sequence\n  children:\n    - { type: SubWorkflow, props: { workflow: hello, inputs: { name: Child } } }\n    - { type: WaitForSignal, props: { signalName: go } }\n";
+
+#[test]
+fn what_has_ended_is_removed_by_whoever_may() {
+    let server = Server::new();
+    let owner = server.owner();
+    owner.save("hello", HELLO).is(201);
+    owner.save("waits", WAITS).is(201);
+    owner.save("parent", PARENT).is(201);
+    let remove = |person: &Person<'_>, id: &str| person.delete(ID, &[id]);
+    let start = json!({"workflow": "hello", "input": {"name": "Ada"}});
+    let keyed = || owner.with("idempotency-key", "k").post("/api/v1/executions", &[], &start);
+    let hello = keyed().is(201).body["execution"].as_str().expect("an id").to_owned();
+    owner.wait(&hello, &["success"]);
+    keyed().is(200);
+    remove(&server.member(&owner, "operator"), &hello).refuses(403, "forbidden");
+    remove(&server.other_owner(&owner, "globex"), &hello).refuses(404, "not_found");
+    remove(&owner, &hello).is(204);
+    for path in [ID, "/api/v1/executions/{execution}/steps", "/api/v1/executions/{execution}/record"] {
+        owner.show(path, &[&hello]).refuses(404, "not_found");
+    }
+    remove(&owner, &hello).refuses(404, "not_found");
+    let listed = owner.get("/api/v1/executions").is(200).body;
+    assert_eq!(listed["items"], json!([]));
+    // What is not there any more is not what its key means.
+    assert_ne!(keyed().is(201).body["execution"], json!(hello));
+    // What has not ended stays, and so does what belongs to it.
+    let waits = owner.start("waits", &json!({}));
+    owner.wait(&waits, &["waiting"]);
+    remove(&owner, &waits).refuses(409, "conflict");
+    let parent = owner.start("parent", &json!({}));
+    owner.wait(&parent, &["waiting"]);
+    let children = owner.ask("GET", "/api/v1/executions", &[], &format!("?parent={parent}"), None).is(200).body;
+    let child = children["items"][0]["execution"].as_str().expect("a child").to_owned();
+    remove(&owner, &child).refuses(409, "conflict");
+    owner.post("/api/v1/executions/{execution}/cancel", &[&parent], &json!({})).is(204);
+    owner.wait(&parent, &["cancelled"]);
+    remove(&owner, &child).is(204);
+    remove(&owner, &parent).is(204);
+    owner.wait(&waits, &["waiting"]);
+    let audit = owner.ask("GET", "/api/v1/audit", &[], "?limit=200", None).is(200).body;
+    let lines = audit["items"].as_array().expect("lines");
+    let told = |what: &str| lines.iter().filter(|line| line["what"] == what).collect::<Vec<&Value>>();
+    let (removed, refused) = (told("execution.removed"), told("act.refused"));
+    // What is said before it is done is said of the child twice, and that it was refused once.
+    assert_eq!((removed.len(), refused.len()), (4, 1), "{removed:#?}");
+    let first = &removed[3]["details"];
+    assert_eq!((&first["execution"], &first["status"]), (&json!(hello), &json!("success")));
+}
+
 #[test]
 fn an_execution_is_started_listed_and_looked_at() {
     let server = Server::new();

@@ -17,6 +17,40 @@ const ASKS: &str = "akao: 1\nid: asks\nversion: 1.0.0\nroot: { type: HumanTask, 
 
 const WAITS: &str = "akao: 1\nid: waits\nversion: 1.0.0\noutputs: { message: \"${message}\" }\nroot:\n  type: Sequence\n  children:\n    - { type: LogMessage, props: { message: before } }\n    - { id: gate, type: WaitForSignal, props: { signalName: go, outputKey: message } }\n";
 
+#[test]
+fn executions_are_removed_at_a_server_as_on_this_machine() {
+    let server = Server::new();
+    let owner = server.owner();
+    owner.save("hello", HELLO).is(201);
+    owner.save("waits", WAITS).is(201);
+    let (terminal, token) = (Terminal::new(), owner.new_token(None));
+    terminal.login(&server, &format!("{token}\n"));
+    let ended: Vec<String> = (0..2).map(|_| owner.start("hello", &json!({"name": "Ada"}))).collect();
+    ended.iter().for_each(|id| drop(owner.wait(id, &["success"])));
+    let waits = owner.start("waits", &json!({}));
+    owner.wait(&waits, &["waiting"]);
+    let remove = |ids: &[&str]| terminal.run(&[&["--server", "s", "executions", "remove", "--json"], ids].concat());
+    let refused = remove(&[&waits]).is(1).json();
+    assert!(refused["error"]["message"].as_str().is_some_and(|told| told.contains("has not ended")), "{refused:#}");
+    // A slip removes nothing.
+    assert_ne!(remove(&[&ended[0], "nothing"]).code, 0);
+    owner.show("/api/v1/executions/{execution}", &[&ended[0]]).is(200);
+    let removed = remove(&[&ended[0], &ended[1]]).is(0).json();
+    assert_eq!(removed["removed"].as_array().map(Vec::len), Some(2));
+    for id in &ended {
+        owner.show("/api/v1/executions/{execution}", &[id]).refuses(404, "not_found");
+    }
+    // On this machine.
+    let (hello, here) = (terminal.file("hello.yaml", HELLO), terminal.folder.path().join("here").display().to_string());
+    let akao = |arguments: &[&str]| terminal.run(&[&["--data-dir", &here], arguments].concat());
+    akao(&["run", &hello, "--input", "{\"name\": \"Ada\"}"]).is(0);
+    let listed = akao(&["executions", "list", "--json"]).is(0).json();
+    let id = listed["executions"][0]["execution"].as_str().expect("an id").to_owned();
+    akao(&["executions", "remove", &id]).is(0);
+    assert_eq!(akao(&["executions", "list", "--json"]).is(0).json()["executions"], json!([]));
+    akao(&["executions", "remove", &id]).is(1);
+}
+
 /// Somebody at a terminal, with settings of their own.
 struct Terminal {
     folder: TempDir,

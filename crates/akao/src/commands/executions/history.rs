@@ -1,4 +1,4 @@
-//! `akao executions replay`, `fork`, `export`, `import` and `prune`.
+//! `akao executions replay`, `fork`, `export`, `import`, `remove` and `prune`.
 
 use super::{done, list, locate};
 use crate::{
@@ -22,6 +22,7 @@ use akao_engine::{Reply, Request, StoredVersion, export};
 use akao_install::Places;
 use serde_json::json;
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -64,6 +65,14 @@ pub(crate) struct ExportArgs {
 pub(crate) struct ImportArgs {
     /// An exported file.
     file: PathBuf,
+}
+
+/// Arguments of `akao executions remove`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RemoveArgs {
+    /// The executions: their ids or the unique beginnings of them.
+    #[arg(required = true)]
+    ids: Vec<String>,
 }
 
 /// Arguments of `akao executions prune`.
@@ -150,6 +159,22 @@ pub(super) fn import(args: &ImportArgs, context: &Context) -> Result<Exit, Failu
 fn read(file: &Path) -> Result<String, Failure> {
     let failed = |error| Failure::usage(format!("cannot read {}", file.display())).because(&error);
     std::fs::read_to_string(file).map_err(failed)
+}
+
+/// Removes executions that have ended. Large values that they alone had go with the next prune, or when the server looks for them.
+pub(super) fn remove(args: &RemoveArgs, context: &Context) -> Result<Exit, Failure> {
+    let site = Site::of(context)?;
+    // Each is looked for before one is removed: a slip removes nothing.
+    let found = args.ids.iter().map(|id| site.find(id)).collect::<Result<BTreeSet<_>, Failure>>()?;
+    for execution in &found {
+        site.ask(Request::Remove { execution: *execution })?;
+    }
+    if context.output.json {
+        context.output.document(&json!({"removed": found}))?;
+    } else {
+        context.output.line(&format!("removed {}", output::count(found.len() as u64, "execution")))?;
+    }
+    Ok(Exit::Success)
 }
 
 /// Removes executions that ended long ago, and the large values to which nothing refers any more.

@@ -96,7 +96,8 @@ impl Counts {
 pub(super) struct Retention {
     platform: Platform,
     folder: PathBuf,
-    kept_ms: i64,
+    /// How long executions are kept; for good when none.
+    kept_ms: Option<i64>,
     counts: Counts,
     /// When large values were collected last.
     collected: Option<Instant>,
@@ -105,11 +106,13 @@ pub(super) struct Retention {
 }
 
 impl Retention {
-    /// One over a data directory; none where everything is kept.
-    pub(super) fn new(keep: KeepFinished, platform: Platform, folder: PathBuf, counts: Counts) -> Option<Self> {
-        let KeepFinished::For(ms) = keep else { return None };
-        let kept_ms = i64::try_from(ms).unwrap_or(i64::MAX);
-        Some(Self { platform, folder, kept_ms, counts, collected: None, has_left: false })
+    /// One over a data directory. Where everything is kept, it removes what somebody's own removals have left.
+    pub(super) fn new(keep: KeepFinished, platform: Platform, folder: PathBuf, counts: Counts) -> Self {
+        let kept_ms = match keep {
+            KeepFinished::For(ms) => Some(i64::try_from(ms).unwrap_or(i64::MAX)),
+            KeepFinished::Forever => None,
+        };
+        Self { platform, folder, kept_ms, counts, collected: None, has_left: false }
     }
 
     /// Looks again and again, for as long as this is waited for.
@@ -122,7 +125,16 @@ impl Retention {
     }
 
     async fn look(&mut self) {
-        let before_ms = wiring::now_ms().saturating_sub(self.kept_ms);
+        if let Some(kept_ms) = self.kept_ms {
+            self.remove_old(wiring::now_ms().saturating_sub(kept_ms)).await;
+        }
+        self.has_left |= self.platform.take_removed();
+        if self.has_left && self.collected.is_none_or(|at| at.elapsed() >= COLLECT_AGAIN) {
+            self.collect().await;
+        }
+    }
+
+    async fn remove_old(&mut self, before_ms: i64) {
         let mut removed = BTreeMap::new();
         // What was removed before something went wrong is told too.
         if let Err(error) = self.remove(before_ms, &mut removed).await {
@@ -131,9 +143,6 @@ impl Retention {
         if !removed.is_empty() {
             self.has_left = true;
             self.tell(removed, before_ms).await;
-        }
-        if self.has_left && self.collected.is_none_or(|at| at.elapsed() >= COLLECT_AGAIN) {
-            self.collect().await;
         }
     }
 
