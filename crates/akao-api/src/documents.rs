@@ -143,7 +143,10 @@ pub(crate) fn identity(identity: &Identity) -> Value {
 
 /// A tenant, for the operator.
 pub(crate) fn tenant(tenant: &TenantRow) -> Value {
-    json!({"tenant": tenant.name, "title": tenant.title, "created_at": timestamp(tenant.created_ms)})
+    json!({
+        "tenant": tenant.name, "title": tenant.title, "created_at": timestamp(tenant.created_ms),
+        "deleted_since": tenant.ending_ms.map(timestamp),
+    })
 }
 
 /// What a tenant may use.

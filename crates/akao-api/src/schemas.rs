@@ -256,7 +256,15 @@ fn tenants() -> Named {
     let quotas: Vec<(&str, Value)> =
         limits.iter().cloned().chain([("used", amounts("")), ("queued", number())]).collect();
     vec![
-        ("Tenant", object(&[("tenant", tenant()), ("title", text()), ("created_at", time())])),
+        (
+            "Tenant",
+            object(&[
+                ("tenant", tenant()),
+                ("title", text()),
+                ("created_at", time()),
+                ("deleted_since", or_null(&time())),
+            ]),
+        ),
         ("NewTenant", object(&[("tenant", tenant()), ("title?", text()), ("owner", text()), ("tier?", tier())])),
         ("Limits", object(&limits)),
         ("Quotas", object(&quotas)),

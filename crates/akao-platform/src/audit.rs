@@ -74,6 +74,10 @@ pub(crate) fn append<'a>(
     now_ms: i64,
     entries: impl IntoIterator<Item = Entry<'a>>,
 ) -> Result<(), Error> {
+    if work.of(tenant).row()?.is_none() {
+        // It is being deleted: whoever was let in before that leaves nothing there.
+        return Err(Error::not_found("such tenant"));
+    }
     let audit = work.of(tenant).audit();
     let mut end = audit.end()?;
     let is_whole = match &end {

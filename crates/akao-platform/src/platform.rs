@@ -1,7 +1,7 @@
 //! The platform's parts, and the ways from it to platform data and to executions.
 
 use crate::{
-    Clock, Error, NodeMaker, Outbound, PackageManager, Provider, Shelf,
+    Clock, Error, NodeMaker, Outbound, PackageManager, Provider, Shelf, TenantFiles,
     announce::Announcements,
     authentication::Known,
     devices::Devices,
@@ -35,6 +35,8 @@ pub struct Parts {
     pub blobs: Arc<dyn BlobStore>,
     /// How many bytes of large values a tenant has.
     pub blob_bytes: Arc<dyn Fn(&Tenant) -> Result<u64, BlobError> + Send + Sync>,
+    /// What of tenants lies in files.
+    pub files: Arc<dyn TenantFiles>,
     /// What tenants may use; filled by [`allow`](crate::allow) before the engine began.
     pub allowances: Allowances,
     /// The node types that every tenant may use.
@@ -88,6 +90,8 @@ pub(crate) struct Inner {
     /// Told when somebody has decided something about a webhook.
     pub(crate) webhooks_changed: Notify,
     pub(crate) in_flight: InFlight,
+    /// Told when somebody has decided that a tenant goes.
+    pub(crate) deletions: Notify,
     /// Whether executions were removed that may have left large values.
     pub(crate) has_removed: AtomicBool,
     /// Places of those who look something up for a moment.
@@ -114,6 +118,7 @@ impl Platform {
                 waiting_after: Mutex::default(),
                 webhooks_changed: Notify::new(),
                 in_flight: InFlight::default(),
+                deletions: Notify::new(),
                 has_removed: AtomicBool::new(false),
                 looks: Semaphore::new(LOOKS_MAX),
                 buckets: Buckets::default(),

@@ -75,7 +75,7 @@ impl Platform {
             if !accounts.take_setup(&code)? || !accounts.is_empty()? {
                 return Err(bad_code());
             }
-            accounts.insert_tenant(&TenantRow { name: tenant.clone(), title: title.clone(), created_ms: now_ms })?;
+            accounts.insert_tenant(&TenantRow::new(tenant.clone(), title.clone(), now_ms))?;
             let user = new_user(work, &email, &name, &hash, true, now_ms)?;
             work.of(&tenant).members().insert(user.as_str(), Role::Owner.as_str(), now_ms)?;
             let signed_in = begin_session(work, &tenant, user.as_str(), now_ms)?;

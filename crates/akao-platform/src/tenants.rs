@@ -31,7 +31,7 @@ impl Platform {
             if work.of(&tenant).row()?.is_some() {
                 return Err(Error::new(crate::Code::Conflict, format!("there is a tenant `{tenant}` already")));
             }
-            work.accounts().insert_tenant(&TenantRow { name: tenant.clone(), title, created_ms: now_ms })?;
+            work.accounts().insert_tenant(&TenantRow::new(tenant.clone(), title, now_ms))?;
             let invited = members::invitation(work, &tenant, &email, &NamedRole::from(Role::Owner), actor, now_ms)?;
             quota::begin(work, &tenant, tier, now_ms)?;
             let details = json!({"tenant": tenant, "address": work.accounts().address_hash(&email)?, "tier": tier});

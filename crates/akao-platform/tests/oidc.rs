@@ -156,6 +156,7 @@ impl Ground {
             readers: Arc::new(Readers::new(folder.path())),
             blobs: Arc::new(DiskBlobs::new(folder.path().join("blobs"))),
             blob_bytes: Arc::new(|_| Ok(0)),
+            files: Arc::new(support::NoFiles),
             allowances: Allowances::default(),
             providers: vec![provider("corp", ISSUER), provider("evil", "https://evil.example.com")],
             egress: Arc::new(way.clone()),

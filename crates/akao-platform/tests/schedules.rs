@@ -64,6 +64,7 @@ fn parts(folder: &Path, engine: &Engine, catalogue: Arc<Catalogue>, now_ms: &Arc
         readers: Arc::new(Readers::new(folder)),
         blobs: Arc::new(DiskBlobs::new(folder.join("blobs"))),
         blob_bytes: Arc::new(|_| Ok(0)),
+        files: Arc::new(support::NoFiles),
         allowances: Allowances::default(),
         providers: Vec::new(),
         egress: Arc::new(akao_host::CheckedEgress::new(akao_host::EgressOptions::default())),

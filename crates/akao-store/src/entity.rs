@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod audit_head;
 pub(crate) mod custom_nodes;
+pub(crate) mod endings;
 pub(crate) mod hooks;
 pub(crate) mod identities;
 pub(crate) mod kept;

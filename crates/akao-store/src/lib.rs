@@ -29,6 +29,7 @@ pub use entity::{
     audit::{AuditLog, AuditRow, ChainEnd},
     audit_head::AuditHead,
     custom_nodes::{CustomNode, CustomNodeBody, CustomNodeState, CustomNodeUse, CustomNodes},
+    endings::Ending,
     hooks::{Hook, HookMessage, Hooks},
     identities::IdentityRow,
     members::{Member, Members},

@@ -35,6 +35,7 @@ pub(crate) const CHANGES: &[Change] = &[
     Change { sql: HOOKS, then: None },
     Change { sql: FOUND_QUICKLY, then: Some(seal_addresses) },
     Change { sql: SIGNED, then: Some(sign_audits) },
+    Change { sql: ENDED, then: None },
 ];
 
 const FIRST: &str = "
@@ -225,6 +226,12 @@ const SIGNED: &str = "
 CREATE TABLE audit_head (
   tenant TEXT NOT NULL PRIMARY KEY REFERENCES tenant (name), key TEXT NOT NULL, head TEXT NOT NULL,
   signature TEXT NOT NULL) STRICT;
+";
+
+/// That a tenant is being deleted: since when, and who has decided it.
+const ENDED: &str = "
+ALTER TABLE tenant ADD COLUMN ending_ms INTEGER;
+ALTER TABLE tenant ADD COLUMN ending_by TEXT;
 ";
 
 /// The number of the schema that a file has; 0 of one that is new.

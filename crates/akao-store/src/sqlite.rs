@@ -105,6 +105,17 @@ impl Sqlite {
         transaction.commit().map_err(database)?;
         Ok(answer)
     }
+
+    /// Moves the write-ahead log into the file and empties it.
+    pub(crate) fn settle(&self) -> Result<(), StoreError> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let held_up: i64 =
+            writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(database)?;
+        match held_up {
+            0 => Ok(()),
+            _ => Err(StoreError::Database("somebody reads, so that its log cannot be emptied".into())),
+        }
+    }
 }
 
 /// Writes one view of a file into a new one.

@@ -86,6 +86,18 @@ impl Store {
         }
     }
 
+    /// Sees to it that what was deleted stands in no file of the database any more, where that is this program's to do: in SQLite its
+    /// log is moved into the file and emptied. Readers may hold it up for a moment.
+    ///
+    /// # Errors
+    /// The database failed, or readers held it up for too long.
+    pub fn settle(&self) -> Result<(), StoreError> {
+        match &self.database {
+            Database::Sqlite(sqlite) => sqlite.settle(),
+            Database::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Reads in one view.
     ///
     /// # Errors

@@ -45,7 +45,7 @@ fn fill(store: &Store, name: &str) {
     let of = tenant(name);
     let done: Result<(), StoreError> = store.write(|work| {
         let accounts = work.accounts();
-        accounts.insert_tenant(&TenantRow { name: of.clone(), title: name.to_owned(), created_ms: 1 })?;
+        accounts.insert_tenant(&TenantRow::new(of.clone(), name.to_owned(), 1))?;
         accounts.insert(&User {
             id: name.to_owned(),
             kind: AccountKind::Person,
@@ -186,6 +186,63 @@ fn a_statement_without_its_tenant_sees_nothing_even_by_hand() {
     // Also the owner is behind the wall.
     let owner = database.sql(&format!("SET ROLE {}_owner; SELECT count(*) FROM secret", database.name));
     assert_eq!(owner, "0");
+}
+
+#[test]
+fn of_a_tenant_that_is_deleted_no_row_is_left_and_of_others_every_one() {
+    let ground = Ground::new();
+    let store = ground.store();
+    fill(&store, "acme");
+    fill(&store, "globex");
+    let database = &ground.database;
+    let tables = database.sql(
+        "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public'
+         AND column_name = 'tenant' ORDER BY 1",
+    );
+    let count =
+        |table: &str, tenant: &str| database.sql(&format!("SELECT count(*) FROM {table} WHERE tenant = '{tenant}'"));
+    for table in tables.lines() {
+        for tenant in ["acme", "globex"] {
+            if count(table, tenant) == "0" {
+                row_by_hand(database, table, tenant);
+            }
+        }
+    }
+    let before: Vec<String> = tables.lines().map(|table| count(table, "globex")).collect();
+    // Somebody who belongs to both stays.
+    let ours = tenant("acme");
+    let both: Result<(), StoreError> = store.write(|work| work.of(&ours).members().insert("globex", "viewer", 1));
+    both.unwrap();
+    let begun: Result<_, StoreError> = store.write(|work| {
+        let begun = (work.of(&ours).begin_ending(7, "who")?, work.of(&ours).begin_ending(8, "another")?);
+        let nobody = tenant("nobody");
+        Ok((begun, work.of(&nobody).begin_ending(7, "who")?))
+    });
+    assert_eq!(begun.unwrap(), ((true, false), false));
+    let seen: Result<_, StoreError> = store.read(|work| {
+        let accounts = work.accounts();
+        assert_eq!(accounts.tenants()?, [tenant("globex")]);
+        assert_eq!(
+            accounts.endings()?.into_iter().map(|of| (of.tenant, of.by)).collect::<Vec<_>>(),
+            [(ours.clone(), "who".to_owned())]
+        );
+        assert!(accounts.by_id("acme")?.is_none() && accounts.by_id("globex")?.is_some());
+        assert!(accounts.session("session of acme")?.is_none() && accounts.token("token of acme")?.is_none());
+        assert!(work.of(&ours).row()?.is_none());
+        work.of(&ours).secrets().value("token")
+    });
+    assert!(matches!(seen, Err(StoreError::Sealed { .. })), "its keys are destroyed: {seen:?}");
+    let more = || store.write(|work| work.of(&ours).remove_some()).unwrap();
+    while more() {}
+    store.write(|work| work.accounts().remove_tenant(&ours)).unwrap();
+    for (table, before) in tables.lines().zip(before) {
+        assert_eq!((count(table, "acme"), count(table, "globex")), ("0".to_owned(), before), "{table}");
+    }
+    assert_eq!(database.sql("SELECT string_agg(name, ' ') FROM tenant"), "globex");
+    // Its name is free, and the other one goes on.
+    fill(&store, "acme");
+    let value = store.read(|work| work.of(&tenant("globex")).secrets().value("token")).unwrap();
+    assert_eq!(value.map(|value| value.expose().to_owned()).as_deref(), Some("secret of globex"));
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn store() -> (TempDir, Store) {
     for name in ["acme", "globex"] {
         store
             .write(|work| {
-                let row = TenantRow { name: tenant(name), title: name.to_uppercase(), created_ms: 1 };
+                let row = TenantRow::new(tenant(name), name.to_uppercase(), 1);
                 work.accounts().insert_tenant(&row)?;
                 work.accounts().insert(&user(name))?;
                 work.of(&tenant(name)).members().insert(name, "owner", 1)

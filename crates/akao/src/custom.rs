@@ -2,7 +2,7 @@
 //! under their tenant's folder, granted what somebody approved, and stopped when that is taken back.
 
 use crate::{replace::replace_file, wiring};
-use akao_contract::{ErrorKind, Permission, StepError, Tenant, manifest::PinnedNode};
+use akao_contract::{Digest, ErrorKind, Permission, StepError, Tenant, manifest::PinnedNode};
 use akao_custom::{Compiled, Compiler, Draft, DraftError, NodeName, Options, Sources};
 use akao_nodes::{ExternalNodes, Pinned};
 use akao_package::Store;
@@ -28,6 +28,11 @@ fn grants_folder(data_dir: &Path) -> PathBuf {
     data_dir.join("nodes").join("custom").join(".grants")
 }
 
+/// The file of what was granted to one content.
+pub(crate) fn grants_file(data_dir: &Path, digest: &Digest) -> PathBuf {
+    grants_folder(data_dir).join(digest.hex())
+}
+
 /// What was decided of a custom node. It belongs to one tenant and one content, as its name says.
 enum Decided {
     /// Nothing, or nothing of this one.
@@ -44,7 +49,7 @@ fn decided(data_dir: &Path, node: &PinnedNode) -> Decided {
     if !node.node.as_str().starts_with("custom.t-") {
         return Decided::Nothing;
     }
-    let text = match fs::read(grants_folder(data_dir).join(node.digest.hex())) {
+    let text = match fs::read(grants_file(data_dir, &node.digest)) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Decided::Nothing,
         Err(_) => return Decided::Unreadable,

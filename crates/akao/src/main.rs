@@ -29,6 +29,7 @@ mod shelf;
 mod site;
 mod stop;
 mod store;
+mod tenant_files;
 mod tenants;
 mod tls;
 mod traces;

@@ -273,9 +273,14 @@ pub(crate) fn compiler(folder: &Path, nodes: Arc<ExternalNodes>) -> Compiler {
     Compiler::new(nodes, packages(folder), scripts_folder(folder))
 }
 
+/// Where the custom nodes of all tenants are, a folder for each.
+pub(crate) fn shelves(folder: &Path) -> PathBuf {
+    folder.join(NODES_FOLDER).join("custom")
+}
+
 /// The custom nodes of a tenant of a data directory.
 pub(crate) fn shelf(folder: &Path, tenant: &Tenant) -> Shelf {
-    Shelf::of_tenant(&folder.join(NODES_FOLDER).join("custom"), tenant)
+    Shelf::of_tenant(&shelves(folder), tenant)
 }
 
 /// The folders of all versions of custom nodes of a data directory, of every tenant.
@@ -283,7 +288,7 @@ pub(crate) fn shelf(folder: &Path, tenant: &Tenant) -> Shelf {
 /// # Errors
 /// A folder cannot be read.
 pub(crate) fn custom_nodes(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    akao_custom::every_version(&folder.join(NODES_FOLDER).join("custom"))
+    akao_custom::every_version(&shelves(folder))
 }
 
 /// External nodes that put packages together: for the operator, who is not bound by what is allowed to nodes, and with these

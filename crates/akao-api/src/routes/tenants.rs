@@ -6,14 +6,18 @@ use crate::{
     answer::Answer,
     condition::{CONDITIONS, expected},
     documents,
-    route::{Answering, Call, Gives, Route, Takes, route},
+    route::{Answering, Call, Gives, Parameter, Place, Route, Takes, route},
 };
-use akao_platform::{Actor, Code, Platform};
+use akao_platform::{Actor, Code, Deletion, Platform};
+use axum::http::StatusCode;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
+        route!(DELETE "/api/v1/tenants/{tenant}", Access::Operator, "delete_tenant",
+            "Begins to delete a tenant with everything of it; what is under way goes on by itself, and nothing brings it back.",
+            Takes::Nothing, &[(202, Gives::Json("Tenant"))], delete, parameters: DELETION, refuses: &[Code::Conflict, Code::Changed]),
         route!(GET "/api/v1/quotas", Access::Known, "quotas", "What the tenant may use, and what it uses.",
             Takes::Nothing, &[(200, Gives::Json("Quotas"))], quotas),
         route!(GET "/api/v1/tenants", Access::Operator, "list_tenants", "The tenants of the server, by name.",
@@ -28,6 +32,15 @@ pub(super) fn routes() -> Vec<Route> {
             refuses: &[Code::Changed, Code::ConditionMissing]),
     ]
 }
+
+const DELETION: &[Parameter] = &[
+    Parameter { place: Place::Query, name: "confirm", what: "The tenant's name once more." },
+    Parameter {
+        place: Place::Query,
+        name: "cancel",
+        what: "`true` cancels executions that have not ended; otherwise they keep the tenant.",
+    },
+];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,6 +81,18 @@ fn make(call: Call) -> Answering {
             platform.make_tenant(actor, &tenant, title.as_deref(), &owner, tier.as_deref())
         };
         Ok(members::invitation(&call.blocking(work).await?))
+    })
+}
+
+fn delete(call: Call) -> Answering {
+    Box::pin(async move {
+        let deletion = Deletion {
+            tenant: call.param("tenant").to_owned(),
+            confirmed: call.query.needed("confirm")?.to_owned(),
+            cancels: call.query.truth("cancel")?,
+        };
+        let decided = call.blocking(move |platform, actor| platform.delete_tenant(actor, &deletion)).await?;
+        Ok(Answer::json(&documents::tenant(&decided)).status(StatusCode::ACCEPTED))
     })
 }
 

@@ -272,7 +272,9 @@ impl Platform {
         let now_ms = self.now_ms();
         let (row, secrets) = self.read(|work| {
             let hooks = work.of(tenant).hooks();
-            let row = hooks.get(id)?.ok_or_else(|| missing::<Hook>(id))?;
+            // That of a tenant that is being deleted is not there any more.
+            let is_there = work.of(tenant).row()?.is_some();
+            let row = hooks.get(id)?.filter(|_| is_there).ok_or_else(|| missing::<Hook>(id))?;
             let secrets = hooks.secrets(&row, now_ms)?;
             Ok((row, secrets))
         })?;

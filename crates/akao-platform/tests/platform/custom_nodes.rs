@@ -2,7 +2,9 @@
 
 use crate::{Ground, PASSWORD};
 use akao_contract::{Category, Effects, NodeType, Reads, Tenant};
-use akao_platform::{Actor, Approval, Code, Error, Expected, Joined, MadeNode, NodeMaker, NodeOrder, PageRequest};
+use akao_platform::{
+    Actor, Approval, Code, Error, Expected, Joined, MadeNode, NodeMaker, NodeOrder, PageRequest, TenantFiles,
+};
 use akao_step::{Allowance, BoxFuture, Secret};
 use akao_store::CustomNode;
 use serde_json::json;
@@ -19,6 +21,13 @@ pub(crate) struct Maker {
 impl Maker {
     fn decided(&self, pinned: &str) -> Option<Option<Vec<String>>> {
         self.decided.lock().unwrap().get(pinned).cloned()
+    }
+}
+
+impl TenantFiles for Maker {
+    fn remove(&self, _: &Tenant, custom_nodes: &[String]) -> Result<(), Error> {
+        self.decided.lock().unwrap().retain(|pinned, _| !custom_nodes.contains(pinned));
+        Ok(())
     }
 }
 

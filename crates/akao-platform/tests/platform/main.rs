@@ -59,6 +59,7 @@ impl Ground {
             readers: Arc::new(Readers::new(folder.path())),
             blobs: Arc::new(DiskBlobs::new(folder.path().join("blobs"))),
             blob_bytes: Arc::new(|_| Ok(0)),
+            files: Arc::clone(&nodes) as _,
             allowances: allowances.clone(),
             providers: Vec::new(),
             egress: Arc::new(CheckedEgress::new(EgressOptions::default())),

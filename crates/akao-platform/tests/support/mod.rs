@@ -1,7 +1,7 @@
 //! What tests of the platform put where a part of the program is not needed.
 
 use akao_contract::Tenant;
-use akao_platform::{Error, MadeNode, NodeMaker, NodeOrder};
+use akao_platform::{Error, MadeNode, NodeMaker, NodeOrder, TenantFiles};
 use akao_step::BoxFuture;
 
 /// Makes no custom nodes.
@@ -22,5 +22,14 @@ impl NodeMaker for NoNodes {
 
     fn grant(&self, _: &Tenant, _: &str, _: &[String]) -> Result<(), Error> {
         Err(Error::invalid("nodes are not made here"))
+    }
+}
+
+/// Keeps no files of tenants.
+pub(crate) struct NoFiles;
+
+impl TenantFiles for NoFiles {
+    fn remove(&self, _: &Tenant, _: &[String]) -> Result<(), Error> {
+        Ok(())
     }
 }

@@ -218,8 +218,15 @@ impl Accounts<'_> {
         rows.iter().map(|row| Ok(Membership { tenant: row.parsed(0)?, role: row.text(1)? })).collect()
     }
 
-    /// The names of all tenants.
+    /// The names of all tenants but those that are being deleted.
     pub fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
+        let sql = "SELECT name FROM tenant WHERE ending_ms IS NULL ORDER BY name";
+        let rows = self.access.query("tenant", sql, &[])?;
+        rows.iter().map(|row| row.parsed(0)).collect()
+    }
+
+    /// The names of all tenants, in every schema that there was.
+    pub(crate) fn every_tenant(&self) -> Result<Vec<Tenant>, StoreError> {
         let rows = self.access.query("tenant", "SELECT name FROM tenant ORDER BY name", &[])?;
         rows.iter().map(|row| row.parsed(0)).collect()
     }
@@ -232,10 +239,12 @@ impl Accounts<'_> {
 
     /// At most `limit` tenants after the one with the name `after`.
     pub fn tenant_page(&self, after: &str, limit: i64) -> Result<Vec<TenantRow>, StoreError> {
-        let sql = "SELECT name, title, created_ms FROM tenant WHERE name > ?1 ORDER BY name LIMIT ?2";
+        let sql = "SELECT name, title, created_ms, ending_ms FROM tenant WHERE name > ?1 ORDER BY name LIMIT ?2";
         let rows = self.access.query("tenant", sql, &[after.into(), limit.into()])?;
-        let tenant =
-            |row: &Row| Ok(TenantRow { name: row.parsed(0)?, title: row.text(1)?, created_ms: row.integer(2)? });
+        let tenant = |row: &Row| {
+            let (name, title) = (row.parsed(0)?, row.text(1)?);
+            Ok(TenantRow { name, title, created_ms: row.integer(2)?, ending_ms: row.integer_if_any(3)? })
+        };
         rows.iter().map(tenant).collect()
     }
 

@@ -91,7 +91,7 @@ fn unusable() -> StoreError {
 
 /// Signs the ends of the audits that an earlier version kept.
 pub(crate) fn sign_audits(work: &Work<'_>) -> Result<(), StoreError> {
-    for tenant in work.accounts().tenants()? {
+    for tenant in work.accounts().every_tenant()? {
         let audit = work.of(&tenant).audit();
         if let Some(end) = audit.end()? {
             audit.sign(&end, end.at_ms)?;

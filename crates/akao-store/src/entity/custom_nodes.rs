@@ -160,6 +160,12 @@ impl CustomNodes<'_> {
         Ok(u64::try_from(bytes).unwrap_or(0))
     }
 
+    /// The names by which all versions are pinned.
+    pub fn pinned(&self) -> Result<Vec<String>, StoreError> {
+        let rows = self.0.query(TABLE, "SELECT pinned FROM custom_node WHERE tenant = ?1", [])?;
+        rows.iter().map(|row| row.text(0)).collect()
+    }
+
     /// How many there are.
     pub fn count(&self) -> Result<i64, StoreError> {
         let row = self.0.one(TABLE, "SELECT count(*) FROM custom_node WHERE tenant = ?1", [])?;

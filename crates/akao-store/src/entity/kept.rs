@@ -70,9 +70,14 @@ impl Accounts<'_> {
         let hash = self.address_hash(&user.email)?;
         self.access.execute("DELETE FROM invitation WHERE email_hash = ?1", &[(&hash).into()])?;
         self.access.execute("DELETE FROM invitation WHERE invited_by = ?1", &[(&user.id).into()])?;
+        self.remove_account(&user.id)
+    }
+
+    /// Takes the row of an account away, and what belongs to it alone.
+    pub(super) fn remove_account(&self, id: &str) -> Result<(), StoreError> {
         for table in ["session", "token", "identity", "recovery_code", "totp", "password_reset"] {
-            self.access.execute(&format!("DELETE FROM {table} WHERE account = ?1"), &[(&user.id).into()])?;
+            self.access.execute(&format!("DELETE FROM {table} WHERE account = ?1"), &[id.into()])?;
         }
-        self.access.execute("DELETE FROM account WHERE id = ?1", &[(&user.id).into()]).map(drop)
+        self.access.execute("DELETE FROM account WHERE id = ?1", &[id.into()]).map(drop)
     }
 }

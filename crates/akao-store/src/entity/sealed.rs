@@ -130,7 +130,7 @@ impl Work<'_> {
                 count += u64::from(accounts.keys.rewrap(accounts.access, owner, row.integer(0)?, master)?);
             }
         }
-        for tenant in accounts.tenants()? {
+        for tenant in accounts.every_tenant()? {
             let scope = self.of(&tenant);
             let sql = "SELECT number FROM data_key WHERE tenant = ?1 ORDER BY number";
             for row in scope.query("data_key", sql, [])? {
@@ -149,7 +149,7 @@ fn pages(all: &str, row: &str, limit: &str, after: &str) -> (String, String) {
 
 /// Seals where webhooks tell what happens, which was plain before.
 pub(crate) fn seal_addresses(work: &Work<'_>) -> Result<(), StoreError> {
-    work.accounts().tenants()?.iter().try_for_each(|tenant| work.of(tenant).webhooks().seal_plain())
+    work.accounts().every_tenant()?.iter().try_for_each(|tenant| work.of(tenant).webhooks().seal_plain())
 }
 
 /// Seals what an earlier version kept as it was, with the first keys.
@@ -166,7 +166,7 @@ pub(crate) fn seal_what_was_plain(work: &Work<'_>) -> Result<(), StoreError> {
         let sql = "UPDATE account SET email = ?2, name = ?3, email_hash = ?4 WHERE id = ?1";
         accounts.access.execute(sql, &[(&id).into(), (&email).into(), (&name).into(), (&hash).into()])?;
     }
-    for tenant in accounts.tenants()? {
+    for tenant in accounts.every_tenant()? {
         let scope = work.of(&tenant);
         for row in scope.query("invitation", "SELECT hash, email FROM invitation WHERE tenant = ?1", [])? {
             let (hash, email) = (row.text(0)?, row.text(1)?);
@@ -225,7 +225,7 @@ mod tests {
         for number in 0..tenants {
             let name: Tenant = format!("t{number}").parse().unwrap();
             let write = |work: &Work<'_>| -> Result<(), StoreError> {
-                let row = TenantRow { name: name.clone(), title: "T".to_owned(), created_ms: 1 };
+                let row = TenantRow::new(name.clone(), "T".to_owned(), 1);
                 work.accounts().insert_tenant(&row)?;
                 (1..=lines).try_for_each(|seq| {
                     work.of(&name).audit().append(&AuditRow { seq, at_ms: 1, line: "{}".to_owned() })

@@ -1,10 +1,10 @@
-//! `akao operator`: who looks after a server, and somebody else for it when nobody can sign in as that any more.
+//! `akao operator`: who looks after a server, somebody else for it when nobody can sign in as that any more, and the end of a tenant.
 
 use crate::{
     cli::Context, exit::Exit, failure::Failure, live::steps::timestamp, output::table, store::StoreArgs, wiring,
 };
 use akao_contract::Tenant;
-use akao_platform::{Appointment, Code, Error};
+use akao_platform::{Appointment, Code, Deletion, Error};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -15,6 +15,8 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Let somebody else look after the server, and give a link by which they choose a password; the server may run meanwhile.
     Appoint(AppointArgs),
+    /// Delete a tenant with everything of it; a server that runs does it within a minute, otherwise the next one that is started.
+    DeleteTenant(DeleteTenantArgs),
 }
 
 /// Arguments of `akao operator show`.
@@ -42,11 +44,27 @@ pub(crate) struct AppointArgs {
     store: StoreArgs,
 }
 
+/// Arguments of `akao operator delete-tenant`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DeleteTenantArgs {
+    /// The tenant.
+    tenant: String,
+    /// Its name once more: what is deleted does not come back.
+    #[arg(long, value_name = "TENANT")]
+    confirm: String,
+    /// Cancel executions that have not ended; otherwise they keep the tenant.
+    #[arg(long)]
+    cancel: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
 /// Runs a command.
 pub(crate) fn run(command: &Command, context: &Context) -> Result<Exit, Failure> {
     match command {
         Command::Show(args) => show(args, context),
         Command::Appoint(args) => appoint(args, context),
+        Command::DeleteTenant(args) => delete_tenant(args, context),
     }
 }
 
@@ -113,6 +131,22 @@ fn appoint(args: &AppointArgs, context: &Context) -> Result<Exit, Failure> {
     ));
     output.line(&link)?;
     output.note("It works once, within a day. The password before it stays good until then.");
+    Ok(Exit::Success)
+}
+
+fn delete_tenant(args: &DeleteTenantArgs, context: &Context) -> Result<Exit, Failure> {
+    let deletion = Deletion { tenant: args.tenant.clone(), confirmed: args.confirm.clone(), cancels: args.cancel };
+    let store = store(&args.store, context)?;
+    let journal = wiring::reader_if_any(&wiring::data_dir(context)?)?;
+    let decided = akao_platform::delete_tenant(&store, journal.as_ref(), &deletion, wiring::now_ms());
+    let tenant = decided.map_err(refused)?.name;
+    let output = &context.output;
+    if output.json {
+        output.document(&json!({"tenant": tenant, "deleted": "decided"}))?;
+        return Ok(Exit::Success);
+    }
+    output.line(&format!("{tenant} is there for nobody any more, and its keys are destroyed"))?;
+    output.note("A server that runs removes the rest within a minute, otherwise the next one that is started here.");
     Ok(Exit::Success)
 }
 

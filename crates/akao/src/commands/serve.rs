@@ -21,6 +21,7 @@ use crate::{
     shelf::DataShelf,
     stop::Stops,
     store::StoreArgs,
+    tenant_files::DataFiles,
     tls::{self, Certificate},
     vault, wiring,
 };
@@ -254,21 +255,22 @@ async fn offer(args: &Args, face: Face, folder: &Path, context: &Context) -> Res
     served.and(stopped)
 }
 
-/// What goes on beside the requests: schedules and webhooks.
+/// What goes on beside the requests: schedules, webhooks, and tenants that are deleted.
 struct Automation {
     ending: watch::Sender<bool>,
-    tasks: [JoinHandle<()>; 2],
+    tasks: [JoinHandle<()>; 3],
 }
 
 impl Automation {
     fn begin(platform: &Platform) -> Self {
         let (ending, ended) = watch::channel(false);
         let stop = |mut ended: watch::Receiver<bool>| async move { drop(ended.wait_for(|ended| *ended).await) };
-        let (schedules, webhooks) = (platform.clone(), platform.clone());
-        let (first, second) = (stop(ended.clone()), stop(ended));
+        let (schedules, webhooks, deletions) = (platform.clone(), platform.clone(), platform.clone());
+        let (first, second, third) = (stop(ended.clone()), stop(ended.clone()), stop(ended));
         let tasks = [
             tokio::spawn(async move { schedules.run_schedules(first).await }),
             tokio::spawn(async move { webhooks.run_webhooks(second).await }),
+            tokio::spawn(async move { deletions.run_deletions(third).await }),
         ];
         Self { ending, tasks }
     }
@@ -328,6 +330,7 @@ fn platform(
         readers: Arc::new(Readers::new(folder)),
         blobs: Arc::clone(&own.blobs) as _,
         blob_bytes: Arc::new(move |tenant| blobs.bytes(tenant)),
+        files: Arc::new(DataFiles::new(folder, Arc::clone(&own.nodes))),
         allowances: own.allowances.clone(),
         providers,
         // To the public web, and to the issuers that the operator has named.

@@ -9,7 +9,7 @@ const ONE: &str = "/api/v1/custom-nodes/{node}";
 const ACTIVATE: &str = "/api/v1/custom-nodes/{node}/activate";
 
 /// A node that says who greets.
-fn source(who: &str) -> String {
+pub(crate) fn source(who: &str) -> String {
     format!(
         "import type {{ NodeStatus, TemporalContext }} from '@wayfarer-ai/btree';\nimport {{ ActionNode }} from '@wayfarer-ai/btree';\n\
          export const schema = {{ type: 'object', properties: {{ name: {{ type: 'string' }} }}, required: ['name'] }};\n\

@@ -11,6 +11,7 @@ mod conditions;
 mod crash;
 mod custom_nodes;
 mod debugger;
+mod deletion;
 mod deploy;
 #[path = "../support/desk.rs"]
 mod desk;
