@@ -4,26 +4,14 @@
 //! archive stands beside its headers, without which nothing could be linked at all, while the headers of another C library would
 //! be one more thing to install. A cargo of its own builds each, in a folder beside the build's own, always optimised.
 
+mod carried;
+
+use carried::{FOLDER, PROGRAMS, Program, RUSTFLAGS};
 use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
-
-/// A program to be carried.
-struct Program {
-    package: &'static str,
-    features: &'static [&'static str],
-    /// The variable that names the file.
-    variable: &'static str,
-    /// How much its code is worked on: what a compiler does here takes no time to speak of, building it does.
-    optimised: &'static str,
-}
-
-const PROGRAMS: [Program; 2] = [
-    Program { package: "akao-javascript", features: &[], variable: "AKAO_JAVASCRIPT_FILE", optimised: "3" },
-    Program { package: "akao-typescript", features: &["compiler"], variable: "AKAO_TYPESCRIPT_FILE", optimised: "1" },
-];
 
 /// The sources that they are built of, from the workspace's folder.
 const SOURCES: [&str; 8] = [
@@ -53,33 +41,28 @@ fn main() {
         println!("cargo::rerun-if-changed={}", workspace.join(source).display());
     }
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=carried.rs");
     let (target, own) = (variable("TARGET"), PathBuf::from(variable("OUT_DIR")));
     // Lints, builds and tests each run this script for a folder of its own; what takes minutes is built once for all of them.
-    let shared = own.ancestors().nth(3).unwrap_or(&own).join("carried");
+    let shared = own.ancestors().nth(3).unwrap_or(&own).join(FOLDER);
     for program in &PROGRAMS {
-        let built = build(program, &workspace, &target, &shared.join(program.package));
+        let built = build(program, &workspace, &target, &shared);
         let file = own.join(program.package);
         fs::copy(&built, &file).unwrap_or_else(|error| panic!("{} cannot be copied: {error}", built.display()));
-        println!("cargo::rustc-env={}={}", program.variable, file.display());
+        let variable = program.package.to_uppercase().replace('-', "_");
+        println!("cargo::rustc-env={variable}_FILE={}", file.display());
     }
 }
 
 fn build(program: &Program, workspace: &Path, target: &str, folder: &Path) -> PathBuf {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
-    // The target is named although it is the usual one: so the flags are not those of build scripts.
-    cargo.args(["build", "--release", "--locked", "--quiet", "--target", target]);
-    cargo.args(["--package", program.package, "--bin", program.package]);
-    cargo.args(program.features.iter().flat_map(|feature| ["--features", feature]));
-    let optimised = format!("opt-level={}", program.optimised);
-    for setting in ["strip=\"symbols\"", "debug=false", "lto=\"off\"", "codegen-units=4", &optimised] {
-        cargo.arg("--config").arg(format!("profile.release.{setting}"));
-    }
-    cargo.arg("--manifest-path").arg(workspace.join("Cargo.toml")).arg("--target-dir").arg(folder);
+    cargo.args(["build", "--quiet"]).args(program.arguments(target, folder));
+    cargo.arg("--manifest-path").arg(workspace.join("Cargo.toml"));
     for name in NOT_INHERITED {
         cargo.env_remove(name);
     }
-    cargo.env("RUSTFLAGS", "-C target-feature=+crt-static");
+    cargo.env("RUSTFLAGS", RUSTFLAGS);
     let status = cargo.status();
     assert!(status.is_ok_and(|status| status.success()), "{} did not build for {target}", program.package);
-    folder.join(target).join("release").join(program.package)
+    folder.join(program.package).join(target).join("release").join(program.package)
 }

@@ -3,6 +3,8 @@
 //! Steps run in the order of the table, each printing its commands. A failed step does not stop the others, except those
 //! that need it. The last line counts the steps; the exit code says whether all of them passed.
 
+#[path = "../../crates/akao-script/carried.rs"]
+mod carried;
 mod sdk;
 mod steps;
 

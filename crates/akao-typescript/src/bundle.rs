@@ -567,7 +567,7 @@ mod tests {
             assert!(told.iter().any(|t| t == expected), "{expected} in {told:?}");
         }
         assert_eq!(made.facts.said.data["permissions"], json!(["network.http=api.example.com:443"]));
-        assert_eq!(made.exports, ["default"]);
+        assert_eq!(made.exports, ["default", "permissions"]);
     }
 
     #[test]
@@ -605,7 +605,9 @@ mod tests {
         assert!(by_import.contains("import { process, global } from"), "{by_import}");
         let own = code(&package("const process = { env: {} };\nexport default process.env.NODE_ENV;"));
         assert!(!own.contains("import { process"), "{own}");
-        let made = made(&package("module.exports = 010;"));
+        // What strict code cannot say and still means something in it is written as that.
+        assert!(code(&package("module.exports = 010;")).contains("module.exports = 8;"));
+        let made = made(&package("with ({ a: 1 }) module.exports = a;"));
         assert!(made.problems[0].message.contains("is not strict JavaScript"), "{:?}", made.problems);
     }
 }

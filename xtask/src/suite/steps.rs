@@ -1,6 +1,10 @@
 //! The table of steps. A new check of the project is a new row here.
 
-use super::{Group, sdk};
+use super::{
+    Group,
+    carried::{FOLDER, PROGRAMS, RUSTFLAGS},
+    sdk,
+};
 use crate::{Chore, command, demo, examples, fuzz, generate, markdown, tidy, web, workspace::Workspace};
 
 /// Crates that must build where there is no operating system.
@@ -27,6 +31,9 @@ const SIMULATOR_RUNS_NIGHTLY: u64 = 20;
 
 /// Seconds for each fuzz target in the nightly suite.
 const FUZZ_SECONDS_NIGHTLY: u32 = 60;
+
+/// The program that only the build script of another crate builds whole.
+const COMPILER: &str = "akao-typescript";
 
 /// One step of the suite.
 pub(super) struct Step {
@@ -104,6 +111,14 @@ pub(super) const STEPS: &[Step] = &[
         needs: &["build"],
         nightly_only: false,
         run: tests,
+    },
+    Step {
+        name: "compiler",
+        group: Group::Rust,
+        purpose: "the tests of the TypeScript compiler, which is built for the program that carries it and not with the workspace",
+        needs: &["build"],
+        nightly_only: false,
+        run: compiler,
     },
     Step {
         name: "sandbox layers",
@@ -284,6 +299,16 @@ fn tests(workspace: &Workspace, nightly: bool) -> Chore {
     let tests = workspace.cargo().args(["test", "--workspace", "--no-fail-fast"]);
     let tests = if nightly { tests.env("PROPTEST_CASES", PROPERTY_CASES_NIGHTLY) } else { tests };
     Ok(tests.run()?)
+}
+
+/// In the folder and with the flags of the carried program, whose dependencies are there since the build.
+fn compiler(workspace: &Workspace, _: bool) -> Chore {
+    let told = workspace.command("rustc").args(["-vV"]).read()?;
+    let host = told.lines().find_map(|line| line.strip_prefix("host: ")).ok_or("rustc does not say what it runs on")?;
+    let folder = workspace.metadata()?.target_directory.join("debug").join(FOLDER);
+    let program = PROGRAMS.iter().find(|program| program.package == COMPILER).ok_or("no compiler is carried")?;
+    let tests = workspace.cargo().args(["test"]).args(program.arguments(host, &folder));
+    Ok(tests.env("RUSTFLAGS", RUSTFLAGS).run()?)
 }
 
 fn kill_loop(workspace: &Workspace, _: bool) -> Chore {
