@@ -16,8 +16,8 @@ use crate::{
 };
 use akao_node::{Failure, Kind, Map, Value as Json};
 use rquickjs::{
-    Context, Ctx, Function, Object, Promise, Runtime, String as JsString, Value, context::EvalOptions, function::This,
-    promise::PromiseState,
+    Context, Ctx, Error, Function, Object, Promise, Runtime, String as JsString, Value, context::EvalOptions,
+    function::This, promise::PromiseState,
 };
 use std::{rc::Rc, sync::Arc};
 
@@ -27,7 +27,14 @@ pub(crate) const SCRIPT_NAME: &str = "script";
 pub(crate) const BEFORE: &str = "(async function () {";
 /// Reads `result` where the script declared it, once all is done; on a line of its own, because the script may end in a comment. It
 /// begins with what no text can go on with, so that one which ends in the middle is no script.
-const AFTER: &str = "\n;arguments[0].read = () => result;\n})";
+const READ: &str = "\n;arguments[0].read = () => result;\n";
+const AFTER: &str = "})";
+
+/// Where a script is only read: an arrow function between `?` and `:` can be followed by nothing else than what ends it here, which no
+/// other function can be followed by. What stands before it ends the evaluation at once, so that nothing of the script is run.
+const ONLY_READ: (&str, &str) = ("throw 0; 0 ? function () { 0 ? async () => {", "} : 0 } : 0");
+/// The same for the function by which a script is run.
+const ONLY_COMPILED: (&str, &str) = ("throw 0; (async function () {", "})");
 
 /// Runs a script with its inputs and gives its result; `{}` where it has none.
 ///
@@ -219,20 +226,58 @@ impl<'js> Run<'js> {
         let mut options = EvalOptions::default();
         options.strict = false;
         options.filename = Some(SCRIPT_NAME.to_owned());
-        let wrapped = [BEFORE, before, "\n", source, AFTER].concat();
+        let wrapped = [BEFORE, before, "\n", source, READ, AFTER].concat();
         let caught = |error| failure::of_error(ctx, error, &self.guard, &self.place);
+        let too_many = || failed(Kind::Input, "script_syntax", TOO_MANY_BRACKETS, None);
         // Taken before anything that is not ours can have replaced it.
         let text_of = text_of_functions(ctx).map_err(caught)?;
+        // One that closes the function which is made of it, and opens another, would be read as well, and what stands between run.
+        if self.closes_its_function(ctx, before, source)? {
+            return Err(too_many());
+        }
         let value: Value<'js> = ctx
             .eval_with_options(wrapped.as_str(), options)
             .map_err(|error| later_import(source, failure::of_script(ctx, error, &self.guard, &self.place, source)))?;
-        let too_many = || failed(Kind::Input, "script_syntax", TOO_MANY_BRACKETS, None);
         let function = value.into_function().ok_or_else(too_many)?;
-        // A script that closes the function which is made of it, and opens another, would be read as well.
+        // So it is looked at again that nothing but the script has become the function.
         let text: JsString<'js> = text_of.call((This(function.clone()),)).map_err(caught)?;
         let whole = wrapped.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
         let is_whole = text.to_string().is_ok_and(|text| Some(text.as_str()) == whole);
         is_whole.then_some(function).ok_or_else(too_many)
+    }
+
+    /// Whether a script is whole only together with what closes and opens functions around it; nothing of it is run.
+    fn closes_its_function(&self, ctx: &Ctx<'js>, before: &str, source: &str) -> Result<bool, Failure> {
+        // Without a bracket it closes nothing, and most short scripts have none.
+        if !source.contains('}') {
+            return Ok(false);
+        }
+        let is_read =
+            |(open, close): (&str, &str)| self.is_read(ctx, &[open, before, "\n", source, READ, close].concat());
+        Ok(!is_read(ONLY_READ)? && is_read(ONLY_COMPILED)?)
+    }
+
+    /// Whether a text that throws 0 at once, before anything else of it is run, can be read.
+    fn is_read(&self, ctx: &Ctx<'js>, text: &str) -> Result<bool, Failure> {
+        let mut options = EvalOptions::default();
+        options.strict = false;
+        options.filename = Some(SCRIPT_NAME.to_owned());
+        match ctx.eval_with_options::<Value<'js>, _>(text, options) {
+            Err(Error::Exception) => {
+                let thrown = ctx.catch();
+                if thrown.as_int() == Some(0) {
+                    return Ok(true);
+                }
+                // What else there is than a script that cannot be read is told when it is compiled.
+                let name = thrown.as_object().and_then(|error| error.get::<_, String>("name").ok());
+                match name.as_deref() {
+                    Some("SyntaxError") => Ok(false),
+                    _ => Err(failure::of_thrown(ctx, &thrown, &self.guard, &self.place)),
+                }
+            }
+            Err(error) => Err(failure::of_error(ctx, error, &self.guard, &self.place)),
+            Ok(_) => Ok(false),
+        }
     }
 
     /// Works until the run has ended, and gives its value.

@@ -159,6 +159,49 @@ fn what_calls_too_deeply_is_stopped() {
 }
 
 #[test]
+fn nothing_is_run_of_a_script_that_closes_the_function_which_is_made_of_it() {
+    const RUN: &str = "console.log('ran'), globalThis.progress(1)";
+    for way in [
+        "}); RUN; (async function () { return 1",
+        "}); RUN; (async function () { if (1)",
+        "}); RUN; (function () { label:",
+        "}, RUN, async function () { return 1",
+        "}[(RUN)] = async function () { return 1",
+        "}.x = RUN, async function () {",
+        "}((RUN)), async function () {",
+        "} + (RUN) + async function () {",
+        "}`${(RUN)}`, async function () {",
+        "} ? (RUN) : async function () {",
+        "}, { get a() { RUN } }.a, async function () {",
+        "}, class { static { RUN } }, async function () {",
+        "} : 0 } : 0; RUN; 0 ? function () { 0 ? async () => {",
+        "} : (RUN) } : 0; RUN; 0 ? function () { 0 ? async () => {",
+        "} : 0 } : 0; function toString() { RUN } 0 ? function () { 0 ? async () => {",
+        "// }\n}); RUN; (async function () { /* { */ return 1",
+        "import { a } from 'a'\n}); RUN; (async function () { return 1",
+        "}); RUN; //",
+        "}); RUN; /*",
+    ] {
+        let script = way.replace("RUN", RUN);
+        let told = Rc::new(Told::default());
+        let failure = run(&script, &Map::new(), limits(MEMORY, AMPLE), told.clone()).expect_err(&script);
+        assert_eq!(reason(&failure), (Kind::Input, "script_syntax"), "{script}\n{failure:?}");
+        assert!(told.lines.borrow().is_empty() && told.progress.borrow().is_empty(), "{script}: {:?}", told.lines);
+    }
+    for (script, result) in [
+        ("return '}); (async function () {'", json!("}); (async function () {")),
+        ("// })\nreturn /[}]/.test(`}${'}'}`) /* } */", json!(true)),
+        ("if (new.target === undefined) { return arguments.length }", json!(1)),
+        ("'use strict'; function own() { return this } return own() === undefined", json!(true)),
+        ("var yield_ = { yield: 1 }; label: { break label } return await yield_.yield", json!(1)),
+        ("throw_: { } result = { a: typeof throw_ } // }", json!({"a": "undefined"})),
+    ] {
+        let ended = run(script, &Map::new(), limits(MEMORY, AMPLE), Rc::new(Told::default()));
+        assert_eq!(ended, Ok(result), "{script}");
+    }
+}
+
+#[test]
 fn results_beyond_their_bounds_are_refused() {
     let cases = [
         ("return 'x'.repeat(20_000_000)", "`result` is beyond the 1000000 bytes"),

@@ -12,7 +12,8 @@ const SCRIPT = `${FOLDER}/script.cjs`;
 const PACKAGES = "/environment/node_modules";
 const BEFORE = "module.exports = (async function () {";
 // Begins with what no text can go on with, so that one which ends in the middle is no script.
-const AFTER = "\n;arguments[0].read = () => result;\n})";
+const READ = "\n;arguments[0].read = () => result;\n";
+const AFTER = "})";
 // What is told of one run; the host keeps less. Beyond the third bound a script is not logging any more, it is flooding.
 const LINES_MAX = 2_500;
 const BYTES_MAX = 300_000;
@@ -180,17 +181,18 @@ const cutOff = (rest) => {
   syntax(TOO_MANY_BRACKETS, null);
 };
 // Whether a script closes the function that is made of it and opens another, so that both together could be read. An arrow function
-// between `?` and `:` can be followed by nothing else, so that such a script fits only one of two places; neither is run here.
+// between `?` and `:` can be followed by nothing else, so that such a script fits only one of two places; neither is run here. Both
+// end as the function does that is run: what ends in the middle of `if (a)` goes on there.
 const closesItsFunction = (rest) => {
   const fits = (before, after) => {
     try {
-      new vm.Script(`${before}\n${rest}\n${after}`);
+      new vm.Script(`${before}\n${rest}${READ}${after}`);
       return true;
     } catch {
       return false;
     }
   };
-  return fits("(async function () {", "})") && !fits("(0 ? async () => {", "} : 0)");
+  return fits("(async function () {", AFTER) && !fits("(function () { 0 ? async () => {", "} : 0 })");
 };
 
 // Makes a module of the script, with its imports before it.
@@ -200,7 +202,7 @@ const compile = (source, found, place) => {
   fs.writeFileSync(`${FOLDER}/load.cjs`, "module.exports = (name) => import(name);\n");
   const rest = found?.rest ?? source;
   if (closesItsFunction(rest)) return syntax(TOO_MANY_BRACKETS, null);
-  fs.writeFileSync(SCRIPT, `${BEFORE}${found?.before ?? ""}\n${rest}${AFTER}`);
+  fs.writeFileSync(SCRIPT, `${BEFORE}${found?.before ?? ""}\n${rest}${READ}${AFTER}`);
   try {
     const body = require(SCRIPT);
     if (typeof body === "function") return body;

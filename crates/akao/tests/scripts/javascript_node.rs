@@ -41,6 +41,7 @@ fn scripts_have_the_modules_of_node_and_the_rules_of_every_script() {
         ),
         (script("let result = 0; setTimeout(() => { result = 1 }, 3)"), json!(1)),
         (script("const unused = 1"), json!({})),
+        (script("if (new.target === undefined) { return '}' } // }"), json!("}")),
         (
             script("return { m: new Map([['k', new Date(0)]]), b: Buffer.from('hi'), u: undefined }"),
             json!({"m": {"k": "1970-01-01T00:00:00.000Z"}, "b": [104, 105]}),
@@ -126,6 +127,12 @@ fn failures_are_told_with_the_scripts_own_lines() {
         ),
         (
             "}); (async function () { return 1",
+            "input",
+            "script_syntax",
+            "the script is not JavaScript: it closes more brackets than it opens",
+        ),
+        (
+            "}); throw new Error('ran'); (async function () { if (1)",
             "input",
             "script_syntax",
             "the script is not JavaScript: it closes more brackets than it opens",
