@@ -104,6 +104,32 @@ pub struct Finding {
     pub column: u32,
 }
 
+/// Something that is most likely not meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lint {
+    /// The rule that found it, as ESLint calls it.
+    pub rule: String,
+    /// Whether no node should be deployed like that.
+    pub error: bool,
+    /// What is found, as a fragment.
+    pub message: String,
+    /// What to do, as a sentence.
+    pub suggestion: String,
+    /// The file.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1.
+    pub column: u32,
+}
+
+impl fmt::Display for Lint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rule, message, suggestion, file, line, column, .. } = self;
+        write!(f, "{file}:{line}:{column}: {message} ({rule}). {suggestion}")
+    }
+}
+
 /// A module of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Module {
@@ -135,6 +161,9 @@ pub struct Compiled {
     pub wanted: Vec<String>,
     /// What a reviewer should see.
     pub scan: Vec<Finding>,
+    /// What is most likely not meant in the node's own files.
+    #[serde(default)]
+    pub lints: Vec<Lint>,
     /// What the node's file exports.
     pub exports: BTreeSet<String>,
     /// What its exported constants say of the node: permissions, schema, description and so on.

@@ -16,7 +16,7 @@ mod name;
 mod schema;
 mod shelf;
 
-pub use compiler::{CompileProblem, Compiled, Compiler, Finding, Options, Said, Sources, Weight};
+pub use compiler::{CompileProblem, Compiled, Compiler, Finding, Lint, Options, Said, Sources, Weight};
 pub use draft::{Draft, DraftError};
 pub use engine::Engine;
 pub use name::{NameError, NodeName, NodeVersion, pascal};

@@ -8,6 +8,7 @@ use crate::{
     compatible,
     exports::{self, Border},
     facts::Facts,
+    lint::Lint,
     module::{self, Compiled, Kind},
     place::{PROBLEMS_MAX, Problem},
     resolve::{Files, Found},
@@ -35,6 +36,8 @@ pub(crate) struct Bundle {
     pub(crate) code: Option<(String, Value)>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) findings: Vec<Finding>,
+    /// What is most likely not meant.
+    pub(crate) lints: Vec<Lint>,
     /// What the entry says of itself.
     pub(crate) facts: Facts,
     /// The schemas of nodes that its types say, by what they are exported as.
@@ -85,6 +88,7 @@ pub(crate) fn bundle(files: &Files<'_>, entry: &str, how: How) -> Bundle {
     let own = ordered.iter().find(|module| module.path == entry);
     let (facts, typed) = own.map(|own| (own.compiled.facts.clone(), own.compiled.typed.clone())).unwrap_or_default();
     let findings = scan::together(ordered.iter().flat_map(|module| module.compiled.findings.clone()));
+    let lints = ordered.iter().flat_map(|module| module.compiled.lints.clone()).collect();
     let sizes = ordered.iter().map(|module| (module.path.clone(), module.compiled.code.len())).collect();
     let borders = Borders::of(&ordered);
     let exports = borders.exports(entry).into_iter().map(str::to_owned).collect();
@@ -102,7 +106,7 @@ pub(crate) fn bundle(files: &Files<'_>, entry: &str, how: How) -> Bundle {
         }
     }
     problems.truncate(PROBLEMS_MAX);
-    Bundle { code, problems, findings, facts, typed, exports, modules: sizes, lines }
+    Bundle { code, problems, findings, lints, facts, typed, exports, modules: sizes, lines }
 }
 
 /// Lets modules that are run by `require` export every name that is asked of them: which ones they set shows only when they
@@ -256,6 +260,7 @@ impl Maker<'_> {
                 }
                 if compatible::of_place(path).is_some() {
                     compiled.findings.clear();
+                    compiled.lints.clear();
                 }
                 let mut imports = BTreeMap::new();
                 for import in &compiled.imports {

@@ -7,6 +7,7 @@ mod compatible;
 mod coverage;
 mod exports;
 mod facts;
+mod lint;
 mod literal;
 mod module;
 mod place;

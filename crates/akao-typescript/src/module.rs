@@ -4,6 +4,7 @@ use crate::{
     commonjs, compatible, coverage,
     exports::Border,
     facts::Facts,
+    lint::{self, Lint},
     place::Problem,
     scan::{self, Finding},
     types,
@@ -54,6 +55,8 @@ pub(crate) struct Compiled {
     /// The schemas of nodes that its types say.
     pub(crate) typed: BTreeMap<String, Value>,
     pub(crate) findings: Vec<Finding>,
+    /// What is most likely not meant, where whoever makes the node wrote it.
+    pub(crate) lints: Vec<Lint>,
 }
 
 /// Compiles a file so that it tells which of its lines are run; gives those on which something can be.
@@ -114,6 +117,7 @@ fn compile_as(path: &str, text: &str, form: Form) -> Result<Compiled, Vec<Proble
     let facts = Facts::of(&program);
     let typed = if is_dependency { BTreeMap::new() } else { types::schemas(&program, text) };
     let findings = scan::scan(path, text, &program);
+    let lints = if is_dependency { Vec::new() } else { lint::lint(path, text, &program) };
     use_values(&mut program);
     let semantic = SemanticBuilder::new().with_check_syntax_error(true).with_enum_eval(true).build(&program);
     let found = problems(&semantic.diagnostics);
@@ -149,7 +153,8 @@ fn compile_as(path: &str, text: &str, form: Form) -> Result<Compiled, Vec<Proble
         return Err(vec![problem]);
     }
     let map = written.map.and_then(|map| serde_json::from_str(&map.to_json_string()).ok());
-    Ok(Compiled { code: written.code, map, kind, imports, border, wants_node, facts, typed, findings })
+    let code = written.code;
+    Ok(Compiled { code, map, kind, imports, border, wants_node, facts, typed, findings, lints })
 }
 
 /// What a file says that modules must not say: within a bundle all code is strict.
@@ -196,7 +201,8 @@ fn json_module(path: &str, text: &str) -> Result<Compiled, Vec<Problem>> {
     let border = Border { exports: BTreeSet::from(["default".to_owned()]), ..Border::default() };
     let (imports, kind) = (Vec::new(), Kind::Module);
     let typed = BTreeMap::new();
-    Ok(Compiled { code, map: None, kind, imports, border, wants_node: false, facts, typed, findings })
+    let lints = Vec::new();
+    Ok(Compiled { code, map: None, kind, imports, border, wants_node: false, facts, typed, findings, lints })
 }
 
 /// Lets what was imported as a type be used as a value, where the module is one that is always there: some nodes import

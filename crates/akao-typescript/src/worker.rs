@@ -53,6 +53,7 @@ fn execute(_: &Context, call: Call) -> Result<Value, Failure> {
         "problems": made.problems.iter().map(crate::place::Problem::to_json).collect::<Vec<_>>(),
         "wanted": files.wanted(),
         "scan": made.findings.iter().map(crate::scan::Finding::to_json).collect::<Vec<_>>(),
+        "lints": made.lints.iter().map(crate::lint::Lint::to_json).collect::<Vec<_>>(),
         "exports": made.exports,
         "said": made.facts.said.to_json(entry),
         "classes": classes,

@@ -19,7 +19,7 @@ pub(crate) enum Command {
     Init(init::Args),
     /// Run the tests of a project in the runtime that will run its nodes.
     Test(test::Args),
-    /// Check types by the TypeScript compiler, and look for what a reviewer should see.
+    /// Check types by the TypeScript compiler, and look for what is most likely not meant and what a reviewer should see.
     Validate(validate::Args),
     /// Compile a node and keep it as a version that workflows can use.
     Deploy(deploy::Args),

@@ -6,7 +6,7 @@ use crate::{
     workflow,
 };
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     fs,
     path::Path,
@@ -305,6 +305,47 @@ fn a_node_of_the_family_is_valid_with_what_its_packages_do_and_what_is_never_use
     desk.write("tsconfig.json", "{ \"compilerOptions\": { \"strict\": false, \"target\": \"es2022\", \"composite\": true }, \"include\": [\"src\"] }");
     let own = desk.akao(&["sdk", "validate"]);
     assert_eq!(own.code, 0, "the project's own `tsconfig.json` holds: {own:?}");
+}
+
+#[test]
+fn what_is_most_likely_not_meant_is_told_by_file_and_line_and_once() {
+    let desk = Desk::new(users()[0]);
+    desk.write("package.json", "{}");
+    desk.write("node_modules/other/package.json", "{\"main\": \"./a.js\"}");
+    desk.write("node_modules/other/a.js", "debugger;\nexports.other = 1;\n");
+    let source = "import { other } from 'other';\nimport { part } from './part';\n\
+        export default (props: { a: number }) => {\n  let last = other;\n  if (last = props.a) return part;\n  return 1;\n  part();\n};\n";
+    desk.write("src/lints.ts", source);
+    desk.write("src/part.ts", "export function part() {\n  try { debugger; } catch { }\n  return { a: 1, a: 2 };\n}\n");
+    let said = desk.akao(&["sdk", "validate", "Lints", "--no-types", "--json"]);
+    let document = said.json();
+    let told = |key: &str| -> Vec<String> {
+        let all = document[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+        all.map(|line| line.split_once(". ").map_or(line, |(line, _)| line).to_owned()).collect()
+    };
+    let problems = [
+        "src/lints.ts:5:7: the condition `last = props.a` assigns (no-cond-assign)",
+        "src/lints.ts:7:3: nothing comes here: what begins in line 6 ends before (no-unreachable)",
+        "src/part.ts:2:9: `debugger` was left in (no-debugger)",
+        "src/part.ts:3:18: the key `a` stands twice, and the first value is lost (no-dupe-keys)",
+    ];
+    assert_eq!((said.code, told("problems")), (2, problems.map(str::to_owned).to_vec()), "{said:?}");
+    assert_eq!(told("warnings"), ["src/part.ts:2:27: `catch` does nothing with the error (no-empty)"]);
+    let first = document["problems"][0].as_str().unwrap_or_default();
+    assert!(
+        first.ends_with("Compare with `===`, or put the assignment in brackets of its own if it is meant."),
+        "{first}"
+    );
+
+    let compiler = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../nodes/services/node_modules/typescript");
+    std::os::unix::fs::symlink(compiler, desk.path("node_modules/typescript")).expect("a link");
+    let checked = desk.akao(&["sdk", "validate", "Lints", "--json"]).json();
+    let lines = format!("{}{}", checked["problems"], checked["warnings"]);
+    for (line, count) in
+        [("src/lints.ts(7,3)", 0), ("src/part.ts(3,18)", 0), ("src/lints.ts:7:3", 1), ("src/part.ts:3:18", 1)]
+    {
+        assert_eq!(lines.matches(line).count(), count, "{line}: {checked:#}");
+    }
 }
 
 #[test]

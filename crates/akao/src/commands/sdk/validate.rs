@@ -1,5 +1,5 @@
-//! `akao sdk validate`: types by the TypeScript compiler itself, with what it finds unused or out of reach, and what a reviewer
-//! would be shown.
+//! `akao sdk validate`: types by the TypeScript compiler itself, with what it finds unused; what is most likely not meant, by the
+//! compiler that makes the bundle; and what a reviewer would be shown.
 
 use super::{
     deploy,
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{cli::Context, exit::Exit, failure::Failure, output::plain, wiring};
 use akao_contract::Tenant;
-use akao_custom::{Draft, Options, Weight};
+use akao_custom::{Draft, Lint, Options, Weight};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -41,12 +41,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let mut file = project::find(args.node.as_deref(), args.name.as_deref())?;
     let data_dir = wiring::data_dir(context)?;
     wiring::make_data_dir(&data_dir)?;
-    let Told { mut problems, warnings } =
-        if args.no_types { Told::default() } else { check_types(&file, &data_dir, context)? };
+    let mut told = if args.no_types { Told::default() } else { check_types(&file, &data_dir, context)? };
     let tenant = Tenant::local();
     let runtime = wiring::runtime()?;
     let (compiled, sources) = runtime.block_on(deploy::looked_at(&file, &data_dir, &tenant, Options::default()))?;
     file.settle(&compiled);
+    told.lint(&compiled.lints);
+    let Told { mut problems, warnings } = told;
     let schema = match compiled.problems.is_empty() {
         true => runtime.block_on(schema::read(&file, &compiled, &data_dir))?,
         false => None,
@@ -109,6 +110,42 @@ impl Told {
         }
         told
     }
+
+    /// Adds what the linter says. What the compiler said of the same place with other words is said once.
+    fn lint(&mut self, lints: &[Lint]) {
+        let is_said = |line: &String| {
+            let (place, code) = (place(line), code(line));
+            let is_same = |lint: &&Lint| place == Some((lint.file.as_str(), lint.line));
+            lints
+                .iter()
+                .filter(is_same)
+                .any(|lint| TOLD_TWICE.iter().any(|(rule, as_code)| lint.rule == *rule && code == Some(as_code)))
+        };
+        self.problems.retain(|line| !is_said(line));
+        self.warnings.retain(|line| !is_said(line));
+        for lint in lints {
+            let list = if lint.error { &mut self.problems } else { &mut self.warnings };
+            list.push(lint.to_string());
+        }
+    }
+}
+
+/// What the linter and the compiler both find, by the rule of the one and the number of the other.
+const TOLD_TWICE: [(&str, &str); 7] = [
+    ("no-unreachable", "TS7027"),
+    ("no-dupe-keys", "TS1117"),
+    ("no-dupe-class-members", "TS2300"),
+    ("no-dupe-class-members", "TS2393"),
+    ("use-isnan", "TS2845"),
+    ("valid-typeof", "TS2367"),
+    ("no-unsafe-negation", "TS2358"),
+];
+
+/// The file and line of `a.ts(1,2): error TS2322: …`.
+fn place(line: &str) -> Option<(&str, u32)> {
+    let (before, _) = line.split_once("): error ")?;
+    let (file, place) = before.rsplit_once('(')?;
+    Some((file, place.split(',').next()?.parse().ok()?))
 }
 
 /// What the compiler is asked to look for beside types: what is never used or never reached, and cases that run into the next.
