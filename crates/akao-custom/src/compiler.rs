@@ -173,6 +173,9 @@ pub struct Compiled {
     /// The schemas of props that its types say, by what the nodes are exported as.
     #[serde(default)]
     pub typed: BTreeMap<String, Value>,
+    /// The files of which those came, beside the node's own: they are none of the modules.
+    #[serde(default)]
+    pub type_files: BTreeSet<String>,
     /// What was put together.
     pub modules: Vec<Module>,
     /// The lines that can be run, by file; where they are counted.
@@ -268,7 +271,8 @@ impl Compiler {
             if compiled.wanted.is_empty() {
                 // What was only looked at is not the node's.
                 let used: BTreeSet<&str> = compiled.modules.iter().map(|module| module.name.as_str()).collect();
-                sources.files.retain(|path, _| used.contains(path.as_str()) || path.ends_with("/package.json"));
+                let is_used = |path: &String| used.contains(path.as_str()) || compiled.type_files.contains(path);
+                sources.files.retain(|path, _| is_used(path) || path.ends_with("/package.json"));
                 return Ok((compiled, sources));
             }
             for path in &compiled.wanted {

@@ -13,6 +13,7 @@ use crate::{
     place::{PROBLEMS_MAX, Problem},
     resolve::{Files, Found},
     scan::{self, Finding},
+    types::{self, Typed},
 };
 use akao_node::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -40,8 +41,8 @@ pub(crate) struct Bundle {
     pub(crate) lints: Vec<Lint>,
     /// What the entry says of itself.
     pub(crate) facts: Facts,
-    /// The schemas of nodes that its types say, by what they are exported as.
-    pub(crate) typed: BTreeMap<String, Value>,
+    /// What its types say of nodes.
+    pub(crate) typed: Typed,
     /// The names that it exports, `default` among them.
     pub(crate) exports: Vec<String>,
     /// The names and sizes of the modules.
@@ -86,7 +87,8 @@ pub(crate) fn bundle(files: &Files<'_>, entry: &str, how: How) -> Bundle {
     ordered.extend(order.iter().filter_map(|path| modules.remove(path).flatten()));
     provide(&mut ordered);
     let own = ordered.iter().find(|module| module.path == entry);
-    let (facts, typed) = own.map(|own| (own.compiled.facts.clone(), own.compiled.typed.clone())).unwrap_or_default();
+    let facts = own.map(|own| own.compiled.facts.clone()).unwrap_or_default();
+    let typed = if own.is_none() || how.packages { Typed::default() } else { types::schemas(files, entry) };
     let findings = scan::together(ordered.iter().flat_map(|module| module.compiled.findings.clone()));
     let lints = ordered.iter().flat_map(|module| module.compiled.lints.clone()).collect();
     let sizes = ordered.iter().map(|module| (module.path.clone(), module.compiled.code.len())).collect();

@@ -7,7 +7,6 @@ use crate::{
     lint::{self, Lint},
     place::Problem,
     scan::{self, Finding},
-    types,
 };
 use akao_node::Value;
 use oxc_allocator::Allocator;
@@ -18,10 +17,7 @@ use oxc_parser::Parser;
 use oxc_semantic::SemanticBuilder;
 use oxc_span::{GetSpan, SourceType, Span};
 use oxc_transformer::{TransformOptions, Transformer};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+use std::{collections::BTreeSet, path::Path};
 
 /// How a file is a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,8 +48,6 @@ pub(crate) struct Compiled {
     /// Whether it uses what only Node.js has, of which npm packages get a little.
     pub(crate) wants_node: bool,
     pub(crate) facts: Facts,
-    /// The schemas of nodes that its types say.
-    pub(crate) typed: BTreeMap<String, Value>,
     pub(crate) findings: Vec<Finding>,
     /// What is most likely not meant, where whoever makes the node wrote it.
     pub(crate) lints: Vec<Lint>,
@@ -115,7 +109,6 @@ fn compile_as(path: &str, text: &str, form: Form) -> Result<Compiled, Vec<Proble
         _ => Kind::Module,
     };
     let facts = Facts::of(&program);
-    let typed = if is_dependency { BTreeMap::new() } else { types::schemas(&program, text) };
     let findings = scan::scan(path, text, &program);
     let lints = if is_dependency { Vec::new() } else { lint::lint(path, text, &program) };
     use_values(&mut program);
@@ -153,8 +146,7 @@ fn compile_as(path: &str, text: &str, form: Form) -> Result<Compiled, Vec<Proble
         return Err(vec![problem]);
     }
     let map = written.map.and_then(|map| serde_json::from_str(&map.to_json_string()).ok());
-    let code = written.code;
-    Ok(Compiled { code, map, kind, imports, border, wants_node, facts, typed, findings, lints })
+    Ok(Compiled { code: written.code, map, kind, imports, border, wants_node, facts, findings, lints })
 }
 
 /// What a file says that modules must not say: within a bundle all code is strict.
@@ -200,9 +192,7 @@ fn json_module(path: &str, text: &str) -> Result<Compiled, Vec<Problem>> {
     let (facts, findings) = (Facts::default(), scan::scan_data(path, text, &value));
     let border = Border { exports: BTreeSet::from(["default".to_owned()]), ..Border::default() };
     let (imports, kind) = (Vec::new(), Kind::Module);
-    let typed = BTreeMap::new();
-    let lints = Vec::new();
-    Ok(Compiled { code, map: None, kind, imports, border, wants_node: false, facts, typed, findings, lints })
+    Ok(Compiled { code, map: None, kind, imports, border, wants_node: false, facts, findings, lints: Vec::new() })
 }
 
 /// Lets what was imported as a type be used as a value, where the module is one that is always there: some nodes import

@@ -7,6 +7,8 @@ use std::{cell::RefCell, collections::BTreeSet};
 
 /// What may be left out at the end of an import, in the order of preference.
 const ENDINGS: [&str; 8] = ["", ".ts", ".mts", ".tsx", ".js", ".mjs", ".cjs", ".json"];
+/// The same for types.
+const ENDINGS_OF_TYPES: [&str; 7] = [".ts", ".mts", ".d.ts", "/index.ts", "/index.mts", "/index.d.ts", ""];
 /// What a folder may be entered by.
 const INDEXES: [&str; 5] = ["/index.ts", "/index.mts", "/index.js", "/index.mjs", "/index.cjs"];
 /// Deeper nesting of conditions in a package's exports is none.
@@ -71,12 +73,23 @@ impl<'a> Files<'a> {
                     .to_owned(),
             };
         }
-        let is_relative = specifier.starts_with("./") || specifier.starts_with("../");
+        let is_relative = is_relative(specifier);
         let found = match is_relative {
             true => join(folder_of(from), specifier).and_then(|path| self.file_or_folder(&path)),
             false => self.package(from, specifier),
         };
         found.map_or_else(|| missing(specifier, is_relative, self.is_complete), Found::Module)
+    }
+
+    /// Where an import of types leads, which may be a file of declarations: within the project alone.
+    pub(crate) fn find_types(&self, from: &str, specifier: &str) -> Option<String> {
+        if !is_relative(specifier) {
+            return None;
+        }
+        let path = join(folder_of(from), specifier)?;
+        let stem = [".js", ".mjs"].iter().find_map(|ending| path.strip_suffix(ending)).unwrap_or(&path);
+        let mut places = ENDINGS_OF_TYPES.iter().map(|ending| format!("{stem}{ending}"));
+        places.find(|place| self.text(place).is_some())
     }
 
     /// The first of a path's readings that is a file.
@@ -138,6 +151,10 @@ impl<'a> Files<'a> {
             below => self.file_or_folder(&format!("{place}{below}")),
         }
     }
+}
+
+fn is_relative(specifier: &str) -> bool {
+    specifier.starts_with("./") || specifier.starts_with("../")
 }
 
 fn missing(specifier: &str, is_relative: bool, is_complete: bool) -> Found {

@@ -1,43 +1,100 @@
-//! JSON Schema of a node's props from the types in its file: what `defineNode<…>` is given, or the type of what the class of a node
-//! is made with. Only what is plain to see is said: a type that is not understood, or stands in another file, is anything, so that
-//! nothing is refused that fits the type.
+//! JSON Schema of a node's props from the types in its files: what `defineNode<…>` is given, or the type of what the class of a
+//! node is made with. Types that are imported from other files of the node are looked for there. Only what is plain to see is said:
+//! a type that is not understood, or comes from a package, is anything, so that nothing is refused that fits the type.
 
-use crate::literal;
+use crate::{literal, module, resolve::Files};
 use akao_node::{Map, Value, json};
+use oxc_allocator::Allocator;
 use oxc_ast::ast::{
     BindingPattern, CallExpression, Class, ClassElement, Declaration, ExportDefaultDeclarationKind, Expression,
-    ImportOrExportKind, MethodDefinitionKind, Program, Statement, TSInterfaceDeclaration, TSLiteral, TSSignature,
-    TSType, TSTypeAliasDeclaration, TSTypeName, TSTypeOperatorOperator, TSTypeParameterInstantiation, TSTypeReference,
-    UnaryOperator,
+    ImportDeclarationSpecifier, ImportOrExportKind, MethodDefinitionKind, Program, Statement, TSEnumDeclaration,
+    TSInterfaceDeclaration, TSLiteral, TSSignature, TSType, TSTypeAliasDeclaration, TSTypeName, TSTypeOperatorOperator,
+    TSTypeParameterInstantiation, TSTypeReference, UnaryOperator,
 };
+use oxc_parser::Parser;
 use oxc_span::Span;
-use std::{cell::Cell, collections::BTreeMap};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+};
 
 /// Deeper types are anything.
 const DEPTH_MAX: usize = 16;
 /// After so many types, further ones are anything: aliases may stand for each other again and again.
 const TYPES_MAX: usize = 2_000;
+/// Types in further files are anything.
+const FILES_MAX: usize = 100;
 /// What the configuration of a node has beside its props.
 const CONFIGURATION: &str = "NodeConfiguration";
 /// Words by which a class looks into its configuration under names that its type need not list.
 const LOOKS_UP: [&str; 4] = ["this.config", "getInput", "setOutput", "providedPorts"];
 
-/// The schemas of nodes by what they are exported as.
-pub(crate) fn schemas(program: &Program<'_>, text: &str) -> BTreeMap<String, Value> {
-    let types = Types::of(program);
-    let mut all = Nodes { types: &types, text, found: BTreeMap::new(), renamed: Vec::new() };
-    program.body.iter().for_each(|statement| all.statement(statement));
-    let Nodes { mut found, renamed, .. } = all;
+/// What the types of a node say.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Typed {
+    /// The schemas of nodes by what they are exported as.
+    pub(crate) schemas: BTreeMap<String, Value>,
+    /// The files of which that came, beside the entry.
+    pub(crate) files: BTreeSet<String>,
+}
+
+/// Reads the types of the file `entry` and of what it imports from other files of the project.
+pub(crate) fn schemas(files: &Files<'_>, entry: &str) -> Typed {
+    let allocator = Allocator::default();
+    let programs = programs(&allocator, files, entry);
+    let Some(own) = programs.first() else { return Typed::default() };
+    let types = Types::of(&programs);
+    let mut all =
+        Nodes { types: In { types: &types, file: 0 }, text: own.text, found: BTreeMap::new(), renamed: Vec::new() };
+    own.program.body.iter().for_each(|statement| all.statement(statement));
+    let Nodes { found: mut schemas, renamed, .. } = all;
     for (exported, local) in renamed {
-        if let Some(schema) = found.get(&local).cloned() {
-            found.insert(exported, schema);
+        if let Some(schema) = schemas.get(&local).cloned() {
+            schemas.insert(exported, schema);
         }
     }
-    found
+    let used = types.files.iter().filter(|file| file.is_used.get()).map(|file| file.path.to_owned());
+    Typed { schemas, files: used.collect() }
+}
+
+/// A file of the project with where those of its imports lead that are files of the project.
+struct Parsed<'s, 'a> {
+    path: String,
+    text: &'s str,
+    program: Program<'a>,
+    imports: BTreeMap<String, String>,
+}
+
+/// The entry and what it imports, for types or for values; what cannot be read says nothing.
+fn programs<'s: 'a, 'a>(allocator: &'a Allocator, files: &Files<'s>, entry: &str) -> Vec<Parsed<'s, 'a>> {
+    let (mut parsed, mut waiting) = (Vec::new(), VecDeque::from([entry.to_owned()]));
+    let mut seen = BTreeSet::from([entry.to_owned()]);
+    while let Some(path) = waiting.pop_front().filter(|_| parsed.len() < FILES_MAX) {
+        let (Some(text), Ok(source_type)) = (files.text(&path), module::source_type(&path)) else { continue };
+        let read = Parser::new(allocator, text, source_type).parse();
+        if read.panicked || !read.diagnostics.is_empty() {
+            continue;
+        }
+        let led = |specifier: &str| Some((specifier.to_owned(), files.find_types(&path, specifier)?));
+        let imports: BTreeMap<String, String> = read.program.body.iter().filter_map(source).filter_map(led).collect();
+        waiting.extend(imports.values().filter(|target| seen.insert((*target).clone())).cloned());
+        parsed.push(Parsed { path, text, program: read.program, imports });
+    }
+    parsed
+}
+
+/// From where a statement takes something.
+fn source<'p>(statement: &'p Statement<'_>) -> Option<&'p str> {
+    match statement {
+        Statement::ImportDeclaration(import) => Some(import.source.value.as_str()),
+        Statement::ExportFromDeclaration(export) => Some(export.source.value.as_str()),
+        Statement::ExportAllDeclaration(export) if export.exported.is_none() => Some(export.source.value.as_str()),
+        _ => None,
+    }
 }
 
 struct Nodes<'t, 'p, 'a> {
-    types: &'t Types<'p, 'a>,
+    types: In<'t, 'p, 'a>,
     text: &'t str,
     found: BTreeMap<String, Value>,
     /// Names under which something is exported, with what it is called here.
@@ -125,15 +182,41 @@ fn span_of(text: &str, span: Span) -> &str {
     text.get(span.start as usize..span.end as usize).unwrap_or_default()
 }
 
+#[derive(Clone, Copy)]
 enum Named<'p, 'a> {
     Interface(&'p TSInterfaceDeclaration<'a>),
     Alias(&'p TSTypeAliasDeclaration<'a>),
+    Enum(&'p TSEnumDeclaration<'a>),
+    /// It is called so in the same file.
+    Here(&'p str),
+    /// It is called so in what this is imported from.
+    Elsewhere(&'p str, &'p str),
 }
 
-/// The types of a file by their names. A name that is declared more than once is none.
-struct Types<'p, 'a> {
+/// The types of a file by their names.
+struct FileTypes<'p, 'a> {
+    path: &'p str,
+    /// By what they are called here. A name that is declared more than once is none.
     known: BTreeMap<&'p str, Option<Named<'p, 'a>>>,
+    /// By what they are exported as, where that is another name.
+    exported: BTreeMap<&'p str, Named<'p, 'a>>,
+    /// From where everything is passed on.
+    stars: Vec<&'p str>,
+    imports: BTreeMap<&'p str, usize>,
+    is_used: Cell<bool>,
+}
+
+/// The types of all files.
+struct Types<'p, 'a> {
+    files: Vec<FileTypes<'p, 'a>>,
     read: Cell<usize>,
+}
+
+/// The types as one of the files sees them.
+#[derive(Clone, Copy)]
+struct In<'t, 'p, 'a> {
+    types: &'t Types<'p, 'a>,
+    file: usize,
 }
 
 /// The members of an object, where they are known.
@@ -175,21 +258,104 @@ fn is_anything(schema: &Value) -> bool {
 }
 
 impl<'p, 'a> Types<'p, 'a> {
-    fn of(program: &'p Program<'a>) -> Self {
-        let mut all = Self { known: BTreeMap::new(), read: Cell::new(0) };
-        for statement in &program.body {
-            match statement {
-                Statement::TSInterfaceDeclaration(one) => all.add(&one.id.name, Named::Interface(one)),
-                Statement::TSTypeAliasDeclaration(one) => all.add(&one.id.name, Named::Alias(one)),
-                Statement::ExportDeclaration(export) => match &export.declaration {
-                    Declaration::TSInterfaceDeclaration(one) => all.add(&one.id.name, Named::Interface(one)),
-                    Declaration::TSTypeAliasDeclaration(one) => all.add(&one.id.name, Named::Alias(one)),
-                    _ => {}
-                },
-                _ => {}
+    fn of(parsed: &'p [Parsed<'_, 'a>]) -> Self {
+        let place = |path: &str| parsed.iter().position(|file| file.path == path);
+        let files = parsed.iter().map(|file| {
+            let led = |(specifier, target): (&'p String, &String)| Some((specifier.as_str(), place(target)?));
+            let imports = file.imports.iter().filter_map(led).collect();
+            let mut types = FileTypes {
+                path: &file.path,
+                known: BTreeMap::new(),
+                exported: BTreeMap::new(),
+                stars: Vec::new(),
+                imports,
+                is_used: Cell::new(false),
+            };
+            file.program.body.iter().for_each(|statement| types.statement(statement));
+            types
+        });
+        Self { files: files.collect(), read: Cell::new(0) }
+    }
+
+    /// What a file exports under a name, with the file in which that stands.
+    fn exported(&self, file: usize, name: &str, depth: usize) -> Option<(usize, Named<'p, 'a>)> {
+        // Files may pass on each other's names again and again.
+        self.read.set(self.read.get() + 1);
+        let of = self.files.get(file).filter(|_| depth <= DEPTH_MAX && self.read.get() <= TYPES_MAX)?;
+        let own = of.exported.get(name).copied().or_else(|| of.known.get(name).copied().flatten());
+        match own {
+            Some(named) => self.settled(file, named, depth),
+            None => of.stars.iter().find_map(|star| self.exported(*of.imports.get(star)?, name, depth + 1)),
+        }
+    }
+
+    /// A type where it stands itself.
+    fn settled(&self, file: usize, named: Named<'p, 'a>, depth: usize) -> Option<(usize, Named<'p, 'a>)> {
+        let of = self.files.get(file)?;
+        match named {
+            _ if depth > DEPTH_MAX => None,
+            Named::Here(name) => self.settled(file, of.known.get(name).copied().flatten()?, depth + 1),
+            Named::Elsewhere(specifier, name) => self.exported(*of.imports.get(specifier)?, name, depth + 1),
+            named => {
+                of.is_used.set(of.is_used.get() || file > 0);
+                Some((file, named))
             }
         }
-        all
+    }
+}
+
+impl<'p, 'a> FileTypes<'p, 'a> {
+    fn statement(&mut self, statement: &'p Statement<'a>) {
+        match statement {
+            Statement::TSInterfaceDeclaration(one) => self.add(&one.id.name, Named::Interface(one)),
+            Statement::TSTypeAliasDeclaration(one) => self.add(&one.id.name, Named::Alias(one)),
+            Statement::TSEnumDeclaration(one) => self.add(&one.id.name, Named::Enum(one)),
+            Statement::ExportDeclaration(export) => match &export.declaration {
+                Declaration::TSInterfaceDeclaration(one) => self.add(&one.id.name, Named::Interface(one)),
+                Declaration::TSTypeAliasDeclaration(one) => self.add(&one.id.name, Named::Alias(one)),
+                Declaration::TSEnumDeclaration(one) => self.add(&one.id.name, Named::Enum(one)),
+                _ => {}
+            },
+            Statement::ExportDefaultDeclaration(export) => match &export.declaration {
+                ExportDefaultDeclarationKind::TSInterfaceDeclaration(one) => {
+                    self.add(&one.id.name, Named::Interface(one));
+                    self.exported.insert("default", Named::Interface(one));
+                }
+                ExportDefaultDeclarationKind::Identifier(name) => {
+                    self.exported.insert("default", Named::Here(&name.name));
+                }
+                _ => {}
+            },
+            Statement::ImportDeclaration(import) => {
+                let source = import.source.value.as_str();
+                for specifier in import.specifiers.iter().flatten() {
+                    match specifier {
+                        ImportDeclarationSpecifier::ImportSpecifier(one) => {
+                            self.import(&one.local.name, source, one.imported.name().as_str());
+                        }
+                        ImportDeclarationSpecifier::ImportDefaultSpecifier(one) => {
+                            self.import(&one.local.name, source, "default");
+                        }
+                        ImportDeclarationSpecifier::ImportNamespaceSpecifier(_) => {}
+                    }
+                }
+            }
+            Statement::ExportNamedDeclaration(export) => {
+                for one in &export.specifiers {
+                    self.exported.insert(one.exported.name().as_str(), Named::Here(one.local.name().as_str()));
+                }
+            }
+            Statement::ExportFromDeclaration(export) => {
+                for one in &export.specifiers {
+                    let from = Named::Elsewhere(&export.source.value, one.local.name().as_str());
+                    self.exported.insert(one.exported.name().as_str(), from);
+                }
+            }
+            Statement::ExportAllDeclaration(export) if export.exported.is_none() => {
+                self.stars.push(export.source.value.as_str());
+            }
+            _ => {}
+        }
     }
 
     fn add(&mut self, name: &'p str, named: Named<'p, 'a>) {
@@ -197,8 +363,24 @@ impl<'p, 'a> Types<'p, 'a> {
         self.known.insert(name, value);
     }
 
+    /// What comes from a package is as unknown as a name that stands nowhere.
+    fn import(&mut self, local: &'p str, source: &'p str, name: &'p str) {
+        if source.starts_with('.') {
+            self.add(local, Named::Elsewhere(source, name));
+        }
+    }
+}
+
+impl<'p, 'a> In<'_, 'p, 'a> {
+    /// What a name stands for: none for one that is not known here, and nothing within that for one that is, and is not understood.
+    fn known(&self, name: &str) -> Option<Option<(Self, Named<'p, 'a>)>> {
+        let known = self.types.files.get(self.file)?.known.get(name)?;
+        let settled = known.and_then(|named| self.types.settled(self.file, named, 0));
+        Some(settled.map(|(file, named)| (Self { file, ..*self }, named)))
+    }
+
     /// The schema of props of this type; none where it says nothing of them.
-    fn props(&self, given: &TSType<'_>, is_open: bool) -> Option<Value> {
+    fn props(self, given: &TSType<'_>, is_open: bool) -> Option<Value> {
         let members = self.members(given, 0)?;
         let says = !members.properties.is_empty() || members.rest.as_ref().is_some_and(|rest| !is_anything(rest));
         let mut schema = members.to_schema(true);
@@ -208,7 +390,7 @@ impl<'p, 'a> Types<'p, 'a> {
         says.then_some(schema)
     }
 
-    fn members(&self, given: &TSType<'_>, depth: usize) -> Option<Members> {
+    fn members(self, given: &TSType<'_>, depth: usize) -> Option<Members> {
         if !self.goes_on(depth) {
             return None;
         }
@@ -227,17 +409,18 @@ impl<'p, 'a> Types<'p, 'a> {
         }
     }
 
-    fn goes_on(&self, depth: usize) -> bool {
-        let count = self.read.get() + 1;
-        self.read.set(count);
+    fn goes_on(self, depth: usize) -> bool {
+        let count = self.types.read.get() + 1;
+        self.types.read.set(count);
         depth <= DEPTH_MAX && count <= TYPES_MAX
     }
 
-    fn referred(&self, reference: &TSTypeReference<'_>, depth: usize) -> Option<Members> {
+    fn referred(self, reference: &TSTypeReference<'_>, depth: usize) -> Option<Members> {
         let name = name_of(&reference.type_name)?;
         let arguments = reference.type_arguments.as_deref();
-        if let Some(known) = self.known.get(name) {
-            return self.known_members(known.as_ref()?, arguments, depth);
+        if let Some(known) = self.known(name) {
+            let (there, known) = known?;
+            return there.known_members(known, arguments, depth);
         }
         let argument = |at: usize| arguments.and_then(|arguments| arguments.params.get(at));
         match name {
@@ -251,8 +434,8 @@ impl<'p, 'a> Types<'p, 'a> {
     }
 
     fn known_members(
-        &self,
-        known: &Named<'_, '_>,
+        self,
+        known: Named<'_, '_>,
         arguments: Option<&TSTypeParameterInstantiation<'_>>,
         depth: usize,
     ) -> Option<Members> {
@@ -263,12 +446,11 @@ impl<'p, 'a> Types<'p, 'a> {
                 let mut members = Members::default();
                 for base in &interface.extends {
                     let name = name_of(&base.type_name)?;
-                    match self.known.get(name) {
-                        Some(known) if self.goes_on(depth + 1) => {
-                            let known = known.as_ref()?;
-                            members.extend(self.known_members(known, base.type_arguments.as_deref(), depth + 1)?);
+                    match self.known(name) {
+                        Some(Some((there, known))) if self.goes_on(depth + 1) => {
+                            members.extend(there.known_members(known, base.type_arguments.as_deref(), depth + 1)?);
                         }
-                        None if name == CONFIGURATION => {}
+                        None | Some(None) if name == CONFIGURATION => {}
                         _ => return None,
                     }
                 }
@@ -279,7 +461,7 @@ impl<'p, 'a> Types<'p, 'a> {
         }
     }
 
-    fn listed(&self, signatures: &[TSSignature<'_>], depth: usize) -> Members {
+    fn listed(self, signatures: &[TSSignature<'_>], depth: usize) -> Members {
         let mut members = Members::default();
         for signature in signatures {
             match signature {
@@ -312,7 +494,7 @@ impl<'p, 'a> Types<'p, 'a> {
     }
 
     /// The schema of a type; the empty one for what is not understood.
-    fn schema(&self, given: &TSType<'_>, depth: usize) -> Value {
+    fn schema(self, given: &TSType<'_>, depth: usize) -> Value {
         if !self.goes_on(depth) {
             return json!({});
         }
@@ -337,24 +519,25 @@ impl<'p, 'a> Types<'p, 'a> {
         }
     }
 
-    fn object(&self, given: &TSType<'_>, depth: usize) -> Value {
+    fn object(self, given: &TSType<'_>, depth: usize) -> Value {
         // A value may have more members than its type: that is no mistake within props.
         self.members(given, depth).map_or(json!({}), |members| members.to_schema(false))
     }
 
-    fn list(&self, item: &TSType<'_>, depth: usize) -> Value {
+    fn list(self, item: &TSType<'_>, depth: usize) -> Value {
         let items = self.schema(item, depth + 1);
         if is_anything(&items) { json!({"type": "array"}) } else { json!({"type": "array", "items": items}) }
     }
 
-    fn reference(&self, given: &TSType<'_>, reference: &TSTypeReference<'_>, depth: usize) -> Value {
+    fn reference(self, given: &TSType<'_>, reference: &TSTypeReference<'_>, depth: usize) -> Value {
         let name = name_of(&reference.type_name);
-        match name.map(|name| (name, self.known.get(name))) {
-            Some((_, Some(Some(Named::Alias(alias)))))
+        match name.map(|name| (name, self.known(name))) {
+            Some((_, Some(Some((there, Named::Alias(alias))))))
                 if reference.type_arguments.is_none() && alias.type_parameters.is_none() =>
             {
-                self.schema(&alias.type_annotation, depth + 1)
+                there.schema(&alias.type_annotation, depth + 1)
             }
+            Some((_, Some(Some((_, Named::Enum(one)))))) => enumeration(one),
             Some(("Array" | "ReadonlyArray", None)) => {
                 let item = reference.type_arguments.as_ref().and_then(|given| given.params.first());
                 item.map_or(json!({"type": "array"}), |item| self.list(item, depth))
@@ -363,7 +546,7 @@ impl<'p, 'a> Types<'p, 'a> {
         }
     }
 
-    fn union(&self, types: &[TSType<'_>], depth: usize) -> Value {
+    fn union(self, types: &[TSType<'_>], depth: usize) -> Value {
         let mut all: Vec<Value> = Vec::new();
         for one in types.iter().filter(|one| !matches!(one, TSType::TSUndefinedKeyword(_) | TSType::TSVoidKeyword(_))) {
             let schema = self.schema(one, depth + 1);
@@ -404,6 +587,25 @@ fn may_be_undefined(given: &TSType<'_>) -> bool {
     }
 }
 
+/// The values of an enumeration, where each is plain to see.
+fn enumeration(one: &TSEnumDeclaration<'_>) -> Value {
+    let mut next = Some(0.0);
+    let values = one.body.members.iter().map(|member| {
+        let number = match &member.initializer {
+            Some(Expression::StringLiteral(text)) => {
+                next = None;
+                return Some(json!(text.value.as_str()));
+            }
+            Some(Expression::NumericLiteral(number)) => Some(number.value),
+            Some(_) => None,
+            None => next,
+        };
+        next = number.map(|number| number + 1.0);
+        literal::number_of(number?)
+    });
+    values.collect::<Option<Vec<Value>>>().map_or(json!({}), |values| json!({"enum": values}))
+}
+
 fn constant(literal: &TSLiteral<'_>) -> Option<Value> {
     let number = |value: f64| literal::number_of(value);
     match literal {
@@ -421,21 +623,21 @@ fn constant(literal: &TSLiteral<'_>) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use oxc_allocator::Allocator;
-    use oxc_parser::Parser;
-    use oxc_span::SourceType;
+
+    fn of_files(given: &Value) -> Typed {
+        let given = given.as_object().cloned().unwrap_or_default();
+        schemas(&Files::new(&given, std::iter::empty(), true), "src/node.ts")
+    }
 
     fn of(text: &str) -> BTreeMap<String, Value> {
-        let allocator = Allocator::default();
-        let parsed = Parser::new(&allocator, text, SourceType::ts()).parse();
-        assert!(parsed.diagnostics.is_empty(), "{text}");
-        schemas(&parsed.program, text)
+        of_files(&json!({"src/node.ts": text})).schemas
     }
 
     /// What a type says of a member.
     fn member(written: &str) -> Value {
         let text = format!(
             "interface Own {{ a: string; b?: number }}\ntype Level = 'low' | 'high';\ntype Loop = {{ next?: Loop }};\n\
+             enum Level2 {{ A, B = 5, C, D = 'x' }}\nenum Sum {{ A = 1 + 1 }}\n\
              export default defineNode<{{ it: {written} }}>(() => 1);\n"
         );
         of(&text)["default"]["properties"]["it"].clone()
@@ -462,6 +664,7 @@ mod tests {
                 json!({"type": "object", "required": ["a", "c"],
                 "properties": {"a": {"type": "string"}, "b": {"type": "number"}, "c": {"const": 1}}}),
             ),
+            ("Level2", json!({"enum": [0, 5, 6, "x"]})),
             ("Partial<Own>", json!({"type": "object", "properties": own["properties"]})),
         ] {
             assert_eq!(member(written), schema, "{written}");
@@ -476,6 +679,7 @@ mod tests {
             "`a${string}`",
             "() => void",
             "bigint",
+            "Sum",
         ] {
             assert_eq!(member(written), json!({}), "{written}");
         }
@@ -499,6 +703,48 @@ mod tests {
         assert_eq!(all["Renamed"]["additionalProperties"], true, "it looks for more than its type lists");
         assert_eq!(all["default"]["required"], json!(["a"]));
         assert!(!all.contains_key("Any") && !all.contains_key("Open"), "{all:?}");
+    }
+
+    #[test]
+    fn types_in_other_files_of_the_node_are_followed() {
+        let typed = of_files(&json!({
+            "src/node.ts": "import type { Props as Own, Level } from './types.js';\nimport Base, { Gone } from './types';\n\
+                import type { Far } from 'far';\nimport { NodeConfiguration } from './types';\n\
+                interface Props extends Base, NodeConfiguration { own: Own; level?: Level; far: Far; gone: Gone; kind: Kind }\n\
+                type Kind = 'a';\nexport class Sends { constructor(props: Props) {} }\n",
+            "src/types/index.ts": "export interface Unused {}",
+            "src/types.ts": "export * from './more';\nimport { Deep } from './more';\ntype Kind = 'other';\n\
+                export { Deep as Level };\ninterface Hidden { kind: Kind; deep: Deep[] }\n\
+                export { type Hidden as Props, Private as default };\nexport type { NodeConfiguration } from '@wayfarer-ai/btree';\n\
+                interface Private { base: string }\n",
+            "src/more/index.d.ts": "export declare enum Deep { Low = 'low', High = 'high' }\nimport type { Round } from '../types';\n\
+                export type { Round };\n",
+        }));
+        let deep = json!({"enum": ["low", "high"]});
+        let own = json!({"type": "object", "required": ["deep", "kind"], "properties": {
+            "kind": {"const": "other"}, "deep": {"type": "array", "items": deep}}});
+        let schema = &typed.schemas["Sends"];
+        assert_eq!(
+            schema["properties"],
+            json!({
+            "base": {"type": "string"}, "own": own, "level": deep, "far": {}, "gone": {}, "kind": {"const": "a"}})
+        );
+        assert_eq!(schema["required"], json!(["base", "far", "gone", "kind", "own"]));
+        assert_eq!(typed.files, BTreeSet::from(["src/more/index.d.ts".to_owned(), "src/types.ts".to_owned()]));
+    }
+
+    #[test]
+    fn files_of_types_that_import_each_other_end() {
+        let typed = of_files(&json!({
+            "src/node.ts": "import { A } from './a';\nexport default defineNode<{ it: A; other: string }>(() => 1);",
+            "src/a.ts": "export { A } from './b';\nexport * from './b';", "src/b.ts": "export { A } from './a';\nexport * from './a';",
+        }));
+        assert_eq!(typed.schemas["default"]["properties"], json!({"it": {}, "other": {"type": "string"}}));
+        let all: String = (0..60).map(|n| format!("export * from './a{n}';\n")).collect();
+        let mut given: Map<String, Value> = (0..60).map(|n| (format!("src/a{n}.ts"), json!(all))).collect();
+        let entry = "import { A } from './a0';\nexport default defineNode<{ other: string; it: A }>(() => 1);";
+        given.insert("src/node.ts".to_owned(), json!(entry));
+        assert_eq!(of_files(&json!(given)).schemas["default"]["properties"]["other"], json!({"type": "string"}));
     }
 
     #[test]

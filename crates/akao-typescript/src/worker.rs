@@ -57,7 +57,8 @@ fn execute(_: &Context, call: Call) -> Result<Value, Failure> {
         "exports": made.exports,
         "said": made.facts.said.to_json(entry),
         "classes": classes,
-        "typed": made.typed,
+        "typed": made.typed.schemas,
+        "type_files": made.typed.files,
         "modules": modules,
         "lines": made.lines,
     }))

@@ -331,6 +331,27 @@ export class Classed extends ActionNode {
 }
 
 #[test]
+fn types_of_other_files_of_the_node_say_what_its_props_are() {
+    let desk = Desk::new(users()[0]);
+    desk.write("package.json", "{}");
+    desk.write("src/types/index.ts", "export * from './own';\n");
+    desk.write("src/types/own.ts", "import { Level } from './level';\nexport interface Own { level: Level }\n");
+    desk.write("src/types/level.d.ts", "export type Level = 'low' | 'high';\n");
+    let source = "import { defineNode } from 'workflow-sdk';
+import type { Own } from './types';
+export default defineNode<Own>(({ level }) => level);
+";
+    desk.write("src/leveled.ts", source);
+    let made = desk.akao(&["sdk", "deploy"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    let good = run(&desk, "Leveled@1.0.0", &json!({"level": "low"}), &[]);
+    assert_eq!((good.code, &good.json()["outputs"]["result"]), (0, &json!("low")), "{good:?}");
+    for props in [json!({"level": "other"}), json!({}), json!({"level": "low", "typo": 1})] {
+        assert_eq!(run(&desk, "Leveled@1.0.0", &props, &[]).code, 2, "{props}");
+    }
+}
+
+#[test]
 fn a_schema_that_is_no_plain_data_is_worked_out() {
     let desk = Desk::new(users()[0]);
     desk.write("node_modules/zod/package.json", "{\"main\": \"./main.js\"}");
