@@ -23,15 +23,10 @@ pub fn schema_source(path: &str, text: &str, node: Option<&NodeName>) -> String 
         Some(node) => format!("(all.default ?? all[{}])?.schema ?? all.schema", json!(node.as_str())),
         None => "all.default ?? all.schema ?? Object.values(all)[0]".to_owned(),
     };
-    // Which converter is needed shows in what the file imports.
-    let (import, convert) = match zod(text) {
-        Some(zod) => (
-            format!("import * as z from {};\n", json!(zod)),
-            "found?._zod ? z.toJSONSchema(found, { io: \"input\", unrepresentable: \"any\" }) : found",
-        ),
-        None => (String::new(), "found"),
-    };
-    format!("{import}import * as all from {module};\nconst found: any = {found};\nexport default () => {convert};\n")
+    // The converter is that of the zod which the file imports; one that imports its schema may have it from any file.
+    let import = format!("import * as z from {};\nimport * as all from {module};\n", json!(zod(text).unwrap_or("zod")));
+    let convert = "found?._zod ? z.toJSONSchema(found, { io: \"input\", unrepresentable: \"any\" }) : found";
+    format!("{import}const found: any = {found};\nexport default () => {convert};\n")
 }
 
 /// As what a file imports zod.
@@ -68,8 +63,9 @@ impl Compiler {
         let compiled = self.compile(tenant, &asking, Options::default()).await?;
         let refused = |reason: String| {
             let message = format!("`schema` of the node cannot be worked out: {reason}");
-            StepError::new(ErrorKind::Input, message)
-                .with_suggestion("Write it out as JSON Schema, or give zod 4 along with the node.")
+            StepError::new(ErrorKind::Input, message).with_suggestion(
+                "Write it out as JSON Schema, or with zod 4, which is there without being given along.",
+            )
         };
         if let Some(failure) = compiled.failure() {
             return Err(refused(failure));

@@ -223,11 +223,12 @@ impl Maker<'_> {
     }
 
     fn compile(&mut self, path: &str, text: &str) -> Result<Compiled, Vec<Problem>> {
-        if self.how.packages && path.contains("node_modules/") {
+        // Nobody is shown a place in what is always there.
+        if self.how.packages && path.contains("node_modules/") || compatible::of_place(path).is_some() {
             return module::compile_compact(path, text);
         }
         // Tests themselves and what others wrote are not what is measured.
-        let is_own = !path.contains("node_modules/") && compatible::of_place(path).is_none();
+        let is_own = !path.contains("node_modules/");
         let is_code = !path.ends_with(".json") && !path.contains(".test.") && !path.contains("akao-tests");
         if !(self.how.counts && is_own && is_code) {
             return module::compile(path, text);

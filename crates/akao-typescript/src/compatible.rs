@@ -1,5 +1,5 @@
 //! Modules that a node may import without bringing them along: our own words for what the btree family and Temporal's
-//! workflows offer, the SDK, and what tests use.
+//! workflows offer, the SDK, what tests use; and zod.
 
 /// A module that is always there.
 pub(crate) struct Compatible {
@@ -8,6 +8,8 @@ pub(crate) struct Compatible {
     /// What it is called in the bundle.
     pub(crate) place: &'static str,
     pub(crate) source: &'static str,
+    /// Whether it stands in for a package only where that is not among the files.
+    pub(crate) yields: bool,
 }
 
 /// Every one of them.
@@ -16,23 +18,34 @@ const COMPATIBLE: &[Compatible] = &[
         names: &["@wayfarer-ai/btree", "@q1k-oss/behaviour-tree-workflows", "@q1k-oss/btree-workflows"],
         place: "akao/btree.js",
         source: include_str!("compatible/btree.js"),
+        yields: false,
     },
     Compatible {
         names: &["@temporalio/workflow"],
         place: "akao/workflow.js",
         source: include_str!("compatible/workflow.js"),
+        yields: false,
     },
     Compatible {
         names: &["workflow-sdk", "@akao/sdk"],
         place: "akao/sdk.js",
         source: include_str!("compatible/sdk.js"),
+        yields: false,
     },
     Compatible {
         names: &["workflow-sdk/test", "vitest", "node:test"],
         place: "akao/test.js",
         source: include_str!("compatible/test.js"),
+        yields: false,
     },
-    Compatible { names: &[], place: "akao/commonjs.js", source: include_str!("compatible/commonjs.js") },
+    // The schemas of props are most often written with it. It is its authors' own text.
+    Compatible {
+        names: &["zod", "zod/v4"],
+        place: "akao/zod.js",
+        source: include_str!("compatible/zod.js"),
+        yields: true,
+    },
+    Compatible { names: &[], place: "akao/commonjs.js", source: include_str!("compatible/commonjs.js"), yields: false },
 ];
 
 /// The module of an import.
@@ -47,7 +60,7 @@ pub(crate) fn of_place(place: &str) -> Option<&'static Compatible> {
 
 /// Those whose types may be imported as types alone and are used as values all the same.
 pub(crate) fn has_values(specifier: &str) -> bool {
-    of_import(specifier).is_some()
+    of_import(specifier).is_some_and(|compatible| !compatible.yields)
 }
 
 /// What runs in Node.js only, by the name of its module.

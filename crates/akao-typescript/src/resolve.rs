@@ -59,7 +59,8 @@ impl<'a> Files<'a> {
 
     /// Where an import of a module leads.
     pub(crate) fn find(&self, from: &str, specifier: &str) -> Found {
-        if let Some(compatible) = compatible::of_import(specifier) {
+        let compatible = compatible::of_import(specifier);
+        if let Some(compatible) = compatible.filter(|compatible| !compatible.yields) {
             return Found::Module(compatible.place.to_owned());
         }
         if specifier.starts_with("akao:") {
@@ -78,6 +79,7 @@ impl<'a> Files<'a> {
             true => join(folder_of(from), specifier).and_then(|path| self.file_or_folder(&path)),
             false => self.package(from, specifier),
         };
+        let found = found.or_else(|| compatible.map(|compatible| compatible.place.to_owned()));
         found.map_or_else(|| missing(specifier, is_relative, self.is_complete), Found::Module)
     }
 
@@ -271,6 +273,12 @@ mod tests {
             assert!(matches!(found(specifier), Found::Missing { .. }), "{specifier}: {:?}", found(specifier));
         }
         assert!(files.wanted().is_empty(), "nobody could bring more");
+        let alone = json!({"src/node.ts": ""});
+        let alone = Files::new(alone.as_object().expect("an object"), std::iter::empty(), true);
+        for (specifier, place) in [("zod", Some("akao/zod.js")), ("zod/v4", Some("akao/zod.js")), ("zod/v3", None)] {
+            let found = alone.find("src/node.ts", specifier);
+            assert_eq!(matches!(&found, Found::Module(at) if Some(at.as_str()) == place), place.is_some(), "{found:?}");
+        }
     }
 
     #[test]

@@ -351,6 +351,32 @@ export default defineNode<Own>(({ level }) => level);
     }
 }
 
+/// The package itself, and no stand-in: it comes with the program.
+#[test]
+fn zod_is_there_without_being_installed() {
+    let desk = Desk::new(users()[0]);
+    desk.write(
+        "schemas.ts",
+        "import { z } from 'zod';\nexport const Order = z.object({ id: z.uuid(), count: z.number().int().min(1) });\n",
+    );
+    let source = "import { z } from 'zod/v4';
+import { Order } from './schemas';
+export const schema = Order.extend({ note: z.string().optional() });
+export default (props: z.infer<typeof schema>) => {
+  const read = schema.safeParse({ ...props, count: 'many' });
+  return [schema.parse(props).count, read.success ? '' : read.error.issues[0].message];
+};
+";
+    deployed(&desk, "Orders", source);
+    let id = "6f1f6c0e-5f4e-4b9e-8d7b-0f6a9d0e8a11";
+    let good = run(&desk, "Orders@1.0.0", &json!({"id": id, "count": 2}), &[]);
+    let expected = json!([2, "Invalid input: expected number, received string"]);
+    assert_eq!((good.code, &good.json()["outputs"]["result"]), (0, &expected), "{good:?}");
+    for props in [json!({"id": id, "count": 0}), json!({"id": "no", "count": 1}), json!({"id": id})] {
+        assert_eq!(run(&desk, "Orders@1.0.0", &props, &[]).code, 2, "{props}");
+    }
+}
+
 #[test]
 fn a_schema_that_is_no_plain_data_is_worked_out() {
     let desk = Desk::new(users()[0]);

@@ -349,6 +349,28 @@ fn what_is_most_likely_not_meant_is_told_by_file_and_line_and_once() {
 }
 
 #[test]
+fn a_node_with_zod_that_is_not_installed_is_valid_and_its_unchecked_types_are_told() {
+    let desk = Desk::new(users()[0]);
+    let compiler = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../nodes/services/node_modules/typescript");
+    let made = desk.akao(&["sdk", "init", "SendSlackMessage"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    desk.write("node_modules/none/package.json", "{}");
+    std::os::unix::fs::symlink(compiler, desk.path("node_modules/typescript")).expect("a link");
+    let schema = "import { z } from \"zod\";\nexport default z.object({ url: z.url(), message: z.string().min(1) });\n";
+    desk.write("src/send-slack-message.schema.ts", schema);
+    let source = "import { z } from 'zod';\nexport default (props: z.infer<typeof Own>) => Own.parse(props);\nconst Own = z.object({});\n";
+    let valid = desk.akao(&["sdk", "validate", "--json"]);
+    assert_eq!((valid.code, &valid.json()["problems"]), (0, &json!([])), "{valid:?}");
+    let deployed = desk.akao(&["sdk", "deploy"]);
+    assert_eq!(deployed.code, 0, "{deployed:?}");
+    desk.write("src/send-slack-message.ts", source);
+    let valid = desk.akao(&["sdk", "validate", "--json"]);
+    assert_eq!((valid.code, &valid.json()["problems"]), (0, &json!([])), "{valid:?}");
+    let warnings = valid.json()["warnings"].to_string();
+    assert!(warnings.contains("npm install --save-dev zod"), "{warnings}");
+}
+
+#[test]
 fn what_does_not_compile_is_not_valid() {
     let desk = Desk::new(users()[0]);
     desk.write("a.ts", "export class A {\n  x: = 1;\n}\n");

@@ -361,3 +361,22 @@ fn a_schema_is_worked_out_for_its_node_and_the_node_sees_what_the_execution_was_
     let refused = owner.post(NODES, &[], &body).refuses(400, "invalid_request").body;
     assert!(refused.to_string().contains("no schema of an object"), "{refused:#}");
 }
+
+#[test]
+fn an_upload_needs_no_zod_and_types_of_its_other_files_count() {
+    let server = Server::new();
+    let owner = server.owner();
+    let source = "import { z } from 'zod';\nexport const schema = z.object({ name: z.string().min(2) });\n\
+                  export default ({ name }: z.infer<typeof schema>) => name;\n";
+    let made = owner.post(NODES, &[], &json!({"name": "Greet", "version": "1.0.0", "source": source})).is(201).body;
+    let shown = owner.show(ONE, &[made["id"].as_str().expect("an id")]).is(200).body;
+    assert_eq!(shown["schema"]["properties"], json!({"name": {"type": "string", "minLength": 2}}), "{shown:#}");
+    let files = json!({
+        "greet.ts": "import { defineNode } from 'workflow-sdk';\nimport type { Own } from './types';\nexport default defineNode<Own>(({ name }) => name);\n",
+        "types.ts": "export interface Own { name: 'Ada' | 'Bob' }\n",
+    });
+    let body = json!({"name": "Greet", "version": "1.1.0", "files": files, "entry": "greet.ts"});
+    let made = owner.post(NODES, &[], &body).is(201).body;
+    let shown = owner.show(ONE, &[made["id"].as_str().expect("an id")]).is(200).body;
+    assert_eq!(shown["schema"]["properties"], json!({"name": {"enum": ["Ada", "Bob"]}}), "{shown:#}");
+}

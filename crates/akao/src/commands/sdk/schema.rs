@@ -31,7 +31,9 @@ pub(super) async fn read(file: &NodeFile, compiled: &Compiled, data_dir: &Path) 
     nodes.shutdown().await;
     let (compiled, sources) = compiled.map_err(|error| not_compiled(&error))?;
     if let Some(failure) = compiled.failure() {
-        return Err(Failure::usage(failure).hint("A schema of zod needs zod 4: `npm install zod`."));
+        return Err(
+            Failure::usage(failure).hint("A schema of zod is one of zod 4, which is there without being installed.")
+        );
     }
     let io = StepIo { cancel: CancellationToken::new(), events: StepEvents::none(), secrets: Arc::default() };
     let schema = trial::run(data_dir, &compiled, &sources, io).await?;

@@ -104,6 +104,9 @@ impl Told {
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
             match code(line) {
                 Some(code) if WARNINGS.contains(&code) => told.warnings.push(line.to_owned()),
+                Some("TS2307") if is_zod(line) => {
+                    told.warnings.push(format!("{line} {NO_TYPES_OF_ZOD}"));
+                }
                 Some("TS1361") if is_value_all_the_same(line, file) => {}
                 _ => told.problems.push(line.to_owned()),
             }
@@ -158,6 +161,15 @@ const CHECKS: [(&str, bool); 4] = [
 
 /// How it says so.
 const WARNINGS: [&str; 8] = ["TS6133", "TS6138", "TS6192", "TS6196", "TS6198", "TS7027", "TS7028", "TS7029"];
+
+/// A node that uses zod is run with it all the same.
+const NO_TYPES_OF_ZOD: &str =
+    "It is there when the node runs; its types are checked after `npm install --save-dev zod`.";
+
+/// Whether the compiler misses zod.
+fn is_zod(line: &str) -> bool {
+    ["'zod'", "'zod/v4'"].iter().any(|name| line.contains(name))
+}
 
 /// The number of `a.ts(1,2): error TS2322: …`.
 fn code(line: &str) -> Option<&str> {
