@@ -57,6 +57,17 @@ impl Shelf {
         self.folder.join(name.as_str()).join(version.to_string())
     }
 
+    /// The nodes that have a version, by name.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn nodes(&self) -> io::Result<Vec<NodeName>> {
+        let mut found: Vec<NodeName> = names(&self.folder)?.iter().filter_map(|name| name.parse().ok()).collect();
+        found.sort();
+        let has_versions = |name: &NodeName| self.versions(name).map(|versions| !versions.is_empty());
+        found.into_iter().filter_map(|name| has_versions(&name).map(|has| has.then_some(name)).transpose()).collect()
+    }
+
     /// The versions of a node, oldest first.
     ///
     /// # Errors
@@ -219,5 +230,7 @@ mod tests {
         shelf.adopt(&name, &version, &package).unwrap();
         assert_eq!(names(&shelf.place(&name, &version)).unwrap(), ["bundle.js"]);
         assert_eq!(shelf.versions(&name).unwrap(), [version]);
+        fs::create_dir_all(root.path().join("custom-nodes/Begun/.making-x")).unwrap();
+        assert_eq!(shelf.nodes().unwrap(), [name]);
     }
 }

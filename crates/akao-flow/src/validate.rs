@@ -348,12 +348,12 @@ impl<'a> Checker<'a> {
             let (message, suggestion) = match (problem.kind, problem.pointer.as_str()) {
                 (PropProblemKind::Missing, "") => {
                     let prop = problem.message.trim_end_matches(" is missing").trim_start_matches("the prop ");
-                    (format!("{} needs the prop {prop}", node_type.name), problem.suggestion)
+                    (format!("{} needs the prop {prop}", called(node, node_type)), problem.suggestion)
                 }
                 (PropProblemKind::Unknown, pointer) if pointer.matches('/').count() == 1 => {
                     let name = problem.message.strip_prefix("there is no prop ").unwrap_or(&problem.message);
                     (
-                        format!("{} has no prop {name}", node_type.name),
+                        format!("{} has no prop {name}", called(node, node_type)),
                         self.unknown_prop_hint(node_type, pointer, problem.suggestion),
                     )
                 }
@@ -512,6 +512,11 @@ impl<'a> Checker<'a> {
             }
         }
     }
+}
+
+/// A node type as people know it: one of an external node as it is written, since its own name holds a digest.
+fn called<'n>(node: &'n NodeDef, node_type: &'n NodeType) -> &'n str {
+    if node_type.name.contains('#') { &node.node_type } else { &node_type.name }
 }
 
 /// Whether the interpreter itself carries out a node of this category, so that there is no step to retry or to time.

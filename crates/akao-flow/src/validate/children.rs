@@ -1,6 +1,6 @@
 //! How many children a node has, and the rules of Switch, Graph, SubTree and Conditional about them.
 
-use super::Checker;
+use super::{Checker, called};
 use crate::{NodeDef, ProblemCode};
 use akao_contract::{Category, NodeType};
 use akao_document::Path;
@@ -16,7 +16,7 @@ impl<'a> Checker<'a> {
         if count >= least && most.is_none_or(|most| count <= most) || self.is_unreadable(&path.key("children")) {
             return;
         }
-        let name = &node_type.name;
+        let name = called(node, node_type);
         let wanted = match (least, most) {
             (_, Some(0)) => "takes no children".to_owned(),
             (least, Some(most)) if least == most => format!("needs exactly {}", children(least)),

@@ -1,6 +1,8 @@
-//! `akao list-nodes`: the node types that workflows may use, and how the packages are that installed ones come from.
+//! `akao list-nodes`: the node types that workflows may use, and how the packages are that installed ones come from. Custom nodes of this
+//! machine are among them.
 
 mod health;
+pub(super) mod own;
 mod there;
 
 use crate::{
@@ -38,6 +40,8 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     types.extend(linked_types);
     let packages = Packages::look_at(context)?;
     types.extend(packages.types());
+    let own = own::newest(context)?;
+    types.extend(own.iter().cloned());
     types.sort_by_key(|node_type| node_type.category);
     if let Some(wanted) = &args.category {
         let known: Vec<String> = categories(&types);
@@ -49,14 +53,14 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     }
     let unreadable = || packages.unreadable().filter(|_| args.category.is_none());
     if output.json {
-        let mut list: Vec<Value> = types.iter().map(|node_type| summary(node_type, &linked, &packages)).collect();
+        let mut list: Vec<Value> = types.iter().map(|node_type| summary(node_type, &linked, &packages, &own)).collect();
         list.extend(unreadable().map(|(name, package)| {
             json!({"package": package.document(), "type": name, "version": package.record.active, "category": null})
         }));
         output.document(&json!({ "nodes": list }))?;
         return Ok(Exit::Success);
     }
-    let mut rows: Vec<_> = types.iter().map(|node_type| row(node_type, &linked, &packages, output)).collect();
+    let mut rows: Vec<_> = types.iter().map(|node_type| row(node_type, &linked, &packages, &own, output)).collect();
     rows.extend(unreadable().map(|(name, package)| {
         let health = output.out(Style::Bad, &package.health.to_string());
         vec![name, String::new(), package.from(), health, package.source(), String::new()]
@@ -199,11 +203,17 @@ pub(super) fn status(record: &Record) -> &'static str {
     }
 }
 
-fn row(node_type: &NodeType, linked: &Linked, packages: &Packages, output: &Output) -> Vec<String> {
+/// Whether a node type is one of the custom nodes, whose names no others have.
+fn is_own(node_type: &NodeType, own: &[NodeType]) -> bool {
+    own.iter().any(|custom| custom.name == node_type.name)
+}
+
+fn row(node_type: &NodeType, linked: &Linked, packages: &Packages, own: &[NodeType], output: &Output) -> Vec<String> {
     let package = packages.of(node_type);
     let from = match package {
         _ if linked.folder_of(&node_type.name).is_some() => "linked".to_owned(),
         Some(package) => package.from(),
+        None if is_own(node_type, own) => format!("custom {}", node_type.version),
         None => "built in".to_owned(),
     };
     let health = package.map(|package| {
@@ -215,11 +225,11 @@ fn row(node_type: &NodeType, linked: &Linked, packages: &Packages, output: &Outp
     vec![name, category_name(node_type), from, health.unwrap_or_default(), source, plain_line(&node_type.summary)]
 }
 
-fn summary(node_type: &NodeType, linked: &Linked, packages: &Packages) -> Value {
+fn summary(node_type: &NodeType, linked: &Linked, packages: &Packages, own: &[NodeType]) -> Value {
     json!({
         "package": packages.of(node_type).map(Package::document),
         "type": node_type.name, "aliases": node_type.aliases, "version": node_type.version,
         "category": node_type.category, "summary": node_type.summary,
-        "folder": linked.folder_of(&node_type.name),
+        "folder": linked.folder_of(&node_type.name), "custom": is_own(node_type, own),
     })
 }

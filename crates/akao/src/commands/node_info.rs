@@ -3,20 +3,21 @@
 
 mod installed;
 
-use super::list_nodes::Packages;
+use super::list_nodes::{Packages, own};
 use crate::{
     catalogue::node_types, cli::Context, docs::node_page, exit::Exit, failure::Failure, linked::Linked, output::plain,
     site::Site, wiring,
 };
 use akao_contract::NodeType;
+use akao_custom::NodeVersion;
 use serde_json::json;
 use std::path::Path;
 
 /// Arguments of `akao node-info`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Name or alias of the node type, the id of an installed or linked node, that of an installed package, or the folder of a
-    /// package.
+    /// Name or alias of the node type, a custom node with or without its version, the id of an installed or linked node, that of
+    /// an installed package, or the folder of a package.
     #[arg(value_name = "TYPE")]
     name: String,
 }
@@ -29,7 +30,12 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         return shown(&of_folder(Path::new(name))?, None, context);
     }
     if let Some(remote) = Site::server_of(context)? {
-        return shown(&[remote.node_type(name)?], None, context);
+        // Whoever names no custom node is told so by the list of all others.
+        let custom = if NodeVersion::may_be(name) { remote.custom_node_types(&[name.to_owned()])? } else { Vec::new() };
+        return match custom.is_empty() {
+            true => shown(&[remote.node_type(name)?], None, context),
+            false => shown(&custom, None, context),
+        };
     }
     let mut types = node_types();
     types.extend(linked(name, context)?);
@@ -38,6 +44,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         false => Packages::default(),
     };
     types.extend(packages.types());
+    if let Some(custom) = own::named(name, context)? {
+        return shown(&[custom], None, context);
+    }
     // An id is that of a node first: a package with one node has the same.
     let exact = types.iter().find(|node_type| node_type.name == name);
     match (exact, packages.called(name)) {

@@ -28,6 +28,9 @@ const FEED_ITEMS_MAX: usize = 256;
 /// An event that no execution has: asking for what follows it gives the head of a record alone.
 const NO_EVENT: u64 = u32::MAX as u64;
 
+/// Names that are asked for at once.
+const NAMED_AT_ONCE: usize = 50;
+
 /// Most items of a page of the server.
 const PAGE_MAX: u32 = 200;
 
@@ -85,6 +88,22 @@ impl Remote {
         let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
         let told = self.get(&format!("/api/v1/node-types/{name}"))?;
         serde_json::from_value(told).map_err(|error| unreadable(&error.to_string()))
+    }
+
+    /// What the server declares of custom nodes, called as they were asked for; nothing of those that are not there.
+    pub(crate) fn custom_node_types(&self, names: &[String]) -> Result<Vec<NodeType>, Failure> {
+        let mut found = Vec::new();
+        for names in names.chunks(NAMED_AT_ONCE) {
+            let body = json!({"types": names});
+            let told = self.server.ask_and_wait(&Ask::post("/api/v1/catalogue/named", Some(&body)))?.json()?;
+            let read = serde_json::from_value::<Vec<NodeType>>(told["items"].clone());
+            let read = read.map_err(|error| unreadable(&error.to_string()))?;
+            found.extend(read.into_iter().filter_map(|node_type| {
+                let name = node_type.aliases.iter().find(|alias| names.contains(alias)).cloned()?;
+                Some(NodeType { name, aliases: Vec::new(), ..node_type })
+            }));
+        }
+        Ok(found)
     }
 
     /// Whether the audit there is as it was written.

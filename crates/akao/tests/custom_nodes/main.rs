@@ -309,7 +309,11 @@ export default defineNode<{ a: number; b?: number }>(({ a, b = 1 }) => a + b);
     for props in [json!({"a": "1"}), json!({"a": 1, "typo": 2}), json!({})] {
         let bad = run(&desk, "Typed@1.0.0", &props, &[]);
         assert_eq!(bad.code, 2, "{props}: {bad:?}");
+        assert!(!bad.err.contains("sha256"), "it is called as it is written: {bad:?}");
     }
+    desk.write("w.yaml", &workflow("Typed@1.0.0", &json!({"a": 1, "typo": 2})));
+    let told = desk.akao(&["validate", "w.yaml"]);
+    assert!(format!("{told:?}").contains("Typed@1.0.0 has no prop `typo`"), "{told:?}");
     let class = "import { ActionNode, NodeStatus, type NodeConfiguration } from '@wayfarer-ai/btree';
 interface Props extends NodeConfiguration { level: 'low' | 'high' }
 export class Classed extends ActionNode {

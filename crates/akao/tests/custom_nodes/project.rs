@@ -371,6 +371,40 @@ fn a_node_with_zod_that_is_not_installed_is_valid_and_its_unchecked_types_are_to
 }
 
 #[test]
+fn custom_nodes_are_listed_and_shown_by_the_names_that_their_people_gave_them() {
+    let desk = Desk::new(users()[0]);
+    let node = "export const description = 'Greets';\nexport const schema = { type: 'object', properties: { who: { enum: ['a', 'b'] } } };\n\
+        export default () => 1;\n";
+    for (version, project) in [("1.0.0", false), ("1.1.0", false), ("3.0.0", true)] {
+        let name = if project { "ofProject" } else { "SendSMS" };
+        desk.write("a.ts", node);
+        let mut arguments = vec!["sdk", "deploy", "a.ts", "--name", name, "--version", version];
+        arguments.extend(if project { ["--project", "."].as_slice() } else { &[] });
+        let said = desk.akao(&arguments);
+        assert_eq!(said.code, 0, "{said:?}");
+    }
+    let listed = desk.akao(&["list-nodes", "--json"]).json();
+    let all = listed["nodes"].as_array().expect("a list");
+    let custom: Vec<(&Value, &Value, &Value)> = all
+        .iter()
+        .filter(|one| one["custom"] == true)
+        .map(|one| (&one["type"], &one["version"], &one["summary"]))
+        .collect();
+    let expected = [("SendSMS", "1.1.0"), ("ofProject", "3.0.0")].map(|(name, version)| (json!(name), json!(version)));
+    assert_eq!(custom.len(), 2, "{custom:?}");
+    for ((name, version), (told, of, summary)) in expected.iter().zip(custom) {
+        assert_eq!((name, version, &json!("Greets")), (told, of, summary));
+    }
+    let text = desk.akao(&["list-nodes"]);
+    assert!(text.out.lines().any(|line| line.starts_with("SendSMS ") && line.contains("custom 1.1.0")), "{text:?}");
+    let shown = desk.akao(&["node-info", "SendSMS@1.0.0", "--json"]).json();
+    assert_eq!((&shown["name"], &shown["version"]), (&json!("SendSMS"), &json!("1.0.0")));
+    assert_eq!(shown["props"]["properties"]["who"]["enum"], json!(["a", "b"]), "{shown:#}");
+    let missing = desk.akao(&["node-info", "SendSMS@9.0.0"]);
+    assert_eq!(missing.code, 2, "{missing:?}");
+}
+
+#[test]
 fn what_does_not_compile_is_not_valid() {
     let desk = Desk::new(users()[0]);
     desk.write("a.ts", "export class A {\n  x: = 1;\n}\n");

@@ -294,9 +294,9 @@ fn the_sdk_deploys_and_looks_after_versions_on_a_server() {
     let token = owner.new_token(None);
     let desk = tempfile::tempdir().expect("a folder");
     std::fs::write(desk.path().join("greet.ts"), source("the sdk")).expect("a file");
-    let sdk = |arguments: &[&str]| {
+    let akao = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_akao"));
-        command.arg("sdk").args(arguments).args(["--server", &server.url, "--tenant", "acme", "--json"]);
+        command.args(arguments).args(["--server", &server.url, "--json"]);
         command
             .current_dir(desk.path())
             .stdin(Stdio::null())
@@ -311,10 +311,26 @@ fn the_sdk_deploys_and_looks_after_versions_on_a_server() {
         assert!(output.status.success(), "{arguments:?}: {told} {}", String::from_utf8_lossy(&output.stdout));
         serde_json::from_slice::<Value>(&output.stdout).expect("a document")
     };
+    let sdk = |arguments: &[&str]| akao(&[&["sdk"], arguments, &["--tenant", "acme"]].concat());
+    let listed = || {
+        let document = akao(&["list-nodes"]);
+        let all = document["nodes"].as_array().cloned().unwrap_or_default();
+        let custom = all.into_iter().filter(|one| one["custom"] == true);
+        custom
+            .map(|one| format!("{}@{}", one["type"].as_str().unwrap_or(""), one["version"].as_str().unwrap_or("")))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(sdk(&["deploy", "greet.ts"])["status"], "draft");
+    assert_eq!(listed(), Vec::<String>::new(), "a draft is of no use yet");
     assert_eq!(sdk(&["promote", "Greet@1.0.0"])["node"]["status"], "active");
     owner.save("w", &workflow("w", "Greet@1.0.0")).is(201);
     assert_eq!(said(&owner, "w"), "the sdk greets Ada");
+    assert_eq!(listed(), ["Greet@1.0.0"]);
+    for name in ["Greet", "Greet@1.0.0"] {
+        let shown = akao(&["node-info", name]);
+        assert_eq!((&shown["name"], &shown["props"]["required"]), (&json!(name), &json!(["name"])), "{shown:#}");
+    }
+    assert_eq!(akao(&["node-info", "HttpRequest"])["name"], "HttpRequest");
     assert_eq!(sdk(&["dependents", "Greet"])["items"][0]["workflow"], "w");
     assert_eq!(sdk(&["deprecate", "Greet@1.0.0", "--message", "old"])["status"], "deprecated");
     warned(&server, &owner, &token);

@@ -1,18 +1,21 @@
 //! `akao list-nodes` at a server: what workflows may use there, in the shape of this machine's.
 
 use crate::{
+    catalogue::category_name,
     cli::Context,
     exit::Exit,
     failure::Failure,
     output::{plain_line, table},
     remote::Remote,
 };
-use akao_contract::Category;
+use akao_contract::{Category, NodeType};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 pub(super) fn run(category: Option<&str>, remote: &Remote, context: &Context) -> Result<Exit, Failure> {
     let query: Vec<(&str, &str)> = category.map(|category| ("category", category)).into_iter().collect();
     let mut types = remote.items("/api/v1/node-types", &query, u32::MAX)?;
+    types.extend(custom(category, remote)?);
     if let Some(wanted) = category.filter(|_| types.is_empty()) {
         return Err(Failure::usage(format!("there is no category `{}`", plain_line(wanted)))
             .hint("Leave out `--category` to see them all."));
@@ -38,6 +41,25 @@ pub(super) fn run(category: Option<&str>, remote: &Remote, context: &Context) ->
     Ok(Exit::Success)
 }
 
+/// The custom nodes of the tenant that workflows may use, each as its newest version; none where the token shows none.
+fn custom(category: Option<&str>, remote: &Remote) -> Result<Vec<Value>, Failure> {
+    let all = match remote.items("/api/v1/custom-nodes", &[], u32::MAX) {
+        Err(failure) if failure.kind == "forbidden" => Vec::new(),
+        all => all?,
+    };
+    let active = all.iter().filter(|node| node["status"] == "active").filter_map(|node| node["name"].as_str());
+    let names: BTreeSet<String> = active.map(str::to_owned).collect();
+    let types = remote.custom_node_types(&names.into_iter().collect::<Vec<_>>())?;
+    let fits = |node_type: &NodeType| category.is_none_or(|wanted| category_name(node_type) == wanted);
+    let shown = |node_type: NodeType| {
+        json!({
+            "type": node_type.name, "aliases": [], "version": node_type.version, "category": node_type.category,
+            "summary": node_type.summary, "custom": true,
+        })
+    };
+    Ok(types.into_iter().filter(fits).map(shown).collect())
+}
+
 fn document(node_type: &Value, package: Option<&Value>) -> Value {
     let package = package.map(|package| {
         json!({
@@ -50,6 +72,7 @@ fn document(node_type: &Value, package: Option<&Value>) -> Value {
     let mut document = node_type.clone();
     document["package"] = json!(package);
     document["folder"] = Value::Null;
+    document["custom"] = json!(node_type["custom"] == true);
     document
 }
 
@@ -57,6 +80,7 @@ fn row(node_type: &Value, package: Option<&Value>) -> Vec<String> {
     let text = |document: &Value, name: &str| plain_line(document[name].as_str().unwrap_or_default());
     let from = match package {
         Some(package) => format!("{} {}", text(package, "status"), text(package, "version")),
+        None if node_type["custom"] == true => format!("custom {}", text(node_type, "version")),
         None => "built in".to_owned(),
     };
     let health = package.map(|package| text(package, "health")).unwrap_or_default();
