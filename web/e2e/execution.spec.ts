@@ -58,6 +58,14 @@ test("an execution is paused, gone on with, signalled and cancelled", async ({ c
   await expect(page.getByText("execution.cancelled").first()).toBeVisible();
   await page.getByRole("button", { name: "Verify the chain" }).click();
   await expect(page.getByText(/The chain of \d+ lines is whole/)).toBeVisible();
+
+  await console.open(`/executions/${id}`);
+  await page.getByRole("button", { name: "Remove" }).click();
+  await console.isAccessible();
+  await page.getByRole("button", { name: "Remove it" }).click();
+  await expect(page.getByRole("heading", { name: "Executions" })).toBeVisible();
+  const { items } = await server.ask<{ items: Array<{ execution: string }> }>(owner, "GET", "/executions");
+  expect(items.map(({ execution }) => execution)).not.toContain(id);
 });
 
 test("an execution is stopped, changed and stepped through, and looked at as it was", async ({ console, page }) => {

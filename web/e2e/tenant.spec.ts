@@ -131,7 +131,23 @@ test("a tenant is made with a quota, which its owner sees; a lost password is ch
   await other.getByLabel("Password").fill("yet another few words to remember");
   await other.getByRole("button", { name: "Sign in", exact: true }).click();
   await expect(other.getByRole("heading", { name: "Dashboard" })).toBeVisible();
+
+  // Its end: nobody gets in any more, and it goes from the list by itself.
+  await page.getByRole("button", { name: "Done" }).click();
+  const row = page.getByRole("row", { name: /umbrella/ });
+  await page.getByRole("button", { name: "Delete umbrella" }).click();
+  const act = page.getByRole("button", { name: "Delete it" });
+  await expect(act, "the name is not there yet").toBeDisabled();
+  await page.getByLabel("Its name once more").fill("umbrella");
+  await console.isAccessible();
+  await act.click();
+  await expect(page.getByText("umbrella is being deleted.")).toBeAttached();
+  await expect(row).toHaveCount(0);
+  await other.reload();
+  await expect(other.getByRole("button", { name: "Sign in", exact: true })).toBeVisible();
   await other.close();
+  await console.open("/audit");
+  await expect(page.getByText("tenant.deletion_decided").first()).toBeVisible();
 });
 
 test("whoever belongs to two tenants goes from one to the other, and back", async ({ console, page, browser }) => {

@@ -7,9 +7,10 @@ import { queries } from "../api/queries";
 import type { Execution } from "../api/schema";
 import { announce } from "../app/announcer";
 import { useMay } from "../app/session";
+import { useChange } from "../app/useChange";
 import { FINAL } from "../model/run";
 import { Button, Check, Dialog, TextArea, TextField } from "../ui/controls";
-import { FormDialog } from "../ui/dialogs";
+import { Confirm, FormDialog } from "../ui/dialogs";
 import { layout, messageOf, Notice, Refused } from "../ui/layout";
 import { RunDialog } from "./RunDialog";
 
@@ -20,7 +21,8 @@ function again(execution: string): void {
 export function Actions({ row, input }: { row: Execution; input: Record<string, unknown> | undefined }) {
   const steers = useMay("executions.steer");
   const starts = useMay("executions.start");
-  const [open, setOpen] = useState<"cancel" | "signal" | "run">();
+  const removes = useMay("executions.remove");
+  const [open, setOpen] = useState<"cancel" | "signal" | "run" | "remove">();
   const over = FINAL.has(row.status) || row.status === "quarantined";
   const path = { execution: row.execution };
   const steer = useMutation({
@@ -56,12 +58,36 @@ export function Actions({ row, input }: { row: Execution; input: Record<string, 
           Run again
         </Button>
       )}
+      {removes && over && <Button onClick={() => setOpen("remove")}>Remove</Button>}
+      {open === "remove" && <Remove execution={row.execution} onClose={close} />}
       {open === "cancel" && <Cancel execution={row.execution} onClose={close} />}
       {open === "signal" && <Signal row={row} onClose={close} />}
       {open === "run" && (
         <RunDialog workflow={row.workflow} version={row.version} {...(input ? { input } : {})} onClose={close} />
       )}
     </>
+  );
+}
+
+function Remove({ execution, onClose }: { execution: string; onClose: () => void }) {
+  const navigate = useNavigate();
+  const remove = useChange({
+    ask: () => ask("DELETE /api/v1/executions/{execution}", { path: { execution } }),
+    said: () => "The execution was removed.",
+    stale: [["executions"]],
+    done: () => void navigate({ to: "/executions", search: {} }),
+    quiet: true,
+  });
+  return (
+    <Confirm
+      title="Remove this execution?"
+      act="Remove it"
+      doing={remove}
+      onAct={() => remove.mutate()}
+      onClose={onClose}
+    >
+      Its history, values and lines go and do not come back; that it was removed stands in the audit.
+    </Confirm>
   );
 }
 

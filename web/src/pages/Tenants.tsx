@@ -6,7 +6,7 @@ import type { Invitation, Limits, NewTenant, SetQuota, Tenant } from "../api/sch
 import { useMe } from "../app/session";
 import { useChange } from "../app/useChange";
 import { QUOTA_WORDS, QUOTAS, type Quota } from "../model/quotas";
-import { Button, Check, EmailField, SelectField, TextField } from "../ui/controls";
+import { Badge, Button, Check, EmailField, SelectField, TextField } from "../ui/controls";
 import { FormDialog, ShownOnce } from "../ui/dialogs";
 import { Act, itemsOf, Listing } from "../ui/Listing";
 import { Empty, layout, Page, Panel } from "../ui/layout";
@@ -43,8 +43,14 @@ export function Tenants() {
 }
 
 function All() {
-  const list = useInfiniteQuery(tenants);
+  const list = useInfiniteQuery({
+    ...tenants,
+    // One that is being deleted goes by itself.
+    refetchInterval: ({ state }) => state.data?.pages.some((page) => page.items.some(isEnding)) && 3_000,
+  });
+  const own = useMe().tenant;
   const [open, setOpen] = useState<"tenant" | "reset" | Tenant>();
+  const [ending, setEnding] = useState<string>();
   const close = () => setOpen(undefined);
   return (
     <>
@@ -69,12 +75,21 @@ function All() {
               <th scope="row">
                 <code>{one.tenant}</code>
               </th>
-              <td>{one.title}</td>
+              <td>
+                {one.title} {isEnding(one) && <Badge tone="failure">is being deleted</Badge>}
+              </td>
               <td className={layout.nowrap}>
                 <When at={one.created_at} />
               </td>
               <td className={layout.numeric}>
-                <Act word="Quota" whole={`Quota of ${one.tenant}`} onAct={() => setOpen(one)} />
+                {!isEnding(one) && (
+                  <>
+                    <Act word="Quota" whole={`Quota of ${one.tenant}`} onAct={() => setOpen(one)} />
+                    {one.tenant !== own && (
+                      <Act word="Delete" whole={`Delete ${one.tenant}`} onAct={() => setEnding(one.tenant)} />
+                    )}
+                  </>
+                )}
               </td>
             </tr>
           )}
@@ -83,7 +98,48 @@ function All() {
       {open === "tenant" && <Make onClose={close} />}
       {open === "reset" && <Reset onClose={close} />}
       {typeof open === "object" && <Quotas tenant={open.tenant} onClose={close} />}
+      {ending !== undefined && <Delete tenant={ending} onClose={() => setEnding(undefined)} />}
     </>
+  );
+}
+
+/** Whether nobody gets in any more, and what is left is on its way out. */
+function isEnding(tenant: Tenant): boolean {
+  return tenant.deleted_since !== null;
+}
+
+function Delete({ tenant, onClose }: { tenant: string; onClose: () => void }) {
+  const [confirm, setConfirm] = useState("");
+  const [cancel, setCancel] = useState(false);
+  const end = useChange({
+    ask: () => ask("DELETE /api/v1/tenants/{tenant}", { path: { tenant }, query: { confirm, cancel } }),
+    said: () => `${tenant} is being deleted.`,
+    stale: [tenants.queryKey],
+    done: onClose,
+    quiet: true,
+  });
+  return (
+    <FormDialog
+      title={`Delete ${tenant}?`}
+      act="Delete it"
+      look="danger"
+      doing={end}
+      disabled={confirm !== tenant}
+      onSubmit={() => end.mutate()}
+      onClose={onClose}
+    >
+      <p>
+        Everything of it goes and does not come back: workflows, executions, secrets, its audit, and the accounts of
+        whoever belongs to no other tenant. Nobody gets in from the first moment on.
+      </p>
+      <TextField label="Its name once more" required hint={`Write ${tenant}.`} value={confirm} onText={setConfirm} />
+      <Check
+        label="Cancel executions that have not ended"
+        hint="Otherwise they keep the tenant."
+        checked={cancel}
+        onChange={setCancel}
+      />
+    </FormDialog>
   );
 }
 

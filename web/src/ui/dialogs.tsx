@@ -13,6 +13,7 @@ interface Doing {
 export function FormDialog({
   title,
   act,
+  look = "primary",
   doing,
   onSubmit,
   onClose,
@@ -25,6 +26,7 @@ export function FormDialog({
   title: string;
   /** The word of the button that sends it. */
   act: string;
+  look?: "primary" | "danger";
   icon?: IconName;
   /** Whether what is wrong is said beside each field by whoever asks, instead of by the browser. */
   noValidate?: boolean;
@@ -45,7 +47,7 @@ export function FormDialog({
       actions={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" form={id} look="primary" icon={icon} busy={doing.isPending} disabled={disabled}>
+          <Button type="submit" form={id} look={look} icon={icon} busy={doing.isPending} disabled={disabled}>
             {act}
           </Button>
         </>
