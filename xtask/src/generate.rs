@@ -11,9 +11,9 @@ pub(crate) struct Args {
     check: bool,
 }
 
-/// Builds the program and has it write the documents.
+/// Builds the program, as the tests do so that nothing is built twice, and has it write the documents.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Chore {
-    workspace.cargo().args(["build", "--package", "akao"]).run()?;
+    workspace.cargo().args(["build", "--workspace"]).run()?;
     if args.check { check(workspace) } else { write(workspace, &[]) }
 }
 
