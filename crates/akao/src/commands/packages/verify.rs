@@ -46,8 +46,10 @@ pub(crate) fn run(_: &Args, context: &Context) -> Result<Exit, Failure> {
     }
     if findings.is_empty() {
         output.line(&output.out(Style::Good, "everything is as it was installed"))?;
-    } else if findings.iter().any(|finding| !matches!(finding, Finding::Revoked { .. })) {
+    } else if findings.iter().any(|finding| matches!(finding, Finding::Record { .. })) {
         output.note("\nhint: What is damaged is not run. Uninstall it with `--force`, and install it again.");
+    } else if findings.iter().any(|finding| matches!(finding, Finding::Damaged { .. })) {
+        output.note("\nhint: What is damaged is not run. Install the same version again, which replaces it.");
     } else {
         output.note("\nhint: Update it to a version that is signed by another key, or disable or uninstall it.");
     }
