@@ -66,14 +66,16 @@ impl NodeDeclaration {
     /// The node type, as a catalogue holds it.
     pub fn to_node_type(&self, manifest: &Manifest) -> NodeType {
         let name = self.name.as_deref().unwrap_or(&manifest.name);
-        let description = self.description.as_deref().or(manifest.description.as_deref()).unwrap_or(name);
+        let text = self.description.as_deref().or(manifest.description.as_deref()).unwrap_or(name).trim();
+        // The first line stands above the rest wherever both are shown.
+        let (summary, description) = text.split_once('\n').unwrap_or((text, ""));
         NodeType {
             name: self.id.as_str().to_owned(),
             aliases: Vec::new(),
             version: manifest.version.clone(),
             category: self.category(manifest),
-            summary: description.lines().next().unwrap_or(name).to_owned(),
-            description: description.to_owned(),
+            summary: summary.trim_end().to_owned(),
+            description: description.trim_start().to_owned(),
             props: self.props(manifest),
             outputs: self.outputs.to_json_schema(),
             main_output: self.main_output.clone(),
