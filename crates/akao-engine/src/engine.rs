@@ -13,7 +13,7 @@ use crate::{
 };
 use akao_contract::{ErrorKind, ExecutionId, ExecutionStatus, OpId, StepError, Tenant};
 use akao_flow::{Catalogue, Finish};
-use akao_journal::{Batch, CommitError, Journal, Write};
+use akao_journal::{CommitError, Journal};
 use akao_step::{BlobStore, CancellationToken, SecretSource, StepRunner};
 use crossbeam_channel::{Receiver, Sender};
 use std::{
@@ -141,6 +141,7 @@ impl Engine {
             inbox,
             messages,
             callers: BTreeMap::new(),
+            removals: Vec::new(),
             waiting: BTreeMap::new(),
             next_call: 0,
             running: BTreeMap::new(),
@@ -237,6 +238,7 @@ struct Shell {
     inbox: Receiver<Message>,
     messages: Sender<Message>,
     callers: BTreeMap<CallId, Caller>,
+    removals: Vec<(Request, Caller)>,
     waiting: BTreeMap<ExecutionId, Vec<oneshot::Sender<Result<Ended, CallError>>>>,
     next_call: u64,
     running: BTreeMap<(ExecutionId, OpId), CancellationToken>,
@@ -281,6 +283,7 @@ impl Shell {
                 None => {}
             }
             self.turn()?;
+            self.remove_all();
             if self.may_end() {
                 return Ok(());
             }
@@ -334,19 +337,27 @@ impl Shell {
     }
 
     fn take_call(&mut self, request: Request, caller: Caller) {
-        let removed = match &request {
-            Request::Prune { ended_before_ms, executions_max } => Some(self.prune(*ended_before_ms, *executions_max)),
-            Request::Remove { execution } => Some(self.remove(*execution)),
-            Request::RemoveOf { tenant, executions_max } => Some(self.remove_of(tenant, *executions_max)),
-            _ => None,
-        };
-        if let Some(answer) = removed {
-            return self.answer(caller, answer);
+        if matches!(request, Request::Prune { .. } | Request::Remove { .. } | Request::RemoveOf { .. }) {
+            return self.removals.push((request, caller));
         }
         let call = CallId(self.next_call);
         self.next_call += 1;
         self.callers.insert(call, caller);
         self.core.handle(&self.unread.watch(self.journal.read()), now_ms(), Input::Call(call, Box::new(request)));
+    }
+
+    /// Removes what was asked for. That waits for the end of a turn: what the turn has decided, such as a fork, may need what is
+    /// to be removed.
+    fn remove_all(&mut self) {
+        for (request, caller) in std::mem::take(&mut self.removals) {
+            let answer = match request {
+                Request::Prune { ended_before_ms, executions_max } => self.prune(ended_before_ms, executions_max),
+                Request::Remove { execution } => self.remove(execution),
+                Request::RemoveOf { tenant, executions_max } => self.remove_of(&tenant, executions_max),
+                _ => continue,
+            };
+            self.answer(caller, answer);
+        }
     }
 
     fn answer(&mut self, caller: Caller, answer: Result<Reply, CallError>) {
@@ -422,8 +433,7 @@ impl Shell {
                 "execution {execution} was started by {parent}, which has not ended"
             )));
         }
-        let batch = Batch { writes: vec![Write::DeleteExecution { execution }] };
-        self.journal.commit(&batch).map_err(|problem| CallError::of_commit(&problem))?;
+        self.journal.remove(execution).map_err(|problem| CallError::of_commit(&problem))?;
         Ok(Reply::Done)
     }
 
@@ -542,7 +552,8 @@ impl Shell {
         let refusal = CallError::of_commit(problem);
         // Before anything else, so that whoever asks from now on is told the same.
         let _ = self.ended.set(refusal.clone());
-        for (_, caller) in std::mem::take(&mut self.callers) {
+        let removals = std::mem::take(&mut self.removals).into_iter().map(|(_, caller)| caller);
+        for caller in std::mem::take(&mut self.callers).into_values().chain(removals) {
             self.answer(caller, Err(refusal.clone()));
         }
         for caller in std::mem::take(&mut self.waiting).into_values().flatten() {

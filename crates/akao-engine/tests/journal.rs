@@ -700,3 +700,77 @@ fn an_execution_whose_decision_is_no_longer_taken_is_quarantined() {
     other.wait(execution, ExecutionStatus::Quarantined);
     stop(&engine, thread);
 }
+
+/// What an execution is going to start is found by its own definition alone.
+#[test]
+fn what_is_started_later_is_there_after_others_that_ran_it_were_removed() {
+    let house = House::new();
+    let (engine, thread) = house.open();
+    let root = json!({"type": "Sequence", "children": [
+        {"type": "WaitForSignal", "props": {"signalName": "go"}},
+        {"type": "SubWorkflow", "props": {"workflow": "child"}},
+    ]});
+    let begin = || {
+        let mut request = start(root.clone(), None);
+        let Request::Start(given) = &mut request else { panic!("a start") };
+        let child =
+            json!({"akao": 1, "id": "child", "version": "1.0.0", "root": {"type": "Echo", "props": {"value": 1}}});
+        given.bundle.children = BTreeMap::from([("child".into(), Bundle::of(serde_json::from_value(child).unwrap()))]);
+        let Reply::Started { execution, .. } = house.call(&engine, request) else { panic!("no start") };
+        house.wait(execution, ExecutionStatus::Waiting);
+        execution
+    };
+    let go = |execution| {
+        let payload = Value::Null;
+        house.call(&engine, Request::Signal { execution, name: "go".into(), key: None, payload, signal_id: None });
+        house.wait(execution, ExecutionStatus::Success);
+    };
+    let (first, second) = (begin(), begin());
+    go(first);
+    let of_first = akao_journal::ExecutionFilter { parent: Some(first), ..Default::default() };
+    let children = house.reader().list(&of_first, None, 10).unwrap().rows;
+    assert_eq!(children.len(), 1);
+    assert_eq!(house.call(&engine, Request::Remove { execution: children[0].id }), Reply::Done);
+    go(second);
+    // The one whose child is gone can still be carried elsewhere, and gone through again.
+    let fork = |execution| Request::Fork {
+        execution,
+        at: "/1".into(),
+        edits: vec![],
+        secrets: GivenSecrets::default(),
+        made: None,
+        trace: None,
+    };
+    export::export(&house.reader(), house.blobs.as_ref(), first).unwrap();
+    let Reply::Started { execution: again, .. } = house.call(&engine, fork(first)) else { panic!("no fork") };
+    house.wait(again, ExecutionStatus::Success);
+    stop(&engine, thread);
+}
+
+/// Whatever is decided in one turn is written before anything is removed that it may need.
+#[test]
+fn an_execution_is_forked_and_removed_in_one_breath() {
+    let house = House::new();
+    let (engine, thread) = house.open();
+    for _ in 0..20 {
+        let execution =
+            house.start(&engine, json!({"id": "one", "type": "Echo", "props": {"value": 7, "outputKey": "got"}}));
+        house.wait(execution, ExecutionStatus::Success);
+        let fork = Request::Fork {
+            execution,
+            at: "one".into(),
+            edits: vec![],
+            secrets: GivenSecrets::default(),
+            made: None,
+            trace: None,
+        };
+        let (forked, removed) = house
+            .runtime
+            .block_on(async { tokio::join!(engine.call(fork), engine.call(Request::Remove { execution })) });
+        let Ok(Reply::Started { execution: fork, .. }) = forked else { panic!("{forked:?}") };
+        assert_eq!(removed.unwrap(), Reply::Done);
+        assert_eq!(house.wait(fork, ExecutionStatus::Success), json!({"got": 7}));
+        assert_eq!(house.call(&engine, Request::Remove { execution: fork }), Reply::Done);
+    }
+    stop(&engine, thread);
+}

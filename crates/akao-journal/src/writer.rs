@@ -224,6 +224,17 @@ impl Journal {
         Ok(pruned)
     }
 
+    /// Removes an execution. What it held is overwritten where it stands, as in [`Journal::remove_of`].
+    pub fn remove(&mut self, execution: ExecutionId) -> Result<(), CommitError> {
+        if let Some(first) = &self.poison {
+            return Err(first.clone());
+        }
+        self.overwrite(true).map_err(|fault| self.fail(fault))?;
+        let removed = self.commit(&Batch { writes: vec![Write::DeleteExecution { execution }] });
+        self.overwrite(false).map_err(|fault| self.fail(fault))?;
+        removed
+    }
+
     /// Removes executions of a tenant that have ended, at most 64 in one transaction, and returns how many: also those that are
     /// quarantined, since nobody will look at them. What they held is overwritten where it stands; a place from which a row was
     /// moved before may keep a piece of it until it is used again. Call it until it returns 0, with other commits between. The

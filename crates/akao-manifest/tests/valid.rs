@@ -103,10 +103,7 @@ fn a_node_is_what_its_declaration_says_and_nothing_more() {
     assert_eq!((plain.summary.as_str(), plain.version.as_str()), ("Enrich orders", "1.2.0"));
     assert_eq!(plain.description, "", "what stands in the summary is not said twice");
     let told = short("description: |\n  Looks orders up.\n\n  In the shop.\n  Nothing else.\n").node_types().remove(0);
-    assert_eq!(
-        (told.summary.as_str(), told.description.as_str()),
-        ("Looks orders up.", "In the shop.\nNothing else.")
-    );
+    assert_eq!((told.summary.as_str(), told.description.as_str()), ("Looks orders up.", "In the shop.\nNothing else."));
     assert_eq!(plain.props["properties"], json!({}));
     assert_eq!(plain.main_output, None);
     let node = short("idempotent: true\neffects: read\nbatch: true\npermissions: [filesystem.read]\n");

@@ -428,18 +428,12 @@ impl Journal {
             }
         }
         if ended.is_empty() {
-            self.statement(
-                "DELETE FROM definition WHERE tenant = ?1
-                 AND NOT EXISTS (SELECT 1 FROM execution WHERE tenant = ?1)",
-            )?
-            .execute([tenant])?;
+            self.delete_unused_definitions(tenant)?;
         }
         Ok(ended.len())
     }
 
     fn delete_rows(&mut self, key: i64, tenant: i64) -> Result<(), Fault> {
-        let definition: Vec<u8> =
-            self.statement("SELECT definition FROM execution WHERE key = ?1")?.query_row([key], |row| row.get(0))?;
         const DELETES: [&str; 7] = [
             "DELETE FROM frame WHERE execution = ?1",
             "DELETE FROM snapshot WHERE execution = ?1",
@@ -452,11 +446,15 @@ impl Journal {
         for sql in DELETES {
             self.statement(sql)?.execute([key])?;
         }
-        self.statement(
-            "DELETE FROM definition WHERE tenant = ?1 AND digest = ?2
-             AND NOT EXISTS (SELECT 1 FROM execution WHERE definition = ?2 AND tenant = ?1)",
-        )?
-        .execute((tenant, definition))?;
+        self.delete_unused_definitions(tenant)
+    }
+
+    /// Removes the definitions of a tenant that has no execution. Before that any may be needed: executions start those that theirs
+    /// names, perhaps in days, and only whoever reads a definition knows which these are.
+    fn delete_unused_definitions(&self, tenant: i64) -> Result<(), Fault> {
+        let sql = "DELETE FROM definition WHERE tenant = ?1
+                   AND NOT EXISTS (SELECT 1 FROM execution WHERE tenant = ?1)";
+        self.statement(sql)?.execute([tenant])?;
         Ok(())
     }
 }
