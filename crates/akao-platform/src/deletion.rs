@@ -76,8 +76,10 @@ impl Deletion {
         }
     }
 
-    fn check_executions(&self, tenant: &Tenant, open: bool) -> Result<(), Error> {
-        match open && !self.cancels {
+    /// Refuses a tenant with executions that have not ended, unless they are to be cancelled. To be looked at last: others may begin
+    /// until it is decided.
+    fn check_executions(&self, tenant: &Tenant, has_open: impl FnOnce() -> Result<bool, Error>) -> Result<(), Error> {
+        match !self.cancels && has_open()? {
             false => Ok(()),
             true => Err(Error::new(Code::Conflict, format!("executions of the tenant `{tenant}` have not ended"))
                 .hint("Wait until they have, or say that they are to be cancelled.")),
@@ -96,15 +98,15 @@ pub fn delete_tenant(
     now_ms: i64,
 ) -> Result<TenantRow, Error> {
     let tenant = deletion.checked()?;
-    let open = journal.map_or(Ok(false), |reader| has_open(reader, &tenant))?;
+    let open = || journal.map_or(Ok(false), |reader| has_open(reader, &tenant));
     store.write(|work| {
         let row = found(work, &tenant)?;
-        deletion.check_executions(&tenant, open)?;
         let mut told = Vec::new();
         for operator in work.accounts().operators()? {
             told.extend(work.accounts().memberships(&operator.id)?.into_iter().map(|of| of.tenant));
         }
         told.retain(|of| *of != tenant);
+        deletion.check_executions(&tenant, open)?;
         decide(work, row, Decided { by: json!({"machine": true}), told }, now_ms)
     })
 }
@@ -114,9 +116,16 @@ fn found(work: &Work<'_>, tenant: &Tenant) -> Result<TenantRow, Error> {
     if let Some(row) = work.of(tenant).row()? {
         return Ok(row);
     }
+    check_not_ending(work, tenant)?;
+    Err(Error::not_found("such tenant"))
+}
+
+/// Refuses a tenant that is being deleted, whose name nobody has meanwhile.
+pub(crate) fn check_not_ending(work: &Work<'_>, tenant: &Tenant) -> Result<(), Error> {
     match work.accounts().endings()?.iter().any(|ending| ending.tenant == *tenant) {
-        true => Err(Error::new(Code::Conflict, format!("the tenant `{tenant}` is being deleted already"))),
-        false => Err(Error::not_found("such tenant")),
+        true => Err(Error::new(Code::Conflict, format!("the tenant `{tenant}` is being deleted already"))
+            .hint("Its name is free once nothing of it is left.")),
+        false => Ok(()),
     }
 }
 
@@ -172,7 +181,7 @@ impl Platform {
     pub fn delete_tenant(&self, actor: &Actor, deletion: &Deletion) -> Result<TenantRow, Error> {
         let Means::Session { .. } = &actor.means else { return Err(only_in_person("delete a tenant")) };
         let (tenant, now_ms) = (deletion.checked()?, self.now_ms());
-        let open = self.journal(|reader| Ok(has_open(reader, &tenant)))??;
+        let open = || self.journal(|reader| Ok(has_open(reader, &tenant)))?;
         let decided = self.write(|work| {
             let row = found(work, &tenant)?;
             if tenant == actor.tenant {

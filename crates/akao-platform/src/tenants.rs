@@ -3,7 +3,7 @@
 use crate::{
     Actor, Error, Invited, NamedRole, Platform, Role, Tier,
     accounts::{clean_email, clean_name},
-    members, quota, setup,
+    deletion, members, quota, setup,
 };
 use akao_store::TenantRow;
 use serde_json::json;
@@ -31,6 +31,7 @@ impl Platform {
             if work.of(&tenant).row()?.is_some() {
                 return Err(Error::new(crate::Code::Conflict, format!("there is a tenant `{tenant}` already")));
             }
+            deletion::check_not_ending(work, &tenant)?;
             work.accounts().insert_tenant(&TenantRow::new(tenant.clone(), title, now_ms))?;
             let invited = members::invitation(work, &tenant, &email, &NamedRole::from(Role::Owner), actor, now_ms)?;
             quota::begin(work, &tenant, tier, now_ms)?;
