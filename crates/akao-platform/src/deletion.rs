@@ -107,7 +107,7 @@ pub fn delete_tenant(
         }
         told.retain(|of| *of != tenant);
         deletion.check_executions(&tenant, open)?;
-        decide(work, row, Decided { by: json!({"machine": true}), told }, now_ms)
+        decide(work, row, deletion.cancels, &Decided { by: json!({"machine": true}), told }, now_ms)
     })
 }
 
@@ -129,7 +129,7 @@ pub(crate) fn check_not_ending(work: &Work<'_>, tenant: &Tenant) -> Result<(), E
     }
 }
 
-fn decide(work: &Work<'_>, row: TenantRow, decided: Decided, now_ms: i64) -> Result<TenantRow, Error> {
+fn decide(work: &Work<'_>, row: TenantRow, cancels: bool, decided: &Decided, now_ms: i64) -> Result<TenantRow, Error> {
     let (scope, accounts) = (work.of(&row.name), work.accounts());
     for operator in accounts.operators()? {
         let of = accounts.memberships(&operator.id)?;
@@ -146,13 +146,14 @@ fn decide(work: &Work<'_>, row: TenantRow, decided: Decided, now_ms: i64) -> Res
         .head()?
         .map(|head| json!({"head": head.head, "signature": head.signature, "public_key": head.public_key}));
     let lines = end.as_ref().map_or(0, |end| end.seq);
-    let details = json!({
-        "tenant": row.name, "title": row.title, "audit": {"lines": lines, "last": end.map(|end| end.digest()), "signed": head},
-    });
-    let by = serde_json::to_string(&decided).map_err(|error| Error::internal(&error))?;
-    if !scope.begin_ending(now_ms, &by)? {
+    let by = serde_json::to_string(decided).map_err(|error| Error::internal(&error))?;
+    let Some(gone) = scope.begin_ending(now_ms, &by)? else {
         return Err(Error::new(Code::Changed, "the tenant was changed meanwhile"));
-    }
+    };
+    let details = json!({
+        "tenant": row.name, "title": row.title, "cancels": cancels, "accounts": gone,
+        "audit": {"lines": lines, "last": end.map(|end| end.digest()), "signed": head},
+    });
     for tenant in &decided.told {
         audit::record(work, tenant, now_ms, decided.by.clone(), "tenant.deletion_decided", details.clone())?;
     }
@@ -189,7 +190,8 @@ impl Platform {
                 return Err(Error::new(Code::Conflict, message).hint("Sign in to another tenant, and delete it there."));
             }
             deletion.check_executions(&tenant, open)?;
-            decide(work, row, Decided { by: actor.named(), told: vec![actor.tenant.clone()] }, now_ms)
+            let decided = Decided { by: actor.named(), told: vec![actor.tenant.clone()] };
+            decide(work, row, deletion.cancels, &decided, now_ms)
         })?;
         self.inner.in_flight.forget_active();
         self.inner.deletions.notify_one();

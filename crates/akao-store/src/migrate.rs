@@ -228,10 +228,11 @@ CREATE TABLE audit_head (
   signature TEXT NOT NULL) STRICT;
 ";
 
-/// That a tenant is being deleted: since when, and who has decided it.
+/// That a tenant is being deleted: since when, and who has decided it. Accounts that go with it are found in tokens.
 const ENDED: &str = "
 ALTER TABLE tenant ADD COLUMN ending_ms INTEGER;
 ALTER TABLE tenant ADD COLUMN ending_by TEXT;
+CREATE INDEX token_by_account ON token (account);
 ";
 
 /// The number of the schema that a file has; 0 of one that is new.

@@ -218,7 +218,7 @@ fn of_a_tenant_that_is_deleted_no_row_is_left_and_of_others_every_one() {
         let nobody = tenant("nobody");
         Ok((begun, work.of(&nobody).begin_ending(7, "who")?))
     });
-    assert_eq!(begun.unwrap(), ((true, false), false));
+    assert_eq!(begun.unwrap(), ((Some(vec!["acme".to_owned()]), None), None));
     let seen: Result<_, StoreError> = store.read(|work| {
         let accounts = work.accounts();
         assert_eq!(accounts.tenants()?, [tenant("globex")]);

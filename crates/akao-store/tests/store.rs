@@ -444,3 +444,36 @@ fn of_many_messages_of_a_hook_the_last_are_remembered() {
     });
     assert_eq!(seen.unwrap(), [false, true, true], "five or so are left");
 }
+
+#[test]
+fn a_tenant_ends_a_few_rows_at_a_time_and_its_people_all_at_once() {
+    let (folder, store) = store();
+    let acme = tenant("acme");
+    let filled: Result<(), StoreError> = store.write(|work| {
+        let workflows = work.of(&acme).workflows();
+        for number in 0..20 {
+            let new = NewVersion { workflow: format!("w{number:02}"), ..version(1, "1.0.0") };
+            workflows.add(&new)?;
+        }
+        for number in 0..1200 {
+            let id = format!("p{number}");
+            work.accounts().insert(&user(&id))?;
+            work.of(&acme).members().insert(&id, "viewer", 1)?;
+        }
+        work.of(&acme).members().insert("globex", "viewer", 1)
+    });
+    filled.unwrap();
+    let gone = store.write(|work| work.of(&acme).begin_ending(7, "who")).unwrap().unwrap();
+    assert_eq!(gone.len(), 1201, "one that belongs to another tenant too stays");
+    let file = rusqlite::Connection::open(folder.path().join(PLATFORM_FILE)).unwrap();
+    let count = |table: &str| -> i64 {
+        file.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!((count("account"), count("member")), (1, 1));
+    let mut left = vec![count("workflow_version")];
+    while store.write(|work| work.of(&acme).remove_some()).unwrap() {
+        left.push(count("workflow_version"));
+    }
+    left.dedup();
+    assert_eq!(left, [20, 12, 4, 0], "of what may be large, few rows go at once, though each has the same number");
+}

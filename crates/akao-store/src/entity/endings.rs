@@ -1,35 +1,45 @@
 //! The end of a tenant: in one transaction its keys are destroyed and everybody is locked out; then its rows go, some at a time, so
 //! that others are not kept waiting; the tenant's own row goes last. Whoever is killed in between finds that row, and goes on.
 
-use super::accounts::Accounts;
-use crate::{Scoped, StoreError};
+use super::{accounts::Accounts, kept::OF_ACCOUNTS};
+use crate::{Scoped, StoreError, access::Value};
 use akao_contract::Tenant;
 
-/// Rows that are removed at once, about.
-const ROWS_AT_ONCE: i64 = 500;
+/// Rows that are removed at once where each is small.
+const MANY: i64 = 500;
+
+/// Where each holds a text that somebody has sent.
+const SOME: i64 = 100;
+
+/// Where each may hold megabytes.
+const FEW: i64 = 8;
+
+/// Accounts of which everything is removed by one statement for each table.
+const ACCOUNTS_AT_ONCE: usize = 500;
 
 /// What a tenant is reached by. It goes first, and the data keys with it: what they sealed is nobody's any more, also in copies of
 /// the database that are not at hand.
 const DOORS: [&str; 6] = ["data_key", "session", "token", "invitation", "team_member", "member"];
 
-/// Every other table with rows of tenants, those first that refer to others, with a column by which some of their rows are taken.
-const ROWS: [(&str, &str); 16] = [
-    ("schedule_fire", "key"),
-    ("schedule", "id"),
-    ("webhook_delivery", "id"),
-    ("webhook", "id"),
-    ("hook_message", "message"),
-    ("hook", "id"),
-    ("custom_node_use", "node"),
-    ("custom_node", "id"),
-    ("custom_node_policy", "approval"),
-    ("workflow_version", "number"),
-    ("workflow", "id"),
-    ("secret", "name"),
-    ("team", "name"),
-    ("role", "name"),
-    ("audit", "seq"),
-    ("audit_head", "key"),
+/// Every other table with rows of tenants, those first that refer to others; with what tells a tenant's rows apart, which is the rest
+/// of its key, so that each batch is found by the key and has no more rows than it says, and how many are taken at once.
+const ROWS: [(&str, &str, i64); 16] = [
+    ("schedule_fire", "key", SOME),
+    ("schedule", "id", SOME),
+    ("webhook_delivery", "id", SOME),
+    ("webhook", "id", SOME),
+    ("hook_message", "hook, message", MANY),
+    ("hook", "id", SOME),
+    ("custom_node_use", "workflow, number, node", MANY),
+    ("custom_node", "id", FEW),
+    ("custom_node_policy", "tenant", MANY),
+    ("workflow_version", "workflow, number", FEW),
+    ("workflow", "id", MANY),
+    ("secret", "name", SOME),
+    ("team", "name", MANY),
+    ("role", "name", MANY),
+    ("audit", "seq", MANY),
+    ("audit_head", "tenant", MANY),
 ];
 
 /// The quota stays to the end: it bounds what is still under way.
@@ -61,20 +71,24 @@ impl Accounts<'_> {
         Ok(self.access.execute(sql, &[tenant.as_str().into(), now_ms.into(), by.into()])? > 0)
     }
 
-    /// Takes away the accounts that belong to this tenant alone. Who looks after the server stays.
-    fn remove_accounts_of(&self, tenant: &Tenant) -> Result<(), StoreError> {
+    /// The accounts that belong to this tenant alone. Who looks after the server is none of them.
+    fn alone_in(&self, tenant: &Tenant) -> Result<Vec<String>, StoreError> {
         let sql = "SELECT m.account FROM member m JOIN account a ON a.id = m.account
           WHERE m.tenant = ?1 AND a.operator = 0
-            AND NOT EXISTS (SELECT 1 FROM member o WHERE o.account = m.account AND o.tenant <> ?1)";
-        let alone = self.access.query("member", sql, &[tenant.as_str().into()])?;
-        for row in alone {
-            let account = row.text(0)?;
-            for table in ["team_member", "member"] {
-                let sql = format!("DELETE FROM {table} WHERE tenant = ?1 AND account = ?2");
-                let of_tenant = self.access.within(crate::access::Scope::Tenant(tenant.as_str()));
-                of_tenant.execute(&sql, &[tenant.as_str().into(), (&account).into()])?;
-            }
-            self.remove_account(&account)?;
+            AND NOT EXISTS (SELECT 1 FROM member o WHERE o.account = m.account AND o.tenant <> ?1)
+          ORDER BY m.account";
+        let rows = self.access.query("member", sql, &[tenant.as_str().into()])?;
+        rows.iter().map(|row| row.text(0)).collect()
+    }
+
+    /// Removes the rows of which this column names one of the accounts: everybody else waits for it, so that there is no
+    /// statement for each of them.
+    fn remove_of(&self, accounts: &[String], table: &str, column: &str) -> Result<(), StoreError> {
+        for some in accounts.chunks(ACCOUNTS_AT_ONCE) {
+            let places: Vec<String> = (1..=some.len()).map(|number| format!("?{number}")).collect();
+            let sql = format!("DELETE FROM {table} WHERE {column} IN ({})", places.join(", "));
+            let values: Vec<Value> = some.iter().map(Value::from).collect();
+            self.access.execute(&sql, &values)?;
         }
         Ok(())
     }
@@ -87,29 +101,27 @@ impl Accounts<'_> {
 }
 
 impl Scoped<'_> {
-    /// Begins the end: nobody gets in any more, and nothing that is sealed opens. False when it has begun already, or there is no
-    /// such tenant. `by` says who has decided it, for whoever ends it.
+    /// Begins the end: nobody gets in any more, and nothing that is sealed opens. Gives the accounts that went with it; none when it has
+    /// begun already, or there is no such tenant. `by` says who has decided it, for whoever ends it.
     ///
     /// # Errors
     /// The database failed; so for all below.
-    pub fn begin_ending(self, now_ms: i64, by: &str) -> Result<bool, StoreError> {
+    pub fn begin_ending(self, now_ms: i64, by: &str) -> Result<Option<Vec<String>>, StoreError> {
         let accounts = Accounts { access: self.access.within(crate::access::Scope::Accounts), keys: self.keys };
         if !accounts.mark_ending(self.tenant(), now_ms, by)? {
-            return Ok(false);
+            return Ok(None);
         }
-        accounts.remove_accounts_of(self.tenant())?;
+        let alone = accounts.alone_in(self.tenant())?;
+        OF_ACCOUNTS.iter().try_for_each(|table| accounts.remove_of(&alone, table, "account"))?;
         self.close_doors()?;
-        Ok(true)
+        accounts.remove_of(&alone, "account", "id")?;
+        Ok(Some(alone))
     }
 
     /// Removes some rows; true when there may be more.
     pub fn remove_some(self) -> Result<bool, StoreError> {
-        for (table, column) in ROWS {
-            let sql = format!(
-                "DELETE FROM {table} WHERE tenant = ?1
-                   AND {column} IN (SELECT {column} FROM {table} WHERE tenant = ?1 LIMIT ?2)"
-            );
-            if self.execute(&sql, [ROWS_AT_ONCE.into()])? > 0 {
+        for (table, key, at_once) in ROWS {
+            if self.execute(&removal(table, key), [at_once.into()])? > 0 {
                 return Ok(true);
             }
         }
@@ -122,6 +134,13 @@ impl Scoped<'_> {
     fn close_doors(self) -> Result<(), StoreError> {
         DOORS.iter().try_for_each(|table| self.execute(&format!("DELETE FROM {table} WHERE tenant = ?1"), []).map(drop))
     }
+}
+
+/// Removes at most `?2` rows of a table. Neither database takes a limit in the statement itself.
+fn removal(table: &str, key: &str) -> String {
+    format!(
+        "DELETE FROM {table} WHERE tenant = ?1 AND ({key}) IN (SELECT {key} FROM {table} WHERE tenant = ?1 LIMIT ?2)"
+    )
 }
 
 #[cfg(test)]
@@ -141,7 +160,29 @@ mod tests {
         let mut tables = file.prepare(sql).unwrap();
         let tables: BTreeSet<String> =
             tables.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
-        let known = ROWS.iter().map(|(table, _)| *table).chain(DOORS).chain([LAST]);
+        let known = ROWS.iter().map(|(table, ..)| *table).chain(DOORS).chain([LAST]);
         assert_eq!(known.map(str::to_owned).collect::<BTreeSet<_>>(), tables);
+    }
+
+    #[test]
+    fn a_batch_is_bounded_and_found_by_the_key() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Store::open(folder.path()).unwrap());
+        let file = Connection::open(folder.path().join(PLATFORM_FILE)).unwrap();
+        for (table, key, _) in ROWS {
+            let sql = format!("SELECT group_concat(name, ', ') FROM
+              (SELECT name FROM pragma_table_info('{table}') WHERE pk > 0 AND (name <> 'tenant' OR '{key}' = 'tenant') ORDER BY pk)");
+            let rest: String = file.query_row(&sql, [], |row| row.get(0)).unwrap();
+            assert_eq!(rest, key, "the rest of the key of {table} tells its rows apart");
+            let mut plan = file.prepare(&format!("EXPLAIN QUERY PLAN {}", removal(table, key))).unwrap();
+            let plan: Vec<String> = plan
+                .query_map(rusqlite::params!["acme", 1], |row| row.get(3))
+                .unwrap()
+                .collect::<Result<_, _>>()
+                .unwrap();
+            let by_key = key.split(", ").filter(|column| *column != "tenant").map(|column| format!(" AND {column}=?"));
+            let by_key = format!("(tenant=?{})", by_key.collect::<String>());
+            assert!(plan[0].starts_with("SEARCH") && plan[0].ends_with(&by_key), "{table}: {plan:#?}");
+        }
     }
 }

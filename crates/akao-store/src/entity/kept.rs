@@ -7,6 +7,9 @@ use super::{
 use crate::{StoreError, access::Scope};
 use akao_contract::Tenant;
 
+/// The tables whose rows belong to one account, besides what it is in tenants.
+pub(super) const OF_ACCOUNTS: [&str; 6] = ["session", "token", "identity", "recovery_code", "totp", "password_reset"];
+
 impl Accounts<'_> {
     /// At most `limit` accounts after the one with the id `after`.
     ///
@@ -75,7 +78,7 @@ impl Accounts<'_> {
 
     /// Takes the row of an account away, and what belongs to it alone.
     pub(super) fn remove_account(&self, id: &str) -> Result<(), StoreError> {
-        for table in ["session", "token", "identity", "recovery_code", "totp", "password_reset"] {
+        for table in OF_ACCOUNTS {
             self.access.execute(&format!("DELETE FROM {table} WHERE account = ?1"), &[id.into()])?;
         }
         self.access.execute("DELETE FROM account WHERE id = ?1", &[id.into()]).map(drop)

@@ -169,6 +169,8 @@ fn a_tenant_is_deleted_with_everything_of_it_and_others_notice_nothing() {
             line["audit"]["lines"].as_i64() > Some(10) && line["audit"]["signed"]["public_key"].is_string(),
             "{line:#}"
         );
+        let gone = line["accounts"].as_array().expect("accounts");
+        assert!(gone.len() == 3 && gone.iter().all(Value::is_string) && line["cancels"] == true, "{line:#}");
         assert_eq!(told(&operator, "tenant.deleted")[0]["details"], json!({"tenant": "globex"}));
         operator.ask("POST", "/api/v1/audit/verify", &[], "", None).is(200);
         initech.wait(&kept, &["waiting"]);
