@@ -29,11 +29,17 @@ const LOOK_AGAIN: Duration = Duration::from_secs(15);
 /// Pause after something that did not work.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 
-/// How long executions may take to end that were cancelled by force.
-const CANCELLED_WITHIN: Duration = Duration::from_secs(120);
+/// How long executions may take to end that were cancelled by force, before other tenants have their turn.
+const CANCELLED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Between two looks at whether they have ended.
 const ENDED_YET: Duration = Duration::from_millis(200);
+
+/// How long whoever reads platform data may hold up that their log is emptied, before other tenants have their turn.
+const SETTLED_WITHIN: Duration = Duration::from_secs(5);
+
+/// Between two attempts to empty it.
+const SETTLED_YET: Duration = Duration::from_millis(100);
 
 /// Executions that are cancelled, and removed, at once.
 const TOGETHER: u32 = 64;
@@ -232,7 +238,7 @@ impl Platform {
             match self.end_tenant(ending).await {
                 Ok(()) => tracing::info!(%tenant, "the tenant is deleted"),
                 Err(error) => {
-                    tracing::error!(%tenant, "the tenant is not deleted yet, which is tried again: {error}");
+                    tracing::warn!(%tenant, "the tenant is not deleted yet, which is tried again: {error}");
                     pause = TRY_AGAIN;
                 }
             }
@@ -243,8 +249,8 @@ impl Platform {
     /// Takes everything of a tenant away.
     async fn end_tenant(&self, ending: Ending) -> Result<(), Error> {
         let tenant = &ending.tenant;
-        // From here on its keys are nowhere.
-        self.settle_store().await?;
+        // From here on its keys are nowhere, unless somebody reads just now: then that is so before its row goes.
+        self.blocking(|platform| Ok(platform.parts().store.settle()?)).await?;
         self.cancel_all(tenant).await?;
         self.remove_executions(tenant).await?;
         self.remove_files(tenant).await?;
@@ -261,11 +267,24 @@ impl Platform {
         self.remove_files(tenant).await?;
         self.settle_store().await?;
         self.blocking(move |platform| platform.forget_tenant(&ending)).await?;
-        self.settle_store().await
+        if let Err(error) = self.settle_store().await {
+            // Nobody tries this again: what stands there is its name and its quota.
+            tracing::warn!("the row of the tenant stands in the log of platform data for a while: {error}");
+        }
+        Ok(())
     }
 
+    /// Waits until the log of platform data holds nothing any more of what was deleted.
     async fn settle_store(&self) -> Result<(), Error> {
-        self.blocking(|platform| Ok(platform.parts().store.settle()?)).await
+        let begun = Instant::now();
+        while !self.blocking(|platform| Ok(platform.parts().store.settle()?)).await? {
+            if begun.elapsed() > SETTLED_WITHIN {
+                let message = "somebody reads platform data, perhaps a backup, so that their log is not emptied";
+                return Err(Error::new(Code::Unavailable, message));
+            }
+            tokio::time::sleep(SETTLED_YET).await;
+        }
+        Ok(())
     }
 
     async fn cancel_all(&self, tenant: &Tenant) -> Result<(), Error> {

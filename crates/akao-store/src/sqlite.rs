@@ -106,14 +106,17 @@ impl Sqlite {
         Ok(answer)
     }
 
-    /// Moves the write-ahead log into the file and empties it.
-    pub(crate) fn settle(&self) -> Result<(), StoreError> {
+    /// Moves the write-ahead log into the file and empties it. False when somebody holds it up; it waits for nobody, since every writer
+    /// would wait with it.
+    pub(crate) fn settle(&self) -> Result<bool, StoreError> {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let held_up: i64 =
-            writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(database)?;
+        writer.busy_timeout(Duration::ZERO).map_err(database)?;
+        let held_up = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        writer.busy_timeout(BUSY_TIMEOUT).map_err(database)?;
         match held_up {
-            0 => Ok(()),
-            _ => Err(StoreError::Database("somebody reads, so that its log cannot be emptied".into())),
+            Ok(held_up) => Ok(held_up == 0),
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(false),
+            Err(error) => Err(database(error)),
         }
     }
 }

@@ -87,14 +87,14 @@ impl Store {
     }
 
     /// Sees to it that what was deleted stands in no file of the database any more, where that is this program's to do: in SQLite its
-    /// log is moved into the file and emptied. Readers may hold it up for a moment.
+    /// log is moved into the file and emptied. False when somebody reads or writes just now; it does not wait, since writers would wait with it.
     ///
     /// # Errors
-    /// The database failed, or readers held it up for too long.
-    pub fn settle(&self) -> Result<(), StoreError> {
+    /// The database failed.
+    pub fn settle(&self) -> Result<bool, StoreError> {
         match &self.database {
             Database::Sqlite(sqlite) => sqlite.settle(),
-            Database::Postgres(_) => Ok(()),
+            Database::Postgres(_) => Ok(true),
         }
     }
 

@@ -6,7 +6,10 @@ use akao_store::{
     AuditRow, Hook, Invitation, KEY_FILE, KeyFile, MasterKey, MasterKeySource, NewVersion, PLATFORM_FILE, SealedColumn,
     Session, Store, StoreError, TenantRow, Token, User, Webhook, WorkflowVersion,
 };
-use std::os::unix::fs::PermissionsExt;
+use std::{
+    os::unix::fs::PermissionsExt,
+    time::{Duration, Instant},
+};
 use tempfile::TempDir;
 
 fn tenant(name: &str) -> Tenant {
@@ -443,6 +446,31 @@ fn of_many_messages_of_a_hook_the_last_are_remembered() {
         Ok::<_, StoreError>([known(4)?, known(5)?, known(9)?])
     });
     assert_eq!(seen.unwrap(), [false, true, true], "five or so are left");
+}
+
+#[test]
+fn a_log_that_somebody_reads_is_not_emptied_and_holds_up_no_writer() {
+    let (folder, store) = store();
+    let log = || std::fs::metadata(folder.path().join(format!("{PLATFORM_FILE}-wal"))).unwrap().len();
+    let write = |at_ms| {
+        let row = AuditRow { seq: at_ms, at_ms, line: "{}".to_owned() };
+        let written: Result<(), StoreError> = store.write(|work| work.of(&tenant("acme")).audit().append(&row));
+        written.unwrap();
+    };
+    write(1);
+    let begun = Instant::now();
+    let read: Result<(), StoreError> = store.read(|work| {
+        work.of(&tenant("acme")).row()?;
+        write(2);
+        assert!(!store.settle().unwrap(), "somebody reads what was there before");
+        write(3);
+        Ok(())
+    });
+    read.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(3), "nobody has waited for whoever reads: {:?}", begun.elapsed());
+    assert!(log() > 0);
+    assert!(store.settle().unwrap());
+    assert_eq!(log(), 0);
 }
 
 #[test]

@@ -258,3 +258,34 @@ fn whoever_has_the_data_directory_decides_it_and_the_server_does_it() {
     until_gone(&operator, "globex");
     assert_eq!(told(&operator, "tenant.deleted")[0]["by"], json!({"machine": true}));
 }
+
+#[test]
+fn whoever_reads_platform_data_holds_up_no_writer_and_only_the_end_of_a_deletion() {
+    let server = Server::new();
+    let Platform::File = &server.platform else { return };
+    let operator = server.owner();
+    let globex = server.other_owner(&operator, "globex");
+    globex.save("zebrafinch-waits", WAITS).is(201);
+    let file = rusqlite::Connection::open(server.folder.path().join("platform.db")).expect("platform data");
+    let count = |table: &str| -> i64 {
+        file.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).expect("a count")
+    };
+    // As a backup does, for as long as it takes.
+    let reads = rusqlite::Connection::open(server.folder.path().join("platform.db")).expect("platform data");
+    reads.execute_batch("BEGIN; SELECT count(*) FROM tenant").expect("a view");
+    delete(&operator, "globex", "?confirm=globex").is(202);
+    let begun = Instant::now();
+    while count("workflow") > 0 {
+        assert!(begun.elapsed() < Duration::from_secs(3), "the rest is removed meanwhile");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    for number in 0..8 {
+        let begun = Instant::now();
+        operator.post("/api/v1/tokens", &[], &json!({"name": format!("token {number}")})).is(201);
+        assert!(begun.elapsed() < Duration::from_secs(3), "nobody waits for whoever reads: {:?}", begun.elapsed());
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    assert_eq!(count("tenant"), 2, "its row stays until the log can be emptied");
+    reads.execute_batch("COMMIT").expect("the end of the view");
+    until_gone(&operator, "globex");
+}
