@@ -92,7 +92,7 @@ pub(crate) struct Inner {
     pub(crate) in_flight: InFlight,
     /// Told when somebody has decided that a tenant goes.
     pub(crate) deletions: Notify,
-    /// Whether executions were removed that may have left large values.
+    /// Whether executions were removed that may have left large values; at the start nobody knows what a server before this one did.
     pub(crate) has_removed: AtomicBool,
     /// Places of those who look something up for a moment.
     looks: Semaphore,
@@ -119,7 +119,7 @@ impl Platform {
                 webhooks_changed: Notify::new(),
                 in_flight: InFlight::default(),
                 deletions: Notify::new(),
-                has_removed: AtomicBool::new(false),
+                has_removed: AtomicBool::new(true),
                 looks: Semaphore::new(LOOKS_MAX),
                 buckets: Buckets::default(),
                 waiters: Waiters::default(),

@@ -24,7 +24,8 @@ impl Platform {
         }
     }
 
-    /// Whether executions were removed by hand since somebody asked last, so that large values may be left that nothing refers to.
+    /// Whether executions may have been removed by hand since somebody asked last, so that large values may be left that nothing
+    /// refers to. Once after a start they may: whoever is killed in between remembers nothing.
     pub fn take_removed(&self) -> bool {
         self.inner.has_removed.swap(false, Ordering::Relaxed)
     }

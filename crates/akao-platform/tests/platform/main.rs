@@ -232,6 +232,12 @@ fn a_setup_code_is_worth_nothing_once_there_is_another() {
     assert!(ground.folder.path().join("platform.db").exists());
 }
 
+#[test]
+fn after_a_start_somebody_looks_once_for_what_removed_executions_have_left() {
+    let ground = Ground::new();
+    assert_eq!((ground.platform.take_removed(), ground.platform.take_removed()), (true, false));
+}
+
 #[tokio::test]
 async fn an_engine_that_does_not_answer_is_not_ready() {
     let ground = Ground::new();
