@@ -38,6 +38,12 @@ pub trait NodeMaker: Send + Sync {
     /// The disk refuses.
     fn keep(&self, tenant: &Tenant, order: &NodeOrder, made: &MadeNode) -> Result<(), Error>;
 
+    /// Removes a node that was made and that no version is, with what may have been decided of it before. Blocks.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    fn discard(&self, pinned: &str) -> Result<(), Error>;
+
     /// Lets the steps of a node run and use what it asks for. Blocks.
     ///
     /// # Errors
@@ -174,7 +180,7 @@ impl Platform {
         };
         let actor = actor.clone();
         self.blocking(move |platform| {
-            let (node, stored) = platform.write_beside(|work| {
+            let written = platform.write_beside(|work| {
                 let scope = work.of(&actor.tenant);
                 let nodes = scope.custom_nodes();
                 taken(&nodes, &new.name, &new.version)?;
@@ -186,11 +192,27 @@ impl Platform {
                 // Last: what is refused before leaves nothing behind.
                 platform.parts().nodes.keep(&actor.tenant, &order, &made)?;
                 Ok((CustomNode { number, ..new.clone() }, stored))
-            })?;
+            });
+            if written.is_err() {
+                platform.discard_node(&actor.tenant, &made.pinned);
+            }
+            let (node, stored) = written?;
             platform.parts().allowances.stores_beside(&actor.tenant, stored);
             Ok(CustomNodeWithBody { node, body })
         })
         .await
+    }
+
+    /// Removes what was made of an upload that was refused then; not what another one has made of the same text. It looks and removes
+    /// in one transaction, so that no row of it comes in between.
+    fn discard_node(&self, tenant: &Tenant, pinned: &str) {
+        let discarded = self.write_beside(|work| match work.of(tenant).custom_nodes().is_pinned(pinned)? {
+            true => Ok(()),
+            false => self.parts().nodes.discard(pinned),
+        });
+        if let Err(error) = discarded {
+            tracing::warn!(%tenant, "what was made of a custom node that was refused stays: {}", error.message);
+        }
     }
 
     /// Refuses a name that stands for something else in every workflow: a node of it could never be used.

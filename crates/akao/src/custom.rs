@@ -1,7 +1,7 @@
 //! What makes custom nodes of a server's uploads: compiled in the sandbox, kept in the store of packages by their content and
 //! under their tenant's folder, granted what somebody approved, and stopped when that is taken back.
 
-use crate::{replace::replace_file, wiring};
+use crate::{replace::replace_file, tenant_files::remove_node, wiring};
 use akao_contract::{Digest, ErrorKind, Permission, StepError, Tenant, manifest::PinnedNode};
 use akao_custom::{Compiled, Compiler, Draft, DraftError, NodeName, Options, Sources};
 use akao_nodes::{ExternalNodes, Pinned};
@@ -201,6 +201,10 @@ impl NodeMaker for Custom {
         let (name, version) = named(order)?;
         let shelf = wiring::shelf(&self.folder, tenant);
         shelf.adopt(&name, &version, &self.packages.path(&node.digest)).map_err(|error| Error::internal(&error))
+    }
+
+    fn discard(&self, pinned: &str) -> Result<(), Error> {
+        remove_node(&self.folder, &self.nodes, pinned).map_err(|error| Error::internal(&error))
     }
 
     fn grant(&self, _: &Tenant, pinned: &str, permissions: &[String]) -> Result<(), Error> {

@@ -22,18 +22,15 @@ impl DataFiles {
     pub(crate) fn new(folder: &Path, nodes: Arc<ExternalNodes>) -> Self {
         Self { folder: folder.to_owned(), nodes }
     }
+}
 
-    /// Removes a custom node, whose name holds its tenant's: nobody else has what it is pinned to.
-    fn remove_node(&self, pinned: &str) -> io::Result<()> {
-        let Ok(node) = pinned.parse::<PinnedNode>() else { return Ok(()) };
-        // A process that waits for its next call would keep it.
-        self.nodes.forget(&[node.node]);
-        if_there(fs::remove_file(custom::grants_file(&self.folder, &node.digest)))?;
-        match wiring::packages(&self.folder).remove(&node.digest) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(io::Error::other(error)),
-        }
-    }
+/// Removes a custom node from a data directory. Its name holds its tenant's: nobody else has what it is pinned to.
+pub(crate) fn remove_node(folder: &Path, nodes: &ExternalNodes, pinned: &str) -> io::Result<()> {
+    let Ok(node) = pinned.parse::<PinnedNode>() else { return Ok(()) };
+    // A process that waits for its next call would keep it.
+    nodes.forget(&[node.node]);
+    if_there(fs::remove_file(custom::grants_file(folder, &node.digest)))?;
+    wiring::packages(folder).remove(&node.digest).map(drop).map_err(io::Error::other)
 }
 
 fn if_there(removed: io::Result<()>) -> io::Result<()> {
@@ -46,7 +43,7 @@ fn if_there(removed: io::Result<()>) -> io::Result<()> {
 impl TenantFiles for DataFiles {
     fn remove(&self, tenant: &Tenant, custom_nodes: &[String]) -> Result<(), Error> {
         let remove = || {
-            custom_nodes.iter().try_for_each(|pinned| self.remove_node(pinned))?;
+            custom_nodes.iter().try_for_each(|pinned| remove_node(&self.folder, &self.nodes, pinned))?;
             let (blobs, state) = (wiring::blobs_folder(&self.folder), wiring::state_folder(&self.folder));
             for of_all in [blobs, state, wiring::shelves(&self.folder)] {
                 if_there(fs::remove_dir_all(of_all.join(tenant.as_str())))?;

@@ -8,7 +8,10 @@ use akao_platform::{
 use akao_step::{Allowance, BoxFuture, Secret};
 use akao_store::CustomNode;
 use serde_json::json;
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+};
 
 /// Makes a node of every upload, without looking into it: a source that says `eval` is not clean, and one that says `ask HOST`
 /// asks for that host. A file is not kept whose name says so.
@@ -16,11 +19,18 @@ use std::{collections::BTreeMap, sync::Mutex};
 pub(crate) struct Maker {
     /// What was decided of nodes: their permissions, or nothing where they were withdrawn.
     decided: Mutex<BTreeMap<String, Option<Vec<String>>>>,
+    /// What was made and is still there.
+    made: Mutex<BTreeSet<String>>,
 }
 
 impl Maker {
     fn decided(&self, pinned: &str) -> Option<Option<Vec<String>>> {
         self.decided.lock().unwrap().get(pinned).cloned()
+    }
+
+    /// How many of those that were made are still there.
+    pub(crate) fn made(&self) -> usize {
+        self.made.lock().unwrap().len()
     }
 }
 
@@ -36,6 +46,7 @@ impl NodeMaker for Maker {
         Box::pin(async move {
             let digest = akao_contract::Digest::of(format!("{tenant}{order:?}").as_bytes()).to_string();
             let pinned = format!("custom.t-{tenant}.greet@{}#{digest}", order.version);
+            self.made.lock().unwrap().insert(pinned.clone());
             let is_clean = !order.files.values().any(|text| text.contains("eval"));
             let scan = if is_clean { json!([]) } else { json!([{"weight": "alarm"}]) };
             let asked = order.files.values().filter_map(|text| text.strip_prefix("ask "));
@@ -57,6 +68,11 @@ impl NodeMaker for Maker {
             true => Err(Error::new(Code::Unavailable, "the disk is full")),
             false => Ok(()),
         }
+    }
+
+    fn discard(&self, pinned: &str) -> Result<(), Error> {
+        self.made.lock().unwrap().remove(pinned);
+        Ok(())
     }
 
     fn grant(&self, _: &Tenant, pinned: &str, permissions: &[String]) -> Result<(), Error> {
@@ -92,7 +108,7 @@ pub(crate) fn node_type(name: &str, version: &str) -> NodeType {
     }
 }
 
-fn order(version: &str, source: &str) -> NodeOrder {
+pub(crate) fn order(version: &str, source: &str) -> NodeOrder {
     NodeOrder {
         name: "Greet".to_owned(),
         version: version.to_owned(),
@@ -208,16 +224,30 @@ async fn an_upload_that_breaks_off_takes_no_version_and_storage_has_an_end() {
     let mut full = order("1.0.0", "1");
     full.files.insert("full-disk.ts".to_owned(), String::new());
     assert_eq!(ground.platform.add_custom_node(&owner, full).await.unwrap_err().code, Code::Unavailable);
+    assert_eq!(ground.nodes.made(), 0, "what was made of it is not kept");
     added(&ground, &owner, "1.0.0", "1").await;
 
     let stored = |bytes| Allowance { storage_bytes: Some(bytes), ..Allowance::default() };
     ground.allowances.set(&owner.tenant, stored(1_000_000));
     let large = "x".repeat(400_000);
     let refused = ground.platform.add_custom_node(&owner, order("1.1.0", &large)).await.unwrap_err();
-    assert_eq!(refused.code, Code::QuotaExceeded);
+    assert_eq!((refused.code, ground.nodes.made()), (Code::QuotaExceeded, 1));
     ground.allowances.set(&owner.tenant, stored(10_000_000));
     let kept = ground.platform.add_custom_node(&owner, order("1.1.0", &large)).await.unwrap();
     assert_eq!(kept.body.source.len(), large.len());
+}
+
+#[tokio::test]
+async fn of_the_same_upload_twice_at_once_one_is_refused_and_the_other_keeps_its_package() {
+    let ground = Ground::new();
+    let owner = Actor::clone(&ground.set_up().actor);
+    let upload = || ground.platform.add_custom_node(&owner, order("1.0.0", "1"));
+    let (one, other) = tokio::join!(upload(), upload());
+    let refused = match (one, other) {
+        (Ok(_), Err(refused)) | (Err(refused), Ok(_)) => refused,
+        both => panic!("{both:?}"),
+    };
+    assert_eq!((refused.code, ground.nodes.made()), (Code::VersionTaken, 1));
 }
 
 #[tokio::test]

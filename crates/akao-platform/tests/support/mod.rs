@@ -16,6 +16,10 @@ impl NodeMaker for NoNodes {
         Err(Error::invalid("nodes are not made here"))
     }
 
+    fn discard(&self, _: &str) -> Result<(), Error> {
+        Err(Error::invalid("nodes are not made here"))
+    }
+
     fn withdraw(&self, _: &Tenant, _: &str) -> Result<(), Error> {
         Err(Error::invalid("nodes are not made here"))
     }

@@ -160,6 +160,12 @@ impl CustomNodes<'_> {
         Ok(u64::try_from(bytes).unwrap_or(0))
     }
 
+    /// Whether a version runs under a pinned name.
+    pub fn is_pinned(&self, pinned: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM custom_node WHERE tenant = ?1 AND pinned = ?2 LIMIT 1";
+        Ok(self.0.one(TABLE, sql, [pinned.into()])?.is_some())
+    }
+
     /// The names by which all versions are pinned.
     pub fn pinned(&self) -> Result<Vec<String>, StoreError> {
         let rows = self.0.query(TABLE, "SELECT pinned FROM custom_node WHERE tenant = ?1", [])?;
