@@ -11,6 +11,8 @@ use std::fmt;
 pub struct Actor {
     /// The tenant in which it acts.
     pub tenant: Tenant,
+    /// When that tenant was made. Once it is deleted another one may have its name, in which nobody acts who was let in before.
+    pub(crate) tenant_made_ms: i64,
     /// The person.
     pub user: UserId,
     /// Whether it is a person or a program.

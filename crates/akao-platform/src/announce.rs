@@ -16,6 +16,8 @@ use tracing::Instrument;
 /// A line that waits to be written.
 struct Line {
     tenant: Tenant,
+    /// When that tenant was made.
+    made_ms: i64,
     by: Value,
     what: &'static str,
     details: Value,
@@ -36,10 +38,10 @@ impl Platform {
     /// Writes a line of the audit; it is durable when this is answered.
     async fn announce(&self, actor: &Actor, what: &'static str, details: Value) -> Result<(), Error> {
         let (written, mut answer) = oneshot::channel();
-        let (tenant, by) = (actor.tenant.clone(), actor.named());
+        let (tenant, made_ms, by) = (actor.tenant.clone(), actor.tenant_made_ms, actor.named());
         let announcements = &self.inner.announcements;
         let lock = || announcements.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        lock().push(Line { tenant, by, what, details, written });
+        lock().push(Line { tenant, made_ms, by, what, details, written });
         // Whoever has the turn writes for all that wait; the others find theirs written.
         let _turn = announcements.turn.lock().await;
         if let Ok(answer) = answer.try_recv() {
@@ -58,13 +60,15 @@ impl Platform {
         let now_ms = self.now_ms();
         // Nobody is known by what the audit says, so that nobody has to be looked up again.
         let write = |lines: &[Line]| {
-            let mut of_tenants: BTreeMap<&Tenant, Vec<audit::Entry<'_>>> = BTreeMap::new();
-            for Line { tenant, by, what, details, .. } in lines {
+            let mut of_tenants: BTreeMap<(&Tenant, i64), Vec<audit::Entry<'_>>> = BTreeMap::new();
+            for Line { tenant, made_ms, by, what, details, .. } in lines {
                 let entry = audit::Entry { by: by.clone(), what, details: details.clone() };
-                of_tenants.entry(tenant).or_default().push(entry);
+                of_tenants.entry((tenant, *made_ms)).or_default().push(entry);
             }
             self.parts().store.write(|work| {
-                of_tenants.into_iter().try_for_each(|(tenant, entries)| audit::append(work, tenant, now_ms, entries))
+                of_tenants.into_iter().try_for_each(|((tenant, made_ms), entries)| {
+                    audit::append(work, tenant, Some(made_ms), now_ms, entries)
+                })
             })
         };
         let together = write(&lines);

@@ -6,7 +6,7 @@
 
 use crate::{Actor, Error, Page, PageRequest, Platform};
 use akao_contract::{Digest, Tenant};
-use akao_store::{AuditHead, AuditRow, ChainEnd, Work};
+use akao_store::{AuditHead, AuditPlace, AuditRow, ChainEnd, Work};
 use serde_json::{Map, Value, json};
 
 /// Lines that are verified at once.
@@ -63,23 +63,22 @@ pub(crate) fn record(
     what: &str,
     details: Value,
 ) -> Result<(), Error> {
-    append(work, tenant, now_ms, [Entry { by, what, details }])
+    append(work, tenant, None, now_ms, [Entry { by, what, details }])
 }
 
-/// Appends lines to a tenant's audit and signs where it ends then. An end that is not the one that was signed before is left as
-/// it is: signing it would hide what was cut off.
+/// Appends lines to a tenant's audit and signs where it ends then; only to that of the tenant that was made at a time, where one is
+/// given. An end that is not the one that was signed before is left as it is: signing it would hide what was cut off.
 pub(crate) fn append<'a>(
     work: &Work<'_>,
     tenant: &Tenant,
+    made_ms: Option<i64>,
     now_ms: i64,
     entries: impl IntoIterator<Item = Entry<'a>>,
 ) -> Result<(), Error> {
-    if work.of(tenant).row()?.is_none() {
-        // It is being deleted: whoever was let in before that leaves nothing there.
-        return Err(Error::not_found("such tenant"));
-    }
     let audit = work.of(tenant).audit();
-    let mut end = audit.end()?;
+    // While it is being deleted, and when another one has its name, whoever was let in before leaves nothing there.
+    let place = audit.place()?.filter(|place| made_ms.is_none_or(|made_ms| made_ms == place.made_ms));
+    let Some(AuditPlace { mut end, .. }) = place else { return Err(Error::not_found("such tenant")) };
     let is_whole = match &end {
         Some(end) => audit.head()?.is_some_and(|head| head.is_at(end)),
         None => audit.head()?.is_none(),
@@ -103,7 +102,8 @@ pub(crate) fn append<'a>(
 impl Actor {
     /// Appends what this actor did.
     pub(crate) fn record(&self, work: &Work<'_>, now_ms: i64, what: &str, details: Value) -> Result<(), Error> {
-        record(work, &self.tenant, now_ms, self.named(), what, details)
+        let entry = Entry { by: self.named(), what, details };
+        append(work, &self.tenant, Some(self.tenant_made_ms), now_ms, [entry])
     }
 }
 

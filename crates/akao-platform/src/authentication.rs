@@ -160,11 +160,13 @@ pub(crate) fn with_operators(permissions: PermissionSet) -> PermissionSet {
 /// The person as it stands in the tenant now, whatever it was when the secret was made.
 pub(crate) fn member(work: &Work<'_>, tenant: &Tenant, account: &str, means: Means) -> Result<Option<Actor>, Error> {
     let Some(user) = work.accounts().by_id(account)?.filter(|user| !user.disabled) else { return Ok(None) };
+    let Some(tenant_row) = work.of(tenant).row()? else { return Ok(None) };
     let Some(member) = work.of(tenant).members().get(account)? else { return Ok(None) };
     let Ok(id) = user.id.parse::<UserId>() else { return Ok(None) };
     let Some(permissions) = roles::permissions_of(work, tenant, &member)? else { return Ok(None) };
     Ok(Some(Actor {
         tenant: tenant.clone(),
+        tenant_made_ms: tenant_row.created_ms,
         user: id,
         kind: user.kind,
         email: user.email,

@@ -26,7 +26,7 @@ pub use access::{Row, Value};
 pub use backup::{copy_file, export, import, schema_number};
 pub use entity::{
     accounts::{AccountKind, Accounts, Invitation, Membership, Session, User},
-    audit::{AuditLog, AuditRow, ChainEnd},
+    audit::{AuditLog, AuditPlace, AuditRow, ChainEnd},
     audit_head::AuditHead,
     custom_nodes::{CustomNode, CustomNodeBody, CustomNodeState, CustomNodeUse, CustomNodes},
     endings::Ending,

@@ -2,6 +2,7 @@
 
 mod custom_nodes;
 mod packages;
+mod tenants;
 
 use akao_contract::{ExecutionId, Tenant};
 use akao_engine::{CallError, Executions, Feed, Reply, Request};

@@ -36,6 +36,15 @@ impl ChainEnd {
     }
 }
 
+/// Where the next line of a tenant's audit goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditPlace {
+    /// When the tenant was made: one with its name may be another one.
+    pub made_ms: i64,
+    /// Where its audit ends, if it has lines.
+    pub end: Option<ChainEnd>,
+}
+
 /// The audit of a tenant.
 pub struct AuditLog<'a>(pub(crate) Scoped<'a>);
 
@@ -47,8 +56,17 @@ impl AuditLog<'_> {
     pub fn end(&self) -> Result<Option<ChainEnd>, StoreError> {
         let sql = "SELECT seq, at_ms, line FROM audit WHERE tenant = ?1 ORDER BY seq DESC LIMIT 1";
         let row = self.0.one("audit", sql, [])?;
-        row.map(|row| Ok(ChainEnd { seq: row.integer(0)?, at_ms: row.integer(1)?, line: self.line(&row, 2)? }))
-            .transpose()
+        row.map(|row| self.chain_end(&row, 0)).transpose()
+    }
+
+    /// Where the next line goes; none where there is no such tenant, or it is being deleted. One query, since every act has a line.
+    pub fn place(&self) -> Result<Option<AuditPlace>, StoreError> {
+        let sql = "SELECT t.created_ms, a.seq, a.at_ms, a.line FROM tenant t LEFT JOIN audit a
+            ON a.tenant = t.name AND a.seq = (SELECT max(seq) FROM audit WHERE tenant = ?1)
+          WHERE t.name = ?1 AND t.ending_ms IS NULL";
+        let Some(row) = self.0.one("audit", sql, [])? else { return Ok(None) };
+        let end = row.integer_if_any(1)?.map(|_| self.chain_end(&row, 1)).transpose()?;
+        Ok(Some(AuditPlace { made_ms: row.integer(0)?, end }))
     }
 
     /// Appends a line.
@@ -79,13 +97,19 @@ impl AuditLog<'_> {
     fn rows(&self, sql: &str, place: i64, limit: i64) -> Result<Vec<AuditRow>, StoreError> {
         let rows = self.0.query("audit", sql, [place.into(), limit.into()])?;
         rows.iter()
-            .map(|row| Ok(AuditRow { seq: row.integer(0)?, at_ms: row.integer(1)?, line: self.line(row, 2)? }))
+            .map(|row| self.chain_end(row, 0).map(|ChainEnd { seq, at_ms, line }| AuditRow { seq, at_ms, line }))
             .collect()
     }
 
-    /// The line of a row. One that was edited or moved does not open; whoever verifies the chain is to find it.
-    fn line(&self, row: &Row, column: usize) -> Result<String, StoreError> {
-        match self.0.open(&AUDIT_LINE, &row.integer(0)?.to_string(), &row.text(column)?) {
+    /// Number, time and line, which begin at a column of a row.
+    fn chain_end(&self, row: &Row, first: usize) -> Result<ChainEnd, StoreError> {
+        let (seq, at_ms) = (row.integer(first)?, row.integer(first + 1)?);
+        Ok(ChainEnd { seq, at_ms, line: self.line(seq, &row.text(first + 2)?)? })
+    }
+
+    /// A line as it was written. One that was edited or moved does not open; whoever verifies the chain is to find it.
+    fn line(&self, seq: i64, sealed: &str) -> Result<String, StoreError> {
+        match self.0.open(&AUDIT_LINE, &seq.to_string(), sealed) {
             Ok(line) => Ok(line.expose().to_owned()),
             Err(StoreError::Sealed { .. }) => Ok(String::new()),
             Err(other) => Err(other),
