@@ -145,8 +145,13 @@ fn delete_tenant(args: &DeleteTenantArgs, context: &Context) -> Result<Exit, Fai
         output.document(&json!({"tenant": tenant, "deleted": "decided"}))?;
         return Ok(Exit::Success);
     }
-    output.line(&format!("{tenant} is there for nobody any more, and its keys are destroyed"))?;
-    output.note("A server that runs removes the rest within a minute, otherwise the next one that is started here.");
+    output.line(&format!(
+        "{tenant} is deleted and its keys are destroyed; a server that runs lets nobody of it in any more within 15 seconds"
+    ))?;
+    output.note("That server removes the rest within a minute, otherwise the next one that is started here.");
+    output.note(
+        "What others keep for it stays, such as its secrets in a Vault: remove them there before another tenant gets its name, which would have them.",
+    );
     Ok(Exit::Success)
 }
 

@@ -250,7 +250,9 @@ fn whoever_has_the_data_directory_decides_it_and_the_server_does_it() {
     refused(&akao(&server, &["none", "--confirm", "none"]), "there is no such tenant");
     server.end(Signal::TERM);
     let done = akao(&server, &["globex", "--confirm", "globex", "--cancel"]);
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let said = [&done.stdout, &done.stderr].map(|text| String::from_utf8_lossy(text));
+    let [line, notes] = &said;
+    assert!(done.status.success() && line.contains("within 15 seconds") && notes.contains("Vault"), "{said:?}");
     refused(&akao(&server, &["globex", "--confirm", "globex"]), "is being deleted already");
     let server = server.restarted_after_end();
     let sign_in = json!({"email": "ada@example.com", "password": PASSWORD});
