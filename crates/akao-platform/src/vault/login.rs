@@ -31,6 +31,8 @@ pub(super) struct Login {
     session: Mutex<Option<Session>>,
     /// Told when there is another token.
     changed: Notify,
+    /// The token of a file of which the operator was told that it is to be replaced. It may be read again and again.
+    told: Mutex<Option<Secret>>,
 }
 
 /// A token that a login or a file has brought.
@@ -77,7 +79,7 @@ impl Session {
 
 impl Login {
     pub(super) fn new(auth: VaultAuth) -> Self {
-        Self { auth, session: Mutex::default(), changed: Notify::new() }
+        Self { auth, session: Mutex::default(), changed: Notify::new(), told: Mutex::default() }
     }
 
     /// A token that should be good.
@@ -162,10 +164,14 @@ impl Login {
             return;
         }
         if let VaultAuth::Token { file } = &self.auth {
-            // Once for each token: the file is read again with the next secret.
+            // The file is read again with the next secret.
             known.renew = None;
-            let (file, why) = (file.display(), trouble.for_operator());
-            tracing::warn!("the token in {file} is not renewed, and is to be replaced before it ends: {why}");
+            let mut told = self.told.lock().await;
+            if told.as_ref() != Some(&token) {
+                let (file, why) = (file.display(), trouble.for_operator());
+                tracing::warn!("the token in {file} is not renewed, and is to be replaced before it ends: {why}");
+                *told = Some(token);
+            }
             return;
         }
         drop(session);

@@ -366,6 +366,16 @@ fn a_token_of_a_file_is_renewed_where_it_can_be() {
     }
     assert_eq!(outcome(&owner), "opened ***");
     assert!(told() <= 2 && !server.log.text().contains("hvs."), "{}", server.log.text());
+    // Nor is it told again when the same one is refused, and read again for that.
+    let before = told();
+    vault.state().tokens.clear();
+    std::thread::sleep(Duration::from_secs(11));
+    vault.asked();
+    outcome(&owner);
+    let renewal = "POST /v1/auth/token/renew-self";
+    until(&vault, "it is not read again", |state| state.asked.iter().any(|asked| asked == renewal));
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(told(), before, "{}", server.log.text());
 }
 
 #[test]
