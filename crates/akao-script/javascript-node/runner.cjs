@@ -10,10 +10,14 @@ const { NotJson, written } = require("./values.cjs");
 const FOLDER = "/tmp/script";
 const SCRIPT = `${FOLDER}/script.cjs`;
 const PACKAGES = "/environment/node_modules";
-const BEFORE = "module.exports = (async function () {";
+const MADE = "module.exports = (";
+const FUNCTION = "async function () {";
+const BEFORE = MADE + FUNCTION;
 // Begins with what no text can go on with, so that one which ends in the middle is no script.
 const READ = "\n;arguments[0].read = () => result;\n";
 const AFTER = "})";
+// What Node.js gives a module, whose text is the body of a function with these parameters: `return` and `new.target` may stand in it.
+const MODULE = ["exports", "require", "module", "__filename", "__dirname"];
 // What is told of one run; the host keeps less. Beyond the third bound a script is not logging any more, it is flooding.
 const LINES_MAX = 2_500;
 const BYTES_MAX = 300_000;
@@ -33,6 +37,7 @@ const helper = (name) => vm.runInThisContext(fs.readFileSync(`${__dirname}/${nam
 // The script may replace what it finds, and what is told must not depend on that.
 const post = parentPort.postMessage.bind(parentPort);
 const exit = process.exit.bind(process);
+const textOf = Function.prototype.call.bind(Function.prototype.toString);
 const { nextTick, _tickCallback: workOff } = process;
 // Calls back once all promises that are due are done, and it was told which of them were rejected and handled by nobody. Timers
 // come later, where Node.js has what does that at once.
@@ -170,30 +175,27 @@ const syntax = (text, line) => {
   fail("input", message, "script_syntax", { line });
 };
 
+// Whether a text is a module, which is read and not run.
+const isModule = (text) => {
+  try {
+    vm.compileFunction(text, MODULE);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
 // What V8 stumbled over stands behind the script and says nothing to its author. Either the script ends too early, or the function
 // that is made of it does, which then is whole with the script's own brackets.
 const cutOff = (rest) => {
-  try {
-    new vm.Script(`async function closed() {\n${rest}`);
-  } catch {
-    return syntax("it ends in the middle of an expression or of what a bracket opens", rest.trimEnd().split("\n").length);
-  }
-  syntax(TOO_MANY_BRACKETS, null);
+  if (isModule(`async function closed() {\n${rest}`)) return syntax(TOO_MANY_BRACKETS, null);
+  syntax("it ends in the middle of an expression or of what a bracket opens", rest.trimEnd().split("\n").length);
 };
 // Whether a script closes the function that is made of it and opens another, so that both together could be read. An arrow function
 // between `?` and `:` can be followed by nothing else, so that such a script fits only one of two places; neither is run here. Both
 // end as the function does that is run: what ends in the middle of `if (a)` goes on there.
-const closesItsFunction = (rest) => {
-  const fits = (before, after) => {
-    try {
-      new vm.Script(`${before}\n${rest}${READ}${after}`);
-      return true;
-    } catch {
-      return false;
-    }
-  };
-  return fits("(async function () {", AFTER) && !fits("(function () { 0 ? async () => {", "} : 0 })");
-};
+const closesItsFunction = (inside) =>
+  isModule(`${BEFORE}${inside}${AFTER}`) && !isModule(`(function () { 0 ? async () => {${inside}} : 0 })`);
 
 // Makes a module of the script, with its imports before it.
 const compile = (source, found, place) => {
@@ -201,11 +203,13 @@ const compile = (source, found, place) => {
   if (fs.existsSync(PACKAGES)) fs.symlinkSync(PACKAGES, `${FOLDER}/node_modules`);
   fs.writeFileSync(`${FOLDER}/load.cjs`, "module.exports = (name) => import(name);\n");
   const rest = found?.rest ?? source;
-  if (closesItsFunction(rest)) return syntax(TOO_MANY_BRACKETS, null);
-  fs.writeFileSync(SCRIPT, `${BEFORE}${found?.before ?? ""}\n${rest}${READ}${AFTER}`);
+  const inside = `${found?.before ?? ""}\n${rest}${READ}`;
+  if (closesItsFunction(inside)) return syntax(TOO_MANY_BRACKETS, null);
+  fs.writeFileSync(SCRIPT, `${BEFORE}${inside}${AFTER}`);
   try {
     const body = require(SCRIPT);
-    if (typeof body === "function") return body;
+    // The function is all that was written, and not one that the script has put in its place.
+    if (typeof body === "function" && textOf(body) === `${FUNCTION}${inside}}`) return body;
     syntax(TOO_MANY_BRACKETS, null);
   } catch (error) {
     const line = new RegExp(`^${SCRIPT.replaceAll(".", "\\.")}:(\\d+)\\n`).exec(field(error ?? {}, "stack"))?.[1];

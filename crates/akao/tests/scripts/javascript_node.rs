@@ -138,6 +138,24 @@ fn failures_are_told_with_the_scripts_own_lines() {
             "the script is not JavaScript: it closes more brackets than it opens",
         ),
         (
+            "}); throw new Error('ran'); return (async function () {",
+            "input",
+            "script_syntax",
+            "the script is not JavaScript: it closes more brackets than it opens",
+        ),
+        (
+            "}); return (async function () { return 1",
+            "input",
+            "script_syntax",
+            "the script is not JavaScript: it closes more brackets than it opens",
+        ),
+        (
+            "}); new.target; throw new Error('ran'); (async function () {",
+            "input",
+            "script_syntax",
+            "the script is not JavaScript: it closes more brackets than it opens",
+        ),
+        (
             "}, async function () { return 1",
             "input",
             "script_syntax",
