@@ -5,14 +5,14 @@
 use crate::place::Place;
 use akao_node::{Value, json};
 use oxc_ast::ast::{
-    ArrayExpression, ArrayExpressionElement, AssignmentExpression, BinaryExpression, BinaryOperator, BlockStatement,
-    BreakStatement, CatchClause, Class, ClassElement, ConditionalExpression, ContinueStatement, DebuggerStatement,
-    DoWhileStatement, Expression, ForStatement, Function, IfStatement, MethodDefinitionKind, NewExpression,
-    ObjectExpression, ObjectPropertyKind, Program, PropertyKind, ReturnStatement, Statement, SwitchStatement,
-    ThrowStatement, TryStatement, UnaryOperator, WhileStatement,
+    ArrayExpression, ArrayExpressionElement, AssignmentExpression, AssignmentTarget, BinaryExpression, BinaryOperator,
+    BlockStatement, BreakStatement, CatchClause, Class, ClassElement, ConditionalExpression, ContinueStatement,
+    DebuggerStatement, DoWhileStatement, Expression, ForStatement, Function, IfStatement, MethodDefinitionKind,
+    NewExpression, ObjectExpression, ObjectPropertyKind, Program, PropertyKind, ReturnStatement, Statement,
+    SwitchStatement, ThrowStatement, TryStatement, UnaryOperator, WhileStatement,
 };
 use oxc_ast_visit::{Visit, walk};
-use oxc_span::{GetSpan, Span};
+use oxc_span::{ContentEq, GetSpan, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Lints beyond these are not told: the first ones are what somebody corrects.
@@ -112,6 +112,14 @@ fn shown(text: &str) -> String {
     }
 }
 
+/// An expression as it is held against others: by its words, or by all of its text where blanks may be a part of what it says.
+fn as_written(text: &str) -> Vec<&str> {
+    match text.contains(['\'', '"', '`', '/']) {
+        true => vec![text],
+        false => text.split_whitespace().collect(),
+    }
+}
+
 impl Linter<'_, '_, '_> {
     /// Whether enough was found: what tells a place reads the text up to it, and nobody reads more than that.
     fn is_full(&self) -> bool {
@@ -140,11 +148,6 @@ impl Linter<'_, '_, '_> {
 
     fn text_of(&self, span: Span) -> &str {
         self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
-    }
-
-    fn is_same(&self, a: Span, b: Span) -> bool {
-        let words = |span| self.text_of(span).split_whitespace();
-        words(a).eq(words(b))
     }
 
     /// What decides which way is gone. An assignment within brackets of its own is meant.
@@ -192,15 +195,25 @@ impl Linter<'_, '_, '_> {
 
     fn comparison(&mut self, both: &BinaryExpression<'_>) {
         let (left, right) = (&both.left, &both.right);
-        if self.is_same(left.span(), right.span()) {
+        if left.content_eq(right) {
             let message = format!("`{}` is compared with itself", shown(self.text_of(left.span())));
             let hint = "Compare it with something else; whether a number is none, `Number.isNaN` says.";
             self.error("no-self-compare", both.span, message, hint);
         }
         if [left, right].into_iter().any(is_nan) {
-            let hint = "Ask `Number.isNaN(…)`.";
-            self.error("use-isnan", both.span, "a comparison with `NaN` is never true", hint);
+            let is_never = !matches!(both.operator, BinaryOperator::Inequality | BinaryOperator::StrictInequality);
+            let always = if is_never { "never" } else { "always" };
+            let message = format!("this comparison with `NaN` is {always} true");
+            self.error("use-isnan", both.span, message, "Ask `Number.isNaN(…)`.");
         }
+        if both.operator.is_equality() {
+            self.typeof_is(both);
+        }
+    }
+
+    /// What `typeof` gives may be put into an order with any text; only what it is equal to is one of its names.
+    fn typeof_is(&mut self, both: &BinaryExpression<'_>) {
+        let (left, right) = (&both.left, &both.right);
         for (typed, said) in [(left, right), (right, left)] {
             if let (Expression::UnaryExpression(typed), Expression::StringLiteral(said)) = (typed, said)
                 && typed.operator == UnaryOperator::Typeof
@@ -370,7 +383,7 @@ impl<'a> Visit<'a> for Linter<'_, '_, 'a> {
         let mut next = choice.alternate.as_ref();
         for _ in 0..BRANCHES_MAX {
             let Some(Statement::IfStatement(later)) = next else { break };
-            if self.is_same(choice.test.span(), later.test.span()) {
+            if choice.test.content_eq(&later.test) {
                 let message = format!("`{}` was asked before", shown(self.text_of(later.test.span())));
                 self.error(
                     "no-dupe-else-if",
@@ -408,7 +421,7 @@ impl<'a> Visit<'a> for Linter<'_, '_, 'a> {
         let mut known: BTreeSet<Vec<&str>> = BTreeSet::new();
         for test in cases.cases.iter().filter_map(|case| Some(case.test.as_ref()?.span())) {
             let written = self.text.get(test.start as usize..test.end as usize).unwrap_or_default();
-            if !known.insert(written.split_whitespace().collect()) && !self.is_full() {
+            if !known.insert(as_written(written)) && !self.is_full() {
                 let message = format!("`case {}` stands twice", shown(written));
                 self.error("no-duplicate-case", test, message, "Take one out: the second is never reached.");
             }
@@ -493,9 +506,16 @@ impl<'a> Visit<'a> for Linter<'_, '_, 'a> {
     }
 
     fn visit_assignment_expression(&mut self, assignment: &AssignmentExpression<'a>) {
-        let is_plain = matches!(assignment.right, Expression::Identifier(_) | Expression::StaticMemberExpression(_));
-        if assignment.operator.is_assign() && is_plain && self.is_same(assignment.left.span(), assignment.right.span())
-        {
+        let is_same = match (&assignment.left, &assignment.right) {
+            (AssignmentTarget::AssignmentTargetIdentifier(left), Expression::Identifier(right)) => {
+                left.name == right.name
+            }
+            (AssignmentTarget::StaticMemberExpression(left), Expression::StaticMemberExpression(right)) => {
+                left.content_eq(right)
+            }
+            _ => false,
+        };
+        if assignment.operator.is_assign() && is_same {
             let message = format!("`{}` is assigned to itself", shown(self.text_of(assignment.right.span())));
             self.error("no-self-assign", assignment.span, message, "Take it out, or assign what was meant.");
         }
@@ -567,6 +587,8 @@ mod tests {
             ("if (a.b ===\n  a.b) f();", "no-self-compare", true, 1),
             ("if (a === NaN) f();", "use-isnan", true, 1),
             ("if (Number.NaN != a) f();", "use-isnan", true, 1),
+            ("a['x'] = 1; if (a['x'] === a[\"x\"]) f();", "no-self-compare", true, 1),
+            ("a.b .c = a.b.c;", "no-self-assign", true, 1),
             ("if (typeof a === 'strnig') f();", "valid-typeof", true, 1),
             ("if (!a in b) f();", "no-unsafe-negation", true, 1),
             ("a = a;", "no-self-assign", true, 1),
@@ -579,6 +601,10 @@ mod tests {
             ("if (true) f();", "no-constant-condition", false, 1),
         ] {
             assert_eq!(rules(text), [(rule, is_error, line)], "{text}");
+        }
+        for (operator, always) in [("==", "never"), ("<", "never"), ("!=", "always"), ("!==", "always")] {
+            let text = format!("if (a {operator} NaN) f();");
+            assert_eq!(found(&text)[0].message, format!("this comparison with `NaN` is {always} true"), "{text}");
         }
         let told = &found("let a = 1;\nif (a  =\n 2) a;")[0];
         assert_eq!(told.message, "the condition `a = 2` assigns");
@@ -604,6 +630,10 @@ mod tests {
             "if (a == b || typeof a === 'string' || !(a in b)) f();",
             "const [, a] = b; a.b = a.c; a += a;",
             "new Promise((go) => go(1)); do { f(); } while (a());",
+            "if (a.startsWith('    ')) f(); else if (a.startsWith('  ')) g(); else if (/a  b/.test(a)) h(); else if (/a b/.test(a)) i();",
+            "switch (a) { case ' ': f(); break; case '  ': g(); break; case `\n`: h(); break; case ` `: i(); }",
+            "if (' ' === '  ' || `a  ${b}` === `a ${b}`) f(); a['  '].b = a[' '].b;",
+            "if (typeof a < 'n' || 'n' >= typeof a) f();",
             "function f(a) { switch (a) { case 1: return 1; default: return 2; } }",
         ] {
             assert_eq!(rules(text), [], "{text}");
