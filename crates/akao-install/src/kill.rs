@@ -106,9 +106,9 @@ struct Change {
 #[derive(Debug, thiserror::Error)]
 #[error("not everything that kill lists name could be stopped")]
 pub struct PartlyKilled {
-    /// What was done until then.
+    /// What was done all the same.
     pub done: Vec<Event>,
-    /// Why the rest was not.
+    /// Why the first of the rest was not.
     #[source]
     pub source: FileError,
 }
@@ -139,19 +139,20 @@ impl KillListChanges {
         self.changes.iter().flat_map(|change| change.events(self.now)).collect()
     }
 
-    /// Writes it.
+    /// Writes it. What cannot be written of one package keeps nothing else of what a list names running.
     ///
     /// # Errors
-    /// A record cannot be written. What was done until then is done.
+    /// A record cannot be written. All the others are.
     pub fn carry_out(self) -> Result<Vec<Event>, PartlyKilled> {
-        let mut done = Vec::new();
+        let (mut done, mut failed) = (Vec::new(), None);
         for change in &self.changes {
-            if let Err(source) = change.write(&self.guard, self.now) {
-                return Err(PartlyKilled { done, source });
-            }
-            done.extend(change.events(self.now));
+            let written = change.write(&self.guard, self.now, &mut done);
+            failed = failed.or(written.err());
         }
-        Ok(done)
+        match failed {
+            None => Ok(done),
+            Some(source) => Err(PartlyKilled { done, source }),
+        }
     }
 }
 
@@ -180,17 +181,28 @@ impl Change {
     }
 
     fn events(&self, now: Timestamp) -> impl Iterator<Item = Event> + '_ {
-        let disabled = self.disabled.iter().map(|reason| What::Disabled { reason: reason.clone() });
-        self.versions.iter().cloned().chain(disabled).map(move |what| Event::new(now, &self.record.id, what))
+        self.of_versions(now).chain(self.of_disabling(now))
     }
 
-    fn write(&self, guard: &Guard, now: Timestamp) -> Result<(), FileError> {
+    fn of_versions(&self, now: Timestamp) -> impl Iterator<Item = Event> + '_ {
+        self.versions.iter().cloned().map(move |what| Event::new(now, &self.record.id, what))
+    }
+
+    fn of_disabling(&self, now: Timestamp) -> impl Iterator<Item = Event> + '_ {
+        let disabled = self.disabled.iter().map(|reason| What::Disabled { reason: reason.clone() });
+        disabled.map(move |what| Event::new(now, &self.record.id, what))
+    }
+
+    /// Writes it, and adds to `done` what was done, also where the rest of it fails.
+    fn write(&self, guard: &Guard, now: Timestamp, done: &mut Vec<Event>) -> Result<(), FileError> {
         if !self.versions.is_empty() {
             guard.write(&self.record)?;
+            done.extend(self.of_versions(now));
         }
-        match &self.disabled {
-            Some(reason) => guard.disable(&self.record, Disabled { at: now, reason: reason.clone() }),
-            None => Ok(()),
+        if let Some(reason) = &self.disabled {
+            guard.disable(&self.record, Disabled { at: now, reason: reason.clone() })?;
+            done.extend(self.of_disabling(now));
         }
+        Ok(())
     }
 }

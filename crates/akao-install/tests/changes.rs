@@ -290,6 +290,35 @@ async fn what_a_list_names_stops_until_it_is_replaced() {
 }
 
 #[tokio::test]
+async fn what_a_list_names_stops_also_where_another_record_cannot_be_written() {
+    let ground = Ground::new();
+    let names = ["com.example.a", "com.example.b", "com.example.c"];
+    for name in names {
+        package(name, "1.0.0").write(&ground.path(name));
+        ground.install(&format!("./{name}")).await;
+    }
+    // Where the first record is made anew there is a folder, and another where the second goes when it is disabled.
+    let nodes = ground.places.root().join("nodes");
+    fs::create_dir_all(nodes.join("external/.com.example.a.json.new")).unwrap();
+    fs::create_dir_all(nodes.join("disabled/com.example.b.json")).unwrap();
+    let kills = names.map(|name| KillEntry {
+        target: KillTarget::Versions { id: id(name), versions: VersionReq::STAR },
+        reason: "it leaks".into(),
+    });
+    let list = KillList::new(1, start(), kills.into());
+    let repositories = ground.open(start()).await;
+    let changes = KillListChanges::decide(&ground.places, Some(&list), &repositories, start()).unwrap();
+    let partly = changes.carry_out().unwrap_err();
+    let done: Vec<String> =
+        partly.done.iter().zip(words(&partly.done)).map(|(event, word)| format!("{} {word}", event.id)).collect();
+    assert_eq!(done, ["com.example.b blocked", "com.example.c blocked", "com.example.c disabled"]);
+    assert!(partly.source.path.ends_with("com.example.a.json"), "the first is told: {}", partly.source);
+    let content = |name: &str| ground.installed().record(&id(name)).unwrap().unwrap().versions[0].content;
+    let blocked = names[1..].iter().map(|name| ground.installed().blocked(&id(name), &content(name)).unwrap());
+    assert!(blocked.into_iter().all(|reason| reason.as_deref() == Some("it leaks")));
+}
+
+#[tokio::test]
 async fn a_package_that_is_used_is_taken_away_only_by_force() {
     let ground = Ground::new();
     package("com.example.lib", "1.0.0").write(&ground.path("lib"));

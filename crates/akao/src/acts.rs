@@ -109,15 +109,18 @@ pub(crate) fn announce(root: &Path, intents: Vec<Intent>, by: &str) -> Result<An
 }
 
 impl Announced {
-    /// Tells what was done, and of what came to nothing that it did.
+    /// Tells what was done, and of what came to nothing that it did. Of several things about one package the first ones were done.
     ///
     /// # Errors
     /// As of [`tell`].
     pub(crate) fn ended(self, events: &[Event], otherwise: &str) -> Result<(), Failure> {
         let document = |event: &Event| serde_json::to_value(&event.what).unwrap_or_default();
         let done = events.iter().map(|event| Act::on_package(event.id.as_str(), document(event), &self.by));
-        let left = self.intents.iter().filter(|intent| events.iter().all(|event| event.id.as_str() != intent.about));
-        let left = left.map(|intent| {
+        let is_left = |(at, intent): &(usize, &Intent)| {
+            let before = self.intents.iter().take(*at).filter(|before| before.about == intent.about).count();
+            events.iter().filter(|event| event.id.as_str() == intent.about).count() <= before
+        };
+        let left = self.intents.iter().enumerate().filter(is_left).map(|(_, intent)| {
             intent.act(json!({"what": "not_done", "wanted": intent.doing, "reason": otherwise}), &self.by)
         });
         tell(&self.root, done.chain(left))

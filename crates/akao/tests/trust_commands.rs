@@ -109,6 +109,21 @@ fn an_operators_kill_list_is_made_signed_taken_in_and_lifted() {
 }
 
 #[test]
+fn what_a_kill_list_could_not_stop_is_told_to_the_audit_and_nothing_else_of_it() {
+    let desk = desk();
+    done(&desk, &["key", "new", "guard"]);
+    said(&desk, &["policy", "set", "--kill-list-key", "guard"]);
+    said(&desk, &["install", "./greet", "--yes"]);
+    said(&desk, &["kill-list", "add", "list.json", "com.example.greet", "--reason", "it tells names"]);
+    fs::create_dir_all(desk.path("data/nodes/disabled/com.example.greet.json")).expect("a folder where a record goes");
+    refused(&desk, &["kill-list", "take", "list.json"], "cannot be moved", "hint:");
+    let audit = done(&desk, &["audit", "--package", "com.example.greet"]);
+    let told = audit.to_string();
+    let wanted = |what: &str| told.contains(&format!("\"wanted\":\"{what}\""));
+    assert!(told.contains("\"blocked\"") && wanted("disabling") && !wanted("blocking"), "{told}");
+}
+
+#[test]
 fn what_was_killed_does_not_begin_in_executions_that_are_under_way() {
     let desk = desk();
     done(&desk, &["key", "new", "guard"]);
