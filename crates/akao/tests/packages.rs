@@ -359,6 +359,16 @@ fn what_is_damaged_is_named_and_not_run() {
     fs::write(&file, code).expect("edited");
     let verified = desk.akao(&["verify"]);
     assert!(verified.code == 1 && verified.out.contains("main.py: its bytes are others"), "{verified:?}");
+    let again = "Install the same version again";
+    assert!(verified.err.contains(again) && !verified.err.contains("--force"), "{verified:?}");
+    desk.write("data/nodes/external/com.example.broken.json", "no record");
+    let verified = desk.akao(&["verify"]);
+    assert!(verified.err.contains(again), "what a record lacks is no advice for others: {verified:?}");
+    assert!(
+        verified.err.contains("whose record cannot be used is not run. Uninstall it with `--force`"),
+        "{verified:?}"
+    );
+    fs::remove_file(desk.path("data/nodes/external/com.example.broken.json")).expect("it is taken away");
     for command in ["run", "validate"] {
         let refused = desk.akao(&[command, "w.yaml"]);
         let told = format!("{}{}", refused.out, refused.err);

@@ -44,16 +44,31 @@ pub(crate) fn run(_: &Args, context: &Context) -> Result<Exit, Failure> {
             }
         }
     }
-    if findings.is_empty() {
-        output.line(&output.out(Style::Good, "everything is as it was installed"))?;
-    } else if findings.iter().any(|finding| matches!(finding, Finding::Record { .. })) {
-        output.note("\nhint: What is damaged is not run. Uninstall it with `--force`, and install it again.");
-    } else if findings.iter().any(|finding| matches!(finding, Finding::Damaged { .. })) {
-        output.note("\nhint: What is damaged is not run. Install the same version again, which replaces it.");
-    } else {
-        output.note("\nhint: Update it to a version that is signed by another key, or disable or uninstall it.");
+    match &hints(&findings)[..] {
+        [] => output.line(&output.out(Style::Good, "everything is as it was installed"))?,
+        hints => output.note(&format!("\nhint: {}", hints.join("\n      "))),
     }
     Ok(exit)
+}
+
+/// What to do, once for each kind of what was found.
+fn hints(findings: &[Finding]) -> Vec<&'static str> {
+    let is_any = |kind: fn(&Finding) -> bool| findings.iter().any(kind);
+    let kinds = [
+        (
+            is_any(|finding| matches!(finding, Finding::Damaged { .. })),
+            "A package that is damaged is not run. Install the same version again, which replaces it.",
+        ),
+        (
+            is_any(|finding| matches!(finding, Finding::Record { .. })),
+            "A package whose record cannot be used is not run. Uninstall it with `--force`, and install it again.",
+        ),
+        (
+            is_any(|finding| matches!(finding, Finding::Revoked { .. })),
+            "Update what a revoked key has signed to a version that is signed by another key, or disable or uninstall it.",
+        ),
+    ];
+    kinds.into_iter().filter_map(|(is_found, hint)| is_found.then_some(hint)).collect()
 }
 
 fn named(versions: &[(akao_contract::manifest::PackageId, semver::Version)]) -> String {
