@@ -40,6 +40,20 @@ pub(crate) struct Intent {
     details: Value,
 }
 
+/// A change of the settings that was made.
+pub(crate) struct Changed {
+    /// The package or the prefix that it was about, where that was not known before.
+    pub(crate) about: Option<String>,
+    /// What was done: a document whose `what` says it.
+    pub(crate) document: Value,
+}
+
+impl From<Value> for Changed {
+    fn from(document: Value) -> Self {
+        Self { about: None, document }
+    }
+}
+
 /// What something is done to.
 #[derive(Clone, Copy)]
 enum On {
@@ -126,12 +140,16 @@ impl Announced {
         tell(&self.root, done.chain(left))
     }
 
-    /// Tells that all of it was done, by a document whose `what` says it.
+    /// Tells that all of it was done.
     ///
     /// # Errors
     /// As of [`tell`].
-    pub(crate) fn done(self, document: &Value) -> Result<(), Failure> {
-        tell(&self.root, self.intents.iter().map(|intent| intent.act(document.clone(), &self.by)))
+    pub(crate) fn done(self, changed: &Changed) -> Result<(), Failure> {
+        let act = |intent: &Intent| {
+            let act = intent.act(changed.document.clone(), &self.by);
+            Act { about: changed.about.clone().unwrap_or(act.about), ..act }
+        };
+        tell(&self.root, self.intents.iter().map(act))
     }
 
     /// Tells that nothing was done.
@@ -144,20 +162,20 @@ impl Announced {
 }
 
 /// Changes the settings of a data directory, which is made where there is none. What is to be changed is in the audit before it is,
-/// and what came of it afterwards: a document of what was done, whose `what` says it.
+/// and what came of it afterwards: what `work` gives beside its result, such as a document whose `what` says it.
 ///
 /// # Errors
 /// The audit cannot be written before, then nothing was changed; or it cannot be changed; or the audit cannot be written
 /// afterwards.
-pub(crate) fn change_settings<T>(
+pub(crate) fn change_settings<T, C: Into<Changed>>(
     root: &Path,
     intent: Intent,
-    work: impl FnOnce() -> Result<(T, Value), Failure>,
+    work: impl FnOnce() -> Result<(T, C), Failure>,
 ) -> Result<T, Failure> {
     wiring::make_data_dir(root)?;
     let announced = announce(root, vec![intent], &who())?;
     match work() {
-        Ok((done, document)) => announced.done(&document).map(|()| done),
+        Ok((done, changed)) => announced.done(&changed.into()).map(|()| done),
         Err(failure) => {
             // Why it was not changed is what there is to tell, whether or not the audit hears of it.
             let _ = announced.came_to_nothing(&failure.full_message());

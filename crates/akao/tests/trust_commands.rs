@@ -172,6 +172,8 @@ fn a_publishers_key_is_replaced_by_its_own_word_and_a_pin_is_forgotten() {
     fs::copy(desk.path("key-rotation.json.minisig"), desk.path("forged.json.minisig")).expect("a copy");
     refused(&desk, &["key", "accept", "forged.json"], "is not accepted", "hint:");
     assert_eq!(done(&desk, &["key", "accept", "key-rotation.json"])["retired"], true);
+    let acts = said(&desk, &["audit", "--package", "com.example."]).out;
+    assert!(acts.contains("trusted") && acts.contains("accepted"), "both stand under their prefix: {acts}");
     said(&desk, &["install", "./greet.akao", "--key", "new", "--yes"]);
     sign("old");
     refused(&desk, &["install", "./greet.akao", "--key", "old", "--yes"], "which was revoked", "hint:");

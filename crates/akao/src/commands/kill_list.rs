@@ -131,7 +131,7 @@ fn take(args: &TakeArgs, context: &Context) -> Result<Exit, Failure> {
         }
     };
     let document = json!({"what": "kill_list", "number": list.number, "entries": list.entries.len()});
-    let told = announced.done(&document);
+    let told = announced.done(&document.into());
     // From here on it holds: what is installed is held against it at once, whether or not the audit could be written.
     let desk = Desk::open(context)?;
     let runtime = wiring::runtime()?;

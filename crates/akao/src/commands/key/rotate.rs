@@ -1,7 +1,7 @@
 //! `akao key rotate` and `accept`: a publisher's next key, vouched for by the one that people trust.
 
 use crate::{
-    acts::{self, Intent},
+    acts::{self, Changed, Intent},
     cli::Context,
     commands::{key::public_key, node::signature_file},
     exit::Exit,
@@ -86,14 +86,14 @@ pub(crate) fn accept(args: &AcceptArgs, context: &Context) -> Result<Exit, Failu
     let places = PublisherPlaces::of(context)?;
     let (text, signature) = (read(&args.file)?, read(&signature_file(&args.file))?);
     let signature = Signature::read(&signature).map_err(|error| refused(&error, &args.file))?;
-    // What it says is believed by nobody before its signature was looked at.
+    // What it says is believed by nobody before its signature was looked at, also not what it is about.
     let intent = Intent::on_settings("", "accepting", json!({"sha256": Digest::of(text.as_bytes())}));
     let Rotation { prefix, key, retire, .. } = acts::change_settings(places.root(), intent, || {
         let accepted = change_trust(&places, |trust| Ok(trust.rotate(&text, &signature, Timestamp::now())));
         let rotation = accepted?.map_err(|error| rotation_refused(&error, &args.file))?;
-        let (prefix, key) = (rotation.prefix.as_str(), rotation.key.fingerprint());
+        let (prefix, key) = (rotation.prefix.as_str().to_owned(), rotation.key.fingerprint());
         let document = json!({"what": "accepted", "prefix": prefix, "key": key, "retired": rotation.retire});
-        Ok((rotation, document))
+        Ok((rotation, Changed { about: Some(prefix), document }))
     })?;
     let print = key.fingerprint();
     let output = &context.output;
