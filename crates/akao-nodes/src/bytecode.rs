@@ -71,8 +71,11 @@ impl Bytecode {
         let opened = openat(CWD, &place, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
         // Through the descriptor, wherever the folder's name leads meanwhile.
         let copy = PathBuf::from(format!("/proc/self/fd/{}", opened.as_raw_fd()));
-        if is_copy(package, &copy, DEPTH_MAX).unwrap_or(false) {
-            return Some(Source::Opened(akao_sandbox::open_beneath(&opened, Path::new(".")).ok()?, place));
+        match is_copy(package, &copy, DEPTH_MAX) {
+            Ok(true) => return Some(Source::Opened(akao_sandbox::open_beneath(&opened, Path::new(".")).ok()?, place)),
+            Ok(false) => {}
+            // What cannot be looked at now, because too much is open for one, may be as good as it was.
+            Err(_) => return None,
         }
         // What stays is found again, and is no copy then either.
         let _ = fs::remove_dir_all(&place);
@@ -96,6 +99,10 @@ impl Bytecode {
         package: &Path,
     ) -> io::Result<()> {
         let Some(place) = self.place(digest, interpreter) else { return Ok(()) };
+        fs::create_dir_all(&self.folder)?;
+        sweep(&self.folder)?;
+        let staged = tempfile::Builder::new().prefix(STAGING).tempdir_in(&self.folder)?;
+        link_tree(package, staged.path(), DEPTH_MAX)?;
         let failed = |error: akao_sandbox::SpawnError| io::Error::other(error.to_string());
         let mut sandboxed = launcher.spawn(order(interpreter, package)?, Vec::new()).map_err(failed)?;
         let workspace = sandboxed.take_workspace();
@@ -105,10 +112,6 @@ impl Bytecode {
         }
         sandboxed.wait_until(Instant::now() + COMPILE_WITHIN).map_err(|error| io::Error::other(error.to_string()))?;
         let workspace = workspace.ok_or_else(|| io::Error::other("the sandbox has no workspace"))?;
-        fs::create_dir_all(&self.folder)?;
-        sweep(&self.folder)?;
-        let staged = tempfile::Builder::new().prefix(STAGING).tempdir_in(&self.folder)?;
-        link_tree(package, staged.path(), DEPTH_MAX)?;
         let mut budget = Budget { files: FILES_MAX, bytes: BYTES_MAX };
         let compiled = open(workspace.as_fd(), PACKAGE_PLACE.trim_start_matches('/'), OFlags::DIRECTORY)?;
         collect(compiled.as_fd(), staged.path(), DEPTH_MAX, &mut budget)?;
@@ -217,9 +220,12 @@ fn link_tree(from: &Path, to: &Path, depth: usize) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let (source, target, kind) = (entry.path(), to.join(entry.file_name()), entry.file_type()?);
-        if kind.is_dir() && depth > 0 {
+        if kind.is_dir() {
+            let depth = depth
+                .checked_sub(1)
+                .ok_or_else(|| io::Error::other("its folders stand within each other too deeply"))?;
             folder_for_all(&target)?;
-            link_tree(&source, &target, depth - 1)?;
+            link_tree(&source, &target, depth)?;
         } else if kind.is_file() {
             fs::hard_link(&source, &target)?;
         }
@@ -391,6 +397,25 @@ mod tests {
             change();
             assert!(!is_used(), "{what}");
             assert!(!place.exists() && bytecode.is_wanted(&digest, &interpreter), "{what}: it is made again");
+        }
+        make();
+        let elsewhere = ground.path().join("elsewhere");
+        fs::rename(&package, &elsewhere).unwrap();
+        assert!(!is_used() && place.exists(), "what cannot be compared now is kept");
+        fs::rename(&elsewhere, &package).unwrap();
+        assert!(is_used());
+    }
+
+    #[test]
+    fn a_package_has_a_copy_with_all_its_folders_or_none() {
+        let (package, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::create_dir_all(package.path().join("a/b/c")).unwrap();
+        fs::write(package.path().join("a/b/c/d.py"), "deep").unwrap();
+        for (depth, is_whole) in [(2, false), (3, true)] {
+            let to = to.path().join(depth.to_string());
+            fs::create_dir(&to).unwrap();
+            assert_eq!(link_tree(package.path(), &to, depth).is_ok(), is_whole, "{depth}");
+            assert_eq!(is_copy(package.path(), &to, depth).unwrap(), is_whole, "{depth}");
         }
     }
 }
