@@ -198,8 +198,12 @@ struct FileTypes<'p, 'a> {
     path: &'p str,
     /// By what they are called here. A name that is declared more than once is none.
     known: BTreeMap<&'p str, Option<Named<'p, 'a>>>,
-    /// By what they are exported as, where that is another name.
+    /// By what they are exported as, where that is said apart from what they are.
     exported: BTreeMap<&'p str, Named<'p, 'a>>,
+    /// The names that are exported where they are declared.
+    declared: BTreeSet<&'p str>,
+    /// Whether it tells types alone: what is declared there is exported.
+    is_of_types: bool,
     /// From where everything is passed on.
     stars: Vec<&'p str>,
     imports: BTreeMap<&'p str, usize>,
@@ -267,6 +271,8 @@ impl<'p, 'a> Types<'p, 'a> {
                 path: &file.path,
                 known: BTreeMap::new(),
                 exported: BTreeMap::new(),
+                declared: BTreeSet::new(),
+                is_of_types: file.path.ends_with(".d.ts"),
                 stars: Vec::new(),
                 imports,
                 is_used: Cell::new(false),
@@ -282,9 +288,11 @@ impl<'p, 'a> Types<'p, 'a> {
         // Files may pass on each other's names again and again.
         self.read.set(self.read.get() + 1);
         let of = self.files.get(file).filter(|_| depth <= DEPTH_MAX && self.read.get() <= TYPES_MAX)?;
-        let own = of.exported.get(name).copied().or_else(|| of.known.get(name).copied().flatten());
-        match own {
-            Some(named) => self.settled(file, named, depth),
+        match of.exported.get(name) {
+            Some(named) => self.settled(file, *named, depth),
+            None if of.declared.contains(name) => self.settled(file, of.known.get(name).copied().flatten()?, depth),
+            // What is exported by default is not passed on with everything.
+            None if name == "default" => None,
             None => of.stars.iter().find_map(|star| self.exported(*of.imports.get(star)?, name, depth + 1)),
         }
     }
@@ -307,20 +315,23 @@ impl<'p, 'a> Types<'p, 'a> {
 impl<'p, 'a> FileTypes<'p, 'a> {
     fn statement(&mut self, statement: &'p Statement<'a>) {
         match statement {
-            Statement::TSInterfaceDeclaration(one) => self.add(&one.id.name, Named::Interface(one)),
-            Statement::TSTypeAliasDeclaration(one) => self.add(&one.id.name, Named::Alias(one)),
-            Statement::TSEnumDeclaration(one) => self.add(&one.id.name, Named::Enum(one)),
+            Statement::TSInterfaceDeclaration(one) => self.own(&one.id.name, Some(Named::Interface(one)), false),
+            Statement::TSTypeAliasDeclaration(one) => self.own(&one.id.name, Some(Named::Alias(one)), false),
+            Statement::TSEnumDeclaration(one) => self.own(&one.id.name, Some(Named::Enum(one)), false),
+            Statement::ClassDeclaration(one) => self.class(one, false),
             Statement::ExportDeclaration(export) => match &export.declaration {
-                Declaration::TSInterfaceDeclaration(one) => self.add(&one.id.name, Named::Interface(one)),
-                Declaration::TSTypeAliasDeclaration(one) => self.add(&one.id.name, Named::Alias(one)),
-                Declaration::TSEnumDeclaration(one) => self.add(&one.id.name, Named::Enum(one)),
+                Declaration::TSInterfaceDeclaration(one) => self.own(&one.id.name, Some(Named::Interface(one)), true),
+                Declaration::TSTypeAliasDeclaration(one) => self.own(&one.id.name, Some(Named::Alias(one)), true),
+                Declaration::TSEnumDeclaration(one) => self.own(&one.id.name, Some(Named::Enum(one)), true),
+                Declaration::ClassDeclaration(one) => self.class(one, true),
                 _ => {}
             },
             Statement::ExportDefaultDeclaration(export) => match &export.declaration {
                 ExportDefaultDeclarationKind::TSInterfaceDeclaration(one) => {
-                    self.add(&one.id.name, Named::Interface(one));
+                    self.add(&one.id.name, Some(Named::Interface(one)));
                     self.exported.insert("default", Named::Interface(one));
                 }
+                ExportDefaultDeclarationKind::ClassDeclaration(one) => self.class(one, false),
                 ExportDefaultDeclarationKind::Identifier(name) => {
                     self.exported.insert("default", Named::Here(&name.name));
                 }
@@ -358,16 +369,29 @@ impl<'p, 'a> FileTypes<'p, 'a> {
         }
     }
 
-    fn add(&mut self, name: &'p str, named: Named<'p, 'a>) {
-        let value = if self.known.contains_key(name) { None } else { Some(named) };
+    /// None: the name stands for something, of which nothing is known.
+    fn add(&mut self, name: &'p str, named: Option<Named<'p, 'a>>) {
+        let value = if self.known.contains_key(name) { None } else { named };
         self.known.insert(name, value);
     }
 
-    /// What comes from a package is as unknown as a name that stands nowhere.
-    fn import(&mut self, local: &'p str, source: &'p str, name: &'p str) {
-        if source.starts_with('.') {
-            self.add(local, Named::Elsewhere(source, name));
+    fn own(&mut self, name: &'p str, named: Option<Named<'p, 'a>>, is_exported: bool) {
+        self.add(name, named);
+        if is_exported || self.is_of_types {
+            self.declared.insert(name);
         }
+    }
+
+    /// What an instance of a class has is not read.
+    fn class(&mut self, class: &'p Class<'a>, is_exported: bool) {
+        if let Some(id) = &class.id {
+            self.own(&id.name, None, is_exported);
+        }
+    }
+
+    /// What comes from a package is not known, and it is nothing else that is called so.
+    fn import(&mut self, local: &'p str, source: &'p str, name: &'p str) {
+        self.add(local, source.starts_with('.').then_some(Named::Elsewhere(source, name)));
     }
 }
 
@@ -473,8 +497,8 @@ impl<'p, 'a> In<'_, 'p, 'a> {
                     let given = property.type_annotation.as_ref();
                     let schema = given.map_or(json!({}), |given| self.schema(&given.type_annotation, depth + 1));
                     // What may be `undefined` need not be there.
-                    let is_optional =
-                        property.optional || given.is_none_or(|given| may_be_undefined(&given.type_annotation));
+                    let is_optional = property.optional
+                        || given.is_none_or(|given| self.may_be_undefined(&given.type_annotation, depth));
                     if !is_optional {
                         members.required.push(name.clone());
                     }
@@ -546,6 +570,37 @@ impl<'p, 'a> In<'_, 'p, 'a> {
         }
     }
 
+    /// Whether `undefined` is of a type, as far as the type and its aliases say so; what is worked out from others may be.
+    fn may_be_undefined(self, given: &TSType<'_>, depth: usize) -> bool {
+        match given {
+            TSType::TSUndefinedKeyword(_)
+            | TSType::TSVoidKeyword(_)
+            | TSType::TSAnyKeyword(_)
+            | TSType::TSUnknownKeyword(_)
+            | TSType::TSIndexedAccessType(_)
+            | TSType::TSConditionalType(_)
+            | TSType::TSTypeQuery(_) => true,
+            TSType::TSUnionType(union) => union.types.iter().any(|one| self.may_be_undefined(one, depth + 1)),
+            TSType::TSParenthesizedType(within) => self.may_be_undefined(&within.type_annotation, depth + 1),
+            TSType::TSTypeReference(reference) => self.alias_may_be_undefined(reference, depth),
+            _ => false,
+        }
+    }
+
+    fn alias_may_be_undefined(self, reference: &TSTypeReference<'_>, depth: usize) -> bool {
+        let known = name_of(&reference.type_name).and_then(|name| self.known(name));
+        let Some(Some((there, Named::Alias(alias)))) = known else { return false };
+        if !self.goes_on(depth) {
+            return true;
+        }
+        // It may be whatever it is given, and that is given where nothing is said as well.
+        let given = reference.type_arguments.iter().flat_map(|given| &given.params);
+        let mut may = given.map(|one| self.may_be_undefined(one, depth + 1));
+        let parameters = alias.type_parameters.iter().flat_map(|parameters| &parameters.params);
+        let has_default = parameters.into_iter().any(|one| one.default.is_some());
+        has_default || may.any(|may| may) || there.may_be_undefined(&alias.type_annotation, depth + 1)
+    }
+
     fn union(self, types: &[TSType<'_>], depth: usize) -> Value {
         let mut all: Vec<Value> = Vec::new();
         for one in types.iter().filter(|one| !matches!(one, TSType::TSUndefinedKeyword(_) | TSType::TSVoidKeyword(_))) {
@@ -574,20 +629,7 @@ fn name_of<'n>(name: &'n TSTypeName<'_>) -> Option<&'n str> {
     }
 }
 
-/// Whether `undefined` is of a type, as far as the type itself says so; what is not understood may be.
-fn may_be_undefined(given: &TSType<'_>) -> bool {
-    match given {
-        TSType::TSUndefinedKeyword(_)
-        | TSType::TSVoidKeyword(_)
-        | TSType::TSAnyKeyword(_)
-        | TSType::TSUnknownKeyword(_) => true,
-        TSType::TSUnionType(union) => union.types.iter().any(may_be_undefined),
-        TSType::TSParenthesizedType(within) => may_be_undefined(&within.type_annotation),
-        _ => false,
-    }
-}
-
-/// The values of an enumeration, where each is plain to see.
+/// The values of an enumeration, where each is plain to see. Numbers may be put together as flags are, and any number fits then.
 fn enumeration(one: &TSEnumDeclaration<'_>) -> Value {
     let mut next = Some(0.0);
     let values = one.body.members.iter().map(|member| {
@@ -603,7 +645,11 @@ fn enumeration(one: &TSEnumDeclaration<'_>) -> Value {
         next = number.map(|number| number + 1.0);
         literal::number_of(number?)
     });
-    values.collect::<Option<Vec<Value>>>().map_or(json!({}), |values| json!({"enum": values}))
+    match values.collect::<Option<Vec<Value>>>() {
+        None => json!({}),
+        Some(values) if values.iter().all(Value::is_number) => json!({"type": "number"}),
+        Some(values) => json!({"enum": values}),
+    }
 }
 
 fn constant(literal: &TSLiteral<'_>) -> Option<Value> {
@@ -637,7 +683,7 @@ mod tests {
     fn member(written: &str) -> Value {
         let text = format!(
             "interface Own {{ a: string; b?: number }}\ntype Level = 'low' | 'high';\ntype Loop = {{ next?: Loop }};\n\
-             enum Level2 {{ A, B = 5, C, D = 'x' }}\nenum Sum {{ A = 1 + 1 }}\n\
+             enum Level2 {{ A, B = 5, C, D = 'x' }}\nenum Sum {{ A = 1 + 1 }}\nenum Flags {{ A = 1, B, C = 4 }}\n\
              export default defineNode<{{ it: {written} }}>(() => 1);\n"
         );
         of(&text)["default"]["properties"]["it"].clone()
@@ -665,6 +711,7 @@ mod tests {
                 "properties": {"a": {"type": "string"}, "b": {"type": "number"}, "c": {"const": 1}}}),
             ),
             ("Level2", json!({"enum": [0, 5, 6, "x"]})),
+            ("Flags", json!({"type": "number"})),
             ("Partial<Own>", json!({"type": "object", "properties": own["properties"]})),
         ] {
             assert_eq!(member(written), schema, "{written}");
@@ -731,6 +778,49 @@ mod tests {
         );
         assert_eq!(schema["required"], json!(["base", "far", "gone", "kind", "own"]));
         assert_eq!(typed.files, BTreeSet::from(["src/more/index.d.ts".to_owned(), "src/types.ts".to_owned()]));
+    }
+
+    #[test]
+    fn a_file_gives_others_what_it_exports_and_nothing_else() {
+        let typed = of_files(&json!({
+            "src/node.ts": "import type { Kind, Level, Made, Sort } from './types';\nimport Gone from './types';\n\
+                import { Told, Hidden } from './told';\nexport default defineNode<{ kind: Kind; level: Level; made: Made; sort: Sort;\n\
+                gone: Gone; told: Told; hidden: Hidden }>(() => 1);\n",
+            // A type of its own, one that it imports, and a class that is called as what it passes on.
+            "src/types.ts": "type Kind = 'own';\nimport type { Level } from './other';\nexport * from './more';\n\
+                export class Made { own = 1 }\nexport type Sort = 'own';\n",
+            "src/other.ts": "export type Level = 'other';",
+            "src/more.ts": "export type Kind = 'more';\nexport type Level = 'more';\nexport type Made = 'more';\n\
+                export type Sort = 'more';\nexport default interface Gone { a: string }\n",
+            "src/told.d.ts": "type Told = 'told';\ndeclare class Hidden {}\n",
+        }));
+        assert_eq!(
+            typed.schemas["default"]["properties"],
+            json!({"kind": {"const": "more"}, "level": {"const": "more"}, "made": {}, "sort": {"const": "own"},
+            "gone": {}, "told": {"const": "told"}, "hidden": {}})
+        );
+    }
+
+    #[test]
+    fn what_an_alias_leaves_open_need_not_be_there() {
+        let all = of(
+            "type Maybe = string | undefined;\ntype Again = null | Maybe;\ntype Given<T> = T;\ntype List<T> = { all: T[] };\ntype Loop = Loop | 'a';\n\
+            interface Own { a?: string }\n\
+            export default defineNode<{ a: Maybe; b: Again; c: Given<string | undefined>; d: Own['a']; e: Own; f: string; g: Loop; h: List<string> }>(() => 1);\n",
+        );
+        assert_eq!(all["default"]["required"], json!(["e", "f", "h"]));
+    }
+
+    #[test]
+    fn a_name_of_the_language_that_comes_from_a_package_is_not_the_languages() {
+        let all = of(
+            "import type { Record, Partial as Readonly } from 'far';\nimport Array from 'far';\nclass Partial {}\n\
+            interface Own { a: string }\n\
+            export default defineNode<{ it: { record: Record<string, number>; list: Array<string>; own: Readonly<Own>; part: Partial } }>(\n\
+            () => 1);\n",
+        );
+        let told = &all["default"]["properties"]["it"]["properties"];
+        assert_eq!(told, &json!({"record": {}, "list": {}, "own": {}, "part": {}}));
     }
 
     #[test]
