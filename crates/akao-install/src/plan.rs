@@ -226,12 +226,12 @@ impl PlannedPackage {
     }
 
     /// Whether another version is active until it is written.
-    fn switches(&self) -> bool {
+    pub fn switches(&self) -> bool {
         self.activates && self.seen.as_ref().is_some_and(|record| record.active != self.version)
     }
 
     /// Whether its content is installed already, and is signed by another key than was known of it, or by one at all.
-    pub(crate) fn takes_key(&self) -> bool {
+    pub fn takes_key(&self) -> bool {
         let SignatureState::Valid { key } = &self.signature else { return false };
         let there = self.seen.as_ref().and_then(|record| record.version(&self.version));
         there

@@ -240,6 +240,7 @@ fn planned(package: &PlannedPackage) -> Value {
         "nodes": package.explanation.nodes, "runtime": package.explanation.runtime,
         "signature": show::signature_json(package), "asks": asks, "grantable": package.newly_grantable(),
         "limits": limits, "installed": package.installed, "already": package.already, "activates": package.activates,
+        "changes_record": package.changes_record(),
         "changes": changes, "agree": needs,
         "refused": package.refusal().map(|(why, cure)| json!({"why": why.to_string(), "cure": cure})),
         "warnings": deprecated.chain(look_alikes).collect::<Vec<_>>(),

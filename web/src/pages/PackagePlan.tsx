@@ -132,7 +132,7 @@ export function Plan({ order, onClose }: { order: Order; onClose: () => void }) 
     retry: false,
   });
   const title = order.update ? `Update ${order.package ?? "packages"}` : `Install ${order.package ?? "a package"}`;
-  const open = plan.data?.packages.filter((one) => !one.already) ?? [];
+  const open = plan.data?.packages.filter((one) => one.changes_record || one.refused !== null) ?? [];
   if (plan.data && open.length > 0 && open.every((one) => one.refused === null)) {
     return <Agree key={plan.data.consent} title={title} order={order} plan={plan.data} onClose={onClose} />;
   }

@@ -131,6 +131,7 @@ fn planned() -> serde_json::Value {
         ("installed", or_null(&text())),
         ("already", truth()),
         ("activates", truth()),
+        ("changes_record", truth()),
         ("changes", list(object(&[("effect", words(["widens", "breaks", "neutral"])), ("text", text())]))),
         ("agree", list(text())),
         ("refused", or_null(&object(&[("why", text()), ("cure", text())]))),

@@ -296,6 +296,25 @@ fn the_operator_installs_and_updates_exactly_what_was_shown() {
 }
 
 #[test]
+fn a_plan_that_only_takes_a_key_is_there_to_be_agreed_to() {
+    let (server, desk) = (Server::new(), Desk::own_user());
+    let owner = server.owner();
+    repository(&server, &desk);
+    publish(&desk, "1.0.0", "Hello", ASKS);
+    on(&server, &desk, &["install", "./src/greet", "--yes"]);
+    let order = json!({"package": GREET});
+    let (plan, agreed_to) = agreed(&owner, &order, &[]);
+    let state = |plan: &Value| {
+        let shown = &plan["packages"][0];
+        (shown["already"].clone(), shown["changes_record"].clone())
+    };
+    assert_eq!(state(&plan), (json!(true), json!(true)), "{plan:#}");
+    owner.post(INSTALL, &[], &agreed_to).is(200);
+    let (plan, _) = agreed(&owner, &order, &[]);
+    assert_eq!(state(&plan), (json!(true), json!(false)), "{plan:#}");
+}
+
+#[test]
 fn a_package_is_disabled_enabled_and_taken_away_once_nobody_is_pinned_to_it() {
     let (server, desk) = (Server::new(), Desk::own_user());
     let owner = server.owner();

@@ -92,7 +92,14 @@ fn verdict(package: &PlannedPackage, context: &Context) {
         return output.always(&format!("    {cure}"));
     }
     if package.already {
-        output.always("  It is installed already.");
+        output.always(match (package.takes_key(), package.switches()) {
+            (false, false) => "  It is installed already.",
+            (true, false) => "  It is installed already; the key that has signed it is recorded.",
+            (false, true) => "  It is installed already, and becomes the version that is used.",
+            (true, true) => {
+                "  It is installed already, and becomes the version that is used; the key that has signed it is recorded."
+            }
+        });
     }
     for need in package.consents() {
         output.always(&format!("{} {}", output.err(Style::Warning, "  agree:"), plain_line(&need.to_string())));
