@@ -23,10 +23,22 @@ pub fn schema_source(path: &str, text: &str, node: Option<&NodeName>) -> String 
         Some(node) => format!("(all.default ?? all[{}])?.schema ?? all.schema", json!(node.as_str())),
         None => "all.default ?? all.schema ?? Object.values(all)[0]".to_owned(),
     };
-    // The converter is that of the zod which the file imports; one that imports its schema may have it from any file.
-    let import = format!("import * as z from {};\nimport * as all from {module};\n", json!(zod(text).unwrap_or("zod")));
+    let mut source = format!("import * as all from {module};\nconst found: any = {found};\n");
+    if !imports(text) {
+        source.push_str("export default () => found;\n");
+        return source;
+    }
+    // The converter is that of the zod which the file imports; one that imports its schema may have it from any file. As `zod/v4`
+    // it is there in both zod 4 and the last versions of zod 3.
+    source.insert_str(0, &format!("import * as z from {};\n", json!(zod(text).unwrap_or("zod/v4"))));
     let convert = "found?._zod ? z.toJSONSchema(found, { io: \"input\", unrepresentable: \"any\" }) : found";
-    format!("{import}const found: any = {found};\nexport default () => {convert};\n")
+    source.push_str(&format!("export default () => {convert};\n"));
+    source
+}
+
+/// Whether a file may take something from another one, and so from zod.
+fn imports(text: &str) -> bool {
+    ["import", "from", "require"].iter().any(|word| text.contains(word))
 }
 
 /// As what a file imports zod.
@@ -138,5 +150,9 @@ mod tests {
         let name = "Add".parse().unwrap();
         let asks = schema_source("src/add.ts", "import { z } from 'zod';", Some(&name));
         assert!(asks.starts_with("import * as z from \"zod\";\nimport * as all from \"./src/add\";\n"), "{asks}");
+        let asks = schema_source("src/add.schema.ts", "export { props as default } from './props';", None);
+        assert!(asks.starts_with("import * as z from \"zod/v4\";\n"), "zod 3.25 has its schemas there: {asks}");
+        let plain = schema_source("src/add.schema.ts", "export default { type: 'object', properties: {} };", None);
+        assert!(!plain.contains("zod") && plain.ends_with("export default () => found;\n"), "{plain}");
     }
 }

@@ -261,9 +261,11 @@ impl Maker<'_> {
                         ..Border::default()
                     };
                 }
-                if compatible::of_place(path).is_some() {
+                if let Some(compatible) = compatible::of_place(path) {
                     compiled.findings.clear();
                     compiled.lints.clear();
+                    let licence = compatible.licence().map(|licence| format!("{licence}\n"));
+                    compiled.code.insert_str(0, licence.as_deref().unwrap_or_default());
                 }
                 let mut imports = BTreeMap::new();
                 for import in &compiled.imports {
@@ -467,6 +469,17 @@ mod tests {
         {
             assert!(code.contains(part), "{part} in {code}");
         }
+    }
+
+    #[test]
+    fn the_licence_of_zod_goes_with_it() {
+        let with_zod = code(&json!({"src/node.ts": "import { z } from 'zod';\nexport const x = () => z.string();"}));
+        let start = with_zod.find("/*! zod 4").unwrap();
+        let end = start + with_zod[start..].find("*/").unwrap();
+        for part in ["MIT License", "Copyright (c) 2025 Colin McDonnell", "The above copyright notice", "SOFTWARE."] {
+            assert!(with_zod[start..end].contains(part), "{part}");
+        }
+        assert!(!code(&json!({"src/node.ts": "export const x = () => 1;"})).contains("MIT License"));
     }
 
     #[test]

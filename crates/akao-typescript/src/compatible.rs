@@ -12,6 +12,14 @@ pub(crate) struct Compatible {
     pub(crate) yields: bool,
 }
 
+impl Compatible {
+    /// The comment by which its authors permit its use, which goes wherever it goes.
+    pub(crate) fn licence(&self) -> Option<&'static str> {
+        let end = self.source.starts_with("/*!").then(|| self.source.find("*/"))?? + "*/".len();
+        self.source.get(..end)
+    }
+}
+
 /// Every one of them.
 const COMPATIBLE: &[Compatible] = &[
     Compatible {
