@@ -5,13 +5,16 @@ const NIGHTLY = /@nightly/;
 
 const isNightly = Boolean(process.env["AKAO_NIGHTLY"]);
 
+/** A browser that is slowed down gets more time; see `e2e/console.ts`. */
+const SLOWER = Math.max(1, Number(process.env["AKAO_SLOWER"] ?? 1));
+
 export default defineConfig({
   testDir: "e2e",
   testMatch: "*.spec.ts",
   outputDir: "e2e/results",
   workers: 2,
-  timeout: 90_000,
-  expect: { timeout: 20_000 },
+  timeout: 90_000 * SLOWER,
+  expect: { timeout: 20_000 * SLOWER },
   // A journey that passes on the second try has failed.
   retries: 0,
   reporter: [["list"]],

@@ -16,12 +16,19 @@ interface Ready {
 /** A built console that stands in for the program's, so that pages can be tried without building the program again. */
 const INSTEAD = process.env["AKAO_CONSOLE"];
 
+/** How many times slower than this machine the browser works, to find journeys and pages that count on a fast one. */
+const SLOWER = Number(process.env["AKAO_SLOWER"] ?? 1);
+
 /** Whether this is the round without a pointer. */
 const byKeys = (): boolean => base.info().project.name === "keys";
 
 /** Answers what is the console's from a folder, and leaves what is the server's and what others answer. */
 export async function prepare(page: Page, origin: string, folder = INSTEAD): Promise<void> {
   if (byKeys()) byKeysAlone(page);
+  if (SLOWER > 1) {
+    const session = await page.context().newCDPSession(page);
+    await session.send("Emulation.setCPUThrottlingRate", { rate: SLOWER });
+  }
   if (!folder) return;
   await page.route(/.*/, async (route) => {
     const url = new URL(route.request().url());

@@ -45,6 +45,7 @@ test("what was written into a dialog is not lost by a click beside it, nor a sec
   await expect(dialog.getByRole("button", { name: "Go on" })).toBeFocused();
   await console.isAccessible();
   await dialog.getByRole("button", { name: "Go on" }).click();
+  await expect(dialog.getByLabel("Name"), "one goes on where one wrote").toBeFocused();
   await page.keyboard.press("Escape");
   await expect(dialog.getByText("What you wrote here is not sent yet.")).toBeVisible();
   await dialog.getByRole("button", { name: "Go on" }).click();

@@ -336,7 +336,7 @@ function useFocusBack(): void {
 }
 
 /** Whether this is where one writes; what is searched for or ticked is not worth a question. */
-function isWritten(target: EventTarget): boolean {
+function isWritten(target: EventTarget): target is HTMLElement {
   if (target instanceof HTMLTextAreaElement) return true;
   return target instanceof HTMLInputElement && !["search", "checkbox", "radio"].includes(target.type);
 }
@@ -360,10 +360,20 @@ export function Dialog({
   actions?: ReactNode;
 }) {
   useFocusBack();
-  const [written, setWritten] = useState(false);
+  /** Where something was written last. */
+  const [written, setWritten] = useState<HTMLElement | null>(null);
   const [asking, setAsking] = useState(false);
+  const goOn = () => {
+    // Before its button is gone: a key that is pressed at once would reach nothing.
+    written?.focus();
+    setAsking(false);
+  };
   // A click beside it or a key too many takes nothing away that somebody wrote.
-  const dismiss = () => (written ? setAsking(!asking) : onClose());
+  const dismiss = () => {
+    if (!written) onClose();
+    else if (asking) goOn();
+    else setAsking(true);
+  };
   return (
     <ModalOverlay
       className={css.overlay}
@@ -379,11 +389,11 @@ export function Dialog({
             </Heading>
             <Button look="quiet" icon="close" aria-label="Close" onClick={onClose} />
           </div>
-          <div className={css.dialogBody} onInput={({ target }) => isWritten(target) && setWritten(true)}>
+          <div className={css.dialogBody} onInput={({ target }) => isWritten(target) && setWritten(target)}>
             {children}
           </div>
           {asking ? (
-            <Dropping onDrop={onClose} onGoOn={() => setAsking(false)} />
+            <Dropping onDrop={onClose} onGoOn={goOn} />
           ) : (
             actions && <div className={css.dialogFoot}>{actions}</div>
           )}
