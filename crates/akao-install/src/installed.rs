@@ -104,8 +104,8 @@ impl LookupError {
             Self::Absent { node, range } => format!("Install `{}`.", named(node, range)),
             Self::Version { package, range, .. } => format!("Install `{}`.", named(package, range)),
             Self::Node { package, .. } => format!("See which nodes `{package}` has, and use one of those."),
-            Self::Disabled { package, .. } => format!("Enable `{package}`."),
-            Self::Blocked { package, .. } => format!("Update `{package}`."),
+            Self::Disabled { package, .. } => format!("Enable it by `akao enable {package}`."),
+            Self::Blocked { package, .. } => format!("Take another version by `akao update {package}`."),
             Self::Record(error) => error.suggestion(),
         }
     }

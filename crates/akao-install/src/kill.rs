@@ -128,10 +128,20 @@ impl KillListChanges {
     ) -> Result<Self, FileError> {
         let installed = Installed::of(places);
         let guard = installed.lock()?;
-        // A record that cannot be used gives nothing that could run.
-        let records = installed.all()?.into_iter().filter_map(|(_, record)| record.ok());
-        let changes = records.filter_map(|record| Change::of(record, own, repositories)).collect();
+        let changes = changes_of(&installed, own, repositories)?.collect();
         Ok(Self { guard, changes, now })
+    }
+
+    /// Whether there is anything to decide at this moment. Nobody is waited for who changes what is installed.
+    ///
+    /// # Errors
+    /// The folders of the records cannot be read.
+    pub fn are_due(
+        places: &Places,
+        own: Option<&KillList>,
+        repositories: &OpenRepositories,
+    ) -> Result<bool, FileError> {
+        Ok(changes_of(&Installed::of(places), own, repositories)?.next().is_some())
     }
 
     /// What is about to be done.
@@ -154,6 +164,17 @@ impl KillListChanges {
             Some(source) => Err(PartlyKilled { done, source }),
         }
     }
+}
+
+/// What becomes of each package that does not stay as it is.
+fn changes_of<'a>(
+    installed: &Installed,
+    own: Option<&'a KillList>,
+    repositories: &'a OpenRepositories,
+) -> Result<impl Iterator<Item = Change> + use<'a>, FileError> {
+    // A record that cannot be used gives nothing that could run.
+    let records = installed.all()?.into_iter().filter_map(|(_, record)| record.ok());
+    Ok(records.filter_map(move |record| Change::of(record, own, repositories)))
 }
 
 impl Change {

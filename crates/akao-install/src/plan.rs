@@ -244,13 +244,13 @@ impl PlannedPackage {
         !self.already || self.switches() || self.takes_key()
     }
 
-    /// What agreeing to it grants: all that it names when it is new or asked for again; of an update what it asks for
-    /// beyond the version before, so that what was declined then stays declined.
+    /// What agreeing to it grants: all that it names when it is new; of an update what it asks for beyond the version before. Of a
+    /// version that is there, nothing: it was decided about, and what was declined stays declined until somebody names it.
     pub fn newly_grantable(&self) -> Vec<Permission> {
-        if self.already && !self.requested {
+        if self.already {
             return Vec::new();
         }
-        let Some(difference) = self.difference.as_ref().filter(|_| !self.already) else { return self.grantable() };
+        let Some(difference) = &self.difference else { return self.grantable() };
         let added = |permission: &Permission| {
             difference.changes.iter().any(|change| match change {
                 Change::PermissionAdded { permission: added } => added == permission,

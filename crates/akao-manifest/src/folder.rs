@@ -39,7 +39,7 @@ pub enum FolderError {
         found: Option<String>,
     },
     /// The manifest has problems.
-    #[error("`{}` is not valid", .path.join(MANIFEST_FILE).display())]
+    #[error("`{}` is not valid{}", .path.join(MANIFEST_FILE).display(), first(.problems))]
     Invalid {
         /// The folder.
         path: PathBuf,
@@ -59,6 +59,16 @@ pub enum FolderError {
     },
 }
 
+/// The first problem with its place, and how many more there are.
+fn first(problems: &[Problem]) -> String {
+    let Some(problem) = problems.first() else { return String::new() };
+    let more = match problems.len() {
+        1 => String::new(),
+        all => format!(" (and {} more)", all - 1),
+    };
+    format!(": {}:{}: {}{more}", problem.position.line, problem.position.column, problem.message)
+}
+
 impl FolderError {
     /// A sentence: what to do.
     pub fn suggestion(&self) -> String {
@@ -68,7 +78,7 @@ impl FolderError {
             Self::NoManifest { found: None, .. } => {
                 "Write a `_.yaml`; docs/manifest.md shows the shortest one.".to_owned()
             }
-            Self::Invalid { .. } => "Mend what is listed.".to_owned(),
+            Self::Invalid { path, .. } => format!("Mend what `akao node validate {}` lists.", path.display()),
             Self::Io { .. } => "Check the permissions of the folder and its files.".to_owned(),
         }
     }

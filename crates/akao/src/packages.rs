@@ -231,6 +231,11 @@ fn planned(package: &PlannedPackage) -> Value {
     let difference = package.difference.as_ref().filter(|_| !package.already);
     let changes: Vec<Value> = difference.iter().flat_map(|difference| &difference.changes).map(change).collect();
     let needs: Vec<String> = package.consents().iter().map(ToString::to_string).collect();
+    // Of what is there whoever asks for it again may choose all that it has not; agreeing alone gives none of it.
+    let choices = match package.already && package.requested {
+        true => package.grantable(),
+        false => package.newly_grantable(),
+    };
     let look_alikes = package.look_alikes.iter().map(akao_repository::LookAlike::sentence);
     let deprecated = package.warning.iter().map(|text| format!("it is deprecated: {text}"));
     json!({
@@ -238,7 +243,7 @@ fn planned(package: &PlannedPackage) -> Value {
         "content": package.content, "source": source(&package.source), "requested": package.requested,
         "needed_by": package.needed_by, "needs": package.needs, "provides": package.provides,
         "nodes": package.explanation.nodes, "runtime": package.explanation.runtime,
-        "signature": show::signature_json(package), "asks": asks, "grantable": package.newly_grantable(),
+        "signature": show::signature_json(package), "asks": asks, "grantable": choices,
         "limits": limits, "installed": package.installed, "already": package.already, "activates": package.activates,
         "changes_record": package.changes_record(),
         "changes": changes, "agree": needs,

@@ -439,3 +439,70 @@ fn the_stock_minisign_verifies_and_its_keys_sign() {
     let verified = minisign(&["-V", "-p", "theirs.pub", "-m", &file]).expect("it runs");
     assert!(verified.status.success(), "{verified:?}");
 }
+
+/// A desk with `greet` 1.0.0 installed from a repository that names it on its kill list since, and offers a 1.1.0 that asks for more.
+fn killed_since() -> Desk {
+    let desk = desk();
+    done(&desk, &["key", "new", "me"]);
+    let made = done(&desk, &["repo", "init", "packages"]);
+    let print = made["fingerprint"].as_str().expect("a fingerprint").to_owned();
+    let publish = |file: &str| done(&desk, &["node", "publish", file, "--repo", "packages"]);
+    publish(&signed(&desk, "greet", "me"));
+    let add = ["repo", "add", "main", "./packages", "--prefix", "com.example", "--fingerprint", &print, "--vouches"];
+    done(&desk, &add);
+    done(&desk, &["install", "com.example.greet", "--yes"]);
+    package(&desk, "greet", "com.example.greet", "1.1.0");
+    let manifest = fs::read_to_string(desk.path("greet/_.yaml")).expect("a manifest");
+    desk.write(
+        "greet/_.yaml",
+        &format!("{manifest}permissions: [{{ network.http: {{ hosts: [\"example.com:443\"] }} }}]\n"),
+    );
+    publish(&signed(&desk, "greet", "me"));
+    done(&desk, &["repo", "kill", "packages", "com.example.greet@=1.0.0", "--reason", "it tells names"]);
+    let workflow = "akao: 1\nid: w\nversion: 1.0.0\nroot: { type: com.example.greet, props: { name: Ada } }\n";
+    desk.write("w.yaml", workflow);
+    desk
+}
+
+#[test]
+fn what_a_repository_killed_is_stopped_however_the_command_ends() {
+    for (arguments, code, told) in [
+        (&["update", "--all"][..], 2, "nobody is there to agree"),
+        (&["install", "com.example.greet@=1.0.0", "--yes"], 1, "the kill list forbids it"),
+        (&["install", "com.example.absent", "--yes"], 1, "com.example.absent"),
+    ] {
+        let desk = killed_since();
+        let trial = desk.akao(&[arguments, &["--dry-run"]].concat());
+        assert!(!trial.err.contains("1.0.0 must not run: it tells names."), "a trial stops nothing: {trial:?}");
+        let before = desk.akao(&["validate", "w.yaml"]);
+        assert_eq!(before.code, 0, "{before:?}");
+        let said = desk.akao(arguments);
+        assert!(said.code == code && said.err.contains(told), "{arguments:?}: {said:?}");
+        assert!(said.err.contains("com.example.greet 1.0.0 must not run: it tells names."), "{said:?}");
+        let run = desk.akao(&["run", "w.yaml"]);
+        assert!(run.code == 2 && run.err.contains("must not run: it tells names"), "{arguments:?}: {run:?}");
+    }
+}
+
+#[test]
+fn an_update_that_could_not_ask_a_repository_ends_with_a_code_that_says_so() {
+    let desk = killed_since();
+    fs::rename(desk.path("packages"), desk.path("away")).expect("it is moved");
+    let said = desk.akao(&["update", "--all", "--yes"]);
+    assert!(said.code == 1 && said.err.contains("The repository `main` is not there"), "{said:?}");
+    fs::rename(desk.path("away"), desk.path("packages")).expect("it is moved back");
+    // What was declined stays declined, whichever way the version comes back.
+    done(&desk, &["update", "--all", "--yes", "--no-grants"]);
+    done(&desk, &["enable", "com.example.greet"]);
+    done(&desk, &["repo", "lift", "packages", "com.example.greet"]);
+    done(&desk, &["update", "--all", "--yes"]);
+    done(&desk, &["rollback", "com.example.greet"]);
+    let back = done(&desk, &["update", "com.example.greet", "--yes"]);
+    assert_eq!(back["packages"][0]["version"], "1.1.0");
+    done(&desk, &["install", "com.example.greet", "--yes"]);
+    let granted = || done(&desk, &["node-info", "com.example.greet"])["package"]["grants"].clone();
+    assert_eq!(granted(), serde_json::json!([]));
+    refused(&desk, &["update", "--all", "--yes", "--grant", "network.http=example.com:443"], 2, "usage", "no package");
+    done(&desk, &["install", "com.example.greet", "--yes", "--grant", "network.http=example.com:443"]);
+    assert_eq!(granted(), serde_json::json!(["network.http=example.com:443"]));
+}

@@ -127,11 +127,13 @@ impl PlanError {
             Self::Candidate(error) => error.suggestion(),
             Self::Resolve(error) => error.suggestion(),
             Self::Closed { cure, .. } => (*cure).to_owned(),
-            Self::NoRepository(name) => format!("Add the repository under the name `{name}`."),
+            Self::NoRepository(name) => {
+                format!("Add it by `akao repo add {name} PLACE --prefix PREFIX --fingerprint FINGERPRINT`.")
+            }
             Self::Record(error) => error.suggestion(),
             Self::Twice { .. } => "Name one of the sources.".to_owned(),
             Self::Range { .. } => "Ask its publisher to mend the manifest.".to_owned(),
-            Self::NotInstalled(id) => format!("Install `{id}`."),
+            Self::NotInstalled(id) => format!("Install it by `akao install {id}`."),
             Self::Locked(_) => {
                 "Do not use it unless its publisher says why it changed; then make the lock anew.".to_owned()
             }

@@ -259,7 +259,10 @@ impl Refusal {
                     format!("Compare the key with what the publisher announces, then trust it for `{prefix}`");
                 match public {
                     Some(key) => format!("{announced}: `akao key trust {key} --prefix {prefix}`."),
-                    None => format!("{announced}."),
+                    None => format!(
+                        "Get the key from the publisher, and compare it with what they announce elsewhere. Then name it by `--key KEY`, or \
+                         trust it by `akao key trust KEY --prefix {prefix}`."
+                    ),
                 }
             }
             Self::Revoked { .. } => "Install a version that is signed by the publisher's new key.".to_owned(),
@@ -267,7 +270,9 @@ impl Refusal {
                 "If the publisher announced the new key, trust it for `{}`. Otherwise do not use it.",
                 super::Prefix::of(id)
             ),
-            Self::CoolDown { .. } | Self::NoTime => format!("Update `{id}` by hand if you need it now."),
+            Self::CoolDown { .. } | Self::NoTime => {
+                format!("Update `{id}` by hand if you need it now: `akao update {id}`.")
+            }
         }
     }
 }

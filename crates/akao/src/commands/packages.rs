@@ -77,6 +77,22 @@ impl Desk {
         Ok(opened)
     }
 
+    /// As [`Desk::repositories`], for what changes packages: what their kill lists name is stopped first, however the command ends
+    /// after it. A trial (`--dry-run`) changes nothing.
+    pub(crate) async fn repositories_enforced(
+        &self,
+        trial: bool,
+        context: &Context,
+    ) -> Result<OpenRepositories, Failure> {
+        let opened = self.repositories(context).await?;
+        let own = self.settings.kill_list.as_ref();
+        let due = KillListChanges::are_due(&self.places, own, &opened);
+        if !trial && due.map_err(|error| refused(&error, error.suggestion()))? {
+            self.enforce(&opened, context)?;
+        }
+        Ok(opened)
+    }
+
     /// Opens the repositories; which of them cannot be reached, they say themselves.
     ///
     /// # Errors

@@ -43,9 +43,11 @@ struct Check {
 
 /// The failure of a package that cannot be read. The problems of its manifest are printed with their places.
 pub(super) fn refused(error: &PinError, context: &Context) -> Failure {
-    let failure = unreadable(error);
-    let PinError::Folder(FolderError::Invalid { path, text, problems: found }) = error else { return failure };
+    let PinError::Folder(FolderError::Invalid { path, text, problems: found }) = error else {
+        return unreadable(error);
+    };
     let file = path.join(MANIFEST_FILE).display().to_string();
+    let failure = Failure::usage(format!("`{file}` is not valid")).hint("Mend what is listed.");
     let found: Vec<FileProblem> = of_file(&file, found);
     if context.output.json {
         let causes = found.iter().map(|found| {

@@ -49,7 +49,7 @@ pub(crate) struct ConsentArgs {
     replace_signed: bool,
     /// Show what would be done and do nothing.
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
 }
 
 /// Installs.
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let key = args.key.as_deref().map(|text| public_key(text, &key_places)).transpose()?;
     let runtime = wiring::runtime()?;
     let done = runtime.block_on(async {
-        let repositories = desk.repositories(context).await?;
+        let repositories = desk.repositories_enforced(args.consent.dry_run, context).await?;
         let planner = desk.planner(&repositories);
         let mut from = None;
         let plan = match args.locked {
@@ -134,7 +134,8 @@ pub(super) fn carry_out(
         return Ok(Exit::Cancelled);
     };
     if plan.packages.is_empty() && !consent.grants.is_empty() {
-        return Err(Failure::usage("there is no package to grant anything to").hint("Leave out `--grant`."));
+        let hint = "Grant to what is installed by `akao install SOURCE --grant PERMISSION`.";
+        return Err(Failure::usage("there is no package to grant anything to").hint(hint));
     }
     if !plan.packages.is_empty() {
         wiring::make_data_dir(desk.places.root())?;
