@@ -36,6 +36,7 @@ pub(crate) const CHANGES: &[Change] = &[
     Change { sql: FOUND_QUICKLY, then: Some(seal_addresses) },
     Change { sql: SIGNED, then: Some(sign_audits) },
     Change { sql: ENDED, then: None },
+    Change { sql: SESSIONS_OF_TENANT, then: None },
 ];
 
 const FIRST: &str = "
@@ -233,6 +234,12 @@ const ENDED: &str = "
 ALTER TABLE tenant ADD COLUMN ending_ms INTEGER;
 ALTER TABLE tenant ADD COLUMN ending_by TEXT;
 CREATE INDEX token_by_account ON token (account);
+";
+
+/// A tenant that is deleted takes its sessions with it, and whether one is left is asked when its own row goes; a member who is taken
+/// out loses those of this tenant. None of it reads the sessions of everybody else.
+const SESSIONS_OF_TENANT: &str = "
+CREATE INDEX session_by_member ON session (tenant, account);
 ";
 
 /// The number of the schema that a file has; 0 of one that is new.

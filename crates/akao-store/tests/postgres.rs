@@ -7,7 +7,8 @@ mod cluster;
 use akao_contract::Tenant;
 use akao_step::Secret;
 use akao_store::{
-    AccountKind, AuditRow, KeyFile, Location, Session, Store, StoreError, TenantRow, Token, User, Vault, export, import,
+    AccountKind, AuditRow, KeyFile, Location, PLATFORM_FILE, Session, Store, StoreError, TenantRow, Token, User, Vault,
+    export, import,
 };
 use cluster::{Cluster, Database, PASSWORD};
 use std::sync::Arc;
@@ -124,6 +125,25 @@ fn both_databases_answer_the_same() {
         let kept = store.read(|work| work.of(&ours).secrets().get("token")).unwrap();
         assert!(kept.is_some(), "a transaction that fails writes nothing");
     }
+}
+
+#[test]
+fn both_databases_have_the_same_indexes() {
+    let ground = Ground::new();
+    let folder = tempfile::tempdir().unwrap();
+    drop((Store::open(folder.path()).unwrap(), ground.store()));
+    let file = rusqlite::Connection::open(folder.path().join(PLATFORM_FILE)).unwrap();
+    // Those that a key needs have no statement of their own.
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY name";
+    let mut named = file.prepare(sql).unwrap();
+    let named: Vec<String> = named.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    let theirs = ground.database.sql(
+        "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+         LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u')
+         WHERE c.relnamespace = current_schema()::regnamespace AND k.oid IS NULL ORDER BY c.relname COLLATE \"C\"",
+    );
+    assert_eq!(theirs.lines().collect::<Vec<_>>(), named);
+    assert!(named.iter().any(|name| name == "session_by_member"));
 }
 
 /// Statements by hand, as the server's role, with what a transaction of the server would have set.

@@ -164,6 +164,25 @@ mod tests {
         assert_eq!(known.map(str::to_owned).collect::<BTreeSet<_>>(), tables);
     }
 
+    /// How SQLite finds the rows of a statement about one tenant.
+    fn plan(file: &Connection, sql: &str, values: impl rusqlite::Params) -> Vec<String> {
+        let mut plan = file.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        plan.query_map(values, |row| row.get(3)).unwrap().collect::<Result<_, _>>().unwrap()
+    }
+
+    #[test]
+    fn what_a_tenant_is_reached_by_is_found_without_a_look_at_that_of_others() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Store::open(folder.path()).unwrap());
+        let file = Connection::open(folder.path().join(PLATFORM_FILE)).unwrap();
+        for table in DOORS.into_iter().chain([LAST]) {
+            let plan = plan(&file, &format!("DELETE FROM {table} WHERE tenant = ?1"), ["acme"]);
+            assert!(plan[0].starts_with("SEARCH") && plan[0].contains("(tenant=?"), "{table}: {plan:#?}");
+        }
+        let of_member = plan(&file, "DELETE FROM session WHERE tenant = ?1 AND account = ?2", ["acme", "ada"]);
+        assert!(of_member[0].ends_with("(tenant=? AND account=?)"), "{of_member:#?}");
+    }
+
     #[test]
     fn a_batch_is_bounded_and_found_by_the_key() {
         let folder = tempfile::tempdir().unwrap();
@@ -174,12 +193,7 @@ mod tests {
               (SELECT name FROM pragma_table_info('{table}') WHERE pk > 0 AND (name <> 'tenant' OR '{key}' = 'tenant') ORDER BY pk)");
             let rest: String = file.query_row(&sql, [], |row| row.get(0)).unwrap();
             assert_eq!(rest, key, "the rest of the key of {table} tells its rows apart");
-            let mut plan = file.prepare(&format!("EXPLAIN QUERY PLAN {}", removal(table, key))).unwrap();
-            let plan: Vec<String> = plan
-                .query_map(rusqlite::params!["acme", 1], |row| row.get(3))
-                .unwrap()
-                .collect::<Result<_, _>>()
-                .unwrap();
+            let plan = plan(&file, &removal(table, key), rusqlite::params!["acme", 1]);
             let by_key = key.split(", ").filter(|column| *column != "tenant").map(|column| format!(" AND {column}=?"));
             let by_key = format!("(tenant=?{})", by_key.collect::<String>());
             assert!(plan[0].starts_with("SEARCH") && plan[0].ends_with(&by_key), "{table}: {plan:#?}");
