@@ -26,10 +26,14 @@ const TEXT_BYTES_MAX: usize = 4_000;
 const FILES_MAX: usize = 5_000;
 const FILES_BYTES_MAX: usize = 4 << 20;
 
+/// Makes the package of a node that was compiled, and puts it into the store. Blocks, and is called where nobody can leave before a
+/// version is what was made, or it is discarded. The version is nobody's yet: its name is taken with [`NodeMaker::keep`].
+pub type CompiledNode = Box<dyn FnOnce() -> Result<MadeNode, Error> + Send>;
+
 /// Makes packages of what was uploaded.
 pub trait NodeMaker: Send + Sync {
-    /// Compiles a node and makes its package. The version is nobody's yet: its name is taken with [`Self::keep`].
-    fn make<'a>(&'a self, tenant: &'a Tenant, order: &'a NodeOrder) -> BoxFuture<'a, Result<MadeNode, Error>>;
+    /// Compiles a node. Whoever waits for it may leave at any time: nothing of it is kept yet.
+    fn compile<'a>(&'a self, tenant: &'a Tenant, order: &'a NodeOrder) -> BoxFuture<'a, Result<CompiledNode, Error>>;
 
     /// Puts a node that was made under its tenant, name and version, in the place of what an upload that broke off may have
     /// left there. Blocks.
@@ -153,7 +157,22 @@ impl Platform {
         bounded(&order)?;
         self.is_no_standard_name(&order.name)?;
         self.free_version(actor, &order).await?;
-        let made = self.parts().nodes.make(&actor.tenant, &order).await?;
+        let compiled = self.parts().nodes.compile(&actor.tenant, &order).await?;
+        let actor = actor.clone();
+        // What has begun here comes to its end, whether or not the client is still there.
+        self.blocking(move |platform| {
+            let made = compiled()?;
+            let written = platform.write_node(&actor, &order, &made);
+            if written.is_err() {
+                platform.discard_node(&actor.tenant, &made.pinned);
+            }
+            written
+        })
+        .await
+    }
+
+    /// Writes down the version that was made.
+    fn write_node(&self, actor: &Actor, order: &NodeOrder, made: &MadeNode) -> Result<CustomNodeWithBody, Error> {
         let now_ms = self.now_ms();
         let new = CustomNode {
             id: new_id(now_ms)?,
@@ -174,33 +193,25 @@ impl Platform {
             changed_ms: now_ms,
         };
         let body = CustomNodeBody {
-            source: source_of(&order),
+            source: source_of(order),
             node_type: serde_json::to_string(&made.node_type).map_err(|error| Error::internal(&error))?,
             schema: made.schema.as_ref().map(Value::to_string),
         };
-        let actor = actor.clone();
-        self.blocking(move |platform| {
-            let written = platform.write_beside(|work| {
-                let scope = work.of(&actor.tenant);
-                let nodes = scope.custom_nodes();
-                taken(&nodes, &new.name, &new.version)?;
-                let number = nodes.add(&new, &body)?;
-                let stored = stored_beside(scope)?;
-                platform.has_room(&actor.tenant, stored, 0)?;
-                let details = json!({"node": new.id, "name": new.name, "version": new.version, "bundle": new.bundle});
-                actor.record(work, now_ms, "custom_node.added", details)?;
-                // Last: what is refused before leaves nothing behind.
-                platform.parts().nodes.keep(&actor.tenant, &order, &made)?;
-                Ok((CustomNode { number, ..new.clone() }, stored))
-            });
-            if written.is_err() {
-                platform.discard_node(&actor.tenant, &made.pinned);
-            }
-            let (node, stored) = written?;
-            platform.parts().allowances.stores_beside(&actor.tenant, stored);
-            Ok(CustomNodeWithBody { node, body })
-        })
-        .await
+        let (node, stored) = self.write_beside(|work| {
+            let scope = work.of(&actor.tenant);
+            let nodes = scope.custom_nodes();
+            taken(&nodes, &new.name, &new.version)?;
+            let number = nodes.add(&new, &body)?;
+            let stored = stored_beside(scope)?;
+            self.has_room(&actor.tenant, stored, 0)?;
+            let details = json!({"node": new.id, "name": new.name, "version": new.version, "bundle": new.bundle});
+            actor.record(work, now_ms, "custom_node.added", details)?;
+            // Last: what is refused before leaves nothing behind.
+            self.parts().nodes.keep(&actor.tenant, order, made)?;
+            Ok((CustomNode { number, ..new.clone() }, stored))
+        })?;
+        self.parts().allowances.stores_beside(&actor.tenant, stored);
+        Ok(CustomNodeWithBody { node, body })
     }
 
     /// Removes what was made of an upload that was refused then; not what another one has made of the same text. It looks and removes

@@ -75,7 +75,9 @@ pub use bundle::Checked;
 pub use catalogue::{EmptyShelf, NamedTypes, Resolve, Resolved, Shelf};
 pub use changed::ChangedRow;
 pub use clock::Clock;
-pub use custom_nodes::{Approval, CustomNodeWithBody, MadeNode, NODE_STATUSES, NodeMaker, NodeOrder, custom_node_tag};
+pub use custom_nodes::{
+    Approval, CompiledNode, CustomNodeWithBody, MadeNode, NODE_STATUSES, NodeMaker, NodeOrder, custom_node_tag,
+};
 pub use debugger::{Debug, Held, Values};
 pub use deletion::{Deletion, TenantFiles, delete_tenant};
 pub use devices::DeviceBegun;

@@ -6,7 +6,7 @@ use akao_contract::{Digest, ErrorKind, Permission, StepError, Tenant, manifest::
 use akao_custom::{Compiled, Compiler, Draft, DraftError, NodeName, Options, Sources};
 use akao_nodes::{ExternalNodes, Pinned};
 use akao_package::Store;
-use akao_platform::{Code, Error, MadeNode, NodeMaker, NodeOrder};
+use akao_platform::{Code, CompiledNode, Error, MadeNode, NodeMaker, NodeOrder};
 use akao_step::BoxFuture;
 use serde_json::json;
 use std::{
@@ -86,7 +86,7 @@ impl Custom {
         Self { folder: folder.to_owned(), packages: wiring::packages(folder), nodes, compiler }
     }
 
-    async fn made(&self, tenant: &Tenant, order: &NodeOrder) -> Result<MadeNode, Error> {
+    async fn compiled(&self, tenant: &Tenant, order: &NodeOrder) -> Result<CompiledNode, Error> {
         let (name, version) = named(order)?;
         let sources = Sources { files: order.files.clone(), entry: order.entry.clone() };
         let compiled = self.compiler.compile(tenant, &sources, Options::default()).await;
@@ -103,7 +103,7 @@ impl Custom {
         };
         let packages = self.packages.clone();
         let (tenant, order) = (tenant.clone(), order.clone());
-        let work = move || {
+        Ok(Box::new(move || {
             let (description, schema) = (order.description.as_deref(), order.schema.as_ref().or(worked_out.as_ref()));
             let draft = Draft {
                 tenant: &tenant,
@@ -115,8 +115,7 @@ impl Custom {
                 sources: &sources,
             };
             stored(&packages, &draft, &compiled)
-        };
-        tokio::task::spawn_blocking(work).await.unwrap_or_else(|broken| Err(Error::internal(&broken)))
+        }))
     }
 
     /// Writes down what was decided of a node, which its next step reads.
@@ -192,8 +191,8 @@ fn not_compiled(error: &StepError) -> Error {
 }
 
 impl NodeMaker for Custom {
-    fn make<'a>(&'a self, tenant: &'a Tenant, order: &'a NodeOrder) -> BoxFuture<'a, Result<MadeNode, Error>> {
-        Box::pin(self.made(tenant, order))
+    fn compile<'a>(&'a self, tenant: &'a Tenant, order: &'a NodeOrder) -> BoxFuture<'a, Result<CompiledNode, Error>> {
+        Box::pin(self.compiled(tenant, order))
     }
 
     fn keep(&self, tenant: &Tenant, order: &NodeOrder, made: &MadeNode) -> Result<(), Error> {

@@ -3,15 +3,21 @@
 use crate::{Ground, PASSWORD};
 use akao_contract::{Category, Effects, NodeType, Reads, Tenant};
 use akao_platform::{
-    Actor, Approval, Code, Error, Expected, Joined, MadeNode, NodeMaker, NodeOrder, PageRequest, TenantFiles,
+    Actor, Approval, Code, CompiledNode, Error, Expected, Joined, MadeNode, NodeMaker, NodeOrder, PageRequest,
+    TenantFiles,
 };
 use akao_step::{Allowance, BoxFuture, Secret};
 use akao_store::CustomNode;
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Mutex,
+    sync::{Arc, Mutex, mpsc},
+    time::Duration,
 };
+use tokio::sync::oneshot;
+
+/// Nothing here takes that long.
+const WITHIN: Duration = Duration::from_secs(60);
 
 /// Makes a node of every upload, without looking into it: a source that says `eval` is not clean, and one that says `ask HOST`
 /// asks for that host. A file is not kept whose name says so.
@@ -20,7 +26,9 @@ pub(crate) struct Maker {
     /// What was decided of nodes: their permissions, or nothing where they were withdrawn.
     decided: Mutex<BTreeMap<String, Option<Vec<String>>>>,
     /// What was made and is still there.
-    made: Mutex<BTreeSet<String>>,
+    made: Arc<Mutex<BTreeSet<String>>>,
+    /// The next package that is made says so, and waits until it may be.
+    held: Mutex<Option<(oneshot::Sender<()>, mpsc::Receiver<()>)>>,
 }
 
 impl Maker {
@@ -32,6 +40,13 @@ impl Maker {
     pub(crate) fn made(&self) -> usize {
         self.made.lock().unwrap().len()
     }
+
+    /// Holds the next package that is made: what comes when it begins, and what lets it go on.
+    fn hold(&self) -> (oneshot::Receiver<()>, mpsc::Sender<()>) {
+        let ((begun, begins), (go, goes)) = (oneshot::channel(), mpsc::channel());
+        *self.held.lock().unwrap() = Some((begun, goes));
+        (begins, go)
+    }
 }
 
 impl TenantFiles for Maker {
@@ -42,16 +57,15 @@ impl TenantFiles for Maker {
 }
 
 impl NodeMaker for Maker {
-    fn make<'a>(&'a self, tenant: &'a Tenant, order: &'a NodeOrder) -> BoxFuture<'a, Result<MadeNode, Error>> {
+    fn compile<'a>(&'a self, tenant: &'a Tenant, order: &'a NodeOrder) -> BoxFuture<'a, Result<CompiledNode, Error>> {
         Box::pin(async move {
             let digest = akao_contract::Digest::of(format!("{tenant}{order:?}").as_bytes()).to_string();
             let pinned = format!("custom.t-{tenant}.greet@{}#{digest}", order.version);
-            self.made.lock().unwrap().insert(pinned.clone());
             let is_clean = !order.files.values().any(|text| text.contains("eval"));
             let scan = if is_clean { json!([]) } else { json!([{"weight": "alarm"}]) };
             let asked = order.files.values().filter_map(|text| text.strip_prefix("ask "));
             let permissions = asked.map(|host| format!("network.http={host}:443")).collect();
-            Ok(MadeNode {
+            let node = MadeNode {
                 node_type: node_type(&pinned, &order.version),
                 bundle: digest,
                 pinned,
@@ -59,7 +73,16 @@ impl NodeMaker for Maker {
                 schema: order.schema.clone(),
                 permissions,
                 scan,
-            })
+            };
+            let (all, held) = (Arc::clone(&self.made), self.held.lock().unwrap().take());
+            Ok(Box::new(move || {
+                all.lock().unwrap().insert(node.pinned.clone());
+                if let Some((begun, goes)) = held {
+                    begun.send(()).unwrap();
+                    goes.recv().unwrap();
+                }
+                Ok(node)
+            }) as CompiledNode)
         })
     }
 
@@ -235,6 +258,33 @@ async fn an_upload_that_breaks_off_takes_no_version_and_storage_has_an_end() {
     ground.allowances.set(&owner.tenant, stored(10_000_000));
     let kept = ground.platform.add_custom_node(&owner, order("1.1.0", &large)).await.unwrap();
     assert_eq!(kept.body.source.len(), large.len());
+}
+
+#[tokio::test]
+async fn whoever_leaves_while_a_package_is_made_leaves_none_that_no_version_is() {
+    let ground = Ground::new();
+    let owner = Actor::clone(&ground.set_up().actor);
+    let mut full = order("1.1.0", "1");
+    full.files.insert("full-disk.ts".to_owned(), String::new());
+    let all = PageRequest::new(None, None).unwrap();
+    // The second one is refused once its package was made.
+    for (upload, left) in [(order("1.0.0", "1"), 1), (full, 1)] {
+        let (begins, go) = ground.nodes.hold();
+        let (platform, actor) = (ground.platform.clone(), owner.clone());
+        let uploading = tokio::spawn(async move { platform.add_custom_node(&actor, upload).await });
+        begins.await.unwrap();
+        uploading.abort();
+        assert!(uploading.await.unwrap_err().is_cancelled(), "nobody waits for it any more");
+        go.send(()).unwrap();
+        let found = || (ground.nodes.made(), ground.platform.custom_nodes(&owner, &all).unwrap().items.len());
+        let settled = async {
+            while found() != (left, left) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let settled = tokio::time::timeout(WITHIN, settled).await;
+        settled.unwrap_or_else(|_| panic!("packages and versions: {:?}", found()));
+    }
 }
 
 #[tokio::test]

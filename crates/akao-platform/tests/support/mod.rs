@@ -1,14 +1,14 @@
 //! What tests of the platform put where a part of the program is not needed.
 
 use akao_contract::Tenant;
-use akao_platform::{Error, MadeNode, NodeMaker, NodeOrder, TenantFiles};
+use akao_platform::{CompiledNode, Error, MadeNode, NodeMaker, NodeOrder, TenantFiles};
 use akao_step::BoxFuture;
 
 /// Makes no custom nodes.
 pub(crate) struct NoNodes;
 
 impl NodeMaker for NoNodes {
-    fn make<'a>(&'a self, _: &'a Tenant, _: &'a NodeOrder) -> BoxFuture<'a, Result<MadeNode, Error>> {
+    fn compile<'a>(&'a self, _: &'a Tenant, _: &'a NodeOrder) -> BoxFuture<'a, Result<CompiledNode, Error>> {
         Box::pin(async { Err(Error::invalid("nodes are not made here")) })
     }
 
