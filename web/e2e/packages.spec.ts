@@ -1,3 +1,4 @@
+import type { Page } from "@playwright/test";
 import { expect, test, write } from "./console";
 import { Repository } from "./server";
 
@@ -132,7 +133,62 @@ test("the operator installs, updates, disables and enables a package, and the au
   for (const what of ["installed", "updated", "disabled", "enabled", "uninstalled"]) {
     await expect(page.getByText(`package.${what}`).first()).toBeVisible();
   }
-  repository.remove();
+  await repository.remove();
+});
+
+/** Looks for a package, and opens its plan by a button of what was found. */
+async function openPlan(page: Page, id: string, button: string) {
+  await page.getByRole("button", { name: "Install a package" }).click();
+  const find = page.getByRole("dialog", { name: "Install a package" });
+  await find.getByLabel("What it does, or its id").fill(id);
+  await page.keyboard.press("Enter");
+  await find.getByRole("button", { name: `${button} ${id}`, exact: true }).click();
+  return page.getByRole("dialog", { name: `Install ${id}` });
+}
+
+test("what was not granted at first is granted to the installed package later", async ({ console, page }) => {
+  test.setTimeout(120_000);
+  const repository = await Repository.make(console.server.folder, "com.example.given");
+  await repository.publish("1.0.0", ["api.example.com:443"]);
+  await console.signIn("/packages");
+  const install = await openPlan(page, repository.id, "Install");
+  await install.getByRole("button", { name: "Agree and install" }).click();
+  await expect(page.getByRole("row", { name: /com\.example\.given/ })).toContainText("1.0.0");
+
+  // Nothing of it would be written but what is granted, and without that there is nothing to do.
+  const plan = await openPlan(page, repository.id, "Look at");
+  const grant = plan.getByRole("button", { name: "Grant", exact: true });
+  await expect(grant).toBeDisabled();
+  await console.isAccessible();
+  await plan.getByRole("checkbox", { name: /api\.example\.com/ }).press("Space");
+  await grant.click();
+  await expect(page.getByText(/com\.example\.given 1\.0\.0 .*network\.http=api\.example\.com:443/)).toBeVisible();
+  await expect(plan).toBeHidden();
+
+  const after = await openPlan(page, repository.id, "Look at");
+  await expect(after.getByText("There is nothing to do.")).toBeVisible();
+  await after.getByRole("button", { name: "Done" }).click();
+  await repository.remove();
+});
+
+test("the key of a package that is installed already is agreed to and recorded", async ({ console, page }) => {
+  test.setTimeout(120_000);
+  const repository = await Repository.make(console.server.folder, "com.example.signed");
+  await repository.publish("1.0.0", ["api.example.com:443"]);
+  await repository.installFolder();
+  await console.signIn("/packages");
+  const plan = await openPlan(page, repository.id, "Look at");
+  await expect(plan.getByText(/holds, by the key/)).toBeVisible();
+  await expect(plan.getByRole("checkbox"), "all of it was granted").toHaveCount(0);
+  await console.isAccessible();
+  await plan.getByRole("button", { name: "Agree", exact: true }).click();
+  await expect(plan).toBeHidden();
+  await expect(page.getByText(/com\.example\.signed 1\.0\.0 is installed/)).toBeVisible();
+
+  const after = await openPlan(page, repository.id, "Look at");
+  await expect(after.getByText("There is nothing to do.")).toBeVisible();
+  await after.getByRole("button", { name: "Done" }).click();
+  await repository.remove();
 });
 
 test("whoever does not look after the server sees packages and changes none", async ({ console, page }) => {

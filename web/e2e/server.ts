@@ -129,11 +129,16 @@ export async function install(folder: string): Promise<void> {
   rmSync(source, { recursive: true, force: true });
 }
 
-/** A folder with a signed repository of packages, which a data directory knows. */
+/** A folder with a signed repository that has one package, which a data directory knows until it is removed. */
 export class Repository {
-  private constructor(private readonly home: string) {}
+  private constructor(
+    private readonly home: string,
+    private readonly folder: string,
+    /** The id of the package. */
+    readonly id: string,
+  ) {}
 
-  static async make(folder: string): Promise<Repository> {
+  static async make(folder: string, id = "com.example.lookup"): Promise<Repository> {
     const home = mkdtempSync(join(tmpdir(), "akao-publisher-"));
     await akao(home, "key", "new", "me");
     const { fingerprint } = JSON.parse(await akao(home, "repo", "init", "packages", "--json")) as {
@@ -141,21 +146,27 @@ export class Repository {
     };
     const trusted = ["--fingerprint", fingerprint, "--vouches", "--data-dir", folder];
     await akao(home, "repo", "add", "own", join(home, "packages"), "--prefix", "com.example", ...trusted);
-    return new Repository(home);
+    return new Repository(home, folder, id);
   }
 
   /** Publishes a version of the package that asks for these hosts. */
   async publish(version: string, hosts: string[]): Promise<void> {
     const manifest = MANIFEST.replace("version: 1.0.0", `version: ${version}`)
-      .replace("com.example.enrich", "com.example.lookup")
+      .replace("com.example.enrich", this.id)
       .replace('["api.example.com:443"]', JSON.stringify(hosts));
     writePackage(join(this.home, "source"), manifest);
-    await akao(this.home, "node", "pack", "source", "-o", "lookup.akao");
-    await akao(this.home, "node", "sign", "lookup.akao");
-    await akao(this.home, "node", "publish", "lookup.akao", "--repo", "packages");
+    await akao(this.home, "node", "pack", "source", "-o", "package.akao");
+    await akao(this.home, "node", "sign", "package.akao");
+    await akao(this.home, "node", "publish", "package.akao", "--repo", "packages");
   }
 
-  remove(): void {
+  /** Installs what was published last from its folder, which nobody has signed, with all that it asks for. */
+  async installFolder(): Promise<void> {
+    await akao(this.home, "install", join(this.home, "source"), "--yes", "--data-dir", this.folder);
+  }
+
+  async remove(): Promise<void> {
+    await akao(this.home, "repo", "remove", "own", "--data-dir", this.folder);
     rmSync(this.home, { recursive: true, force: true });
   }
 }

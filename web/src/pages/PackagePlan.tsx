@@ -13,8 +13,9 @@ import { Empty, Facts, Loading, layout, Notice, Refused, Table } from "../ui/lay
 import { Line } from "../ui/Prose";
 
 const PLAN = ["package-plan"];
+const FOUND = ["packages-found"];
 /** What is not true any more when packages have changed. */
-export const STALE = [installedPackages.queryKey, PLAN, nodeTypes.queryKey, catalogue.queryKey, NAMED_TYPES];
+export const STALE = [installedPackages.queryKey, FOUND, PLAN, nodeTypes.queryKey, catalogue.queryKey, NAMED_TYPES];
 
 /** What is to be installed or updated. */
 export interface Order {
@@ -41,7 +42,7 @@ export function Find({ onClose }: { onClose: () => void }) {
   const [query, setQuery] = useState("");
   const [chosen, setChosen] = useState<string>();
   const found = useQuery({
-    queryKey: ["packages-found", query],
+    queryKey: [...FOUND, query],
     queryFn: ({ signal }) => ask("GET /api/v1/packages/search", { query: { query }, signal }),
     enabled: query !== "",
     retry: false,
@@ -100,7 +101,12 @@ function Hits({ found, onChoose }: { found: PackagesFound; onChoose: (name: stri
               <td>{one.repository ?? "installed alone"}</td>
               <td className={layout.numeric}>
                 {one.installed ? (
-                  <span className={layout.dim}>{one.installed} is installed</span>
+                  <>
+                    <span className={layout.dim}>{one.installed} is installed</span>{" "}
+                    {one.repository && (
+                      <Act word="Look" whole={`Look at ${one.package}`} onAct={() => onChoose(one.package)} />
+                    )}
+                  </>
                 ) : (
                   <Act word="Install" whole={`Install ${one.package}`} onAct={() => onChoose(one.package)} />
                 )}
@@ -122,6 +128,16 @@ function Missing({ plan }: { plan: Pick<Planned, "unreachable"> }) {
   ));
 }
 
+/** Whether there is anything to agree to: what would be written, or what may be granted to what is there. */
+const isOpen = (one: PlannedPackage): boolean => one.changes_record || one.grantable.length > 0;
+
+/** What is done with a plan; where nothing of it is new, it is not called an installation. */
+function deed(order: Order, plan: Planned): string {
+  if (plan.packages.every((one) => !one.changes_record)) return "Grant";
+  if (plan.packages.every((one) => one.already)) return "Agree";
+  return order.update ? "Agree and update" : "Agree and install";
+}
+
 /** Shows what an order would do, and does it once somebody has agreed. */
 export function Plan({ order, onClose }: { order: Order; onClose: () => void }) {
   const plan = useQuery({
@@ -132,7 +148,7 @@ export function Plan({ order, onClose }: { order: Order; onClose: () => void }) 
     retry: false,
   });
   const title = order.update ? `Update ${order.package ?? "packages"}` : `Install ${order.package ?? "a package"}`;
-  const open = plan.data?.packages.filter((one) => one.changes_record || one.refused !== null) ?? [];
+  const open = plan.data?.packages.filter((one) => isOpen(one) || one.refused !== null) ?? [];
   if (plan.data && open.length > 0 && open.every((one) => one.refused === null)) {
     return <Agree key={plan.data.consent} title={title} order={order} plan={plan.data} onClose={onClose} />;
   }
@@ -167,10 +183,13 @@ function Agree({ title, order, plan, onClose }: { title: string; order: Order; p
     quiet: true,
   });
   const grantable = [...new Set(plan.packages.flatMap((one) => one.grantable))];
+  const act = deed(order, plan);
   return (
     <FormDialog
       title={title}
-      act={order.update ? "Agree and update" : "Agree and install"}
+      act={act}
+      // Granting nothing would do nothing.
+      disabled={act === "Grant" && grants.size === 0}
       wide
       doing={carryOut}
       onSubmit={() => carryOut.mutate()}
