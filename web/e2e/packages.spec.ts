@@ -100,6 +100,10 @@ test("the operator installs, updates, disables and enables a package, and the au
   await install.getByRole("button", { name: "Agree and install" }).press("Enter");
   const row = page.getByRole("row", { name: /com\.example\.lookup/ });
   await expect(row).toContainText("1.0.0");
+  // To install is a look at the kill lists too.
+  const known = page.getByRole("region", { name: "Repositories" }).getByRole("row", { name: /own/ });
+  await expect(known).toContainText("com.example");
+  await expect(known.getByRole("time")).toBeVisible();
 
   // What an update may do more stands out, and is not granted by itself.
   await repository.publish("1.1.0", ["api.example.com:443", "files.example.com:443"]);
@@ -198,4 +202,5 @@ test("whoever does not look after the server sees packages and changes none", as
   await expect(row.getByRole("button")).toHaveCount(1);
   await expect(page.getByRole("button", { name: "Install a package" })).toBeHidden();
   await expect(page.getByRole("button", { name: "Look for updates" })).toBeHidden();
+  await expect(page.getByRole("heading", { name: "Repositories" })).toBeHidden();
 });

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 /// | `nodes/disabled/ID.json` | the record of one that is disabled |
 /// | `nodes/packages/sha256/…` | contents by digest |
 /// | `nodes/repositories/NAME/` | what was seen last of a repository |
+/// | `nodes/kill-lists.json` | when the kill list of each repository was looked at last |
 /// | `nodes/lock` | locked by who changes any of these |
 /// | `config/{policy,trust,repositories}.toml`, `config/kill-list.json` | settings |
 /// | `config/repositories/NAME.root.json` | the root that a repository is trusted by |
@@ -50,6 +51,11 @@ impl Places {
     /// The folder of what was seen last of a repository. Without it an old view of the repository could be shown again.
     pub fn repository_state(&self, name: &str) -> PathBuf {
         self.nodes().join("repositories").join(name)
+    }
+
+    /// The file of when the kill list of each repository was looked at last.
+    pub(crate) fn kill_list_looks(&self) -> PathBuf {
+        self.nodes().join("kill-lists.json")
     }
 
     /// The file of the root that a repository is trusted by.

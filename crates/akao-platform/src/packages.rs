@@ -52,6 +52,12 @@ pub trait PackageManager: Send + Sync {
     /// The settings cannot be used.
     fn search(&self, query: &str, limit: usize) -> Result<Value, Error>;
 
+    /// The repositories that are configured, as documents, with when the kill list of each was looked at last. None of them is asked.
+    ///
+    /// # Errors
+    /// The settings cannot be used.
+    fn repositories(&self) -> Result<Vec<Value>, Error>;
+
     /// Makes a plan; nothing is written but what repositories say of what is installed.
     ///
     /// # Errors
@@ -112,6 +118,10 @@ impl PackageManager for NoPackages {
         Self::none()
     }
 
+    fn repositories(&self) -> Result<Vec<Value>, Error> {
+        Ok(Vec::new())
+    }
+
     fn plan(&self, _: &PackageOrder) -> Result<Box<dyn PackagePlan>, Error> {
         Self::none()
     }
@@ -149,6 +159,14 @@ impl Platform {
     /// The settings cannot be used.
     pub fn search_packages(&self, query: &str, limit: usize) -> Result<Value, Error> {
         self.parts().packages.search(query, limit)
+    }
+
+    /// The repositories that packages are installed from. Blocks.
+    ///
+    /// # Errors
+    /// The settings cannot be used.
+    pub fn repositories(&self) -> Result<Vec<Value>, Error> {
+        self.parts().packages.repositories()
     }
 
     /// What an order would do, with what it asks for and the word that agrees to it. Blocks.

@@ -3,13 +3,14 @@
 
 use crate::{
     acts::{self, Intent},
-    commands::packages::{Desk, install, search, show, uninstall},
+    commands::packages::{Desk, install, repositories, search, show, uninstall},
     failure::Failure,
 };
 use akao_contract::{Digest, Permission, manifest::PackageId};
 use akao_install::{
-    Agreement, Applied, ApplyError, Event, Installed, InstalledSource, Kept, OpenRepositories, Plan, PlanError,
-    PlannedPackage, Record, Source, SwitchError, UpdateOptions, apply, disable, enable, note_offers, rollback,
+    Agreement, Applied, ApplyError, Event, Installed, InstalledSource, Kept, KillListLooks, OpenRepositories, Plan,
+    PlanError, PlannedPackage, Record, RepositoryEntry, Source, SwitchError, UpdateOptions, apply, disable, enable,
+    note_offers, rollback,
 };
 use akao_nodes::ExternalNodes;
 use akao_package::{Change, Effect};
@@ -86,6 +87,19 @@ impl PackageManager for ServedPackages {
         let items: Vec<Value> = found.iter().map(hit).collect();
         let repositories_count = desk.settings.repositories.entries().len();
         Ok(json!({"items": items, "repositories": repositories_count, "unreachable": unreachable(&repositories)}))
+    }
+
+    fn repositories(&self) -> Result<Vec<Value>, Error> {
+        let desk = Desk::at(&self.folder).map_err(failed)?;
+        let looks = KillListLooks::read(&desk.places);
+        // Not where they lie: a folder is one of the server's machine, and an address may hold what is nobody else's.
+        let document = |entry: &RepositoryEntry| {
+            json!({
+                "repository": entry.name, "prefixes": entry.prefixes, "vouches": entry.vouches,
+                "kill_list": repositories::kill_list(&looks.of(entry)),
+            })
+        };
+        Ok(desk.settings.repositories.entries().iter().map(document).collect())
     }
 
     fn plan(&self, order: &PackageOrder) -> Result<Box<dyn PackagePlan>, Error> {

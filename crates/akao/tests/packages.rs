@@ -468,12 +468,19 @@ fn a_package_is_found_and_installed_from_a_repository_and_a_yanked_version_is_le
     let wrong = desk.akao(&[&add[..], &["--fingerprint", &other]].concat());
     assert!(wrong.code == 1 && wrong.err.contains("has the fingerprint"), "{wrong:?}");
     said(&desk, &[&add[..], &["--fingerprint", &fingerprint, "--vouches"]].concat());
-    assert!(said(&desk, &["repo", "list"]).out.contains("1 package"));
+    let listed = said(&desk, &["repo", "list"]).out;
+    assert!(
+        listed.contains("1 package") && listed.contains("never"),
+        "nothing was held against its list yet: {listed}"
+    );
 
     let found = said(&desk, &["search", "gret", "--json"]).json();
     assert_eq!(found["packages"][0]["id"], "com.example.greet", "a slip is corrected: {found}");
     assert_eq!(desk.akao(&["search", "nothing-like-this"]).code, 1);
     said(&desk, &["install", "com.example.greet@~1.0", "--yes"]);
+    let listed = said(&desk, &["repo", "list", "--json"]).json();
+    let kill_list = &listed["repositories"][0]["kill_list"];
+    assert!(kill_list["looked_at"].is_string() && kill_list["missing"].is_null(), "{listed:#}");
     desk.write("w.yaml", &workflow("com.example.greet"));
     assert_eq!(text_of(&desk, "w.yaml"), "Hello Ada");
     said(&desk, &["node", "yank", "com.example.greet@1.1.0", "--repo", "packages", "--reason", "it is rude"]);

@@ -118,6 +118,12 @@ export const installedPackages = queryOptions({
   queryFn: ({ signal }) => ask("GET /api/v1/packages", { query: { limit: 200 }, signal }),
 });
 
+/** Where packages are installed from, for the operator alone. */
+export const repositories = queryOptions({
+  queryKey: ["repositories"],
+  queryFn: ({ signal }) => ask("GET /api/v1/packages/repositories", { query: { limit: 200 }, signal }),
+});
+
 export interface TaskFilter {
   status?: string[] | undefined;
   assignee?: string | undefined;

@@ -106,6 +106,7 @@ export type PackageOrder = { package?: string; versions?: string; update?: boole
 export type AgreedOrder = { package?: string; versions?: string; consent: string; grants?: Array<string> };
 export type DisablePackage = { reason: string };
 export type PackagesFound = { items: Array<{ package: string; version: string; name: string; description: string | null; repository: string | null; installed: string | null; corrected: boolean; deprecated: string | null }>; repositories: number; unreachable: Array<{ repository: string; why: string; cure: string }> };
+export type Repository = { repository: string; prefixes: Array<string>; vouches: boolean; kill_list: { looked_at: string | null; missing: string | null } };
 export type PlannedPackage = { package: string; version: string; name: string; description: string | null; content: string; source: string; requested: boolean; needed_by: Array<string>; needs: Array<string>; provides: Array<string>; nodes: Array<string>; runtime: string; signature: { state: "absent" | "valid" | "invalid" | "unknown_key"; key: string | null }; asks: Array<{ permission: string; granted: boolean }>; grantable: Array<string>; limits: Array<{ limit: string; asked: string; held: string }>; installed: string | null; already: boolean; activates: boolean; changes_record: boolean; changes: Array<{ effect: "widens" | "breaks" | "neutral"; text: string }>; agree: Array<string>; refused: { why: string; cure: string } | null; warnings: Array<string> };
 export type PackagePlan = { packages: Array<PlannedPackage>; kept: Array<{ package: string; version: string; why: string; skipped: Array<string> }>; unreachable: Array<{ repository: string; why: string; cure: string }>; consent: string };
 export type PackagesDone = { done: Array<{ package: string; text: string }> };
@@ -218,6 +219,7 @@ export interface Operations {
   "GET /api/v1/packages": { body: undefined; answer: { items: Array<Package>; next: string | null } };
   "POST /api/v1/packages/install": { body: AgreedOrder; answer: PackagesDone };
   "POST /api/v1/packages/preview": { body: PackageOrder; answer: PackagePlan };
+  "GET /api/v1/packages/repositories": { body: undefined; answer: { items: Array<Repository>; next: string | null } };
   "GET /api/v1/packages/search": { body: undefined; answer: PackagesFound };
   "POST /api/v1/packages/update": { body: AgreedOrder; answer: PackagesDone };
   "DELETE /api/v1/packages/{package}": { body: undefined; answer: PackagesDone };

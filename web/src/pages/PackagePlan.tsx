@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { ask } from "../api/client";
-import { installedPackages, NAMED_TYPES } from "../api/queries";
+import { installedPackages, NAMED_TYPES, repositories } from "../api/queries";
 import type { PackagesFound, PackagePlan as Planned, PlannedPackage } from "../api/schema";
 import { useChange } from "../app/useChange";
 import { catalogue, nodeTypes } from "../execution/usePlan";
@@ -15,7 +15,16 @@ import { Line } from "../ui/Prose";
 const PLAN = ["package-plan"];
 const FOUND = ["packages-found"];
 /** What is not true any more when packages have changed. */
-export const STALE = [installedPackages.queryKey, FOUND, PLAN, nodeTypes.queryKey, catalogue.queryKey, NAMED_TYPES];
+export const STALE = [
+  installedPackages.queryKey,
+  // Whoever installs looks at the kill lists as well.
+  repositories.queryKey,
+  FOUND,
+  PLAN,
+  nodeTypes.queryKey,
+  catalogue.queryKey,
+  NAMED_TYPES,
+];
 
 /** What is to be installed or updated. */
 export interface Order {

@@ -3,14 +3,15 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { ask } from "../api/client";
-import { installedPackages } from "../api/queries";
+import { installedPackages, repositories } from "../api/queries";
 import type { Package } from "../api/schema";
 import { useMe } from "../app/session";
 import { useChange } from "../app/useChange";
 import { Badge, Button, CopyButton, Dialog, Search, TextField, type Tone } from "../ui/controls";
 import { Confirm, FormDialog } from "../ui/dialogs";
-import { Act, Heads, ListPage } from "../ui/Listing";
-import { Facts, layout, Notice, Table } from "../ui/layout";
+import { Act, Heads, Listing, ListPage } from "../ui/Listing";
+import { Facts, layout, Notice, Panel, Table } from "../ui/layout";
+import { When } from "../ui/time";
 import { useTyped } from "../ui/useTyped";
 import { HEALTH } from "./health";
 import { Find, type Order, Plan, STALE } from "./PackagePlan";
@@ -63,10 +64,51 @@ export function Packages() {
                 : "Only the operator of the server installs packages.",
             }
       }
-      more={open && <Opened open={open} onClose={close} />}
+      more={
+        <>
+          {operator && <Repositories />}
+          {open && <Opened open={open} onClose={close} />}
+        </>
+      }
     >
       {(one) => <Row key={one.package} one={one} operator={operator} onOpen={setOpen} />}
     </ListPage>
+  );
+}
+
+/** Where packages come from, and how old what is known of each place's kill list is. */
+function Repositories() {
+  const list = useQuery({ ...repositories, refetchInterval: 10_000 });
+  return (
+    <Panel title="Repositories" flush>
+      <Listing
+        label="Repositories"
+        list={list}
+        items={list.data?.items ?? []}
+        columns={["Repository", "Packages that begin with", "Kill list looked at"]}
+        empty={{ icon: "package", title: "The server knows no repository", words: "akao repo add makes one known." }}
+      >
+        {(one) => (
+          <tr key={one.repository}>
+            <th scope="row">{one.repository}</th>
+            <td>{one.prefixes.join(", ")}</td>
+            <td>
+              {one.kill_list.looked_at ? <When at={one.kill_list.looked_at} /> : "never"}
+              {one.kill_list.missing && (
+                <>
+                  {" "}
+                  <Badge tone="waiting" icon="warning">
+                    not had since
+                  </Badge>
+                  <br />
+                  <span className={layout.dim}>{one.kill_list.missing}</span>
+                </>
+              )}
+            </td>
+          </tr>
+        )}
+      </Listing>
+    </Panel>
   );
 }
 

@@ -87,7 +87,7 @@ fn by_name(call: Call) -> Answering {
 }
 
 /// A page of documents that these texts of theirs tell apart.
-fn named(call: &Call, all: Vec<Value>, names: &'static [&'static str]) -> Result<Answer, Error> {
+pub(super) fn named(call: &Call, all: Vec<Value>, names: &'static [&'static str]) -> Result<Answer, Error> {
     let text = |document: &Value, name: &str| document[name].as_str().unwrap_or_default().to_owned();
     let place = |document: &Value| names.iter().map(|name| text(document, name)).collect::<Vec<_>>().join(" ");
     let found = call.query.page()?.of_all(all.into_iter(), place)?;

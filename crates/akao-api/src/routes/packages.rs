@@ -1,6 +1,7 @@
 //! Packages of the server, for its operator: found in repositories, installed and updated after having agreed to what was shown,
 //! enabled, disabled, taken back and taken away. What tenants see of them is in `catalogue.rs`.
 
+use super::{catalogue::named, tokens::PAGE};
 use crate::{
     Access,
     answer::Answer,
@@ -36,6 +37,10 @@ pub(super) fn routes() -> Vec<Route> {
         route!(GET "/api/v1/packages/search", operator, "search_packages",
             "Packages of the repositories that the server knows, best first.",
             Takes::Nothing, &[(200, Gives::Json("PackagesFound"))], search, parameters: SEARCH, refuses: REFUSES),
+        route!(GET "/api/v1/packages/repositories", operator, "list_repositories",
+            "The repositories that the server knows, and when the kill list of each was looked at last. None is asked.",
+            Takes::Nothing, &[(200, Gives::Page("Repository"))], repositories, parameters: PAGE,
+            refuses: &[Code::Conflict]),
         route!(POST "/api/v1/packages/preview", operator, "preview_packages",
             "What would be installed or updated, and what somebody has to agree to; nothing is written.",
             Takes::Json("PackageOrder"), &[(200, Gives::Json("PackagePlan"))], preview, refuses: REFUSES),
@@ -107,6 +112,13 @@ fn search(call: Call) -> Answering {
         }
         let found = call.blocking(move |platform, _| platform.search_packages(&query, HITS_MAX)).await?;
         Ok(Answer::json(&found))
+    })
+}
+
+fn repositories(call: Call) -> Answering {
+    Box::pin(async move {
+        let all = call.blocking(|platform, _| platform.repositories()).await?;
+        named(&call, all, &["repository"])
     })
 }
 

@@ -94,6 +94,15 @@ pub(super) fn packages() -> Named {
             "PackagesFound",
             object(&[("items", list(found)), ("repositories", number()), ("unreachable", unreachable.clone())]),
         ),
+        (
+            "Repository",
+            object(&[
+                ("repository", text()),
+                ("prefixes", list(text())),
+                ("vouches", truth()),
+                ("kill_list", object(&[("looked_at", or_null(&time())), ("missing", or_null(&text()))])),
+            ]),
+        ),
         ("PlannedPackage", planned()),
         (
             "PackagePlan",

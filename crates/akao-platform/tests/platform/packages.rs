@@ -75,6 +75,10 @@ impl PackageManager for One {
         NoPackages.search(query, limit)
     }
 
+    fn repositories(&self) -> Result<Vec<Value>, Error> {
+        NoPackages.repositories()
+    }
+
     fn plan(&self, order: &PackageOrder) -> Result<Box<dyn PackagePlan>, Error> {
         NoPackages.plan(order)
     }

@@ -24,7 +24,7 @@ use crate::{
 use akao_contract::manifest::{PackageId, ResourceCaps};
 use akao_install::{
     Event, Git, GitLimits, KillListChanges, OpenRepositories, PartlyKilled, Places, Planner, Settings, What,
-    note_offers,
+    note_kill_list_looks, note_offers,
 };
 use akao_package::ArchiveLimits;
 use jiff::Timestamp;
@@ -103,7 +103,8 @@ impl Desk {
         opened.map_err(|error| refused(&error, error.suggestion()))
     }
 
-    /// Holds what is installed against the kill lists, tells what came of it, and records it with what the repositories offer.
+    /// Holds what is installed against the kill lists, tells what came of it, and records it with what the repositories offer and
+    /// when that was.
     ///
     /// # Errors
     /// A record cannot be written.
@@ -130,7 +131,9 @@ impl Desk {
         let why = failed.as_ref().map_or(acts::NOTHING_TO_CHANGE.to_owned(), Failure::full_message);
         let told = announced.and_then(|announced| announced.ended(&done, &why));
         failed.map_or(told, Err)?;
-        note_offers(&self.places, repositories).map_err(|error| refused(&error, error.suggestion()))?;
+        let noted = note_offers(&self.places, repositories)
+            .and_then(|()| note_kill_list_looks(&self.places, &self.settings.repositories, repositories, self.now));
+        noted.map_err(|error| refused(&error, error.suggestion()))?;
         Ok(done)
     }
 

@@ -70,6 +70,15 @@ fn package(owner: &Person<'_>) -> Value {
     owner.get("/api/v1/packages").is(200).body["items"][0].clone()
 }
 
+/// What the operator sees of looks at the list of the one repository: whether there was one, and why the last did not get it.
+fn look(owner: &Person<'_>) -> (bool, Option<String>) {
+    let page = owner.get("/api/v1/packages/repositories").is(200).body;
+    let one = &page["items"][0];
+    assert_eq!((&one["repository"], &one["prefixes"]), (&json!("own"), &json!(["com.example"])), "{page:#}");
+    let missing = one["kill_list"]["missing"].as_str().map(str::to_owned);
+    (one["kill_list"]["looked_at"].is_string(), missing)
+}
+
 const MISSING: &str = "akao_kill_list_missing{repository=\"own\"}";
 
 #[test]
@@ -91,6 +100,8 @@ fn a_running_server_takes_up_what_a_repositorys_kill_list_says() {
     owner.save("w", &workflow("w", "1.0.0", GREET, "Ada")).is(201);
     assert!(said(&owner, "w", &[]).starts_with("Hello Ada"));
     until("a look at the list", || figure(&owner, MISSING), |found| *found == Some(0));
+    assert_eq!(look(&owner), (true, None));
+    server.other_owner(&owner, "globex").get("/api/v1/packages/repositories").refuses(403, "forbidden");
     assert_eq!(figure(&owner, "akao_package_versions_blocked"), Some(0));
 
     // Nobody does anything at the server from here on.
@@ -117,6 +128,10 @@ fn a_running_server_takes_up_what_a_repositorys_kill_list_says() {
     until("two more looks", || figure(&owner, "akao_kill_list_looks_total"), |found| *found >= Some(looks + 2));
     owner.get("/readyz").is(200);
     assert_eq!(package(&owner)["status"], "blocked");
+    let (looked, why) = look(&owner);
+    assert!(looked && why.is_some(), "the look before is still known: {why:?}");
+    let listed = on(&server, &desk, &["repo", "list"]).out;
+    assert!(listed.contains("not had since"), "{listed}");
     assert_eq!(server.log.text().matches("the kill list of the repository `own` cannot be had").count(), 1);
 
     // What is lifted may run again once somebody enables it.
@@ -124,7 +139,9 @@ fn a_running_server_takes_up_what_a_repositorys_kill_list_says() {
     let repository = Repository::serve(&desk, &address);
     let lifted = until("the newer list", || package(&owner), |one| one["status"] == "disabled");
     assert_eq!(lifted["reason"], "it tells names to others");
-    assert!(server.log.text().contains("the kill list of the repository `own` is not missing any more"));
+    // It is told once all of it is written.
+    let again = "the kill list of the repository `own` is not missing any more";
+    until("that it is there again", || server.log.text(), |text| text.contains(again));
     owner.ask("POST", "/api/v1/packages/{package}/enable", &[GREET], "", None).is(200);
     assert!(said(&owner, "w", &[]).starts_with("Hello Ada"));
     drop(repository);
@@ -166,6 +183,7 @@ fn a_server_begins_without_its_repositories_and_leaves_them_alone_where_it_is_to
         command.args(["--check-kill-lists", "never"]);
     });
     let owner = never.owner();
+    assert_eq!(owner.get("/api/v1/packages/repositories").is(200).body["items"], json!([]));
     release(&desk, "1.0.0", "Hello", "");
     on(&never, &desk, &["install", "./src/greet", "--yes"]);
     owner.save("w", &workflow("w", "1.0.0", GREET, "Ada")).is(201);

@@ -10,7 +10,7 @@ use crate::{
     wiring,
 };
 use akao_contract::Digest;
-use akao_install::{RepositoryEntry, add_repository, change_repositories};
+use akao_install::{KillListLook, KillListLooks, RepositoryEntry, add_repository, change_repositories};
 use akao_repository::{Limits, offered_root};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -121,7 +121,8 @@ fn is_compared(args: &AddArgs, offered: &Digest, context: &Context) -> Result<bo
     }
 }
 
-/// Lists the repositories, and whether each can be used.
+/// Lists the repositories, whether each can be used, and when its kill list was looked at last. To list is no such look: nothing is
+/// held against it here.
 pub(crate) fn list(_: &ListArgs, context: &Context) -> Result<Exit, Failure> {
     let desk = Desk::open(context)?;
     let output = &context.output;
@@ -129,6 +130,7 @@ pub(crate) fn list(_: &ListArgs, context: &Context) -> Result<Exit, Failure> {
     let opened = runtime.block_on(desk.repositories(context));
     runtime.shutdown_background();
     let opened = opened?;
+    let looks = KillListLooks::read(&desk.places);
     let mut documents = Vec::new();
     for entry in desk.settings.repositories.entries() {
         let place = entry.url.clone().or(entry.folder.as_ref().map(|folder| folder.display().to_string()));
@@ -137,6 +139,7 @@ pub(crate) fn list(_: &ListArgs, context: &Context) -> Result<Exit, Failure> {
         documents.push(json!({
             "name": entry.name, "place": place, "prefixes": entry.prefixes, "root": entry.root,
             "vouches": entry.vouches, "packages": packages, "usable": packages.is_some(),
+            "kill_list": kill_list(&looks.of(entry)),
         }));
     }
     if output.json {
@@ -155,10 +158,21 @@ pub(crate) fn list(_: &ListArgs, context: &Context) -> Result<Exit, Failure> {
             None => output.out(Style::Bad, "cannot be used"),
         };
         let text = |key: &str| document[key].as_str().unwrap_or_default().to_owned();
-        vec![text("name"), text("place"), prefixes.join(", "), state]
+        let looked_at = document["kill_list"]["looked_at"].as_str().unwrap_or("never");
+        let looked_at = match document["kill_list"]["missing"].as_str() {
+            None => looked_at.to_owned(),
+            Some(_) => output.out(Style::Warning, &format!("{looked_at}, not had since")),
+        };
+        vec![text("name"), text("place"), prefixes.join(", "), state, looked_at]
     };
-    output.text(&table(&["NAME", "PLACE", "PREFIXES", "HOLDS"], &documents.iter().map(row).collect::<Vec<_>>()))?;
+    let header = ["NAME", "PLACE", "PREFIXES", "HOLDS", "KILL LIST LOOKED AT"];
+    output.text(&table(&header, &documents.iter().map(row).collect::<Vec<_>>()))?;
     Ok(Exit::Success)
+}
+
+/// When the kill list of a repository was looked at last, and why the last look did not get it.
+pub(crate) fn kill_list(look: &KillListLook) -> Value {
+    json!({"looked_at": look.at.map(|at| at.to_string()), "missing": look.missing})
 }
 
 /// Removes a repository. What is installed from it stays.
