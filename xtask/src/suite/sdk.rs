@@ -1,5 +1,5 @@
-//! The steps that test the SDKs: each by its own language's runner, then all of them by the golden transcripts; and the types of
-//! the nodes that are written with them.
+//! The steps that test the SDKs: each by its own language's runner, then all of them by the golden transcripts; the types of the
+//! nodes that are written with them; and what such nodes find without bringing it along.
 
 use crate::{Chore, command::Command, workspace::Workspace};
 use std::{fs, path::Path};
@@ -17,10 +17,7 @@ pub(super) fn python(workspace: &Workspace) -> Chore {
 /// Runs the tests of the TypeScript SDK, one of which compiles it and compares with what is checked in.
 pub(super) fn typescript(workspace: &Workspace) -> Chore {
     let folder = workspace.root.join("sdk/typescript");
-    if is_older(&folder.join("node_modules/.package-lock.json"), &folder.join("package-lock.json")) {
-        let arguments = ["ci", "--prefix", "sdk/typescript", "--ignore-scripts", "--no-audit", "--no-fund"];
-        workspace.command("npm").args(arguments).run()?;
-    }
+    install(workspace, "sdk/typescript")?;
     let compiler = "sdk/typescript/node_modules/typescript/bin/tsc";
     workspace.command("node").args([compiler, "--project", "sdk/typescript/conformance"]).run()?;
     // One by one, because versions of Node.js take a folder for different things.
@@ -37,6 +34,24 @@ pub(super) fn ready_nodes(workspace: &Workspace) -> Chore {
     let compiler = "nodes/services/node_modules/typescript/bin/tsc";
     for folder in ["nodes/standard", "nodes/services"] {
         workspace.command("node").args([compiler, "--project", folder]).run()?;
+    }
+    Ok(())
+}
+
+/// Makes the zod that the TypeScript compiler carries once more, of what npm has, and compares.
+pub(super) fn zod(workspace: &Workspace) -> Chore {
+    const FOLDER: &str = "crates/akao-typescript/zod";
+    install(workspace, FOLDER)?;
+    let make = format!("{FOLDER}/make.mjs");
+    Ok(workspace.command("node").args([&make, "--check"]).run()?)
+}
+
+/// Installs what the lock file of a folder names, when that has changed.
+fn install(workspace: &Workspace, folder: &str) -> Chore {
+    let path = workspace.root.join(folder);
+    if is_older(&path.join("node_modules/.package-lock.json"), &path.join("package-lock.json")) {
+        let arguments = ["ci", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund"];
+        workspace.command("npm").args(arguments).run()?;
     }
     Ok(())
 }

@@ -188,6 +188,14 @@ pub(super) const STEPS: &[Step] = &[
         run: |workspace, _| sdk::ready_nodes(workspace),
     },
     Step {
+        name: "zod",
+        group: Group::Sdk,
+        purpose: "the zod that custom nodes find is what its script makes of the npm package",
+        needs: &[],
+        nightly_only: false,
+        run: |workspace, _| sdk::zod(workspace),
+    },
+    Step {
         name: "sdk go",
         group: Group::Sdk,
         purpose: "the Go SDK by its own tests, with the snippets of its README",
