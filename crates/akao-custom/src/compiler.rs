@@ -137,6 +137,9 @@ pub struct Module {
     pub name: String,
     /// Its size as it is run.
     pub bytes: u64,
+    /// The modules that it imports.
+    #[serde(default)]
+    pub imports: BTreeSet<String>,
 }
 
 /// What a file says of a node.
@@ -207,6 +210,16 @@ impl Compiled {
             said.unread.extend(own.unread.clone());
         }
         said
+    }
+
+    /// A module with all that it imports, directly or by way of others.
+    pub fn reached<'c>(&'c self, from: &'c str) -> BTreeSet<&'c str> {
+        let (mut reached, mut waiting) = (BTreeSet::from([from]), vec![from]);
+        while let Some(name) = waiting.pop() {
+            let imports = self.modules.iter().filter(|module| module.name == name).flat_map(|module| &module.imports);
+            waiting.extend(imports.map(String::as_str).filter(|import| reached.insert(import)));
+        }
+        reached
     }
 
     /// The name of the node in a file that is called after it: what is exported under a name of which the file's is made.
@@ -395,6 +408,20 @@ mod tests {
         assert_eq!(says.unread, BTreeMap::from([("memory".to_owned(), 7), ("schema".to_owned(), 3)]));
         let by_default = compiled(&["Own", "default"], &said, &classes).says(&"Own".parse().unwrap());
         assert_eq!(by_default.data["timeout"], "1s", "the default export is the node");
+    }
+
+    #[test]
+    fn what_a_module_imports_is_followed_and_may_lead_back() {
+        let module = |name: &str, imports: &[&str]| Module {
+            name: name.to_owned(),
+            bytes: 1,
+            imports: imports.iter().map(|import| (*import).to_owned()).collect(),
+        };
+        let empty = json!({"data": {}, "unread": {}});
+        let mut compiled = compiled(&[], &empty, &json!({}));
+        compiled.modules = vec![module("a", &["b"]), module("b", &["c", "a"]), module("c", &[]), module("d", &["c"])];
+        assert_eq!(compiled.reached("a"), BTreeSet::from(["a", "b", "c"]));
+        assert_eq!(compiled.reached("d"), BTreeSet::from(["c", "d"]));
     }
 
     #[test]

@@ -45,8 +45,8 @@ pub(crate) struct Bundle {
     pub(crate) typed: Typed,
     /// The names that it exports, `default` among them.
     pub(crate) exports: Vec<String>,
-    /// The names and sizes of the modules.
-    pub(crate) modules: Vec<(String, usize)>,
+    /// The modules, as they are told of.
+    pub(crate) modules: Vec<Value>,
     /// The lines that can be run, by file; where they are counted.
     pub(crate) lines: BTreeMap<String, Vec<usize>>,
 }
@@ -69,6 +69,12 @@ struct Module {
 }
 
 impl Module {
+    /// Its name and size, and the modules to which its imports lead.
+    fn to_json(&self) -> Value {
+        let imports: BTreeSet<&String> = self.imports.values().collect();
+        json!({"name": self.path, "bytes": self.compiled.code.len(), "imports": imports})
+    }
+
     /// The imports without which it cannot be loaded.
     fn needs(&self) -> Vec<&str> {
         let needed = self.compiled.imports.iter().filter(|import| import.is_needed);
@@ -91,7 +97,7 @@ pub(crate) fn bundle(files: &Files<'_>, entry: &str, how: How) -> Bundle {
     let typed = if own.is_none() || how.packages { Typed::default() } else { types::schemas(files, entry) };
     let findings = scan::together(ordered.iter().flat_map(|module| module.compiled.findings.clone()));
     let lints = ordered.iter().flat_map(|module| module.compiled.lints.clone()).collect();
-    let sizes = ordered.iter().map(|module| (module.path.clone(), module.compiled.code.len())).collect();
+    let told = ordered.iter().map(Module::to_json).collect();
     let borders = Borders::of(&ordered);
     let exports = borders.exports(entry).into_iter().map(str::to_owned).collect();
     if problems.is_empty() && !how.packages {
@@ -108,7 +114,7 @@ pub(crate) fn bundle(files: &Files<'_>, entry: &str, how: How) -> Bundle {
         }
     }
     problems.truncate(PROBLEMS_MAX);
-    Bundle { code, problems, findings, lints, facts, typed, exports, modules: sizes, lines }
+    Bundle { code, problems, findings, lints, facts, typed, exports, modules: told, lines }
 }
 
 /// Lets modules that are run by `require` export every name that is asked of them: which ones they set shows only when they

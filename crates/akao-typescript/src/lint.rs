@@ -7,6 +7,7 @@ mod comparisons;
 mod finally;
 mod linter;
 mod slips;
+mod test_files;
 #[cfg(test)]
 mod tests;
 mod twice;
@@ -18,6 +19,7 @@ use allowed::Allowed;
 use linter::Linter;
 use oxc_ast::ast::Program;
 use oxc_ast_visit::Visit;
+use test_files::Seen;
 
 /// Lints beyond these are not told: the first ones are what somebody corrects.
 const LINTS_MAX: usize = 200;
@@ -45,7 +47,8 @@ impl Lint {
 
 /// What is most likely not meant in a file.
 pub(crate) fn lint(path: &str, text: &str, program: &Program<'_>) -> Vec<Lint> {
-    let mut linter = Linter { path, text, program, found: Vec::new() };
+    let seen = test_files::is_test(path).then(Seen::nothing);
+    let mut linter = Linter { path, text, program, seen, found: Vec::new() };
     linter.visit_program(program);
     let mut found = linter.found;
     if found.is_empty() {

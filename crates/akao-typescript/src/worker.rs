@@ -42,7 +42,6 @@ fn execute(_: &Context, call: Call) -> Result<Value, Failure> {
     let (code, map) = made.code.unzip();
     // The lines of packages are nobody's who writes a script.
     let map = map.filter(|_| !call.packages);
-    let modules: Vec<Value> = made.modules.iter().map(|(name, bytes)| json!({"name": name, "bytes": bytes})).collect();
     let entry = files.text(&call.entry).unwrap_or_default();
     let classes: Map<String, Value> =
         made.facts.classes.iter().map(|(name, said)| (name.clone(), said.to_json(entry))).collect();
@@ -59,7 +58,7 @@ fn execute(_: &Context, call: Call) -> Result<Value, Failure> {
         "classes": classes,
         "typed": made.typed.schemas,
         "type_files": made.typed.files,
-        "modules": modules,
+        "modules": made.modules,
         "lines": made.lines,
     }))
 }

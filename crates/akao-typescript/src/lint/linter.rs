@@ -1,11 +1,11 @@
 //! Goes through a file and keeps what the rules tell. Which rule looks at what is to be seen here; the rules stand beside it.
 
-use super::{LINTS_MAX, Lint};
+use super::{LINTS_MAX, Lint, test_files::Seen};
 use crate::place::Place;
 use oxc_ast::ast::{
-    ArrayExpression, AssignmentExpression, BinaryExpression, BlockStatement, CatchClause, Class, ConditionalExpression,
-    DebuggerStatement, DoWhileStatement, Expression, ForStatement, IfStatement, NewExpression, ObjectExpression,
-    Program, Statement, SwitchStatement, TryStatement, WhileStatement,
+    ArrayExpression, AssignmentExpression, BinaryExpression, BlockStatement, CallExpression, CatchClause, Class,
+    ConditionalExpression, DebuggerStatement, DoWhileStatement, Expression, ExpressionStatement, ForStatement,
+    IfStatement, NewExpression, ObjectExpression, Program, Statement, SwitchStatement, TryStatement, WhileStatement,
 };
 use oxc_ast_visit::{Visit, walk};
 use oxc_span::Span;
@@ -18,6 +18,8 @@ pub(super) struct Linter<'t, 'p, 'a> {
     pub(super) path: &'t str,
     pub(super) text: &'t str,
     pub(super) program: &'p Program<'a>,
+    /// In a file of tests, what was seen of them.
+    pub(super) seen: Option<Seen>,
     pub(super) found: Vec<Lint>,
 }
 
@@ -159,5 +161,18 @@ impl<'a> Visit<'a> for Linter<'_, '_, 'a> {
     fn visit_new_expression(&mut self, made: &NewExpression<'a>) {
         self.executor(made);
         walk::walk_new_expression(self, made);
+    }
+
+    fn visit_call_expression(&mut self, call: &CallExpression<'a>) {
+        let is_group = self.begins_group(call);
+        walk::walk_call_expression(self, call);
+        if is_group {
+            self.ends_group();
+        }
+    }
+
+    fn visit_expression_statement(&mut self, statement: &ExpressionStatement<'a>) {
+        self.expectation(statement);
+        walk::walk_expression_statement(self, statement);
     }
 }

@@ -6,10 +6,14 @@ use oxc_parser::Parser;
 use oxc_span::SourceType;
 
 fn found(text: &str) -> Vec<Lint> {
+    found_in("src/a.ts", text)
+}
+
+fn found_in(path: &str, text: &str) -> Vec<Lint> {
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, text, SourceType::ts()).parse();
     assert!(parsed.diagnostics.is_empty(), "{text}: {:?}", parsed.diagnostics);
-    lint("src/a.ts", text, &parsed.program)
+    lint(path, text, &parsed.program)
 }
 
 fn rules(text: &str) -> Vec<(&'static str, bool, usize)> {
@@ -107,6 +111,9 @@ fn files_that_hold_nothing_but_mistakes_are_read_soon_and_told_in_part() {
         assert!(found(text).len() <= LINTS_MAX);
         assert!(began.elapsed().as_secs() < 10, "{:?} for {:.40}", began.elapsed(), text);
     }
+    for text in ["it.only('a', f);\n".repeat(100_000), format!("expect(a){};\n", ".not".repeat(1_000)).repeat(500)] {
+        assert_eq!(found_in("src/a.test.ts", &text).len(), LINTS_MAX);
+    }
     assert_eq!(found(&many[0]).len(), LINTS_MAX);
 }
 
@@ -128,4 +135,54 @@ fn a_comment_says_that_something_is_meant() {
     ] {
         assert_eq!(rules(text).len(), 1, "{text}");
     }
+}
+
+/// What is found in a file of tests.
+fn in_tests(text: &str) -> Vec<(&'static str, bool, usize)> {
+    found_in("src/a.test.ts", text).iter().map(|lint| (lint.rule, lint.is_error, lint.place.line)).collect()
+}
+
+#[test]
+fn tests_that_prove_less_than_they_seem_to_are_told() {
+    for (text, rule, is_error, line) in [
+        ("it('a', f);\nit.only('b', g);", "no-focused-tests", true, 2),
+        ("describe('a', () => {\n  test.only.each([1])('%d', f);\n});", "no-focused-tests", true, 2),
+        ("describe.only('a', f);", "no-focused-tests", true, 1),
+        ("it('a', f);\nit('b', f);\ntest(`a`, g);", "no-identical-title", false, 3),
+        ("describe('a', f);\ndescribe('a', g);", "no-identical-title", false, 2),
+        ("describe('a', () => {\n  it('b', f);\n  it.skip('b', g);\n});", "no-identical-title", false, 3),
+        ("it('a', () => {\n  expect(f());\n});", "valid-expect", true, 2),
+        ("it('a', async () => {\n  await expect(f()).resolves;\n});", "valid-expect", true, 2),
+        ("it('a', () => {\n  expect(f()).not.toBeNull;\n});", "valid-expect", true, 2),
+        ("it('a', () => {\n  expect(f()).rejects.toThrow();\n});", "valid-expect", true, 2),
+        ("it('a', () => { if (a = 1) f(); });", "no-cond-assign", true, 1),
+    ] {
+        assert_eq!(in_tests(text), [(rule, is_error, line)], "{text}");
+        if rule != "no-cond-assign" {
+            assert_eq!(rules(text), [], "elsewhere it may mean something else: {text}");
+        }
+    }
+    let told = |text: &str| found_in("a.test.ts", text)[0].message.clone();
+    assert_eq!(told("expect(f()).toBe;"), "`expect(f()).toBe` compares nothing, as it is not called");
+    assert_eq!(told("expect(f()).resolves.toBe(1);"), "nobody waits for `expect(f()).resolves.toBe(1)`");
+    assert_eq!(told("test.only.each([1])('%d', f);"), "`test.only` keeps the other tests from being run");
+}
+
+#[test]
+fn tests_that_are_meant_are_left_alone() {
+    for text in [
+        "describe('a', () => { it('b', f); it('c', f); }); describe('d', () => { it('b', f); }); it('a', f); it('b', f);",
+        "it.each([1, 2])('is %d', f); it.each([3])('is %d', f); it.each`a`('b', f); it.each`c`('b', f); it('b', f);",
+        "for (const a of b) { it(`is ${a}`, f); it(`is ${a}`, g); } it(name, f); it(name, f);",
+        "it.skip('a', f); it.todo('b'); only('c', f); a.only('d', f); a.it('e'); a.it('e');",
+        "expect(a).toBe(1); expect(a).not.toBe(1); expect.assertions(1); expect(a, 'b').toBe(2); expected(a);",
+        "it('a', async () => { await expect(f()).resolves.toBe(1); return expect(f()).rejects.toThrow(); });",
+        "it('a', () => expect(f()).resolves.toBe(1)); const all = [1].map((a) => expect(f(a)).rejects.toThrow());",
+        "expect(f()).rejects.toThrow().then(g); void expect(f()).rejects.toThrow(); const a = expect(b);",
+        "// eslint-disable-next-line vitest/no-focused-tests -- the others take long\nit.only('a', f);",
+    ] {
+        assert_eq!(in_tests(text), [], "{text}");
+    }
+    let within = "describe('a', () => {".repeat(50) + &"});".repeat(50);
+    assert_eq!(in_tests(&within), []);
 }

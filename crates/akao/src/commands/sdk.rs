@@ -6,6 +6,7 @@ mod project;
 mod schema;
 mod server;
 mod test;
+mod test_files;
 mod trial;
 mod validate;
 mod versions;

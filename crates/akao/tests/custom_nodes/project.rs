@@ -349,6 +349,50 @@ fn what_is_most_likely_not_meant_is_told_by_file_and_line_and_once() {
 }
 
 #[test]
+fn the_tests_of_a_node_are_looked_through_and_those_of_others_are_not() {
+    let desk = Desk::new(users()[0]);
+    desk.write("package.json", "{}");
+    desk.write("src/adds.ts", "export default (props: { a: number }) => props.a + 1;\n");
+    desk.write("src/other.ts", "export default () => 1;\n");
+    desk.write("src/adds.test.ts", "import { it } from 'vitest';\nit('a', () => {\n  debugger;\n});\n");
+    desk.write("src/other.test.ts", "import other from './other';\ndebugger;\nother();\n");
+    desk.write("src/more/made.ts", "export { default as made } from '../adds';\n");
+    let more = "import { expect, it } from 'vitest';\nimport { made } from './made';\nit.only('adds', () => {\n  expect(made({ a: 1 }));\n});\n\
+        it('adds', () => {\n  try { made({ a: 1 }); } catch {}\n});\n";
+    desk.write("src/more/many.test.ts", more);
+    let validated = |node: &str| {
+        let said = desk.akao(&["sdk", "validate", node, "--no-types", "--json"]);
+        let document = said.json();
+        let told = |key: &str| -> Vec<String> {
+            let all = document[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+            all.map(|line| line.split_once(". ").map_or(line, |(line, _)| line).to_owned()).collect()
+        };
+        (said.code, told("problems"), told("warnings"))
+    };
+    let problems = [
+        "src/adds.test.ts:3:3: `debugger` was left in (no-debugger)",
+        "src/more/many.test.ts:3:1: `it.only` keeps the other tests from being run (no-focused-tests)",
+        "src/more/many.test.ts:4:3: `expect(made({ a: 1 }))` expects nothing (valid-expect)",
+    ];
+    let warnings = [
+        "src/more/many.test.ts:6:4: another test is called `adds` as well (no-identical-title)",
+        "src/more/many.test.ts:7:33: `catch` does nothing with the error (no-empty)",
+    ];
+    let expected = (2, problems.map(str::to_owned).to_vec(), warnings.map(str::to_owned).to_vec());
+    assert_eq!(validated("src/adds.ts"), expected);
+
+    // Tests that cannot be run make no node invalid.
+    desk.write("src/adds.test.ts", "import { it } from 'vitest';\nit('a', () => {\n");
+    desk.write("src/more/many.test.ts", "import fs from 'node:fs';\nimport { made } from './made';\nmade(fs);\n");
+    let (code, problems, warnings) = validated("src/adds.ts");
+    assert_eq!((code, problems), (0, Vec::new()), "{warnings:?}");
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    for (warning, file) in warnings.iter().zip(["src/adds.test.ts:3:", "src/more/many.test.ts:1:1: "]) {
+        assert!(warning.starts_with(file) && warning.ends_with("; `akao sdk test` does not run it"), "{warning}");
+    }
+}
+
+#[test]
 fn a_node_with_zod_that_is_not_installed_is_valid_and_its_unchecked_types_are_told() {
     let desk = Desk::new(users()[0]);
     let compiler = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../nodes/services/node_modules/typescript");

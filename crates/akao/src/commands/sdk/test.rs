@@ -4,15 +4,11 @@
 //! end at all. Each test is therefore told before it begins. The one that was under way then has failed; those before it are run
 //! again by themselves, and those after it go on in a fresh runtime.
 
-use super::{
-    deploy::not_compiled,
-    project::{NodeFile, walk},
-    trial,
-};
+use super::{deploy::not_compiled, project::NodeFile, test_files, trial};
 use crate::{cli::Context, exit::Exit, failure::Failure, output::plain, wiring};
-use akao_contract::{LogLevel, StepError, Tenant};
+use akao_contract::{LogLevel, StepError};
 use akao_custom::{Compiled, Options, Sources};
-use akao_step::{Allowances, CancellationToken, StepEvent, StepEvents, StepIo};
+use akao_step::{CancellationToken, StepEvent, StepEvents, StepIo};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::{
@@ -22,9 +18,6 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::mpsc, time::Instant};
-
-/// The file that asks for all tests; it is never written.
-const ENTRY: &str = "akao-tests.ts";
 
 /// Lines of the tests' log that wait to be shown: more than a call keeps, so that none is missed.
 const EVENTS_MAX: usize = 4_096;
@@ -177,7 +170,7 @@ fn tests(args: &Args, root: &Path) -> Result<Vec<String>, Failure> {
         found.push(within.ok_or_else(missing)?.to_owned());
     }
     if args.files.is_empty() {
-        found = walk(root, "src", &|name| name.ends_with(".test.ts"));
+        found = test_files::all(root);
     }
     match found.is_empty() {
         true => Err(Failure::usage("there are no tests in `src`").hint("`akao sdk init` makes a node with one.")),
@@ -186,22 +179,13 @@ fn tests(args: &Args, root: &Path) -> Result<Vec<String>, Failure> {
 }
 
 async fn all(root: &Path, files: &[String], data_dir: &Path, context: &Context) -> Result<(Ran, Compiled), Failure> {
-    let imports: String = files
-        .iter()
-        .map(|file| format!("import {};\n", json!(format!("./{}", file.trim_end_matches(".ts")))))
-        .collect();
-    let entry = format!(
-        "{imports}import {{ runAll }} from \"workflow-sdk/test\";\nexport default async (asked) => {{ const ran = await runAll(asked); \
-         return {{ results: [...ran], next: ran.next ?? null, \
-         lines: Object.fromEntries(Object.entries(globalThis.akaoLines ?? {{}}).map(([f, l]) => [f, [...l]])) }}; }};\n"
-    );
-    let nodes = Arc::new(wiring::external_nodes(data_dir, wiring::blobs(data_dir), Allowances::default())?);
-    let compiler = wiring::compiler(data_dir, Arc::clone(&nodes));
+    let run_all = "import { runAll } from \"workflow-sdk/test\";\n\
+        export default async (asked) => { const ran = await runAll(asked); \
+        return { results: [...ran], next: ran.next ?? null, \
+        lines: Object.fromEntries(Object.entries(globalThis.akaoLines ?? {}).map(([f, l]) => [f, [...l]])) }; };\n";
     let project = NodeFile::of_project(root)?;
-    let sources = Sources::of_file(ENTRY, &entry);
     let options = Options { coverage: true, ..Options::default() };
-    let compiled = compiler.compile_project(&Tenant::local(), sources, options, |path| project.read(path)).await;
-    nodes.shutdown().await;
+    let compiled = test_files::compile(&project, files, run_all, data_dir, options).await?;
     let (compiled, sources) = compiled.map_err(|error| not_compiled(&error))?;
     if let Some(failure) = compiled.failure() {
         return Err(Failure::usage(failure));

@@ -1,11 +1,11 @@
 //! `akao sdk validate`: types by the TypeScript compiler itself, with what it finds unused; what is most likely not meant, by the
-//! compiler that makes the bundle; and what a reviewer would be shown.
+//! compiler that makes the bundle, also in the node's tests; and what a reviewer would be shown.
 
 use super::{
     deploy,
     init::TYPES,
     project::{self, NodeFile},
-    schema,
+    schema, test_files,
 };
 use crate::{cli::Context, exit::Exit, failure::Failure, output::plain, wiring};
 use akao_contract::Tenant;
@@ -47,6 +47,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let (compiled, sources) = runtime.block_on(deploy::looked_at(&file, &data_dir, &tenant, Options::default()))?;
     file.settle(&compiled);
     told.lint(&compiled.lints);
+    let tests = runtime.block_on(test_files::look(&file, &compiled, &data_dir))?;
+    told.lint(&tests.lints);
+    told.warnings.extend(tests.broken);
     let Told { mut problems, warnings } = told;
     let schema = match compiled.problems.is_empty() {
         true => runtime.block_on(schema::read(&file, &compiled, &data_dir))?,
