@@ -1,6 +1,7 @@
 //! JSON Schema of a node's props from the types in its files: what `defineNode<…>` is given, or the type of what the class of a
 //! node is made with. Types that are imported from other files of the node are looked for there. Only what is plain to see is said:
-//! a type that is not understood, or comes from a package, is anything, so that nothing is refused that fits the type.
+//! a type that is not understood, or comes from a package, is anything, and may be missing, so that nothing is refused that fits the
+//! type.
 //!
 //! Files are read first ([`files`]), and the names of types in them ([`names`]); then each node is looked for ([`nodes`]), and the
 //! type of its props becomes a schema ([`objects`], [`values`], [`absence`]).

@@ -15,6 +15,8 @@ pub(super) enum Named<'p, 'a> {
     Interface(&'p TSInterfaceDeclaration<'a>),
     Alias(&'p TSTypeAliasDeclaration<'a>),
     Enum(&'p TSEnumDeclaration<'a>),
+    /// It is there, and no more is known of it: what is made of a class, and what is declared in several parts.
+    Opaque,
     /// It is called so in the same file.
     Here(&'p str),
     /// It is called so in what this is imported from.
@@ -24,7 +26,7 @@ pub(super) enum Named<'p, 'a> {
 /// The types of a file by their names.
 pub(super) struct FileTypes<'p, 'a> {
     pub(super) path: &'p str,
-    /// By what they are called here. A name that is declared more than once is none.
+    /// By what they are called here; none for what comes from a package, of which nothing is known.
     known: BTreeMap<&'p str, Option<Named<'p, 'a>>>,
     /// By what they are exported as, where that is said apart from what they are.
     exported: BTreeMap<&'p str, Named<'p, 'a>>,
@@ -105,14 +107,14 @@ impl<'p, 'a> Types<'p, 'a> {
 impl<'p, 'a> FileTypes<'p, 'a> {
     fn statement(&mut self, statement: &'p Statement<'a>) {
         match statement {
-            Statement::TSInterfaceDeclaration(one) => self.own(&one.id.name, Some(Named::Interface(one)), false),
-            Statement::TSTypeAliasDeclaration(one) => self.own(&one.id.name, Some(Named::Alias(one)), false),
-            Statement::TSEnumDeclaration(one) => self.own(&one.id.name, Some(Named::Enum(one)), false),
+            Statement::TSInterfaceDeclaration(one) => self.own(&one.id.name, Named::Interface(one), false),
+            Statement::TSTypeAliasDeclaration(one) => self.own(&one.id.name, Named::Alias(one), false),
+            Statement::TSEnumDeclaration(one) => self.own(&one.id.name, Named::Enum(one), false),
             Statement::ClassDeclaration(one) => self.class(one, false),
             Statement::ExportDeclaration(export) => match &export.declaration {
-                Declaration::TSInterfaceDeclaration(one) => self.own(&one.id.name, Some(Named::Interface(one)), true),
-                Declaration::TSTypeAliasDeclaration(one) => self.own(&one.id.name, Some(Named::Alias(one)), true),
-                Declaration::TSEnumDeclaration(one) => self.own(&one.id.name, Some(Named::Enum(one)), true),
+                Declaration::TSInterfaceDeclaration(one) => self.own(&one.id.name, Named::Interface(one), true),
+                Declaration::TSTypeAliasDeclaration(one) => self.own(&one.id.name, Named::Alias(one), true),
+                Declaration::TSEnumDeclaration(one) => self.own(&one.id.name, Named::Enum(one), true),
                 Declaration::ClassDeclaration(one) => self.class(one, true),
                 _ => {}
             },
@@ -161,12 +163,18 @@ impl<'p, 'a> FileTypes<'p, 'a> {
 
     /// None: the name stands for something, of which nothing is known.
     fn add(&mut self, name: &'p str, named: Option<Named<'p, 'a>>) {
-        let value = if self.known.contains_key(name) { None } else { named };
+        let is_part = |named: Named<'_, '_>| matches!(named, Named::Interface(_) | Named::Enum(_) | Named::Opaque);
+        let value = match (self.known.get(name).copied(), named) {
+            (None, named) => named,
+            // TypeScript puts such parts together, and nothing else that is called alike.
+            (Some(Some(one)), Some(other)) if is_part(one) && is_part(other) => Some(Named::Opaque),
+            _ => None,
+        };
         self.known.insert(name, value);
     }
 
-    fn own(&mut self, name: &'p str, named: Option<Named<'p, 'a>>, is_exported: bool) {
-        self.add(name, named);
+    fn own(&mut self, name: &'p str, named: Named<'p, 'a>, is_exported: bool) {
+        self.add(name, Some(named));
         if is_exported || self.is_of_types {
             self.declared.insert(name);
         }
@@ -175,7 +183,7 @@ impl<'p, 'a> FileTypes<'p, 'a> {
     /// What an instance of a class has is not read.
     fn class(&mut self, class: &'p Class<'a>, is_exported: bool) {
         if let Some(id) = &class.id {
-            self.own(&id.name, None, is_exported);
+            self.own(&id.name, Named::Opaque, is_exported);
         }
     }
 

@@ -107,7 +107,7 @@ fn types_in_other_files_of_the_node_are_followed() {
         json!({
         "base": {"type": "string"}, "own": own, "level": deep, "far": {}, "gone": {}, "kind": {"const": "a"}})
     );
-    assert_eq!(schema["required"], json!(["base", "far", "gone", "kind", "own"]));
+    assert_eq!(schema["required"], json!(["base", "kind", "own"]));
     assert_eq!(typed.files, BTreeSet::from(["src/more/index.d.ts".to_owned(), "src/types.ts".to_owned()]));
 }
 
@@ -140,6 +140,61 @@ fn what_an_alias_leaves_open_need_not_be_there() {
         export default defineNode<{ a: Maybe; b: Again; c: Given<string | undefined>; d: Own['a']; e: Own; f: string; g: Loop; h: List<string> }>(() => 1);\n",
     );
     assert_eq!(all["default"]["required"], json!(["e", "f", "h"]));
+}
+
+#[test]
+fn what_is_of_an_unknown_type_may_be_left_out_and_what_is_known_to_be_there_may_not() {
+    let required = |written: &str| {
+        let text = format!(
+            "import Far, {{ type Farther, Array as List }} from 'far';\nimport * as far from 'far';\n\
+             import {{ Gone }} from './gone';\nimport {{ Passed, Made, Own }} from './own';\n\
+             enum Level {{ Low, High }}\nclass Here {{}}\ninterface Parts {{ a: 1 }}\ninterface Parts {{ b: 1 }}\n\
+             type Maybe = Far | string;\n\
+             export default defineNode<{{ other: string; it: {written} }}>(() => 1);\n"
+        );
+        let own = "export type { Passed } from 'far';\nexport class Made {}\nexport interface Own { a: string }\n";
+        let all = of_files(&json!({"src/node.ts": text, "src/own.ts": own}));
+        all.schemas["default"]["required"].as_array().is_some_and(|required| required.contains(&json!("it")))
+    };
+    for written in [
+        "Far",
+        "Farther<string>",
+        "List<string>",
+        "far.Type",
+        "far.deep.Type<1>",
+        "import('far').Type",
+        "Gone",
+        "Passed",
+        "Maybe",
+        "string | Far",
+        "Far & Farther",
+        "(Far)",
+        "Readonly<Far>",
+        "Exclude<Far, null>",
+        "ReturnType<typeof Far>",
+    ] {
+        assert!(!required(written), "{written}");
+    }
+    for written in [
+        "Own",
+        "Made",
+        "Here",
+        "Parts",
+        "Level",
+        "Level.Low",
+        "Date",
+        "Far[]",
+        "Array<Far>",
+        "Record<string, Far>",
+        "{ a: Far }",
+        "Far & { a: 1 }",
+        "NonNullable<Far>",
+        "Exclude<string | undefined, undefined>",
+        "Readonly<Own>",
+        "keyof Far",
+    ] {
+        assert!(required(written), "{written}");
+    }
 }
 
 #[test]
