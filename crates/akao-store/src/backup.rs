@@ -46,6 +46,14 @@ pub fn import(location: &Location, from: &mut dyn BufRead) -> Result<u64, StoreE
     postgres::import(location, from)
 }
 
+/// Whether a PostgreSQL database holds nothing yet, not even the tables of platform data. Changes nothing. Blocks.
+///
+/// # Errors
+/// It cannot be reached, or is one of something else.
+pub fn is_untouched(location: &Location) -> Result<bool, StoreError> {
+    postgres::is_untouched(location)
+}
+
 /// Syncs a file that was written.
 pub(crate) fn sync(file: &Path) -> io::Result<()> {
     File::open(file)?.sync_all()

@@ -15,6 +15,7 @@ mod access;
 mod backup;
 mod entity;
 mod error;
+mod mark;
 mod migrate;
 mod postgres;
 mod scope;
@@ -23,7 +24,7 @@ mod store;
 mod vault;
 
 pub use access::{Row, Value};
-pub use backup::{copy_file, export, import, schema_number};
+pub use backup::{copy_file, export, import, is_untouched, schema_number};
 pub use entity::{
     accounts::{AccountKind, Accounts, Invitation, Membership, Session, User},
     audit::{AuditLog, AuditPlace, AuditRow, ChainEnd},

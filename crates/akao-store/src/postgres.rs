@@ -148,6 +148,13 @@ async fn connect(location: &Location, role: Option<String>) -> Result<PgPool, St
     pool.connect_with(quiet(location.options())).await.map_err(|error| unreachable(&place, error))
 }
 
+/// Whether a database has no tables yet.
+pub(crate) fn is_untouched(location: &Location) -> Result<bool, StoreError> {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.map_err(|error| StoreError::Database(error.into()))?;
+    schema::is_untouched(runtime.handle(), location)
+}
+
 /// Connections that only read what is there, and change no schema.
 pub(super) fn reading(location: &Location) -> Result<(Runtime, PgPool), StoreError> {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();

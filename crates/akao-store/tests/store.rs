@@ -505,3 +505,30 @@ fn a_tenant_ends_a_few_rows_at_a_time_and_its_people_all_at_once() {
     left.dedup();
     assert_eq!(left, [20, 12, 4, 0], "of what may be large, few rows go at once, though each has the same number");
 }
+
+#[test]
+fn a_copy_is_told_from_others_and_names_its_keys_without_any() {
+    let ((folder, store), (_elsewhere, other)) = (self::store(), self::store());
+    let mark = |store: &Store| store.read(|work| work.mark()).unwrap();
+    let make = |store: &Store| store.write(|work| work.make_mark()).unwrap();
+    assert_eq!(mark(&store), None);
+    let made = make(&store);
+    assert_eq!((make(&store), mark(&store)), (made, Some(made)), "once and for all");
+    assert_ne!(make(&other), made);
+    let copied = || {
+        let copy = tempfile::tempdir().unwrap();
+        assert!(akao_store::copy_file(folder.path(), &copy.path().join(PLATFORM_FILE)).unwrap());
+        let store = Store::open_without_keys(copy.path()).unwrap().unwrap();
+        (mark(&store), store.read(|work| work.master_keys()).unwrap())
+    };
+    let source = KeyFile::new(folder.path().join(KEY_FILE));
+    // A tenant has a key of its own from the first value on that is sealed for it.
+    let line = AuditRow { seq: 1, at_ms: 1, line: "{}".to_owned() };
+    store.write(|work| work.of(&tenant("acme")).audit().append(&line)).unwrap();
+    let old = source.load().unwrap().remove(0);
+    assert_eq!(copied(), (Some(made), [old.fingerprint().to_string()].into()));
+    let new = MasterKey::random().unwrap();
+    source.replace(&[new.clone(), old]).unwrap();
+    store.write(|work| work.rewrap_keys(&new)).unwrap();
+    assert_eq!(copied(), (Some(made), [new.fingerprint().to_string()].into()));
+}

@@ -3,6 +3,7 @@
 
 mod acts;
 mod backup;
+mod belongs;
 mod catalogue;
 mod cli;
 mod commands;

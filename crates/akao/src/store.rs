@@ -2,10 +2,11 @@
 //!
 //! An address with a password and a key are never printed: what clap would repeat in its messages is read here instead.
 
-use crate::{failure::Failure, wiring};
-use akao_contract::Tenant;
+use crate::{belongs, failure::Failure, wiring};
 use akao_step::Secret;
-use akao_store::{KEY_FILE, KeyFile, Location, LocationError, MasterKey, MasterKeySource, Store, StoreError, Vault};
+use akao_store::{
+    KEY_FILE, KeyFile, Location, LocationError, MasterKey, MasterKeySource, PLATFORM_FILE, Store, StoreError, Vault,
+};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
     io::{self, Read as _},
@@ -47,27 +48,19 @@ impl DatabaseArgs {
     /// Opens platform data of a data directory as they are, without a key; none where no server was ever run on it. Blocks.
     ///
     /// # Errors
-    /// They cannot be opened, or are in a database that is not named.
+    /// They cannot be opened, are in a database that is not named, or are not those of the data directory.
     pub(crate) fn without_keys(&self, folder: &Path) -> Result<Option<Store>, Failure> {
         if let Some(location) = self.location()? {
-            return Ok(Some(Store::open_postgres_without_keys(&location)?));
+            let store = Store::open_postgres_without_keys(&location)?;
+            belongs::check(folder, &store)?;
+            return Ok(Some(store));
         }
-        let found = Store::open_without_keys(folder)?;
-        match found.is_none() && is_of_server(folder)? {
-            true => Err(Failure::storage("the server of this data directory keeps its platform data in PostgreSQL")
-                .hint("Name the database with `--store` or AKAO_STORE, as `akao serve` takes it.")),
-            false => Ok(found),
+        match Store::open_without_keys(folder)? {
+            Some(store) => belongs::check(folder, &store).map(|()| Some(store)),
+            None if belongs::is_of_server(folder)? => Err(belongs::in_postgresql()),
+            None => Ok(None),
         }
     }
-}
-
-/// Whether a server was run on a data directory: it has made a key there, or has run something for a tenant.
-fn is_of_server(folder: &Path) -> Result<bool, Failure> {
-    if folder.join(KEY_FILE).exists() {
-        return Ok(true);
-    }
-    let Some(reader) = wiring::reader_if_any(folder)? else { return Ok(false) };
-    Ok(reader.tenants()?.keys().any(|tenant| *tenant != Tenant::local()))
 }
 
 fn no_location(error: LocationError) -> Failure {
@@ -133,23 +126,61 @@ impl StoreArgs {
         })
     }
 
-    /// Opens platform data; the path tells where a master key was made. Blocks.
+    /// Refuses to make platform data where those of the data directory are elsewhere. Blocks.
     ///
     /// # Errors
-    /// They cannot be opened.
+    /// They are, or that cannot be told.
+    pub(crate) fn check_beginning(&self, folder: &Path) -> Result<(), Failure> {
+        belongs::check_beginning(folder, self.location()?.as_ref())
+    }
+
+    /// Opens platform data for the server, which owns the data directory; makes them at its first start. The path tells where a
+    /// master key was made. Blocks.
+    ///
+    /// # Errors
+    /// They cannot be opened, or are not those of the data directory.
     pub(crate) fn open(&self, folder: &Path) -> Result<(Store, Option<String>), Failure> {
         let keys = self.keys(folder)?;
         let is_new = keys.load()?.is_empty();
-        let vault = Vault::new(Arc::clone(&keys));
-        let store = match self.location()? {
-            Some(location) => Store::open_postgres(&location, vault)?,
-            None => {
-                wiring::make_data_dir(folder)?;
-                Store::open_with(folder, vault)?
-            }
-        };
+        if self.location()?.is_none() {
+            wiring::make_data_dir(folder)?;
+        }
+        let store = self.opened(folder, Vault::new(Arc::clone(&keys)))?;
+        belongs::claim(folder, &store)?;
         Ok((store, is_new.then(|| keys.place())))
     }
+
+    /// Opens the platform data of a data directory that are there: none are made. Blocks.
+    ///
+    /// # Errors
+    /// There are none, they cannot be opened, or are not those of the data directory.
+    pub(crate) fn open_there(&self, folder: &Path) -> Result<Store, Failure> {
+        match self.location()? {
+            Some(location) if akao_store::is_untouched(&location)? => {
+                return Err(Failure::not_found(format!("there are no platform data in {location}"))
+                    .hint("Name the database that `akao serve` takes."));
+            }
+            None if !folder.join(PLATFORM_FILE).exists() => {
+                return Err(if belongs::is_of_server(folder)? { belongs::in_postgresql() } else { no_server() });
+            }
+            _ => {}
+        }
+        let store = self.opened(folder, Vault::new(self.keys(folder)?))?;
+        belongs::check(folder, &store)?;
+        Ok(store)
+    }
+
+    fn opened(&self, folder: &Path, vault: Vault) -> Result<Store, Failure> {
+        Ok(match self.location()? {
+            Some(location) => Store::open_postgres(&location, vault)?,
+            None => Store::open_with(folder, vault)?,
+        })
+    }
+}
+
+/// There is nothing of a server.
+pub(crate) fn no_server() -> Failure {
+    Failure::not_found("no server was ever run on this data directory").hint("Name the right one with `--data-dir`.")
 }
 
 /// A master key that the environment holds.

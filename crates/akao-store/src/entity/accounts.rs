@@ -225,8 +225,11 @@ impl Accounts<'_> {
         rows.iter().map(|row| row.parsed(0)).collect()
     }
 
-    /// The names of all tenants, in every schema that there was.
-    pub(crate) fn every_tenant(&self) -> Result<Vec<Tenant>, StoreError> {
+    /// The names of all tenants, those too that are being deleted, in every schema that there was.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn every_tenant(&self) -> Result<Vec<Tenant>, StoreError> {
         let rows = self.access.query("tenant", "SELECT name FROM tenant ORDER BY name", &[])?;
         rows.iter().map(|row| row.parsed(0)).collect()
     }

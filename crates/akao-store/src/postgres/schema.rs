@@ -73,6 +73,21 @@ pub(super) fn role_of_server(handle: &Handle, location: &Location) -> Result<Opt
     }
 }
 
+/// Whether there are no tables yet; a database with those of something else, or of a later version, is refused.
+pub(super) fn is_untouched(handle: &Handle, location: &Location) -> Result<bool, StoreError> {
+    let place = location.to_string();
+    let setup = location.owner().unwrap_or(location.options());
+    let mut user = handle.block_on(connection(&place, &quiet(setup)))?;
+    let found = within(handle, look(&mut user))?;
+    handle.block_on(async { drop(user) });
+    let known = i64::try_from(CHANGES.len()).unwrap_or(i64::MAX);
+    match found.number {
+        None if found.foreign => Err(StoreError::Foreign(place)),
+        Some(number) if number > known => Err(StoreError::Newer { place, found: number, known }),
+        number => Ok(number.is_none()),
+    }
+}
+
 fn no_role(error: &StoreError) -> StoreError {
     let reason = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     let message = format!("the role `{LIMITED_ROLE}`, as which the server works, cannot be made: {reason}");

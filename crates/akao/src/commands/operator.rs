@@ -1,7 +1,14 @@
 //! `akao operator`: who looks after a server, somebody else for it when nobody can sign in as that any more, and the end of a tenant.
 
 use crate::{
-    cli::Context, exit::Exit, failure::Failure, live::steps::timestamp, output::table, store::StoreArgs, wiring,
+    belongs,
+    cli::Context,
+    exit::Exit,
+    failure::Failure,
+    live::steps::timestamp,
+    output::table,
+    store::{StoreArgs, no_server},
+    wiring,
 };
 use akao_contract::Tenant;
 use akao_platform::{Appointment, Code, Deletion, Error};
@@ -71,11 +78,10 @@ pub(crate) fn run(command: &Command, context: &Context) -> Result<Exit, Failure>
 /// Platform data that are there: a mistyped folder is not to become a server.
 fn store(args: &StoreArgs, context: &Context) -> Result<akao_store::Store, Failure> {
     let folder = wiring::data_dir(context)?;
-    if args.keys(&folder)?.load()?.is_empty() {
-        return Err(Failure::not_found("no server was ever run on this data directory")
-            .hint("Name the right one with `--data-dir`."));
+    if args.keys(&folder)?.load()?.is_empty() && !belongs::is_of_server(&folder)? {
+        return Err(no_server());
     }
-    Ok(args.open(&folder)?.0)
+    args.open_there(&folder)
 }
 
 fn show(args: &ShowArgs, context: &Context) -> Result<Exit, Failure> {

@@ -122,6 +122,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     // of its memory. Where the system has no such switch, it stays as it is.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     raise_file_limit();
+    args.store.check_beginning(&folder).inspect_err(log::fatal)?;
     let runtime = wiring::runtime()?;
     let served = runtime.block_on(offer(args, Face { hosts, certificate, providers }, &folder, context));
     runtime.shutdown_background();

@@ -72,7 +72,14 @@ fn rotate(args: &RotateArgs, context: &Context) -> Result<Exit, Failure> {
     if args.store.keys(&folder)?.load()?.is_empty() {
         return Err(Failure::not_found("there is no master key").hint("The first start of `akao serve` makes one."));
     }
-    let (store, _) = args.store.open(&folder)?;
+    let store = args.store.open_there(&folder)?;
+    if store.read(|work| work.accounts().is_empty())? {
+        // Perhaps not those that the key is needed for.
+        let message = format!("nobody is in {}, so that there is nothing to rotate keys of", store.place());
+        return Err(
+            Failure::not_found(message).hint("Name the platform data of the server, with `--store` or without it.")
+        );
+    }
     let (what, values) = match (&args.tenant, args.people) {
         (Some(tenant), _) => {
             let values = store.write(|work| match work.of(tenant).row()? {
@@ -116,6 +123,12 @@ fn rotate_master(store: &akao_store::Store) -> Result<u64, Failure> {
         }
     };
     let count = store.write(|work| work.rewrap_keys(&new))?;
+    // What is taken away must not be needed any more.
+    let wrapping = store.read(|work| work.master_keys())?;
+    if wrapping.iter().any(|fingerprint| *fingerprint != new.fingerprint().to_string()) {
+        return Err(Failure::storage("data keys are still wrapped by an older master key, which is kept")
+            .hint("Ask for a new master key again."));
+    }
     // Where somebody else's key stands first by now, the file is theirs.
     let is_ours = source.load()?.first().is_some_and(|first| first.fingerprint() == new.fingerprint());
     if source.is_own() && is_ours {

@@ -4,6 +4,7 @@
 mod access;
 mod accounts;
 mod backup;
+mod belonging;
 mod catalogue;
 #[path = "../../../akao-store/tests/support/cluster.rs"]
 mod cluster;

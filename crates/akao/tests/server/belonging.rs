@@ -1,0 +1,169 @@
+//! A data directory belongs to its platform data: without them nothing is made in their place, and with others it is not served.
+
+use crate::{
+    cluster::{Cluster, Database},
+    server::{PASSWORD, Platform, Server, WITHIN},
+};
+use rustix::process::Signal;
+use serde_json::json;
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+    sync::Arc,
+    time::Instant,
+};
+
+const WAITS: &str = "akao: 1\nid: waits\nversion: 1.0.0\nroot: { type: WaitForSignal, props: { signalName: go } }\n";
+
+const HELLO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/hello/workflow.yaml");
+
+fn akao(data: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_akao"));
+    command.args(arguments).arg("--json").arg("--data-dir").arg(data).output().expect("the program runs")
+}
+
+#[track_caller]
+fn refused(output: &Output, words: &str) {
+    let told = [&output.stderr, &output.stdout].map(|bytes| String::from_utf8_lossy(bytes)).concat();
+    assert!(!output.status.success() && told.contains(words), "`{words}` is not in: {told}");
+}
+
+/// A server that was set up, with an execution that waits.
+fn in_use(folder: tempfile::TempDir, platform: Platform) -> (Server, String, String) {
+    let server = Server::over(folder, platform);
+    let owner = server.owner();
+    owner.save("waits", WAITS).is(201);
+    let (token, execution) = (owner.new_token(None), owner.start("waits", &json!({})));
+    owner.wait(&execution, &["waiting"]);
+    (server, token, execution)
+}
+
+/// Every command that reads or changes platform data, on a data directory, each with a folder for a backup.
+fn commands(place: &Path, more: &[&str]) -> Vec<(Vec<String>, &'static str)> {
+    [
+        (vec!["vault", "rotate"], "rotate"),
+        (vec!["vault", "rotate", "--people"], "people"),
+        (vec!["vault", "rotate", "--tenant", "acme"], "tenant"),
+        (vec!["operator", "show"], "show"),
+        (vec!["operator", "appoint", "ada@example.com"], "appoint"),
+        (vec!["operator", "delete-tenant", "acme", "--confirm", "acme", "--cancel"], "delete"),
+        (vec!["serve", "--listen", "127.0.0.1:0"], "serve"),
+    ]
+    .into_iter()
+    .map(|(arguments, name)| (arguments.into_iter().chain(more.iter().copied()).map(str::to_owned).collect(), name))
+    .collect()
+}
+
+#[track_caller]
+fn all_refuse(data: &Path, place: &Path, more: &[&str], words: &str) {
+    for (arguments, name) in commands(place, more) {
+        eprintln!("{name}");
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        refused(&akao(data, &arguments), words);
+    }
+    let left: Vec<_> = fs::read_dir(place).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().contains("backup")), "{left:?}");
+}
+
+#[test]
+fn a_server_that_forgets_its_database_neither_begins_anew_nor_loses_a_key() {
+    let cluster = Arc::new(Cluster::start());
+    let database = Arc::new(Database::within(Arc::clone(&cluster)));
+    let place = tempfile::tempdir().expect("a folder");
+    let (mut server, token, execution) =
+        in_use(tempfile::tempdir().expect("a folder"), Platform::Postgres(Arc::clone(&database)));
+    server.end(Signal::TERM);
+    let data = server.folder.path().to_owned();
+    let (key, mark) = (data.join("master.key"), data.join("platform.mark"));
+    let before = fs::read(&key).expect("a key");
+
+    // Without the database, marked and as an earlier version left it.
+    let marked = fs::read(&mark).expect("the server marks its data directory");
+    for is_marked in [true, false] {
+        if !is_marked {
+            fs::remove_file(&mark).expect("it is there");
+        }
+        all_refuse(&data, place.path(), &[], "keeps its platform data in PostgreSQL");
+        assert!(!data.join("platform.db").exists());
+        assert_eq!(fs::read(&key).expect("a key"), before);
+    }
+
+    // With a database that is not its own, into which nothing is written.
+    let other = Database::within(cluster);
+    let serve = |more: &[&str]| akao(&data, &[&["serve", "--listen", "127.0.0.1:0"], more].concat());
+    refused(&serve(&["--store", &other.url()]), "is empty, and the server of this data directory");
+    refused(&akao(&data, &["vault", "rotate", "--store", &other.url()]), "there are no platform data in");
+    assert_eq!(other.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
+
+    // With platform data of somebody else, whose key is at hand.
+    let stranger = Server::over(tempfile::tempdir().expect("a folder"), Platform::File);
+    let body = json!({
+        "code": stranger.code, "tenant": "globex", "email": "eve@example.com", "name": "Eve", "password": PASSWORD,
+    });
+    stranger.anybody().post("/api/v1/setup", &[], &body).is(201);
+    let theirs = place.path().join("theirs.key");
+    fs::copy(stranger.folder.path().join("master.key"), &theirs).expect("a key");
+    let copy = place.path().join("copy");
+    assert!(akao(stranger.folder.path(), &["backup", copy.to_str().expect("a name")]).status.success());
+    fs::copy(copy.join("platform.db"), data.join("platform.db")).expect("a file");
+    let by_their_key = ["--master-key-file", theirs.to_str().expect("a name")];
+    let kept = fs::read(&theirs).expect("a key");
+    all_refuse(&data, place.path(), &by_their_key, "holds executions of the tenant `acme`");
+    fs::write(&mark, &marked).expect("a file");
+    all_refuse(&data, place.path(), &by_their_key, "belongs to other platform data");
+    assert_eq!((fs::read(&key).expect("a key"), fs::read(&theirs).expect("a key")), (before, kept));
+
+    // With its own it goes on, whatever lies beside it, and marks what an earlier version left without a mark.
+    fs::remove_file(&mark).expect("it is there");
+    let server = server.restarted_after_end();
+    assert_eq!(server.code, None, "it is set up");
+    assert_eq!(server.token(&token).wait(&execution, &["waiting"])["status"], "waiting");
+    assert_eq!(fs::read(&mark).expect("a mark"), marked);
+    let rotated = akao(&data, &["vault", "rotate", "--store", &database.url()]);
+    assert!(rotated.status.success(), "{}", String::from_utf8_lossy(&rotated.stderr));
+    server.token(&token).get("/api/v1/members").is(200);
+}
+
+#[test]
+fn a_server_that_is_given_an_empty_database_does_not_offer_its_setup_again() {
+    let database = Database::within(Arc::new(Cluster::start()));
+    let folder = tempfile::tempdir().expect("a folder");
+    // What was run on this machine before is nobody's who is at the server.
+    assert!(akao(folder.path(), &["run", HELLO]).status.success());
+    let (mut server, token, execution) = in_use(folder, Platform::File);
+    server.end(Signal::TERM);
+    let data = server.folder.path().to_owned();
+    for is_marked in [true, false] {
+        if !is_marked {
+            fs::remove_file(data.join("platform.mark")).expect("a mark");
+        }
+        let serve = akao(&data, &["serve", "--listen", "127.0.0.1:0", "--store", &database.url()]);
+        refused(&serve, "is empty, and the server of this data directory");
+    }
+    assert_eq!(database.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
+    let server = server.restarted_after_end();
+    assert_eq!(server.code, None, "it is set up");
+    server.token(&token).wait(&execution, &["waiting"]);
+}
+
+#[test]
+fn a_tenant_that_was_deleted_keeps_no_server_from_starting() {
+    let server = Server::over(tempfile::tempdir().expect("a folder"), Platform::File);
+    let owner = server.owner();
+    let other = server.other_owner(&owner, "globex");
+    other.save("waits", WAITS).is(201);
+    other.wait(&other.start("waits", &json!({})), &["waiting"]);
+    owner.ask("DELETE", "/api/v1/tenants/{tenant}", &["globex"], "?confirm=globex&cancel=true", None).is(202);
+    let begun = Instant::now();
+    while owner.get("/api/v1/tenants").is(200).body["items"].as_array().expect("tenants").len() > 1 {
+        assert!(begun.elapsed() < WITHIN, "it does not go");
+    }
+    let token = owner.new_token(None);
+    drop((owner, other));
+    let mut server = server;
+    assert!(server.end(Signal::TERM).success());
+    fs::remove_file(server.folder.path().join("platform.mark")).expect("a mark");
+    let server = server.restarted_after_end();
+    server.token(&token).get("/api/v1/workflows").is(200);
+}
