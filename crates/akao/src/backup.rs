@@ -4,12 +4,14 @@
 //! manifest.json     what is in it, and by which version it was made
 //! journal.db        executions, in one view
 //! platform.db       platform data, in one view; platform.jsonl when they are in PostgreSQL
+//! platform.mark     to which platform data the data directory belongs
 //! blobs/ nodes/ config/   as in the data directory
 //! keys.sealed       the master key under a password, when it was asked for
 //! ```
 
-use crate::failure::Failure;
+use crate::{failure::Failure, wiring};
 use akao_contract::Digest;
+use akao_store::KEY_FILE;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::{
@@ -258,6 +260,46 @@ pub(crate) fn sync_folders(folder: &Path) -> io::Result<()> {
         }
     }
     File::open(folder)?.sync_all()
+}
+
+/// Makes a folder beside another one, in which something is made before it gets its place. Its name is nobody else's.
+pub(crate) fn staging(folder: &Path) -> Result<PathBuf, Failure> {
+    let failed = |error: io::Error| {
+        Failure::storage(format!("no folder can be made beside {}", folder.display()))
+            .because(&error)
+            .hint("Check the disk and the permissions.")
+    };
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    // A number at random, and the folder is refused where it is there all the same.
+    name.push(format!(".partial-{:016x}", wiring::entropy()? >> 64));
+    let staging = folder.with_file_name(name);
+    if let Some(above) = staging.parent() {
+        make_folder(above).map_err(failed)?;
+    }
+    fs::DirBuilder::new().mode(0o700).create(&staging).map_err(failed)?;
+    Ok(staging)
+}
+
+/// Takes away what was being made, as far as the disk lets that be done: the error that led here is the one that is told.
+pub(crate) fn abandon(staging: &Path) {
+    // Keys first, whatever becomes of the rest.
+    for file in [KEY_FILE, KEYS_FILE] {
+        let _ = fs::remove_file(staging.join(file));
+    }
+    let _ = open_folders(staging);
+    let _ = fs::remove_dir_all(staging);
+}
+
+/// Lets the owner take something out of every folder: those of packages are sealed.
+fn open_folders(folder: &Path) -> io::Result<()> {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_folders(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// A folder beside another one, in which something is made before it gets its place.

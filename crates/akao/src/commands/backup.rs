@@ -5,6 +5,7 @@
 
 use crate::{
     backup::{self, Copied, FORM, KEYS_FILE, LINES_FILE, MANIFEST_FILE, Manifest},
+    belongs::{self, MARK_FILE},
     cli::Context,
     exit::Exit,
     failure::Failure,
@@ -13,9 +14,10 @@ use crate::{
     wiring,
 };
 use akao_journal::JOURNAL_FILE;
-use akao_store::PLATFORM_FILE;
+use akao_store::{MasterKey, PLATFORM_FILE, Store, StoreError};
 use serde_json::json;
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::{self, BufWriter, Write},
     os::unix::fs::PermissionsExt,
@@ -51,29 +53,27 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     }
     // Asked for before the work, so that a missing password is told at once.
     let password = if args.with_keys { Some(args.password.read()?) } else { None };
-    let staging = backup::beside(&to);
-    remove(&staging)?;
-    let made = make(args, &data, &staging, password.as_ref());
-    let manifest = match made {
-        Ok(manifest) => manifest,
+    let staging = backup::staging(&to)?;
+    let made = make(args, &data, &staging, password.as_ref()).and_then(|made| {
+        let placed =
+            fs::rename(&staging, &to).and_then(|()| File::open(to.parent().unwrap_or(Path::new("/")))?.sync_all());
+        placed.map_err(|error| unwritable(&to, &error)).map(|()| made)
+    });
+    match made {
+        Ok(manifest) => tell(&to, &manifest, context),
         Err(failure) => {
-            // What is left of it is no backup; that it stays would be the lesser harm.
-            let _ = fs::remove_dir_all(&staging);
-            return Err(failure);
+            backup::abandon(&staging);
+            Err(failure)
         }
-    };
-    let placed = fs::rename(&staging, &to).and_then(|()| File::open(to.parent().unwrap_or(Path::new("/")))?.sync_all());
-    placed.map_err(|error| unwritable(&to, &error))?;
-    tell(&to, &manifest, context)
+    }
 }
 
 fn make(args: &Args, data: &Path, staging: &Path, password: Option<&akao_step::Secret>) -> Result<Manifest, Failure> {
     let failed = |error: io::Error| unwritable(staging, &error);
-    backup::make_folder(staging).map_err(failed)?;
     let mut files = Vec::new();
     let source = args.store.keys(data)?;
     let mut keys = source.load()?;
-    let has_platform = platform(args, data, staging, &mut files)?;
+    let needed = platform(args, data, staging, &mut files)?;
     // Keys may be rotated meanwhile: whatever wraps what was copied is among those before and those right after.
     for key in source.load()? {
         if keys.iter().all(|known| known.fingerprint() != key.fingerprint()) {
@@ -84,35 +84,44 @@ fn make(args: &Args, data: &Path, staging: &Path, password: Option<&akao_step::S
         reader.copy_to(&staging.join(JOURNAL_FILE))?;
         keep_private(&staging.join(JOURNAL_FILE)).map_err(failed)?;
         files.push(backup::of_file(staging, JOURNAL_FILE).map_err(failed)?);
-    } else if !has_platform {
+    } else if needed.is_none() {
         let message = format!("there is nothing in {}", data.display());
         return Err(Failure::not_found(message).hint("Name the data directory with `--data-dir`."));
     }
     let (plain, folders) = backup::plain_files(data).map_err(failed)?;
-    for path in plain {
+    for path in plain.into_iter().chain([MARK_FILE.to_owned()]) {
         match backup::copy(&data.join(&path), staging, &path, backup::PRIVATE) {
             Ok(copied) => files.push(copied),
-            // A collector took it away: nothing that was there when the views were taken refers to it any more.
+            // A collector took it away: nothing that was there when the views were taken refers to it any more. The mark may never
+            // have been there.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
     }
+    let needed = match needed {
+        Some(Needed::These(needed)) => needed,
+        Some(Needed::Unknown) => keys.iter().map(|key| key.fingerprint().to_string()).collect(),
+        None => BTreeSet::new(),
+    };
     if let Some(password) = password {
-        let text: String = keys.iter().map(|key| key.to_text() + "\n").collect();
-        let sealed = akao_store::seal_with_password(password, &text)?;
-        let written = backup::new_file(&staging.join(KEYS_FILE)).and_then(|mut file| {
-            file.write_all(sealed.as_bytes())?;
-            file.sync_all()
-        });
-        written.map_err(failed)?;
-        files.push(backup::of_file(staging, KEYS_FILE).map_err(failed)?);
+        check_keys(&keys, &needed, &source.place())?;
+        if !keys.is_empty() {
+            let text: String = keys.iter().map(|key| key.to_text() + "\n").collect();
+            let sealed = akao_store::seal_with_password(password, &text)?;
+            let written = backup::new_file(&staging.join(KEYS_FILE)).and_then(|mut file| {
+                file.write_all(sealed.as_bytes())?;
+                file.sync_all()
+            });
+            written.map_err(failed)?;
+            files.push(backup::of_file(staging, KEYS_FILE).map_err(failed)?);
+        }
     }
     let manifest = Manifest {
         akao_backup: FORM,
         made_by: wiring::program(),
         made_ms: wiring::now_ms(),
         schema: akao_store::schema_number(),
-        master_keys: keys.iter().map(|key| key.fingerprint().to_string()).collect(),
+        master_keys: needed.into_iter().collect(),
         files,
         folders,
     };
@@ -130,23 +139,61 @@ fn keep_private(path: &Path) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Copies platform data; false when there are none.
-fn platform(args: &Args, data: &Path, staging: &Path, files: &mut Vec<Copied>) -> Result<bool, Failure> {
+/// Refuses to say that the keys are in a backup where one is missing.
+fn check_keys(keys: &[MasterKey], needed: &BTreeSet<String>, place: &str) -> Result<(), Failure> {
+    match needed.iter().find(|needed| keys.iter().all(|key| key.fingerprint().to_string() != **needed)) {
+        None => Ok(()),
+        Some(missing) => Err(Failure::storage(format!(
+            "platform data are sealed with the master key {missing}, which is not in {place}"
+        ))
+        .hint("Give the key as `akao serve` is given it, such as by AKAO_MASTER_KEY, or leave `--with-keys` out.")),
+    }
+}
+
+/// By which master keys the copied platform data are sealed.
+enum Needed {
+    These(BTreeSet<String>),
+    /// They have an older schema, in which that is not looked up.
+    Unknown,
+}
+
+impl Needed {
+    fn of(store: &Store) -> Result<Self, Failure> {
+        Ok(Self::These(store.read(|work| work.master_keys())?))
+    }
+}
+
+/// Copies platform data; none when there are none.
+fn platform(args: &Args, data: &Path, staging: &Path, files: &mut Vec<Copied>) -> Result<Option<Needed>, Failure> {
     let failed = |error: io::Error| unwritable(staging, &error);
     let Some(location) = args.store.location()? else {
-        let copied = akao_store::copy_file(data, &staging.join(PLATFORM_FILE))?;
-        if copied {
-            keep_private(&staging.join(PLATFORM_FILE)).map_err(failed)?;
-            files.push(backup::of_file(staging, PLATFORM_FILE).map_err(failed)?);
+        if !akao_store::copy_file(data, &staging.join(PLATFORM_FILE))? {
+            return if belongs::is_of_server(data)? { Err(belongs::in_postgresql()) } else { Ok(None) };
         }
-        return Ok(copied);
+        // What was copied is looked at, since keys may be rotated meanwhile.
+        let needed = match Store::open_without_keys(staging) {
+            Ok(Some(store)) => {
+                belongs::check(data, &store)?;
+                Needed::of(&store)?
+            }
+            Ok(None) | Err(StoreError::Setup { .. }) => Needed::Unknown,
+            Err(error) => return Err(error.into()),
+        };
+        keep_private(&staging.join(PLATFORM_FILE)).map_err(failed)?;
+        files.push(backup::of_file(staging, PLATFORM_FILE).map_err(failed)?);
+        return Ok(Some(needed));
     };
+    let store = Store::open_postgres_without_keys(&location)?;
+    belongs::check(data, &store)?;
+    let mut needed = store.read(|work| work.master_keys())?;
     let mut lines = BufWriter::new(backup::new_file(&staging.join(LINES_FILE)).map_err(failed)?);
     akao_store::export(&location, &mut lines)?;
     let file = lines.into_inner().map_err(|error| failed(error.into_error()))?;
     file.sync_all().map_err(failed)?;
     files.push(backup::of_file(staging, LINES_FILE).map_err(failed)?);
-    Ok(true)
+    // Keys may have been rotated before the view was taken, or after it.
+    needed.extend(store.read(|work| work.master_keys())?);
+    Ok(Some(Needed::These(needed)))
 }
 
 fn tell(to: &Path, manifest: &Manifest, context: &Context) -> Result<Exit, Failure> {
@@ -162,17 +209,12 @@ fn tell(to: &Path, manifest: &Manifest, context: &Context) -> Result<Exit, Failu
     }
     output.line(&format!("{}: {}, {bytes} bytes", to.display(), count(manifest.files.len() as u64, "file")))?;
     if !with_keys && !manifest.master_keys.is_empty() {
-        output.note("The master key is not in it. Keep it apart: without it, what is sealed cannot be opened.");
+        output.note(&format!(
+            "The master key {} is not in it. Keep it apart: without it, what is sealed cannot be opened.",
+            manifest.master_keys.join(", ")
+        ));
     }
     Ok(Exit::Success)
-}
-
-/// Takes away what a backup that was broken off has left.
-fn remove(staging: &Path) -> Result<(), Failure> {
-    match fs::remove_dir_all(staging) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(staging, &error)),
-        _ => Ok(()),
-    }
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {

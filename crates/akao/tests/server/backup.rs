@@ -199,3 +199,43 @@ fn a_package_that_is_restored_is_what_was_installed() {
     assert_eq!(before, after);
     done(&akao(&Platform::File, &["verify"], target.path()));
 }
+
+/// What lies beside `name` in its folder.
+fn beside(folder: &Path) -> Vec<String> {
+    let names = folder.read_dir().expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    let mut names: Vec<String> = names.map(|name| name.into_string().expect("a name")).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_backup_names_the_key_it_needs_and_does_not_say_that_it_has_one_it_has_not() {
+    let key = "3q2+7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let server = Server::with(tempfile::tempdir().expect("a folder"), |command| {
+        command.env("AKAO_MASTER_KEY", key);
+    });
+    server.owner().save("hello", HELLO).is(201);
+    let place = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| place.path().join(name).to_str().expect("a name").to_owned();
+    let run = |name: &str, with_keys: bool, key: Option<&str>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_akao"));
+        command.args(["backup", &at(name), "--json", "--data-dir"]).arg(server.folder.path());
+        command.env("AKAO_BACKUP_PASSWORD", KEYS_PASSWORD);
+        if with_keys {
+            command.arg("--with-keys");
+        }
+        server.platform.tell(&mut command);
+        key.map(|key| command.env("AKAO_MASTER_KEY", key));
+        command.output().expect("the program runs")
+    };
+    refused(&run("none", true, None), "platform data are sealed with the master key");
+    let show = akao(&server.platform, &["operator", "show"], server.folder.path());
+    refused(&show, "are sealed with the master key");
+    let other = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
+    refused(&run("other", true, Some(other)), "which is not in AKAO_MASTER_KEY");
+    assert_eq!(beside(place.path()), [] as [&str; 0]);
+    let (plain, whole) = (done(&run("plain", false, None)), done(&run("whole", true, Some(key))));
+    assert_eq!((&plain["with_keys"], &whole["with_keys"]), (&json!(false), &json!(true)));
+    assert_eq!(plain["master_keys"], whole["master_keys"]);
+    assert_eq!(plain["master_keys"].as_array().map(Vec::len), Some(1), "{plain}");
+}

@@ -41,6 +41,7 @@ fn in_use(folder: tempfile::TempDir, platform: Platform) -> (Server, String, Str
 
 /// Every command that reads or changes platform data, on a data directory, each with a folder for a backup.
 fn commands(place: &Path, more: &[&str]) -> Vec<(Vec<String>, &'static str)> {
+    let backup = place.join("backup").to_str().expect("a name").to_owned();
     [
         (vec!["vault", "rotate"], "rotate"),
         (vec!["vault", "rotate", "--people"], "people"),
@@ -48,6 +49,7 @@ fn commands(place: &Path, more: &[&str]) -> Vec<(Vec<String>, &'static str)> {
         (vec!["operator", "show"], "show"),
         (vec!["operator", "appoint", "ada@example.com"], "appoint"),
         (vec!["operator", "delete-tenant", "acme", "--confirm", "acme", "--cancel"], "delete"),
+        (vec!["backup", &backup], "backup"),
         (vec!["serve", "--listen", "127.0.0.1:0"], "serve"),
     ]
     .into_iter()
