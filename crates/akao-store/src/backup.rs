@@ -54,6 +54,14 @@ pub fn is_untouched(location: &Location) -> Result<bool, StoreError> {
     postgres::is_untouched(location)
 }
 
+/// Refuses a database that [`import`] would refuse: one that cannot be reached, or has platform data. Changes nothing. Blocks.
+///
+/// # Errors
+/// As [`import`].
+pub fn check_free(location: &Location) -> Result<(), StoreError> {
+    postgres::check_free(location)
+}
+
 /// Syncs a file that was written.
 pub(crate) fn sync(file: &Path) -> io::Result<()> {
     File::open(file)?.sync_all()

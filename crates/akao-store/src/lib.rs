@@ -24,7 +24,7 @@ mod store;
 mod vault;
 
 pub use access::{Row, Value};
-pub use backup::{copy_file, export, import, is_untouched, schema_number};
+pub use backup::{check_free, copy_file, export, import, is_untouched, schema_number};
 pub use entity::{
     accounts::{AccountKind, Accounts, Invitation, Membership, Session, User},
     audit::{AuditLog, AuditPlace, AuditRow, ChainEnd},

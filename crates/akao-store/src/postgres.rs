@@ -9,7 +9,7 @@ mod location;
 mod schema;
 mod wall;
 
-pub(crate) use copy::{export, import};
+pub(crate) use copy::{check_free, export, import};
 pub use location::{Location, LocationError};
 pub use wall::LIMITED_ROLE;
 

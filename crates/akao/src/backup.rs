@@ -302,13 +302,6 @@ fn open_folders(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A folder beside another one, in which something is made before it gets its place.
-pub(crate) fn beside(folder: &Path) -> PathBuf {
-    let mut name = folder.file_name().unwrap_or_default().to_owned();
-    name.push(".partial");
-    folder.with_file_name(name)
-}
-
 /// Whether nothing is there, or an empty folder.
 ///
 /// # Errors

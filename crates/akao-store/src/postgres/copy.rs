@@ -150,16 +150,35 @@ struct Line {
     row: String,
 }
 
+/// Refuses a database that has platform data.
+fn refuse_data(access: &dyn Access, location: &Location) -> Result<(), StoreError> {
+    for table in ["account", "tenant", "data_key"] {
+        let found = access.query(Scope::Accounts, "account", &format!("SELECT 1 FROM {table} LIMIT 1"), &[])?;
+        if !found.is_empty() {
+            let message = format!("{location} has platform data already");
+            return Err(StoreError::Setup { message, suggestion: "Restore into a database that is empty." });
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn check_free(location: &Location) -> Result<(), StoreError> {
+    if super::is_untouched(location)? {
+        return Ok(());
+    }
+    let (runtime, pool) = super::reading(location)?;
+    // Connections go back to their pool where the runtime is known, also when something fails on the way.
+    let _context = runtime.enter();
+    let pool = pool;
+    let begin = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    let view = View::new(runtime.handle(), within(runtime.handle(), begin)?);
+    refuse_data(&view, location)
+}
+
 pub(crate) fn import(location: &Location, from: &mut dyn BufRead) -> Result<u64, StoreError> {
     let database = Postgres::open(location, &Vault::new(Arc::new(NoKeys)))?;
     database.write(|access| {
-        for table in ["account", "tenant", "data_key"] {
-            let found = access.query(Scope::Accounts, "account", &format!("SELECT 1 FROM {table} LIMIT 1"), &[])?;
-            if !found.is_empty() {
-                let message = format!("{location} has platform data already");
-                return Err(StoreError::Setup { message, suggestion: "Restore into a database that is empty." });
-            }
-        }
+        refuse_data(access, location)?;
         let known = access.query(Scope::Accounts, "pg_class", TABLES, &[])?;
         let known: BTreeSet<String> = known.iter().map(|row| row.text(0)).collect::<Result<_, _>>()?;
         let mut count = 0;

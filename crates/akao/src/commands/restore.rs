@@ -57,15 +57,39 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         }
         _ => {}
     }
-    if !backup::is_free(&data).map_err(|error| unwritable(&data, &error))? {
-        let message = format!("{} is not empty", data.display());
-        return Err(Failure::usage(message).hint("Name a folder that is empty or not there with `--data-dir`."));
+    let place = free_place(&data)?;
+    // A copy of lines is all that goes into a database.
+    let location = location.filter(|_| manifest.file(LINES_FILE).is_some());
+    if let Some(location) = &location {
+        akao_store::check_free(location)?;
     }
     let keys = keys(args, &manifest)?;
     if !args.dry_run {
-        restore(args, &manifest, &data, location.as_ref(), &keys)?;
+        restore(args, &manifest, &place, location.as_ref(), &keys)?;
     }
     tell(args, &manifest, &data, !keys.is_empty(), context)
+}
+
+/// The folder that becomes the data directory: where a link leads, since it is the folder that gets another content.
+fn free_place(data: &Path) -> Result<PathBuf, Failure> {
+    // Without a slash at its end, which would lead through the link.
+    let named: PathBuf = data.components().collect();
+    let place = match fs::canonicalize(&named) {
+        Ok(place) => place,
+        Err(error) if fs::symlink_metadata(&named).is_ok() => {
+            let message = format!("{} is a link that leads nowhere", data.display());
+            return Err(Failure::usage(message)
+                .because(&error)
+                .hint("Make the folder that it leads to, or take it away."));
+        }
+        Err(_) => named,
+    };
+    if !backup::is_free(&place).map_err(|error| unwritable(&place, &error))? {
+        let message = format!("{} is not empty", data.display());
+        return Err(Failure::usage(message).hint("Name a folder that is empty or not there with `--data-dir`."));
+    }
+    check_place(&place)?;
+    Ok(place)
 }
 
 /// Everything is on the disk before the database is filled, which cannot be done twice; what is left is a change of names.
@@ -77,20 +101,21 @@ fn restore(
     keys: &[MasterKey],
 ) -> Result<(), Failure> {
     let unwritten = |error: io::Error| unwritable(data, &error);
-    check_place(data)?;
-    let staging = backup::beside(data);
+    let staging = backup::staging(data)?;
     let staged = stage(args, manifest, &staging, keys).map_err(unwritten).and_then(|()| {
-        let (Some(location), Some(_)) = (location, manifest.file(LINES_FILE)) else { return Ok(()) };
+        let Some(location) = location else { return Ok(()) };
         let lines = File::open(args.from.join(LINES_FILE)).map_err(unwritten)?;
         akao_store::import(location, &mut BufReader::new(lines))?;
         Ok(())
     });
-    if let Err(failure) = staged {
-        // It may hold the master key, and is no data directory.
-        let _ = fs::remove_dir_all(&staging);
-        return Err(failure);
-    }
-    put(&staging, data).map_err(unwritten)
+    let put = staged.and_then(|()| {
+        put(&staging, data).map_err(|error| match location {
+            None => unwritten(error),
+            Some(location) => unwritten(error).hint(format!("Empty {location}, which was filled, and restore again.")),
+        })
+    });
+    // It may hold the master key, and is no data directory.
+    put.inspect_err(|_| backup::abandon(&staging))
 }
 
 /// A folder that something is mounted on cannot be given another content by its name.
@@ -116,12 +141,8 @@ fn keys(args: &Args, manifest: &Manifest) -> Result<Vec<MasterKey>, Failure> {
     Ok(MasterKey::parse_all(opened.expose())?)
 }
 
-/// Makes the data directory beside its place.
+/// Fills what becomes the data directory beside its place.
 fn stage(args: &Args, manifest: &Manifest, staging: &Path, keys: &[MasterKey]) -> io::Result<()> {
-    match fs::remove_dir_all(staging) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => backup::make_folder(staging)?,
-    }
     let is_data = |path: &str| path != LINES_FILE && path != KEYS_FILE;
     for file in manifest.files.iter().filter(|file| is_data(&file.path)) {
         let copied = backup::copy(&args.from.join(&file.path), staging, &file.path, file.mode)?;
@@ -143,9 +164,6 @@ fn stage(args: &Args, manifest: &Manifest, staging: &Path, keys: &[MasterKey]) -
 
 /// Gives the data directory its name.
 fn put(staging: &Path, data: &Path) -> io::Result<()> {
-    if let Some(above) = data.parent() {
-        backup::make_folder(above)?;
-    }
     // An empty folder makes room.
     match fs::remove_dir(data) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -1,6 +1,9 @@
 //! Backups: made under load, restored elsewhere, nothing acknowledged is missing and what was open goes on.
 
-use crate::server::{Platform, Server};
+use crate::{
+    cluster::{Cluster, Database},
+    server::{Platform, Server},
+};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::{
@@ -8,7 +11,7 @@ use std::{
     path::Path,
     process::{Command, Output},
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -209,6 +212,56 @@ fn beside(folder: &Path) -> Vec<String> {
 }
 
 #[test]
+fn what_lies_beside_a_backup_or_a_data_directory_is_left_alone() {
+    use std::os::unix::fs::symlink;
+    let server = Server::new();
+    server.owner().save("hello", HELLO).is(201);
+    let (place, keys) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let password = keys.path().join("password");
+    std::fs::write(&password, KEYS_PASSWORD).expect("a file");
+    let password = ["--keys-password-file", password.to_str().expect("a name")];
+    let at = |name: &str| place.path().join(name).to_str().expect("a name").to_owned();
+    for name in ["copy.partial", "data.partial"] {
+        std::fs::create_dir(place.path().join(name)).expect("a folder");
+        std::fs::write(place.path().join(name).join("theirs"), "theirs").expect("a file");
+    }
+    let backup = |to: &str| {
+        akao(&server.platform, &[&["backup", to, "--with-keys"], &password[..]].concat(), server.folder.path())
+    };
+    done(&backup(&at("copy")));
+    let restore = |to: &Path| akao(&Platform::wanted(), &[&["restore", &at("copy")], &password[..]].concat(), to);
+    done(&restore(&place.path().join("data")));
+    let whole = ["copy", "copy.partial", "data", "data.partial"];
+    assert_eq!(beside(place.path()), whole);
+    for name in ["copy.partial", "data.partial"] {
+        assert_eq!(std::fs::read_to_string(place.path().join(name).join("theirs")).expect("a file"), "theirs");
+    }
+
+    // A link is followed; one that leads nowhere is refused before anything is written.
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let target = elsewhere.path().join("target");
+    std::fs::create_dir(&target).expect("a folder");
+    let link = elsewhere.path().join("link");
+    symlink(&target, &link).expect("a link");
+    done(&restore(&link.join("")));
+    assert!(link.is_symlink() && target.join("master.key").exists() && target.join("journal.db").exists());
+    assert_eq!(beside(elsewhere.path()), ["link", "target"]);
+    refused(&restore(&link), "is not empty");
+    let nowhere = elsewhere.path().join("nowhere");
+    symlink(elsewhere.path().join("nothing"), &nowhere).expect("a link");
+    refused(&restore(&nowhere), "is a link that leads nowhere");
+    assert_eq!(beside(elsewhere.path()), ["link", "nowhere", "target"]);
+
+    // What fails on the way leaves nothing, the key least of all: here a folder that is to be where a file is.
+    let manifest = place.path().join("copy/manifest.json");
+    let mut told: Value = serde_json::from_slice(&std::fs::read(&manifest).expect("a file")).expect("a document");
+    told["folders"].as_array_mut().expect("a list").push(json!({"path": "journal.db", "mode": 0o755}));
+    std::fs::write(&manifest, told.to_string()).expect("a file");
+    refused(&restore(&place.path().join("again")), "cannot be restored to");
+    assert_eq!(beside(place.path()), whole);
+}
+
+#[test]
 fn a_backup_names_the_key_it_needs_and_does_not_say_that_it_has_one_it_has_not() {
     let key = "3q2+7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     let server = Server::with(tempfile::tempdir().expect("a folder"), |command| {
@@ -238,4 +291,29 @@ fn a_backup_names_the_key_it_needs_and_does_not_say_that_it_has_one_it_has_not()
     assert_eq!((&plain["with_keys"], &whole["with_keys"]), (&json!(false), &json!(true)));
     assert_eq!(plain["master_keys"], whole["master_keys"]);
     assert_eq!(plain["master_keys"].as_array().map(Vec::len), Some(1), "{plain}");
+}
+
+#[test]
+fn a_dry_run_looks_into_the_database() {
+    let cluster = Arc::new(Cluster::start());
+    let platform = |database| Platform::Postgres(Arc::new(database));
+    let server = Server::over(tempfile::tempdir().expect("a folder"), platform(Database::within(Arc::clone(&cluster))));
+    server.owner().save("hello", HELLO).is(201);
+    let place = tempfile::tempdir().expect("a folder");
+    let copy = place.path().join("copy").to_str().expect("a name").to_owned();
+    done(&akao(&server.platform, &["backup", &copy], server.folder.path()));
+    let data = place.path().join("data");
+    let dry = |platform: &Platform| akao(platform, &["restore", &copy, "--dry-run"], &data);
+    refused(&dry(&server.platform), "has platform data already");
+    let away = "postgres://akao:hunter2@127.0.0.1:1/akao";
+    refused(&akao(&Platform::File, &["restore", &copy, "--dry-run", "--store", away], &data), "cannot be reached");
+    let (empty, seen) =
+        (Database::within(Arc::clone(&cluster)), "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'");
+    let (url, before) = (empty.url(), empty.sql(seen));
+    done(&akao(&Platform::File, &["restore", &copy, "--dry-run", "--store", &url], &data));
+    assert_eq!(empty.sql(seen), before, "nothing is made");
+    refused(&akao(&server.platform, &["restore", &copy], &data), "has platform data already");
+    assert_eq!(beside(place.path()), ["copy"]);
+    done(&akao(&Platform::File, &["restore", &copy, "--store", &url], &data));
+    assert_eq!(beside(place.path()), ["copy", "data"]);
 }
