@@ -29,6 +29,8 @@ impl Pace {
         let ahead = self.even_us.saturating_sub(now_us).max(0);
         let starts = ahead.saturating_add(self.cost_us - 1) / self.cost_us;
         let ahead = if cost_us == self.cost_us { ahead } else { starts.saturating_mul(cost_us) };
+        // What was started longer ago than a minute does not count, however far a clock was set back meanwhile.
+        let ahead = ahead.min(MINUTE_US);
         Self { even_us: now_us.saturating_add(ahead), cost_us }
     }
 }
@@ -113,7 +115,20 @@ mod tests {
         assert_eq!(starts.used(&tenant, 60, 31_000), 30, "what was not started does not count");
         assert!(starts.count(&tenant, Some(600), 31_000).is_ok(), "more is allowed from now on");
         assert_eq!(starts.used(&tenant, 600, 31_000), 31, "and what was started stays so many");
+        assert_eq!(starts.used(&tenant, 10, 31_000), 10, "never more than all of them");
         assert!(starts.count(&"globex".parse().unwrap(), Some(1), 0).is_ok(), "others have their own");
         assert!(starts.count(&tenant, None, 0).is_ok(), "no bound");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_refuses_nobody_for_longer_than_a_minute() {
+        let (starts, tenant): (Starts, Tenant) = (Starts::default(), "acme".parse().unwrap());
+        let (hour, count) = (3_600_000, |now_ms| starts.count(&tenant, Some(60), now_ms));
+        assert!(count(hour).is_ok());
+        assert_eq!(starts.used(&tenant, 60, 0), 60);
+        assert_eq!(count(0).err().unwrap().retry_after_s, Some(1));
+        assert!(count(1_000).is_ok(), "from then on they come back as always");
+        assert_eq!(starts.used(&tenant, 60, 61_000), 0);
+        assert!((0..60).all(|_| count(61_000).is_ok()));
     }
 }

@@ -26,11 +26,19 @@ struct Failures {
     since_ms: i64,
 }
 
+impl Failures {
+    /// A clock that was set back makes nobody wait for longer than it did.
+    fn begin_by(&mut self, now_ms: i64) {
+        self.since_ms = self.since_ms.min(now_ms);
+    }
+}
+
 impl Throttle {
     /// Whether the name may be tried now.
     pub(crate) fn check(&self, name: &[u8; 32], now_ms: i64) -> Result<(), Error> {
-        let failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(found) = failures.get(name).filter(|found| found.count >= FAILURES_MAX) else { return Ok(()) };
+        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(found) = failures.get_mut(name).filter(|found| found.count >= FAILURES_MAX) else { return Ok(()) };
+        found.begin_by(now_ms);
         let left_ms = found.since_ms.saturating_add(REMEMBERED_MS).saturating_sub(now_ms);
         match u64::try_from(left_ms) {
             Ok(left_ms @ 1..) => Err(Error {
@@ -53,6 +61,7 @@ impl Throttle {
             }
         }
         let found = failures.entry(name).or_insert(Failures { count: 0, since_ms: now_ms });
+        found.begin_by(now_ms);
         if !fresh(found) {
             *found = Failures { count: 0, since_ms: now_ms };
         }
@@ -94,8 +103,10 @@ impl<K: Ord> Trickle<K> {
             }
         }
         let full_at_ms = all.entry(key).or_insert(now_ms);
-        let next = (*full_at_ms).max(now_ms).saturating_add(self.every_ms);
         let most = now_ms.saturating_add(self.every_ms.saturating_mul(i64::from(self.at_once)));
+        // Nobody waits for longer than that, also when the clock was set back.
+        *full_at_ms = (*full_at_ms).min(most);
+        let next = (*full_at_ms).max(now_ms).saturating_add(self.every_ms);
         if next > most {
             return Err(next.saturating_sub(most));
         }
@@ -121,6 +132,21 @@ mod tests {
         assert_eq!(throttle.check(&name, REMEMBERED_MS), Ok(()));
         throttle.failed(name, REMEMBERED_MS);
         assert_eq!(throttle.check(&name, REMEMBERED_MS), Ok(()), "counting begins again");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_nobody_wait_for_longer() {
+        let (throttle, name, hour) = (Throttle::default(), [1; 32], 3_600_000);
+        (0..FAILURES_MAX).for_each(|_| throttle.failed(name, hour));
+        assert_eq!(throttle.check(&name, 0).unwrap_err().retry_after_s, Some(300));
+        assert_eq!(throttle.check(&name, REMEMBERED_MS), Ok(()));
+        throttle.failed(name, hour);
+        throttle.failed(name, 0);
+        assert_eq!(throttle.check(&name, REMEMBERED_MS), Ok(()), "what failed before it is forgotten as always");
+        let trickle = Trickle::new(3, 1_000);
+        assert!((0..3).all(|_| trickle.take("a", hour) == Ok(())));
+        assert_eq!((trickle.take("a", 0), trickle.take("a", 999)), (Err(1_000), Err(1)));
+        assert_eq!((trickle.take("a", 1_000), trickle.take("a", 1_000)), (Ok(()), Err(1_000)));
     }
 
     #[test]

@@ -272,3 +272,25 @@ fn guesses_of_strangers_do_not_hold_up_who_is_signed_in() {
     assert_eq!(ground.platform.sign_in(here(), "ada@example.com", &right, None, None).unwrap_err().code, Code::TooMany);
     ground.platform.change_password(&owner, &right, &Secret::new("another horse battery staple")).unwrap();
 }
+
+#[test]
+fn a_clock_that_is_set_back_makes_nobody_wait_for_it() {
+    let ground = Ground::new();
+    let session = Credential::of(&ground.set_up());
+    ground.platform.actor(&session).unwrap();
+    let sign_in = |password: &str| {
+        let signed_in = ground.platform.sign_in(here(), "ada@example.com", &Secret::new(password), None, None);
+        signed_in.map(|_| ()).map_err(|error| error.retry_after_s)
+    };
+    (0..10).for_each(|_| assert_eq!(sign_in("wrong horse battery"), Err(None)));
+    let begin = || ground.platform.begin_device(here(), "laptop").map(|_| ()).map_err(|error| error.retry_after_s);
+    (0..20).for_each(|_| assert_eq!(begin(), Ok(())));
+    ground.later(-HOUR_MS);
+    assert_eq!((sign_in(PASSWORD), begin()), (Err(Some(300)), Err(Some(6))));
+    assert!(ground.platform.known_actor(&session).is_none(), "it is looked up again");
+    assert!(ground.platform.actor(&session).is_ok());
+    ground.later(6_000);
+    assert_eq!(begin(), Ok(()));
+    ground.later(294_000);
+    assert_eq!(sign_in(PASSWORD), Ok(()));
+}
