@@ -19,7 +19,10 @@ use akao_step::{Allowances, BlobError, BlobStore, Egress};
 use akao_store::{Store, Work};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicI64},
+    },
 };
 use tokio::sync::{Notify, Semaphore};
 
@@ -85,6 +88,8 @@ pub(crate) struct Inner {
     pub(crate) announcements: Announcements,
     /// Told when somebody has decided something about a schedule.
     pub(crate) schedules_changed: Notify,
+    /// When schedules were looked at last; later than any time before the first look.
+    pub(crate) schedules_looked_ms: AtomicI64,
     /// Up to which schedule of a tenant those with waiting times were looked at.
     pub(crate) waiting_after: Mutex<BTreeMap<Tenant, String>>,
     /// Told when somebody has decided something about a webhook.
@@ -115,6 +120,7 @@ impl Platform {
                 devices: Devices::default(),
                 announcements: Announcements::default(),
                 schedules_changed: Notify::new(),
+                schedules_looked_ms: AtomicI64::new(i64::MAX),
                 waiting_after: Mutex::default(),
                 webhooks_changed: Notify::new(),
                 in_flight: InFlight::default(),

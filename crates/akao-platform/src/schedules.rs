@@ -1,9 +1,10 @@
 //! Schedules: executions that are started when their time comes, in the name of whoever decided it last.
 //!
 //! What is decided is here; `schedules/come.rs` says which times have come, `schedules/plan.rs` writes them down, and
-//! `schedules/fire.rs` acts on them. Whoever changes a schedule is from then
+//! `schedules/fire.rs` acts on them; `schedules/back.rs` is for a clock that was set back. Whoever changes a schedule is from then
 //! on the person in whose name it starts, so that nobody makes another person's permissions work for themselves.
 
+mod back;
 mod come;
 mod fire;
 mod plan;

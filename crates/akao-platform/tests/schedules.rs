@@ -47,7 +47,7 @@ impl StepRunner for NoSteps {
 }
 
 struct Ground {
-    _folder: TempDir,
+    folder: TempDir,
     platform: Platform,
     store: Arc<Store>,
     allowances: Allowances,
@@ -118,7 +118,7 @@ impl Ground {
         };
         let owner = platform.set_up(&setup).unwrap().actor;
         platform.save_workflow(&owner, "waits", WAITS, &Expected::New).unwrap();
-        Self { _folder: folder, platform, store, allowances, engine, now_ms, owner: Arc::new(owner) }
+        Self { folder, platform, store, allowances, engine, now_ms, owner: Arc::new(owner) }
     }
 
     fn at(&self, time: &str) -> &Self {
@@ -288,6 +288,42 @@ async fn a_schedule_may_what_its_person_may_now() {
     );
     ground.at("2026-01-30T10:00:00Z").look().await;
     assert_eq!(ground.fires(&plain).last().unwrap().state, "started");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_was_ahead_once_keeps_no_schedule_waiting() {
+    let ground = Ground::new("2026-01-30T06:10:00Z");
+    let skips = ground.make(&spec("0 * * * *", json!({})));
+    let one = ground.make(&spec("0 * * * *", json!({"catch_up": "one", "jitter_s": 60})));
+    let next = |id: &str| ground.platform.schedule(&ground.owner, id).unwrap().row.next_ms.unwrap();
+    ground.look().await;
+    // A year ahead for a moment: one makes up for the last of the times that seem to be missed.
+    ground.at("2027-01-30T06:10:00Z").look().await;
+    assert_eq!((next(&skips), next(&one)), (ms("2027-01-30T07:00:00Z"), ms("2027-01-30T07:00:00Z")));
+    let ahead = ("2027-01-30T06:00:00Z", "started");
+    let looked = ground.at("2026-01-30T06:10:01Z").look().await;
+    assert_eq!((next(&skips), next(&one)), (ms("2026-01-30T07:00:00Z"), ms("2026-01-30T07:00:00Z")));
+    assert_eq!(looked.next_ms, Some(ms("2026-01-30T07:00:00Z")));
+    ground.at("2026-01-30T07:00:00Z").look().await;
+    assert_eq!(ground.states(&skips), pairs(&[("2026-01-30T07:00:00Z", "started")]), "what seemed missed was not");
+    ground.at("2026-01-30T07:01:00Z").look().await;
+    assert_eq!(ground.states(&one), pairs(&[("2026-01-30T07:00:00Z", "started"), ahead]));
+
+    // A step back over a time that was acted on does not repeat it.
+    ground.at("2026-01-30T06:59:59Z").look().await;
+    assert_eq!((next(&skips), next(&one)), (ms("2026-01-30T07:00:00Z"), ms("2026-01-30T07:00:00Z")));
+    let before = [&skips, &one].map(|id| ground.fires(id)[0].execution.clone());
+    ground.at("2026-01-30T07:01:00Z").look().await;
+    assert_eq!([&skips, &one].map(|id| ground.fires(id)[0].execution.clone()), before);
+    assert_eq!((next(&skips), next(&one)), (ms("2026-01-30T08:00:00Z"), ms("2026-01-30T08:00:00Z")));
+
+    // Nor is it forgotten by a server that is started again.
+    ground.at("2028-01-30T06:10:00Z").look().await;
+    let catalogue = Arc::new(Catalogue::from(akao_flow::control_types()));
+    let again = Platform::new(parts(ground.folder.path(), &ground.engine, catalogue, &ground.now_ms));
+    ground.at("2026-01-30T07:10:00Z");
+    again.look_at_schedules().await.unwrap();
+    assert_eq!((next(&skips), next(&one)), (ms("2026-01-30T08:00:00Z"), ms("2026-01-30T08:00:00Z")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

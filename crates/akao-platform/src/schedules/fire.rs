@@ -68,7 +68,8 @@ impl Platform {
     /// # Errors
     /// Platform data cannot be read or written.
     pub async fn look_at_schedules(&self) -> Result<Looked, Error> {
-        let (began_ms, mut looked) = (self.now_ms(), Looked::default());
+        let again = self.blocking(|platform| Ok(platform.look_back())).await?;
+        let (began_ms, mut looked) = (self.now_ms(), Looked { again, ..Looked::default() });
         let mut tenants = self.blocking(Self::tenants_with_times).await?.into_iter();
         let mut looks = JoinSet::new();
         loop {
@@ -197,7 +198,8 @@ impl Platform {
             }
             Err(error) => error,
         };
-        let is_tried = self.now_ms().saturating_sub(fire.at_ms) < TRIED_MS;
+        // A clock that was set back since makes it no longer.
+        let is_tried = self.now_ms().saturating_sub(fire.at_ms).saturating_abs() < TRIED_MS;
         match error.code {
             Code::Unavailable => return Err(error),
             Code::Internal | Code::TooMany if is_tried => return Err(error),

@@ -233,6 +233,13 @@ impl Schedules<'_> {
         row.map_or(Ok(None), |row| row.text_if_any(0))
     }
 
+    /// Forgets times after one for which nothing was started, and nothing is to be.
+    pub fn forget_ahead(&self, schedule: &str, after_ms: i64) -> Result<(), StoreError> {
+        let sql = "DELETE FROM schedule_fire WHERE tenant = ?1 AND schedule = ?2 AND nominal_ms > ?3
+          AND state IN ('skipped', 'refused') AND execution IS NULL";
+        self.0.execute(sql, [schedule.into(), after_ms.into()]).map(drop)
+    }
+
     /// Forgets times before one of which it is known what became of them.
     pub fn forget_fires(&self, schedule: &str, before_ms: i64) -> Result<(), StoreError> {
         let sql = "DELETE FROM schedule_fire WHERE tenant = ?1 AND schedule = ?2 AND nominal_ms < ?3
