@@ -286,6 +286,23 @@ async fn only_the_browser_that_began_ends_it_once_and_in_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_set_back_keeps_nobody_from_signing_in() {
+    let ground = Ground::new();
+    let hour = 3_600_000;
+    let sound = std::mem::replace(&mut ground.way.0.lock().unwrap().metadata, json!("nothing"));
+    let begin = || ground.platform.begin_oidc("corp", Wish::default());
+    let code = async || begin().await.map(|_| ()).map_err(|error| error.code);
+    assert_eq!((code().await, ground.asked("/openid-configuration")), (Err(Code::Unavailable), 1));
+    ground.way.0.lock().unwrap().metadata = sound;
+    assert_eq!((code().await, ground.asked("/openid-configuration")), (Err(Code::Unavailable), 1), "a moment ago");
+    ground.now_ms.fetch_sub(hour, Ordering::SeqCst);
+    assert_eq!((code().await, ground.asked("/openid-configuration")), (Ok(()), 2));
+    assert_eq!((code().await, ground.asked("/openid-configuration")), (Ok(()), 2), "it is remembered");
+    ground.now_ms.fetch_sub(hour, Ordering::SeqCst);
+    assert_eq!((code().await, ground.asked("/openid-configuration")), (Ok(()), 3), "for an hour and no longer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_answer_of_one_provider_does_not_pass_for_that_of_another() {
     let ground = Ground::new();
     let end = async |issuer: Option<&str>| {

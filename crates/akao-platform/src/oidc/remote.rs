@@ -71,8 +71,13 @@ struct Known {
 
 impl Known {
     fn has_just_failed(&self, now_ms: i64) -> bool {
-        self.failed_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) < KEYS_AGAIN_MS)
+        self.failed_ms.is_some_and(|at_ms| is_within(at_ms, now_ms, KEYS_AGAIN_MS))
     }
+}
+
+/// Whether something happened so shortly ago. What lies ahead did not: the clock was set back since.
+fn is_within(at_ms: i64, now_ms: i64, length_ms: i64) -> bool {
+    (0..length_ms).contains(&now_ms.saturating_sub(at_ms))
 }
 
 /// A provider that is asked.
@@ -103,7 +108,7 @@ impl Remote<'_> {
     pub(super) async fn metadata(&self) -> Result<Arc<Metadata>, Error> {
         let (mut known, now_ms) = (self.known.lock().await, (self.clock)());
         if let Some((metadata, at_ms)) = &known.metadata
-            && now_ms.saturating_sub(*at_ms) < FRESH_MS
+            && is_within(*at_ms, now_ms, FRESH_MS)
         {
             return Ok(Arc::clone(metadata));
         }
@@ -135,7 +140,7 @@ impl Remote<'_> {
         let (mut known, now_ms) = (self.known.lock().await, (self.clock)());
         let fresh_ms = if again { KEYS_AGAIN_MS } else { FRESH_MS };
         if let Some((keys, at_ms)) = &known.keys
-            && now_ms.saturating_sub(*at_ms) < fresh_ms
+            && is_within(*at_ms, now_ms, fresh_ms)
         {
             return Ok(Arc::clone(keys));
         }
