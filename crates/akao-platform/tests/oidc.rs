@@ -8,7 +8,10 @@ use akao_engine::{CallError, Executions, Feed, Reply, Request};
 use akao_flow::Catalogue;
 use akao_host::DiskBlobs;
 use akao_journal::Readers;
-use akao_platform::{Begun, Callback, Code, Parts, Platform, Provider, Setup, Wish};
+use akao_platform::{
+    Actor, Begun, Callback, Code, Credential, NewToken, PageRequest, Parts, Platform, Provider, Rule, Setup, SignedIn,
+    Wish,
+};
 use akao_step::{Allowances, BoxFuture, Egress, EgressError, HttpAnswer, HttpCall, Reach, Secret};
 use akao_store::Store;
 use aws_lc_rs::{
@@ -75,6 +78,8 @@ struct Remote {
     userinfo: Value,
     /// What was asked: method, address, body.
     asked: Vec<(String, String, String)>,
+    /// Whether userinfo does not answer.
+    is_mute: bool,
 }
 
 /// The way out that leads to the test.
@@ -91,6 +96,9 @@ impl Egress for Way {
             "/.well-known/openid-configuration" => remote.metadata.clone(),
             "/keys" => json!({"keys": remote.keys}),
             "/token" => json!({"id_token": remote.id_token, "access_token": "at"}),
+            "/userinfo" if remote.is_mute => {
+                return Box::pin(async { Err(EgressError::Connection("it does not answer".to_owned())) });
+            }
             "/userinfo" => remote.userinfo.clone(),
             other => panic!("nobody should ask for {other} of {}", call.url),
         };
@@ -108,6 +116,7 @@ impl Egress for Way {
 struct Ground {
     _folder: TempDir,
     platform: Platform,
+    owner: Actor,
     way: Way,
     key: Key,
     now_ms: Arc<AtomicI64>,
@@ -133,6 +142,11 @@ fn provider(name: &str, issuer: &str) -> Provider {
 impl Ground {
     /// A server whose owner is `ada@example.com`, whom the provider may vouch for.
     fn new() -> Self {
+        Self::with(Vec::new())
+    }
+
+    /// The same, where rules of the provider let people in.
+    fn with(rules: Vec<Rule>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = Key::new("one");
         let metadata = json!({
@@ -146,6 +160,7 @@ impl Ground {
             id_token: String::new(),
             userinfo: json!({}),
             asked: Vec::new(),
+            is_mute: false,
         };
         let way = Way(Arc::new(Mutex::new(remote)));
         let now_ms = Arc::new(AtomicI64::new(1_000_000));
@@ -158,7 +173,10 @@ impl Ground {
             blob_bytes: Arc::new(|_| Ok(0)),
             files: Arc::new(support::NoFiles),
             allowances: Allowances::default(),
-            providers: vec![provider("corp", ISSUER), provider("evil", "https://evil.example.com")],
+            providers: vec![
+                Provider { rules, ..provider("corp", ISSUER) },
+                provider("evil", "https://evil.example.com"),
+            ],
             egress: Arc::new(way.clone()),
             public_url: "https://akao.example".to_owned(),
             catalogue: Arc::new(Catalogue::from(akao_flow::control_types())),
@@ -180,12 +198,16 @@ impl Ground {
             name: "Ada".to_owned(),
             password: Secret::new("correct horse battery staple"),
         };
-        platform.set_up(&setup).unwrap();
-        Self { _folder: folder, platform, way, key, now_ms }
+        let owner = platform.set_up(&setup).unwrap().actor;
+        Self { _folder: folder, platform, owner, way, key, now_ms }
     }
 
     async fn begin(&self) -> (Begun, String, String) {
-        let begun = self.platform.begin_oidc("corp", Wish::default()).await.unwrap();
+        self.begin_for(Wish::default()).await
+    }
+
+    async fn begin_for(&self, wish: Wish) -> (Begun, String, String) {
+        let begun = self.platform.begin_oidc("corp", wish).await.unwrap();
         let of = |name: &str| {
             let url = Url::parse(&begun.location).unwrap();
             url.query_pairs().find(|(found, _)| found == name).unwrap().1.into_owned()
@@ -218,6 +240,29 @@ impl Ground {
         self.end(Self::callback(&begun, &state)).await
     }
 
+    /// Signs grace in, whom the provider gives these groups, for a tenant.
+    async fn grace(&self, groups: Value, tenant: Option<&str>) -> Result<SignedIn, Code> {
+        let wish = Wish { tenant: tenant.map(|tenant| tenant.parse().unwrap()), ..Wish::default() };
+        let (begun, state, nonce) = self.begin_for(wish).await;
+        let mut claims = Self::claims(&nonce);
+        (claims["sub"], claims["email"], claims["groups"]) = (json!("grace"), json!(GRACE), groups);
+        self.way.0.lock().unwrap().id_token = self.key.sign(&claims);
+        let ended = self.platform.end_oidc("corp", Self::callback(&begun, &state)).await;
+        ended.map_err(|error| error.code)
+    }
+
+    /// The addresses of whoever belongs to the owner's tenant, with their roles.
+    fn members(&self) -> Vec<(String, String)> {
+        let page = self.platform.members(&self.owner, &PageRequest::new(None, None).unwrap()).unwrap();
+        page.items.into_iter().map(|member| (member.email, member.role)).collect()
+    }
+
+    /// What the newest lines of the audit tell, the newest first.
+    fn told(&self) -> Vec<Value> {
+        let page = self.platform.audit(&self.owner, &PageRequest::new(None, None).unwrap()).unwrap();
+        page.items
+    }
+
     async fn end(&self, callback: Callback) -> Result<String, Code> {
         let ended = self.platform.end_oidc("corp", callback).await;
         ended.map(|signed_in| signed_in.actor.email).map_err(|error| error.code)
@@ -226,6 +271,14 @@ impl Ground {
     fn asked(&self, path: &str) -> usize {
         self.way.0.lock().unwrap().asked.iter().filter(|(_, url, _)| url.ends_with(path)).count()
     }
+}
+
+const GRACE: &str = "grace@example.com";
+
+/// Whoever is in this group has the role in the tenant.
+fn rule(group: &str, tenant: &str, role: &str) -> Rule {
+    let (claim, value) = ("groups".to_owned(), Some(group.to_owned()));
+    Rule { claim, value, tenant: tenant.parse().unwrap(), role: role.to_owned() }
 }
 
 const IN: Result<&str, Code> = Ok("ada@example.com");
@@ -458,4 +511,54 @@ async fn an_address_links_only_where_the_provider_has_verified_it() {
         });
         assert_eq!(text(&ended.await), expected, "{told}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_loses_every_claim_loses_the_membership_at_the_sign_in_that_is_refused() {
+    // Where somebody is signed in for another tenant, that is refused as well.
+    for tenant in [None, Some("acme"), Some("globex")] {
+        let ground = Ground::with(vec![rule("staff", "acme", "editor")]);
+        let signed_in = ground.grace(json!(["staff"]), None).await.unwrap();
+        assert!(ground.members().contains(&(GRACE.to_owned(), "editor".to_owned())));
+        let new = NewToken { name: "hers".to_owned(), permissions: None, days: None };
+        let token = ground.platform.make_token(&signed_in.actor, &new).unwrap().secret;
+        let credentials = [Credential::Session(signed_in.session), Credential::Token(token)];
+        for credential in &credentials {
+            assert_eq!(ground.platform.actor(credential).unwrap().email, GRACE);
+        }
+        let refused = ground.grace(json!(["guests"]), tenant).await;
+        assert_eq!(refused.map(drop), Err(Code::Forbidden), "{tenant:?}");
+        assert_eq!(ground.members(), [("ada@example.com".to_owned(), "owner".to_owned())], "{tenant:?}");
+        for credential in &credentials {
+            assert_eq!(ground.platform.actor(credential).map(drop).unwrap_err().code, Code::Unauthenticated);
+        }
+        let removed = ground.told().swap_remove(0);
+        let (user, by) = (signed_in.actor.user.as_str(), &removed["by"]);
+        assert_eq!((&removed["what"], &removed["details"]), (&json!("member.removed"), &json!({"user": user})));
+        assert_eq!((&by["user"], &by["provider"]), (&json!(user), &json!("corp")), "{removed}");
+        // Whoever gets the claims again comes in again.
+        ground.grace(json!(["staff"]), None).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_refused_sign_in_says_takes_and_does_not_give() {
+    let ground = Ground::with(vec![
+        rule("admins", "acme", "admin"),
+        rule("staff", "acme", "viewer"),
+        rule("others", "globex", "editor"),
+    ]);
+    ground.platform.make_tenant(&ground.owner, "globex", None, "owner@globex.example", None).unwrap();
+    let first = ground.grace(json!(["admins"]), None).await.unwrap().actor;
+    // She asks for a tenant that she is not in; the claims make less of her here, and would let her in there.
+    let refused = ground.grace(json!(["staff", "others"]), Some("initech")).await;
+    assert_eq!(refused.map(drop), Err(Code::Forbidden));
+    assert!(ground.members().contains(&(GRACE.to_owned(), "viewer".to_owned())), "{:?}", ground.members());
+    let memberships = ground.platform.whoami(&first).unwrap().memberships;
+    assert_eq!(memberships.len(), 1, "she does not join where she is refused: {memberships:?}");
+    // With another tenant that she is in, what is lost in the first one is lost as well.
+    let both = ground.grace(json!(["staff", "others"]), Some("globex")).await.unwrap();
+    assert_eq!((both.actor.tenant.as_str(), ground.members().len()), ("globex", 2));
+    ground.grace(json!(["others"]), Some("globex")).await.unwrap();
+    assert_eq!(ground.members().len(), 1);
 }

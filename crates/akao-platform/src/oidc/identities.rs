@@ -10,7 +10,10 @@ use crate::{
 use akao_contract::Tenant;
 use akao_store::{AccountKind, IdentityRow, User, Work};
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 pub use akao_store::IdentityRow as Identity;
 
@@ -55,6 +58,8 @@ impl Platform {
     }
 
     /// Signs in whomever a provider vouches for. Blocks.
+    ///
+    /// What the provider does not say of somebody any more counts also where they are refused, which undoes everything else.
     pub(super) fn sign_in_by(
         &self,
         provider: &Provider,
@@ -63,18 +68,23 @@ impl Platform {
         link: Option<&Link>,
     ) -> Result<SignedIn, Error> {
         let now_ms = self.now_ms();
-        self.write(|work| {
-            let account = Arrival { work, provider, claims, wish, link, now_ms }.account()?;
+        let signed_in = self.write(|work| {
+            let arrival = Arrival { work, provider, claims, wish, link, now_ms };
+            let account = arrival.account()?;
             let user = work.accounts().by_id(&account)?.filter(|user| user.kind == AccountKind::Person);
             if user.ok_or_else(|| nobody(provider))?.disabled {
                 return Err(kept::is_disabled());
             }
-            apply_rules(work, provider, claims, &account, now_ms)?;
+            arrival.apply_rules(&account, true)?;
             let tenant = tenant_of(work, &account, wish.tenant.as_ref())?;
             let signed_in = begin_session(work, &tenant, &account, now_ms)?;
             signed_in.actor.record(work, now_ms, "session.begun", json!({"provider": provider.name}))?;
             Ok(signed_in)
-        })
+        });
+        if signed_in.is_err() {
+            self.write(|work| Arrival { work, provider, claims, wish, link, now_ms }.lose())?;
+        }
+        signed_in
     }
 }
 
@@ -226,6 +236,66 @@ impl Arrival<'_> {
         let by = json!({"user": account, "provider": self.provider.name});
         crate::audit::record(self.work, tenant, self.now_ms, by, what, details)
     }
+
+    /// Ends, or changes, what rules have made and the claims do not give any more.
+    fn lose(&self) -> Result<(), Error> {
+        let known = self.work.accounts().identity(&self.provider.issuer, &self.claims.sub)?;
+        let account = match known {
+            Some(known) => Some(known.account),
+            None => self.by_verified_address()?.map(|user| user.id),
+        };
+        account.map_or(Ok(()), |account| self.apply_rules(&account, false))
+    }
+
+    /// Brings memberships up to date that the rules of a provider have made: they change and go with the claims, and where
+    /// `joins` is true they come too. Others are left alone.
+    fn apply_rules(&self, account: &str, joins: bool) -> Result<(), Error> {
+        let mut wanted: BTreeMap<&Tenant, &str> = BTreeMap::new();
+        for rule in matches(self.provider, self.claims) {
+            wanted.entry(&rule.tenant).or_insert(&rule.role);
+        }
+        let tenants: BTreeSet<&Tenant> = self.provider.rules.iter().map(|rule| &rule.tenant).collect();
+        tenants.into_iter().try_for_each(|tenant| self.apply_to(tenant, wanted.get(tenant).copied(), account, joins))
+    }
+
+    /// Brings the membership of one tenant up to date, to which the claims give this role.
+    fn apply_to(&self, tenant: &Tenant, wanted: Option<&str>, account: &str, joins: bool) -> Result<(), Error> {
+        let Self { work, provider, now_ms, .. } = *self;
+        let scope = work.of(tenant);
+        if scope.row()?.is_none() {
+            tracing::warn!("a rule of provider {} names tenant {tenant}, which is not there", provider.name);
+            return Ok(());
+        }
+        if let Some(role) = wanted
+            && roles::find(work, tenant, role)?.is_none()
+        {
+            tracing::warn!("a rule of provider {} names role {role}, which {tenant} does not have", provider.name);
+            return Ok(());
+        }
+        let members = scope.members();
+        let (member, managed_by) = (members.get(account)?, members.managed_by(account)?);
+        // Who was made an owner meanwhile is one: a tenant keeps an owner whatever a provider says.
+        let is_owner = member.as_ref().is_some_and(|member| member.role == Role::Owner.as_str());
+        let is_ours = !is_owner && managed_by.as_deref() == Some(provider.name.as_str());
+        match (wanted, &member) {
+            (Some(role), None) if joins => {
+                members.insert(account, role, now_ms)?;
+                members.set_managed_by(account, &provider.name)?;
+                self.record(tenant, account, "member.joined", json!({"role": role}))
+            }
+            (Some(role), Some(member)) if is_ours && member.role != role => {
+                members.set_role(account, role)?;
+                let details = json!({"user": account, "from": member.role, "to": role});
+                self.record(tenant, account, "member.changed", details)
+            }
+            // Whoever looks after the server needs a tenant to sign in to.
+            (None, Some(_)) if is_ours && !members::is_last_of_operator(work, account)? => {
+                members.remove(account, now_ms)?;
+                self.record(tenant, account, "member.removed", json!({"user": account}))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The rules that fit, in their order.
@@ -242,57 +312,6 @@ fn matches<'a>(provider: &'a Provider, claims: &'a Claims) -> impl Iterator<Item
             Some(found) => has(found) || rule.value.as_deref() == Some(&found.to_string()),
         }
     })
-}
-
-/// Brings memberships up to date that the rules of a provider have made: they come, change and go with the claims. Others are
-/// left alone.
-fn apply_rules(work: &Work<'_>, provider: &Provider, claims: &Claims, account: &str, now_ms: i64) -> Result<(), Error> {
-    let mut wanted: BTreeMap<&Tenant, &str> = BTreeMap::new();
-    for rule in matches(provider, claims) {
-        wanted.entry(&rule.tenant).or_insert(&rule.role);
-    }
-    let tenants: std::collections::BTreeSet<&Tenant> = provider.rules.iter().map(|rule| &rule.tenant).collect();
-    for tenant in tenants {
-        let scope = work.of(tenant);
-        if scope.row()?.is_none() {
-            tracing::warn!("a rule of provider {} names tenant {tenant}, which is not there", provider.name);
-            continue;
-        }
-        let members = scope.members();
-        let (member, managed_by) = (members.get(account)?, members.managed_by(account)?);
-        // Who was made an owner meanwhile is one: a tenant keeps an owner whatever a provider says.
-        let is_owner = member.as_ref().is_some_and(|member| member.role == Role::Owner.as_str());
-        let is_ours = !is_owner && managed_by.as_deref() == Some(provider.name.as_str());
-        let role = match wanted.get(tenant) {
-            Some(role) if roles::find(work, tenant, role)?.is_none() => {
-                tracing::warn!("a rule of provider {} names role {role}, which {tenant} does not have", provider.name);
-                continue;
-            }
-            role => role.copied(),
-        };
-        let told = match (role, &member) {
-            (Some(role), None) => {
-                members.insert(account, role, now_ms)?;
-                members.set_managed_by(account, &provider.name)?;
-                Some(("member.joined", json!({"role": role})))
-            }
-            (Some(role), Some(member)) if is_ours && member.role != role => {
-                members.set_role(account, role)?;
-                Some(("member.changed", json!({"user": account, "from": member.role, "to": role})))
-            }
-            // Whoever looks after the server needs a tenant to sign in to.
-            (None, Some(_)) if is_ours && !members::is_last_of_operator(work, account)? => {
-                members.remove(account, now_ms)?;
-                Some(("member.removed", json!({"user": account})))
-            }
-            _ => None,
-        };
-        if let Some((what, details)) = told {
-            let by = json!({"user": account, "provider": provider.name});
-            crate::audit::record(work, tenant, now_ms, by, what, details)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
