@@ -562,3 +562,24 @@ async fn what_a_refused_sign_in_says_takes_and_does_not_give() {
     ground.grace(json!(["others"]), Some("globex")).await.unwrap();
     assert_eq!(ground.members().len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_that_userinfo_alone_tells_are_asked_for() {
+    let ground = Ground::with(vec![rule("staff", "acme", "viewer")]);
+    let tell = |userinfo: Value| ground.way.0.lock().unwrap().userinfo = userinfo;
+    tell(json!({"sub": "grace", "groups": ["staff"], "name": "Grace"}));
+    let signed_in = ground.grace(Value::Null, None).await.unwrap();
+    assert_eq!((signed_in.actor.name.as_str(), ground.asked("/userinfo")), ("Grace", 1));
+    // What another person has is not hers, and what cannot be asked for is not lost.
+    tell(json!({"sub": "mallory", "groups": ["staff"]}));
+    assert_eq!(ground.grace(Value::Null, None).await.map(drop), Err(Code::Forbidden));
+    ground.way.0.lock().unwrap().is_mute = true;
+    assert_eq!(ground.grace(Value::Null, None).await.map(drop), Err(Code::Unavailable));
+    assert_eq!(ground.members().len(), 2);
+    // Whose token says all that decides is let in by a provider that does not answer for the rest.
+    ground.grace(json!(["staff"]), None).await.unwrap();
+    ground.way.0.lock().unwrap().is_mute = false;
+    tell(json!({"sub": "grace", "email": GRACE}));
+    assert_eq!(ground.grace(Value::Null, None).await.map(drop), Err(Code::Forbidden), "now they are lost");
+    assert_eq!(ground.members().len(), 1);
+}

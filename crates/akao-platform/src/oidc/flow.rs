@@ -1,6 +1,10 @@
 //! A sign-in under way: begun here, sent to the provider, and taken up again once, by the browser that began it.
 
-use super::{Provider, id_token, remote::Remote};
+use super::{
+    Provider,
+    id_token::{self, Claims},
+    remote::Remote,
+};
 use crate::{Code, Error, Platform, SignedIn, UserId, secret};
 use akao_contract::Tenant;
 use akao_step::Secret;
@@ -103,6 +107,12 @@ impl Flows {
     }
 }
 
+/// Whether a token does not say something that decides who somebody is here, and that may stand at userinfo alone.
+fn needs_more(claims: &Claims, provider: &Provider) -> bool {
+    let of_rule = |name: &str| !claims.has(name) || (name == "email" && !claims.has("email_verified"));
+    !claims.has("email") || provider.rules.iter().any(|rule| of_rule(&rule.claim))
+}
+
 fn not_begun() -> Error {
     Error::new(Code::Forbidden, "this sign-in was not begun by this browser, was used, or is too old")
         .hint("Begin again at the sign-in page.")
@@ -199,10 +209,14 @@ impl Platform {
         let code = callback.code.ok_or_else(|| Error::invalid("the provider's answer holds no code"))?;
         let tokens = remote.tokens(&code, flow.verifier.expose(), &self.callback_place(provider)).await?;
         let mut claims = id_token::check(&remote, &tokens.id_token, flow.nonce.expose()).await?;
-        if claims.text("email").is_none()
-            && let Some(more) = remote.userinfo(&tokens).await?
-        {
-            claims.complete(more);
+        let needs = needs_more(&claims, provider);
+        if needs || !claims.has("email_verified") || !claims.has("name") {
+            let more = remote.userinfo(&tokens).await;
+            let completed = more.and_then(|more| more.map_or(Ok(()), |more| claims.complete(more)));
+            // Whoever is known is let in without a name; but what could not be asked for is not what they have lost.
+            if needs {
+                completed?;
+            }
         }
         let provider = provider.clone();
         self.blocking(move |platform| platform.sign_in_by(&provider, &claims, &flow.wish, flow.link.as_ref())).await

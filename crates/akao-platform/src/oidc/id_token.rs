@@ -115,20 +115,30 @@ impl Claims {
         self.others.get(name).and_then(Value::as_str)
     }
 
+    /// Whether something is said by this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.others.get(name).is_some_and(|value| !value.is_null())
+    }
+
     /// Adds what the provider says besides of the same person; what the token says counts more.
-    pub(super) fn complete(&mut self, userinfo: Value) {
-        let Value::Object(more) = userinfo else { return };
-        if more.get("sub").and_then(Value::as_str) != Some(&self.sub) {
-            tracing::warn!("a provider told about another person than its token");
-            return;
+    ///
+    /// # Errors
+    /// It is said of somebody else.
+    pub(super) fn complete(&mut self, userinfo: Value) -> Result<(), Error> {
+        let told = userinfo.get("sub").and_then(Value::as_str);
+        if told != Some(&self.sub) {
+            return Err(refused("the provider told about another person than the token"));
         }
+        let Value::Object(more) = userinfo else { return Ok(()) };
         // Whether an address is verified is said of that address, and of no other.
-        let is_other = self.others.get("email").is_some_and(|email| more.get("email") != Some(email));
+        let is_other = self.has("email") && more.get("email") != self.others.get("email");
         for (name, value) in more {
-            if !(is_other && name.starts_with("email")) {
-                self.others.entry(name).or_insert(value);
+            let is_of_other = is_other && name.starts_with("email");
+            if !is_of_other && !self.has(&name) {
+                self.others.insert(name, value);
             }
         }
+        Ok(())
     }
 
     /// The address, where the provider says that it is the person's own.
@@ -169,11 +179,11 @@ mod tests {
     fn an_address_counts_only_where_it_was_verified_and_others_are_not_mixed_in() {
         let mut token = claims(json!({"sub": "s", "aud": "akao", "email": "a@example.com"}));
         assert_eq!(token.verified_email(), None);
-        token.complete(json!({"sub": "t", "email_verified": true}));
+        token.complete(json!({"sub": "t", "email_verified": true})).unwrap_err();
         assert_eq!(token.verified_email(), None);
-        token.complete(json!({"sub": "s", "email_verified": true, "email": "b@example.com"}));
+        token.complete(json!({"sub": "s", "email_verified": true, "email": "b@example.com"})).unwrap();
         assert_eq!(token.verified_email(), None, "another address is verified");
-        token.complete(json!({"sub": "s", "email_verified": true, "email": "a@example.com", "name": "Ada"}));
+        token.complete(json!({"sub": "s", "email_verified": true, "email": "a@example.com", "name": "Ada"})).unwrap();
         assert_eq!((token.verified_email(), token.text("name")), (Some("a@example.com"), Some("Ada")));
     }
 }
