@@ -215,6 +215,22 @@ async fn missed_times_are_made_up_for_as_decided() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_long_absence_has_missed_is_told_for_as_long_as_anything_else() {
+    let ground = Ground::new("2026-01-30T06:00:00Z");
+    let id = ground.make(&spec("0 * * * *", json!({})));
+    let first = |ground: &Ground| (ground.states(&id).swap_remove(0), ground.fires(&id)[0].reason.clone());
+    let missed = pairs(&[("2026-01-30T07:00:00Z", "skipped")]).remove(0);
+    for time in ["2026-03-15T11:30:00Z", "2026-03-15T12:00:00Z", "2026-04-14T11:00:00Z"] {
+        ground.at(time).look().await;
+        let (told, reason) = first(&ground);
+        assert_eq!(told, missed, "{time}");
+        assert!(reason.is_some_and(|reason| reason.contains("1061 times were missed")), "{time}");
+    }
+    ground.at("2026-04-14T12:00:00Z").look().await;
+    assert_ne!(first(&ground).0, missed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_overlaps_is_handled_as_decided() {
     let ground = Ground::new("2026-01-30T06:00:00Z");
     let ids = [Overlap::Allow, Overlap::Skip, Overlap::Queue, Overlap::Cancel]

@@ -240,9 +240,10 @@ impl Schedules<'_> {
         self.0.execute(sql, [schedule.into(), after_ms.into()]).map(drop)
     }
 
-    /// Forgets times before one of which it is known what became of them.
+    /// Forgets times before one of which it is known since before it what became of them: what is told after a long absence stays
+    /// as long as anything else.
     pub fn forget_fires(&self, schedule: &str, before_ms: i64) -> Result<(), StoreError> {
-        let sql = "DELETE FROM schedule_fire WHERE tenant = ?1 AND schedule = ?2 AND nominal_ms < ?3
+        let sql = "DELETE FROM schedule_fire WHERE tenant = ?1 AND schedule = ?2 AND nominal_ms < ?3 AND at_ms < ?3
           AND state IN ('started', 'skipped', 'refused')";
         self.0.execute(sql, [schedule.into(), before_ms.into()]).map(drop)
     }
