@@ -86,6 +86,10 @@ fn store(args: &StoreArgs, context: &Context) -> Result<akao_store::Store, Failu
 
 fn show(args: &ShowArgs, context: &Context) -> Result<Exit, Failure> {
     let found = akao_platform::operators(&store(&args.store, context)?).map_err(refused)?;
+    if found.is_empty() {
+        return Err(Failure::not_found("nobody looks after this server")
+            .hint("`akao operator appoint ADDRESS` names somebody; a new server is set up by its link."));
+    }
     let output = &context.output;
     if output.json {
         let one = |found: &akao_platform::OperatorFound| -> Value {
@@ -99,10 +103,6 @@ fn show(args: &ShowArgs, context: &Context) -> Result<Exit, Failure> {
         };
         output.document(&json!({"operators": found.iter().map(one).collect::<Vec<_>>()}))?;
         return Ok(Exit::Success);
-    }
-    if found.is_empty() {
-        return Err(Failure::not_found("nobody looks after this server")
-            .hint("`akao operator appoint ADDRESS` names somebody; a new server is set up by its link."));
     }
     let row = |found: &akao_platform::OperatorFound| {
         let tenants: Vec<String> =

@@ -49,13 +49,13 @@ pub(crate) fn run(command: &Command, context: &Context) -> Result<Exit, Failure>
 fn show(args: &ShowArgs, context: &Context) -> Result<Exit, Failure> {
     let keys = args.store.keys(&wiring::data_dir(context)?)?;
     let found: Vec<String> = keys.load()?.iter().map(|key| key.fingerprint().to_string()).collect();
-    if context.output.json {
-        context.output.document(&json!({"place": keys.place(), "master_keys": found}))?;
-        return Ok(Exit::Success);
-    }
     if found.is_empty() {
         return Err(Failure::not_found(format!("there is no master key in {}", keys.place()))
             .hint("The first start of `akao serve` makes one."));
+    }
+    if context.output.json {
+        context.output.document(&json!({"place": keys.place(), "master_keys": found}))?;
+        return Ok(Exit::Success);
     }
     context.output.line(&format!("{}: {}", keys.place(), found.join(", ")))?;
     Ok(Exit::Success)

@@ -9,6 +9,7 @@ use std::{
     collections::BTreeSet,
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
+    process::Command,
     sync::mpsc,
 };
 
@@ -51,6 +52,18 @@ fn collector() -> (String, mpsc::Receiver<Value>) {
         }
     });
     (url, spans)
+}
+
+#[test]
+fn a_part_of_the_traces_that_cannot_be_meant_is_refused_also_without_a_collector() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for ratio in ["7", "-0.1", "NaN"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_akao"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path());
+        let output = command.arg(format!("--trace-ratio={ratio}")).output().expect("it runs");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && told.contains("from 0 to 1"), "{ratio}: {told}");
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ const USES: &str =
 
 const VALUE: &str = "the-value-under-test";
 
-fn vault(server: &Server, arguments: &[&str], more: impl FnOnce(&mut Command)) -> Output {
+pub(crate) fn vault(server: &Server, arguments: &[&str], more: impl FnOnce(&mut Command)) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_akao"));
     command.arg("vault").args(arguments).args(["--json", "--data-dir"]).arg(server.folder.path());
     server.platform.tell(&mut command);
@@ -24,7 +24,7 @@ fn vault(server: &Server, arguments: &[&str], more: impl FnOnce(&mut Command)) -
     command.output().expect("the program runs")
 }
 
-fn done(output: &Output) -> Value {
+pub(crate) fn done(output: &Output) -> Value {
     assert!(output.status.success(), "{}", told(output));
     serde_json::from_slice(&output.stdout).expect("a document")
 }
@@ -135,4 +135,24 @@ fn what_cannot_be_rotated_says_why() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_akao"));
     command.args(["vault", "rotate", "--json", "--data-dir"]).arg(empty.path());
     refused(&command.output().expect("it runs"), 1, "there is no master key");
+    // What is not there is told by the same code to people and to programs.
+    for json in [&[][..], &["--json"]] {
+        for what in [["vault", "show"], ["operator", "show"]] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_akao"));
+            command.args(what).args(json).arg("--data-dir").arg(empty.path());
+            let output = command.output().expect("it runs");
+            assert_eq!(output.status.code(), Some(1), "{what:?} {json:?}: {}", told(&output));
+        }
+    }
+}
+
+#[test]
+fn a_server_that_nobody_looks_after_is_told_by_the_same_code_to_people_and_to_programs() {
+    let server = Server::new();
+    for json in [&[][..], &["--json"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_akao"));
+        command.args(["operator", "show"]).args(json).arg("--data-dir").arg(server.folder.path());
+        server.platform.tell(&mut command);
+        refused(&command.output().expect("it runs"), 1, "nobody looks after this server");
+    }
 }

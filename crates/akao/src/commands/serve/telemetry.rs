@@ -49,13 +49,13 @@ const CHANGES_TOGETHER: Duration = Duration::from_millis(50);
 
 /// Begins to tell traces, if that is wanted.
 pub(super) fn tracer(args: &TelemetryArgs) -> Result<Option<(Tracer, JoinHandle<()>)>, Failure> {
+    if !(0.0..=1.0).contains(&args.trace_ratio) {
+        return Err(Failure::usage("the ratio of traces is from 0 to 1"));
+    }
     let Some(endpoint) = args.otlp_endpoint.clone() else { return Ok(None) };
     if !matches!(endpoint.scheme(), "http" | "https") || endpoint.host_str().is_none() {
         return Err(Failure::usage(format!("`{endpoint}` is not the address of a collector"))
             .hint("Write for example `http://localhost:4318`."));
-    }
-    if !(0.0..=1.0).contains(&args.trace_ratio) {
-        return Err(Failure::usage("the ratio of traces is from 0 to 1"));
     }
     let pairs = args.otlp_headers.as_deref().unwrap_or_default().split(',').filter(|pair| !pair.trim().is_empty());
     let headers = pairs.map(|pair| {
