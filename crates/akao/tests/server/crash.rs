@@ -1,10 +1,12 @@
-//! Killed under load: what was acknowledged is there, once, and ends.
+//! Killed under load: what was acknowledged is there, once, and ends. Begun by `nohup`: it outlives the terminal.
 
 use crate::server::Server;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
     sync::{
         Mutex,
         atomic::{AtomicBool, Ordering},
@@ -77,4 +79,29 @@ fn what_was_acknowledged_survives_a_kill() {
         assert_eq!(ended["outputs"]["greeting"], format!("Hello, {key}!"));
         assert_eq!(start(&agent, &server.url, &token, key).as_ref(), Some(id), "the same key is the same execution");
     }
+}
+
+#[test]
+fn a_server_that_was_begun_to_ignore_a_hangup_does_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // What `nohup` does before it begins a program.
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\" serve --json --listen 127.0.0.1:0 --data-dir \"$1\""]);
+    command.arg(env!("CARGO_BIN_EXE_akao")).arg(folder.path());
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut out = BufReader::new(child.stdout.take().expect("its output is read"));
+    let mut line = String::new();
+    out.read_line(&mut line).expect("it says where it is");
+    let url = serde_json::from_str::<Value>(&line).expect("a document")["url"].as_str().expect("an address").to_owned();
+    let pid = Pid::from_child(&child);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).expect("it runs");
+    let mask = |name: &str| {
+        let mask = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
+        u64::from_str_radix(mask.trim(), 16).expect("a number")
+    };
+    assert_eq!((mask("SigIgn:") & 1, mask("SigCgt:") & 1), (1, 0), "{status}");
+    kill_process(pid, Signal::HUP).expect("it runs");
+    assert!(ureq::get(format!("{url}/healthz")).call().is_ok_and(|answer| answer.status() == 200));
+    kill_process(pid, Signal::TERM).expect("it runs");
+    assert!(child.wait().expect("it ends").success());
 }
