@@ -370,7 +370,8 @@ impl Platform {
         let before = page.after().unwrap_or("~");
         let rows = self.read(|work| {
             let webhooks = work.of(&actor.tenant).webhooks();
-            webhooks.get(id)?.ok_or_else(|| missing::<Webhook>(id))?;
+            // Of one that cannot be opened they say so.
+            webhooks.failing_since(id)?.ok_or_else(|| missing::<Webhook>(id))?;
             Ok(webhooks.deliveries(id, state, before, page.one_more())?)
         })?;
         Ok(page.page(rows, |delivery| delivery.id.clone()))

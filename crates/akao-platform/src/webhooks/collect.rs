@@ -1,13 +1,13 @@
 //! What is to be told: found in the journal, behind the place up to which it was looked at. That place and the deliveries are
 //! written together, so that a kill neither loses nor doubles one; a delivery of the same event is there once.
 
-use super::{WebhookEvent, WebhookView, deliver::REMEMBERED_MS};
-use crate::{Error, Platform, WebhookId, secret};
+use super::{WebhookEvent, WebhookSpec, deliver::REMEMBERED_MS};
+use crate::{Error, Platform, WebhookId, decided::read, secret};
 use akao_contract::{ExecutionStatus, Tenant};
 use akao_engine::steps::timestamp;
 use akao_flow::Finish;
 use akao_journal::{ChangedExecution, ExecutionRow, ReadError, Reader, TaskFilter, TaskRow};
-use akao_store::Delivery;
+use akao_store::{Delivery, Webhook};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -23,8 +23,32 @@ const TIMES_APART_MS: i64 = 60_000;
 /// The place up to which the journal was looked at, by this name.
 const PLACE: &str = "webhooks";
 
-/// Active webhooks by tenant.
-pub(super) type Active = BTreeMap<Tenant, Vec<WebhookView>>;
+/// Active webhooks by tenant. They are remembered, and what is sealed in them may have been sealed anew since, by another process.
+pub(super) type Active = BTreeMap<Tenant, Vec<ActiveWebhook>>;
+
+/// An active webhook.
+pub(super) struct ActiveWebhook {
+    pub(super) row: Webhook,
+    /// What was decided; none when that cannot be read.
+    spec: Option<WebhookSpec>,
+}
+
+impl ActiveWebhook {
+    /// One that cannot be read is told nothing new, and keeps nobody else from being told.
+    fn of(row: Webhook, tenant: &Tenant) -> Self {
+        let spec =
+            read(&row.spec).inspect_err(|_| tracing::error!("webhook {} of {tenant} cannot be read", row.id)).ok();
+        Self { row, spec }
+    }
+
+    pub(super) fn is_readable(&self) -> bool {
+        self.spec.is_some()
+    }
+
+    fn wants(&self, event: WebhookEvent, workflow: &str) -> bool {
+        self.spec.as_ref().is_some_and(|spec| spec.wants(event, workflow))
+    }
+}
 
 /// Something to be told.
 struct Told {
@@ -49,16 +73,9 @@ impl Platform {
         self.read(|work| {
             for tenant in work.accounts().tenants()? {
                 let rows = work.of(&tenant).webhooks().active()?;
-                // One that cannot be read is told nothing, and keeps nobody else from being told.
-                let readable = |row: akao_store::Webhook| {
-                    let id = row.id.clone();
-                    WebhookView::of(row)
-                        .inspect_err(|_| tracing::error!("webhook {id} of {tenant} cannot be read"))
-                        .ok()
-                };
-                let views: Vec<WebhookView> = rows.into_iter().filter_map(readable).collect();
-                if !views.is_empty() {
-                    active.insert(tenant, views);
+                let found: Vec<_> = rows.into_iter().map(|row| ActiveWebhook::of(row, &tenant)).collect();
+                if !found.is_empty() {
+                    active.insert(tenant, found);
                 }
             }
             Ok(())
@@ -76,7 +93,7 @@ impl Platform {
         }
         let stored = self.read(|work| Ok(work.accounts().place(PLACE)?))?;
         // Nobody has looked before: nothing before the first webhook is told.
-        let first = active.values().flatten().map(|view| view.row.since_lsn).min().unwrap_or(0);
+        let first = active.values().flatten().map(|webhook| webhook.row.since_lsn).min().unwrap_or(0);
         let from = stored.unwrap_or(first);
         let (told, next) = self.journal(|reader| {
             let last = reader.last_lsn()?;
@@ -111,13 +128,13 @@ impl Platform {
                 let webhooks = work.of(&told.tenant).webhooks();
                 let of_tenant = active.get(&told.tenant).into_iter().flatten();
                 let wanting = of_tenant
-                    .filter(|view| view.row.since_ms < told.at_ms && view.spec.wants(told.event, &told.workflow));
-                for view in wanting {
+                    .filter(|webhook| webhook.row.since_ms < told.at_ms && webhook.wants(told.event, &told.workflow));
+                for webhook in wanting {
                     let id = WebhookId::new(now_ms, secret::random_bits()?);
                     let body = json!({"type": told.event, "timestamp": timestamp(now_ms), "data": told.data});
                     webhooks.insert_delivery(&Delivery {
                         id: id.as_str().to_owned(),
-                        webhook: view.row.id.clone(),
+                        webhook: webhook.row.id.clone(),
                         event: told.event.as_str().to_owned(),
                         subject: told.subject.clone(),
                         body: body.to_string(),
@@ -140,7 +157,7 @@ impl Platform {
 fn told_of(reader: &Reader, active: &Active, changed: &ChangedExecution) -> Result<Vec<Told>, ReadError> {
     let Some(row) = reader.execution(changed.id)? else { return Ok(Vec::new()) };
     let Some(webhooks) = active.get(&row.tenant) else { return Ok(Vec::new()) };
-    let wanted = |event| webhooks.iter().any(|view| view.spec.wants(event, &row.workflow));
+    let wanted = |event| webhooks.iter().any(|webhook| webhook.wants(event, &row.workflow));
     let mut told = Vec::new();
     if let Some(event) = ended(row.status).filter(|event| wanted(*event)) {
         told.push(of_execution(&row, event));

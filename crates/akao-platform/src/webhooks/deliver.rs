@@ -3,10 +3,13 @@
 //! An address that does not answer keeps others waiting for the time of an answer at most: each webhook has one delivery under way,
 //! a tenant has a few, the server a few dozen, and whoever was served last has the next turn last.
 
-use super::{WebhookSpec, collect::Active};
-use crate::{Error, Means, Platform, WebhookId, authentication, changed::next_change, signature};
+use super::{
+    WebhookSpec,
+    collect::{Active, ActiveWebhook},
+};
+use crate::{Error, Means, Platform, WebhookId, authentication, changed::next_change, decided::read, signature};
 use akao_contract::{Permission, Tenant};
-use akao_step::{Egress, EgressError, HttpCall};
+use akao_step::{Egress, EgressError, HttpCall, Secret};
 use akao_store::{Delivery, Webhook, Work};
 use serde_json::json;
 use std::{
@@ -16,7 +19,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::Notify;
 use url::Url;
@@ -43,10 +46,13 @@ const OF_ALL_MAX: usize = 32;
 /// How long a webhook rests whose delivery could not be written down: it would be sent again at once.
 const AFTER_ERROR: Duration = Duration::from_secs(30);
 
+/// What is told of an attempt for which the address, the secret or who is told could not be read.
+const UNREADABLE: &str = "what is kept of the webhook cannot be opened; the operator finds more in the log";
+
 /// Changes within this time are looked at together.
 const CHANGES_TOGETHER: Duration = Duration::from_millis(100);
 
-/// Longest pause between two looks.
+/// Longest pause between two looks, and how long one that cannot be read is taken to be so.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// The way to the addresses of webhooks.
@@ -62,7 +68,7 @@ pub struct Outbound {
 #[derive(Default)]
 pub(crate) struct InFlight {
     webhooks: Mutex<BTreeSet<(Tenant, String)>>,
-    active: Mutex<Option<Arc<Active>>>,
+    active: Mutex<Option<(Instant, Arc<Active>)>>,
     generation: AtomicU64,
     /// Which tenant comes first at the next look.
     turn: AtomicUsize,
@@ -75,15 +81,20 @@ impl InFlight {
         self.generation.load(Ordering::SeqCst)
     }
 
+    /// Who is told, as far as that is remembered. Where one could not be read, that is for a while: it may be readable again without
+    /// anybody having changed it.
     pub(super) fn active(&self) -> Option<Arc<Active>> {
-        self.active.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let known = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, active) = known.as_ref()?;
+        let is_whole = active.values().flatten().all(ActiveWebhook::is_readable);
+        (is_whole || since.elapsed() < LOOK_AGAIN).then(|| Arc::clone(active))
     }
 
     /// Remembers who is told, unless that was changed since it was looked up.
     pub(super) fn set_active(&self, generation: u64, active: &Arc<Active>) {
         let mut known = self.active.lock().unwrap_or_else(PoisonError::into_inner);
         if self.generation() == generation {
-            *known = Some(Arc::clone(active));
+            *known = Some((Instant::now(), Arc::clone(active)));
         }
     }
 
@@ -187,14 +198,18 @@ impl Platform {
         let (mut due, mut next_ms): (Vec<_>, Option<i64>) = (Vec::new(), None);
         // Each look begins with another tenant, and with what has waited longest of it.
         let turn = in_flight.turn.fetch_add(1, Ordering::Relaxed) % active.len().max(1);
-        for (tenant, views) in active.iter().cycle().skip(turn).take(active.len()) {
+        for (tenant, webhooks) in active.iter().cycle().skip(turn).take(active.len()) {
             let mut of_tenant = Vec::new();
             // Who is free is asked before the database is: a delivery that ends in between would be free, and read as it was before.
-            let free: Vec<_> = views.iter().filter(|view| !in_flight.is_under_way(tenant, &view.row.id)).collect();
+            let free: Vec<_> = webhooks
+                .iter()
+                .map(|webhook| &webhook.row)
+                .filter(|row| !in_flight.is_under_way(tenant, &row.id))
+                .collect();
             self.read(|work| {
-                for view in free {
-                    let found = work.of(tenant).webhooks().next_delivery(&view.row.id)?;
-                    of_tenant.extend(found.map(|delivery| (tenant.clone(), view.row.clone(), delivery)));
+                for row in free {
+                    let found = work.of(tenant).webhooks().next_delivery(&row.id)?;
+                    of_tenant.extend(found.map(|delivery| (tenant.clone(), row.clone(), delivery)));
                 }
                 Ok(())
             })?;
@@ -210,23 +225,31 @@ impl Platform {
         Ok((due, next_ms))
     }
 
-    async fn deliver(&self, tenant: &Tenant, webhook: Webhook, delivery: Delivery) -> Result<(), Error> {
+    async fn deliver(&self, tenant: &Tenant, remembered: Webhook, delivery: Delivery) -> Result<(), Error> {
         let now_ms = self.now_ms();
-        let spec: WebhookSpec = serde_json::from_str(&webhook.spec).map_err(|error| Error::internal(&error))?;
-        let (of, row, wanted) = (tenant.clone(), webhook.clone(), spec.clone());
-        let looked = self.blocking(move |platform| {
-            platform.read(|work| match may_be_told(work, &of, &row, &wanted)? {
-                Ok(()) => Ok(Ok(work.of(&of).webhooks().secrets(&row, now_ms)?)),
-                Err(reason) => Ok(Err(reason)),
-            })
-        });
-        let secrets = match looked.await? {
-            Ok(secrets) => secrets,
-            Err(reason) => {
-                let tenant = tenant.clone();
+        let (of, known) = (tenant.clone(), remembered.clone());
+        let looked = self.blocking(move |platform| platform.read(|work| look_up(work, &of, &known, now_ms))).await;
+        let tenant = tenant.clone();
+        let (webhook, spec, secrets) = match looked {
+            Ok(Looked::Told(webhook, spec, secrets)) => (webhook, spec, secrets),
+            Ok(Looked::NotThere) => {
+                self.inner.in_flight.forget_active();
+                return Ok(());
+            }
+            Ok(Looked::MayNot(webhook, reason)) => {
                 return self.blocking(move |platform| platform.disable(&tenant, &webhook, &reason)).await;
             }
+            Err(error) => {
+                tracing::error!("webhook {} of {tenant} cannot be opened: {error}", remembered.id);
+                let attempt = Attempt::Failed(None, UNREADABLE.to_owned());
+                let settle = move |platform: &Self| platform.settle_attempt(&tenant, &remembered, delivery, attempt);
+                return self.blocking(settle).await;
+            }
         };
+        if webhook != remembered {
+            // Somebody beside this server has changed it, or it could not be read a moment ago.
+            self.inner.in_flight.forget_active();
+        }
         let id = format!("msg_{}", delivery.id);
         let stamp = now_ms.div_euclid(1_000).to_string();
         let body = delivery.body.clone().into_bytes();
@@ -237,7 +260,6 @@ impl Platform {
             ("webhook-timestamp".to_owned(), stamp),
         ];
         let attempt = self.send(&spec.url, headers, body).await;
-        let tenant = tenant.clone();
         self.blocking(move |platform| platform.settle_attempt(&tenant, &webhook, delivery, attempt)).await
     }
 
@@ -278,16 +300,16 @@ impl Platform {
             let webhooks = work.of(tenant).webhooks();
             webhooks.settle_delivery(&settled)?;
             // It may have been changed while the delivery was under way.
-            let Some(present) = webhooks.get(&webhook.id)? else { return Ok(None) };
+            let Some(failing_since_ms) = webhooks.failing_since(&webhook.id)? else { return Ok(None) };
             webhooks.forget_deliveries(now_ms.saturating_sub(REMEMBERED_MS))?;
             if matches!(attempt, Attempt::Delivered(_)) {
-                if present.failing_since_ms.is_some() {
+                if failing_since_ms.is_some() {
                     webhooks.set_failing(&webhook.id, None)?;
                 }
                 return Ok(None);
             }
-            let since = present.failing_since_ms.unwrap_or(now_ms);
-            if present.failing_since_ms.is_none() {
+            let since = failing_since_ms.unwrap_or(now_ms);
+            if failing_since_ms.is_none() {
                 webhooks.set_failing(&webhook.id, Some(since))?;
             }
             Ok::<_, Error>(match attempt {
@@ -320,6 +342,31 @@ impl Platform {
         tracing::warn!("webhook {} of {tenant} is disabled: {reason}", webhook.id);
         Ok(())
     }
+}
+
+/// A webhook as it is when it is told.
+enum Looked {
+    /// What was decided, and the secrets that count.
+    Told(Webhook, WebhookSpec, Vec<Secret>),
+    /// It was taken away, rests, or its tenant ends.
+    NotThere,
+    /// Why it is told nothing any more.
+    MayNot(Webhook, String),
+}
+
+/// Looks a webhook up again: what is remembered of it may be sealed with a key that is not there any more.
+fn look_up(work: &Work<'_>, tenant: &Tenant, known: &Webhook, now_ms: i64) -> Result<Looked, Error> {
+    let webhooks = work.of(tenant).webhooks();
+    if work.of(tenant).row()?.is_none() {
+        return Ok(Looked::NotThere);
+    }
+    let Some(row) = webhooks.get(&known.id)?.filter(|row| row.state == "active") else { return Ok(Looked::NotThere) };
+    let spec: WebhookSpec = read(&row.spec)?;
+    if let Err(reason) = may_be_told(work, tenant, &row, &spec)? {
+        return Ok(Looked::MayNot(row, reason));
+    }
+    let secrets = webhooks.secrets(&row, now_ms)?;
+    Ok(Looked::Told(row, spec, secrets))
 }
 
 /// Whether whoever decided a webhook last may still see what it is told; the reason when not.

@@ -197,6 +197,12 @@ impl Webhooks<'_> {
         ])
     }
 
+    /// Since when no delivery has succeeded, if one of them is there with that id; nothing of it is opened.
+    pub fn failing_since(&self, id: &str) -> Result<Option<Option<i64>>, StoreError> {
+        let sql = "SELECT failing_since_ms FROM webhook WHERE tenant = ?1 AND id = ?2";
+        self.0.one("webhook", sql, [id.into()])?.map(|row| row.integer_if_any(0)).transpose()
+    }
+
     /// Notes since when no delivery has succeeded.
     pub fn set_failing(&self, id: &str, since_ms: Option<i64>) -> Result<(), StoreError> {
         let sql = "UPDATE webhook SET failing_since_ms = ?3 WHERE tenant = ?1 AND id = ?2";

@@ -1,6 +1,9 @@
 //! Hooks: signed messages start executions, once. Webhooks: others are told, also after a kill.
 
-use crate::server::{Answer, Person, Server, WITHIN};
+use crate::{
+    server::{Answer, Person, Server, WITHIN},
+    vault::{done, vault},
+};
 use aws_lc_rs::hmac;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rustix::process::Signal;
@@ -368,6 +371,52 @@ fn a_webhook_is_told_what_its_person_may_see_and_only_while_it_is_active() {
     };
     assert!(shown["reason"].as_str().is_some_and(|reason| reason.contains("does not belong")), "{shown:#}");
     assert!(receiver.came.try_recv().is_err(), "what nobody may see is not told");
+}
+
+#[test]
+fn others_are_told_after_keys_were_made_anew_and_what_does_not_open_says_so() {
+    let server = private();
+    let owner = server.owner();
+    owner.save("hello", HELLO).is(201);
+    let receiver = Receiver::new();
+    let body = json!({"name": "all", "spec": {"url": receiver.url}});
+    let made = owner.post("/api/v1/webhooks", &[], &body).is(201).body;
+    let (id, secret) = (made["webhook"].as_str().expect("an id"), made["secret"].as_str().expect("a secret"));
+    let rotated = owner.post("/api/v1/webhooks/{webhook}/rotate", &[id], &json!({})).is(200).body;
+    let secrets = [rotated["secret"].as_str().expect("a secret"), secret];
+    let start = |name: &str| owner.start("hello", &json!({"name": name}));
+    let first = start("first");
+    assert_eq!(receiver.next(&secrets).1["data"]["execution"], json!(first));
+    for what in [&["rotate", "--tenant", "acme"][..], &["rotate", "--people"], &["rotate"]] {
+        done(&vault(&server, what, |_| ()));
+        let next = start("next");
+        assert_eq!(receiver.next(&secrets).1["data"]["execution"], json!(next), "{what:?}");
+    }
+    // Whatever of it does not open: the delivery says so, and is tried again.
+    let newest = || owner.show("/api/v1/webhooks/{webhook}/deliveries", &[id]).is(200).body["items"][0].clone();
+    let seal = |column: &str, value: &str| server.edit(&format!("UPDATE webhook SET {column} = {value}"));
+    let last = start("last");
+    assert_eq!(receiver.next(&secrets).1["data"]["execution"], json!(last));
+    seal("secret", "'v1.99.' || secret");
+    let hidden = start("hidden");
+    for (attempt, other) in [(1, "secret"), (2, "spec")] {
+        let end = Instant::now() + WITHIN;
+        while newest()["attempts"] != attempt || newest()["subject"] != hidden {
+            assert!(Instant::now() < end, "{other}: {:#}", newest());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let told = newest();
+        assert_eq!((&told["state"], &told["status"]), (&json!("pending"), &Value::Null), "{told:#}");
+        assert!(told["error"].as_str().is_some_and(|error| error.contains("cannot be opened")), "{told:#}");
+        seal(other, &format!("substr({other}, 7)"));
+        if attempt == 1 {
+            seal("spec", "'v1.99.' || spec");
+        }
+    }
+    let delivery = newest()["delivery"].as_str().expect("an id").to_owned();
+    let redeliver = "/api/v1/webhooks/{webhook}/deliveries/{delivery}/redeliver";
+    owner.ask("POST", redeliver, &[id, &delivery], "", None).is(202);
+    assert_eq!(receiver.next(&secrets).1["data"]["execution"], json!(hidden));
 }
 
 #[test]
