@@ -7,6 +7,7 @@ use crate::{
     condition::{CHANGES, expected},
     documents,
     route::{Answering, Call, Gives, Parameter, Place, Route, Takes, route},
+    server,
 };
 use akao_engine::steps::timestamp;
 use akao_platform::{Code, Error, HookMade, HookSpec, HookView, Message, Permission, Platform};
@@ -99,7 +100,8 @@ fn receive(call: Call) -> Answering {
         let (headers, body) = (headers.collect(), call.body.to_vec());
         let (tenant, hook) = (call.path_value("tenant"), call.path_value("hook"));
         let message = Message { headers, query: call.query.into_pairs(), body, trace: call.trace.clone() };
-        let received = call.app.platform.receive(&tenant, &hook, message).await?;
+        let mut ending = call.app.ending.subscribe();
+        let received = call.app.platform.receive(&tenant, &hook, message, server::end(&mut ending)).await?;
         let mut document = json!({"execution": received.execution, "repeated": received.repeated, "status": null, "outputs": null, "error": null});
         let Some(row) = received.ended else {
             return Ok(Answer::json(&document).status(StatusCode::ACCEPTED));

@@ -15,6 +15,7 @@ use akao_store::Hook;
 use serde_json::{Map, Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    future::Future,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -226,12 +227,19 @@ struct Taken {
 }
 
 impl Platform {
-    /// Takes a message that came at a hook's address.
+    /// Takes a message that came at a hook's address. Where the answer waits for the end of the execution, it does so until `ending`
+    /// ends: the execution goes on without the server, and whoever sent the message hears which one it is.
     ///
     /// # Errors
     /// There is no such hook, the message is not signed by its secret, too old, a copy, or one too many; what it starts is
     /// refused.
-    pub async fn receive(&self, tenant: &str, id: &str, message: Message) -> Result<Received, Error> {
+    pub async fn receive(
+        &self,
+        tenant: &str,
+        id: &str,
+        message: Message,
+        ending: impl Future<Output = ()>,
+    ) -> Result<Received, Error> {
         let tenant: Tenant = tenant.parse().map_err(|_| missing::<Hook>(id))?;
         let (of, named) = (tenant.clone(), id.to_owned());
         let (taken, message) = self
@@ -263,7 +271,13 @@ impl Platform {
         let wait = Duration::from_millis(view.spec.wait_ms.into());
         let place = if wait.is_zero() { None } else { self.inner.waiters.enter(&tenant) };
         // Without a place the answer comes at once, as it does when the end takes longer.
-        let ended = if place.is_some() { self.end_within(execution, wait).await? } else { None };
+        let ended = match place {
+            Some(_place) => tokio::select! {
+                ended = self.end_within(execution, wait) => ended?,
+                () = ending => None,
+            },
+            None => None,
+        };
         Ok(Received { execution, ended, repeated })
     }
 

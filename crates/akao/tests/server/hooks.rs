@@ -45,20 +45,24 @@ fn signature(secret: &str, id: &str, stamp: &str, body: &str) -> String {
 
 /// Sends a message to a path of the server with these headers.
 fn send(server: &Server, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let answer = send_to(&format!("{}{path}", server.url), headers, body);
+    server.check("POST", "/hooks/{tenant}/{hook}", &answer);
+    answer
+}
+
+fn send_to(address: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let agent: Agent = Agent::config_builder().http_status_as_error(false).timeout_global(Some(WITHIN)).build().into();
-    let mut request = http::Request::builder().method("POST").uri(format!("{}{path}", server.url));
+    let mut request = http::Request::builder().method("POST").uri(address);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let mut response = agent.run(request.body(body.to_owned()).expect("a request")).expect("an answer");
     let text = response.body_mut().read_to_string().expect("a body");
-    let answer = Answer {
+    Answer {
         status: response.status().as_u16(),
         headers: response.headers().clone(),
         body: serde_json::from_str(&text).unwrap_or(Value::Null),
-    };
-    server.check("POST", "/hooks/{tenant}/{hook}", &answer);
-    answer
+    }
 }
 
 /// Sends a message as Standard Webhooks say.
@@ -170,6 +174,41 @@ fn a_secret_is_rotated_with_an_overlap_and_github_is_understood() {
     github(newer, "{\"n\": 5}").refuses(409, "conflict");
     owner.delete("/api/v1/hooks/{hook}", &[id]).is(204);
     github(newer, "{\"n\": 6}").refuses(404, "not_found");
+}
+
+#[test]
+fn an_answer_that_waits_comes_when_the_server_ends() {
+    let mut server = Server::new();
+    let (address, headers, asks) = {
+        let owner = server.owner();
+        owner.save("asks", ASKS).is(201);
+        let hook = make(&owner, &json!({"workflow": "asks", "wait_ms": 30_000}));
+        let stamp = now_s().to_string();
+        let signed = signature(hook["secret"].as_str().expect("a secret"), "msg_1", &stamp, "{}");
+        let headers = [("webhook-id", "msg_1".to_owned()), ("webhook-timestamp", stamp), ("webhook-signature", signed)];
+        (format!("{}{}", server.url, hook["path"].as_str().expect("a path")), headers, owner.new_token(None))
+    };
+    let sent = std::thread::spawn(move || {
+        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+        send_to(&address, &headers, "{}")
+    });
+    let execution = {
+        let owner = server.token(&asks);
+        let end = Instant::now() + WITHIN;
+        loop {
+            let list = owner.ask("GET", "/api/v1/executions", &[], "?status=waiting", None).is(200).body;
+            if let Some(found) = list["items"][0]["execution"].as_str() {
+                break found.to_owned();
+            }
+            assert!(Instant::now() < end, "{list:#}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    assert!(server.end(Signal::TERM).success());
+    let answer = sent.join().expect("an answer").is(202).body;
+    assert_eq!((&answer["execution"], &answer["status"]), (&json!(execution), &Value::Null), "{answer:#}");
+    let server = server.restarted_after_end();
+    assert_eq!(server.token(&asks).wait(&execution, &["waiting"])["execution"], json!(execution));
 }
 
 #[test]
