@@ -256,9 +256,11 @@ impl App {
         let path = path.map_err(|_| Error::not_found("such path"))?;
         let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let known = route.parameters.iter().filter(|parameter| parameter.place == Place::Query);
+        let known = known.map(|parameter| parameter.name);
         let query = match route.takes {
             Takes::Message(_) => Query::any(uri.query()),
-            _ => Query::read(uri.query(), known.map(|parameter| parameter.name))?,
+            _ if route.passes_over => Query::read_known(uri.query(), known)?,
+            _ => Query::read(uri.query(), known)?,
         };
         let source = source::of(&self.settings, extensions.get(), &headers);
         Ok(Call { app: self, actor, path, query, headers, body: Bytes::new(), trace, source, upgrade })

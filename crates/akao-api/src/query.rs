@@ -30,6 +30,17 @@ impl Query {
         Ok(Self(found))
     }
 
+    /// Reads those of a query's parameters that are `known`, and passes over what else stands there.
+    pub(crate) fn read_known<'k>(
+        text: Option<&str>,
+        known: impl Iterator<Item = &'k str> + Clone,
+    ) -> Result<Self, Error> {
+        let all = url::form_urlencoded::parse(text.unwrap_or_default().as_bytes());
+        let those = all.filter(|(name, _)| known.clone().any(|known| known == name));
+        let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(those).finish();
+        Self::read(Some(&text), known)
+    }
+
     /// Reads whatever a query says: what other systems are told to send.
     pub(crate) fn any(text: Option<&str>) -> Self {
         Self(url::form_urlencoded::parse(text.unwrap_or_default().as_bytes()).into_owned().collect())
@@ -109,5 +120,13 @@ mod tests {
         assert_eq!(query.execution_statuses().unwrap(), [ExecutionStatus::Running, ExecutionStatus::Queued]);
         assert_eq!(query.get("limit"), Some("5"));
         assert!(read("status=sleeping").unwrap().execution_statuses().is_err());
+    }
+
+    #[test]
+    fn where_it_may_be_passed_over_only_what_is_known_counts() {
+        let read = |text| Query::read_known(Some(text), ["code", "state"].into_iter());
+        let query = read("client_info=a&code=%26x%3D+1&client_info=b&state=s&").unwrap();
+        assert_eq!(query.into_pairs(), [("code".into(), "&x= 1".into()), ("state".into(), "s".into())]);
+        assert!(read("state=s&other=1&state=t").is_err(), "what counts comes once");
     }
 }

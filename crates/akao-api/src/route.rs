@@ -82,6 +82,8 @@ pub struct Route {
     pub summary: &'static str,
     /// Its parameters beside those of the path.
     pub parameters: &'static [Parameter],
+    /// Whether further parameters in the query are passed over: others, who send them, are told by their own standards what to send.
+    pub passes_over: bool,
     /// The body that it takes.
     pub takes: Takes,
     /// The answers when it did what it was asked.
@@ -169,7 +171,7 @@ impl Call {
 /// Says what is common to every route, so that the tables stay readable.
 macro_rules! route {
     ($method:ident $path:literal, $access:expr, $operation:literal, $summary:literal, $takes:expr, $gives:expr,
-     $handler:path $(, parameters: $parameters:expr)? $(, refuses: $refuses:expr)?) => {
+     $handler:path $(, parameters: $parameters:expr)? $(, passes_over: $passes_over:literal)? $(, refuses: $refuses:expr)?) => {
         $crate::route::Route {
             method: axum::http::Method::$method,
             path: $path,
@@ -177,6 +179,7 @@ macro_rules! route {
             operation: $operation,
             summary: $summary,
             parameters: route!(@or $($parameters)?),
+            passes_over: false $(|| $passes_over)?,
             takes: $takes,
             gives: $gives,
             refuses: route!(@or $($refuses)?),

@@ -15,19 +15,12 @@ use serde_json::{Value, json};
 const TENANT: &[Parameter] =
     &[Parameter { place: Place::Query, name: "tenant", what: "The tenant to sign in to; the first one when absent." }];
 
-/// What providers send along. Only a few of them mean something here.
+/// What of that which providers send along means something here; whatever else they send is passed over (RFC 6749, 4.1.2).
 const RETURNED: &[Parameter] = &[
     returned("code", "What the provider gives for the sign-in."),
     returned("state", "Which sign-in it is."),
     returned("iss", "Who the provider is."),
     returned("error", "Why the provider refused."),
-    returned("error_description", "The same in words; not used."),
-    returned("error_uri", "Not used."),
-    returned("session_state", "Not used."),
-    returned("scope", "Not used."),
-    returned("authuser", "Not used."),
-    returned("prompt", "Not used."),
-    returned("hd", "Not used."),
 ];
 
 const fn returned(name: &'static str, what: &'static str) -> Parameter {
@@ -45,8 +38,8 @@ pub(super) fn routes() -> Vec<Route> {
             "Says where the browser goes to sign in at a provider, also by an invitation.",
             Takes::Json("BeginOidc"), &[(200, Gives::Json("Elsewhere"))], begin_with, refuses: REFUSED),
         route!(GET "/api/v1/oidc/{provider}/callback", Access::Anyone, "end_oidc",
-            "Ends a sign-in with what came back from the provider.",
-            Takes::Nothing, &[(303, Gives::Nothing)], end, parameters: RETURNED, refuses: REFUSED),
+            "Ends a sign-in with what came back from the provider; further parameters are passed over.",
+            Takes::Nothing, &[(303, Gives::Nothing)], end, parameters: RETURNED, passes_over: true, refuses: REFUSED),
         route!(GET "/api/v1/me/identities", Access::Known, "list_identities", "Identities that lead to one's account.",
             Takes::Nothing, &[(200, Gives::Json("Identities"))], identities),
         route!(POST "/api/v1/me/identities", Access::Known, "link_identity",
