@@ -80,8 +80,12 @@ fn tenant(name: Option<&str>) -> Result<Option<Tenant>, Error> {
 fn begin(call: Call) -> Answering {
     Box::pin(async move {
         let wish = Wish { tenant: tenant(call.query.get("tenant"))?, ..Wish::default() };
-        let begun = call.platform().begin_oidc(call.param("provider"), wish).await?;
-        Ok(Answer::elsewhere(&begun.location).cookie(&browser::flow_cookie(&call.app.settings, &begun)))
+        match call.platform().begin_oidc(call.param("provider"), wish).await {
+            Ok(begun) => {
+                Ok(Answer::elsewhere(&begun.location).cookie(&browser::flow_cookie(&call.app.settings, &begun)))
+            }
+            Err(error) => refused(&call, error),
+        }
     })
 }
 
@@ -112,18 +116,19 @@ fn end(call: Call) -> Answering {
                 let cookie = browser::cookie(&call.app.settings, &signed_in, call.platform().now_ms());
                 Ok(Answer::elsewhere("/").cookie(&cookie))
             }
-            Err(refused) if console::is_of_a_person(&call.headers) => {
-                tracing::info!("a sign-in by {:?} was refused: {:?}", call.param("provider"), refused.message);
-                Ok(Answer::elsewhere(&refused_page(refused.code)))
-            }
-            Err(refused) => Err(refused),
+            Err(error) => refused(&call, error),
         }
     })
 }
 
-/// The page that tells a person that they were not let in. An address holds the code alone: what is said may be the words of others.
-fn refused_page(code: Code) -> String {
-    format!("/sign-in?refused={}", code.as_str())
+/// Leads a person to the page that tells that they were not let in; a program is told by the answer. An address holds the code
+/// alone: what is said may be the words of others.
+fn refused(call: &Call, error: Error) -> Result<Answer, Error> {
+    if !console::is_of_a_person(&call.headers) {
+        return Err(error);
+    }
+    tracing::info!("a sign-in by {:?} was refused: {:?}", call.param("provider"), error.message);
+    Ok(Answer::elsewhere(&format!("/sign-in?refused={}", error.code.as_str())))
 }
 
 fn identities(call: Call) -> Answering {

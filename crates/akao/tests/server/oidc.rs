@@ -219,7 +219,7 @@ fn who_is_invited_joins_by_the_provider_and_signs_in_by_it_again() {
 
 #[test]
 fn a_refusal_leads_a_person_to_a_page_and_holds_no_words_of_others() {
-    let (_provider, server) = server("");
+    let (provider, server) = server("");
     for said in ["state=x", "state=x&error=%3Cscript%3E&error_description=https://evil.example", "error=//evil.example"]
     {
         let address = format!("{}/api/v1/oidc/corp/callback?{said}", server.url);
@@ -227,6 +227,11 @@ fn a_refusal_leads_a_person_to_a_page_and_holds_no_words_of_others() {
     }
     let address = format!("{}/api/v1/oidc/none/callback?state=x", server.url);
     assert_eq!(come_back(&server, &mut Browser::default(), &address), "/sign-in?refused=not_found");
+    // The page that begins is the same for whoever looks at it while the provider is down.
+    drop(provider);
+    let login = format!("{}/api/v1/oidc/corp/login", server.url);
+    assert_eq!(come_back(&server, &mut Browser::default(), &login), "/sign-in?refused=unavailable");
+    server.anybody().ask("GET", "/api/v1/oidc/{provider}/login", &["corp"], "", None).refuses(503, "unavailable");
     // A program is told in its own words.
     let program = server.anybody();
     let told = program.ask("GET", "/api/v1/oidc/{provider}/callback", &["corp"], "?state=x", None);
