@@ -47,6 +47,12 @@ test("a webhook is made with a secret that is shown once, and removed", async ({
   await page.getByRole("button", { name: "New secret of tell the chat" }).click();
   await expect(page.getByText("the one before counts for a day")).toBeVisible();
   await page.getByRole("button", { name: "Done" }).click();
+  await page.getByRole("button", { name: "New secret of tell the chat" }).click();
+  await expect(page.getByText("The secret before the present one counts until")).toBeVisible();
+  await console.isAccessible();
+  await page.getByRole("button", { name: "End it now" }).click();
+  await expect(page.getByText("the one before counts for a day")).toBeVisible();
+  await page.getByRole("button", { name: "Done" }).click();
   await page.getByRole("button", { name: "Remove tell the chat" }).click();
   await page.getByRole("button", { name: "Remove", exact: true }).click();
   await expect(row).toHaveCount(0);

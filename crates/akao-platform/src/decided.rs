@@ -3,6 +3,7 @@
 
 use crate::{Actor, Code, Error, Expected};
 use akao_contract::Tenant;
+use akao_engine::steps::timestamp;
 use akao_step::Secret;
 use akao_store::{Hook, Schedule, StoreError, Webhook, Work};
 use serde::de::DeserializeOwned;
@@ -101,14 +102,66 @@ pub(crate) fn changed<R: Row>(
     Ok(row)
 }
 
-/// The secret that is replaced, sealed, and until when it counts beside the new one.
-pub(crate) fn replaced(
-    secret: Option<Secret>,
+/// How long the secret before counts beside the new one, in seconds: a day, unless said, and a week at most.
+const OVERLAP_S_USUAL: u32 = 86_400;
+const OVERLAP_S_MAX: u32 = 7 * 86_400;
+
+/// How the secret of a hook or webhook is replaced.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rotation {
+    /// How long the present one counts beside the new one, in seconds.
+    pub overlap_s: Option<u32>,
+    /// Whether one that was replaced before, and still counts, ends now.
+    pub replaces_old: bool,
+}
+
+/// A secret that is replaced.
+pub(crate) struct Replaced {
+    now_ms: i64,
+    /// Until when it counts; none when it does not at all.
     until_ms: Option<i64>,
-    seal: impl FnOnce(&str) -> Result<String, StoreError>,
-) -> Result<(Option<String>, Option<i64>), Error> {
-    match (secret, until_ms) {
-        (Some(secret), Some(until_ms)) => Ok((Some(seal(secret.expose())?), Some(until_ms))),
-        _ => Ok((None, None)),
+    replaces_old: bool,
+}
+
+impl Rotation {
+    /// What is replaced now.
+    ///
+    /// # Errors
+    /// It is to count for too long.
+    pub(crate) fn begin(self, now_ms: i64) -> Result<Replaced, Error> {
+        let until_ms = match self.overlap_s.unwrap_or(OVERLAP_S_USUAL) {
+            0 => None,
+            seconds if seconds > OVERLAP_S_MAX => {
+                return Err(Error::invalid(format!("`overlap_s` is at most {OVERLAP_S_MAX}")));
+            }
+            seconds => Some(now_ms.saturating_add(i64::from(seconds) * 1_000)),
+        };
+        Ok(Replaced { now_ms, until_ms, replaces_old: self.replaces_old })
+    }
+}
+
+impl Replaced {
+    /// Refuses to end one that was promised to count for longer: there is a place for one beside the present one.
+    pub(crate) fn allows(&self, old_until_ms: Option<i64>) -> Result<(), Error> {
+        match old_until_ms.filter(|until| self.now_ms < *until && !self.replaces_old) {
+            None => Ok(()),
+            Some(until) => {
+                let message = format!("the secret before the present one counts until {}", timestamp(until));
+                Err(Error::new(Code::Conflict, message)
+                    .hint("Wait until then, or say `\"replace_old\": true`, which ends it now."))
+            }
+        }
+    }
+
+    /// The present one of the secrets that count, sealed, and until when it counts beside the new one.
+    pub(crate) fn seal(
+        &self,
+        secrets: Vec<Secret>,
+        seal: impl FnOnce(&str) -> Result<String, StoreError>,
+    ) -> Result<(Option<String>, Option<i64>), Error> {
+        match (secrets.into_iter().next(), self.until_ms) {
+            (Some(secret), Some(until_ms)) => Ok((Some(seal(secret.expose())?), Some(until_ms))),
+            _ => Ok((None, None)),
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     Actor, Code, Error, Expected, HookId, Page, PageRequest, Permission, Platform, Start,
     accounts::clean_name,
     acting::pinned,
-    decided::{allows, changed, missing, read, replaced, tag},
+    decided::{Rotation, allows, changed, missing, read, tag},
     secret, signature,
 };
 use akao_step::Secret;
@@ -31,10 +31,6 @@ const PER_MINUTE_MAX: u32 = 6_000;
 
 /// Longest form of what is decided, in bytes.
 const SPEC_BYTES_MAX: usize = 64 << 10;
-
-/// How long the secret before counts beside the new one, in seconds: a day, unless said, and a week at most.
-pub(crate) const OVERLAP_S_USUAL: u32 = 86_400;
-const OVERLAP_S_MAX: u32 = 7 * 86_400;
 
 /// How messages are signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -187,15 +183,6 @@ impl HookView {
     }
 }
 
-/// Until when the secret before counts; none when it does not at all.
-pub(crate) fn old_until_ms(overlap_s: Option<u32>, now_ms: i64) -> Result<Option<i64>, Error> {
-    match overlap_s.unwrap_or(OVERLAP_S_USUAL) {
-        0 => Ok(None),
-        seconds if seconds > OVERLAP_S_MAX => Err(Error::invalid(format!("`overlap_s` is at most {OVERLAP_S_MAX}"))),
-        seconds => Ok(Some(now_ms.saturating_add(i64::from(seconds) * 1_000))),
-    }
-}
-
 impl Platform {
     /// Refuses what would be refused when a message comes, as far as that is known before; else what is written down. Blocks.
     fn check_hook(&self, actor: &Actor, spec: &HookSpec) -> Result<String, Error> {
@@ -311,7 +298,8 @@ impl Platform {
         })
     }
 
-    /// Gives a hook a new secret, which is shown once; the one before counts for a while. Whoever learns the secret can make it
+    /// Gives a hook a new secret, which is shown once; the one before counts for a while. One that was replaced before it must not
+    /// count any more, unless it is said that it ends. Whoever learns the secret can make it
     /// start, so that it is in the actor's name from then on. Blocks.
     ///
     /// # Errors
@@ -321,18 +309,19 @@ impl Platform {
         actor: &Actor,
         id: &str,
         expected: &Expected,
-        overlap_s: Option<u32>,
+        rotation: &Rotation,
     ) -> Result<HookMade, Error> {
         let now_ms = self.now_ms();
-        let until_ms = old_until_ms(overlap_s, now_ms)?;
+        let replaced = rotation.begin(now_ms)?;
         let present = self.hook(actor, id)?;
         allows(expected, &present.row)?;
         let (text, secret) = (self.check_hook(actor, &present.spec)?, present.spec.new_secret()?);
         let view = self.changed_hook(actor, id, Some(&Expected::tag(present.tag())), "hook.rotated", |work, row| {
+            replaced.allows(row.old_until_ms)?;
             take_over(row, actor, text);
             let hooks = work.of(&actor.tenant).hooks();
-            let present = hooks.secrets(row, now_ms)?.into_iter().next();
-            (row.old_secret, row.old_until_ms) = replaced(present, until_ms, |secret| hooks.seal_old(&row.id, secret))?;
+            (row.old_secret, row.old_until_ms) =
+                replaced.seal(hooks.secrets(row, now_ms)?, |secret| hooks.seal_old(&row.id, secret))?;
             row.secret = hooks.seal(&row.id, secret.expose())?;
             Ok(())
         })?;

@@ -79,6 +79,7 @@ pub use custom_nodes::{
     Approval, CompiledNode, CustomNodeWithBody, MadeNode, NODE_STATUSES, NodeMaker, NodeOrder, custom_node_tag,
 };
 pub use debugger::{Debug, Held, Values};
+pub use decided::Rotation;
 pub use deletion::{Deletion, TenantFiles, delete_tenant};
 pub use devices::DeviceBegun;
 pub use error::{Code, Error};

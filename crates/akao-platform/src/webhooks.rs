@@ -12,8 +12,8 @@ pub use deliver::Outbound;
 use crate::{
     Actor, Code, Error, Expected, Page, PageRequest, Permission, Platform, WebhookId,
     accounts::clean_name,
-    decided::{allows, changed, missing, read, replaced, tag},
-    hooks, secret, signature,
+    decided::{Rotation, allows, changed, missing, read, tag},
+    secret, signature,
 };
 use akao_address::{AddressClass, classify};
 use akao_step::Secret;
@@ -291,7 +291,8 @@ impl Platform {
         })
     }
 
-    /// Gives a webhook a new secret, which is shown once; deliveries are signed by both for a while. Blocks.
+    /// Gives a webhook a new secret, which is shown once; deliveries are signed by both for a while, in which it gets no other one
+    /// unless it is said that the oldest ends. Blocks.
     ///
     /// # Errors
     /// There is no such webhook, or it is not what was expected.
@@ -300,17 +301,17 @@ impl Platform {
         actor: &Actor,
         id: &str,
         expected: &Expected,
-        overlap_s: Option<u32>,
+        rotation: &Rotation,
     ) -> Result<WebhookMade, Error> {
         let now_ms = self.now_ms();
-        let until_ms = hooks::old_until_ms(overlap_s, now_ms)?;
+        let replaced = rotation.begin(now_ms)?;
         let secret = signature::new_secret()?;
         let view = self.changed_webhook(actor, id, None, "webhook.rotated", |work, row| {
             allows(expected, row)?;
+            replaced.allows(row.old_until_ms)?;
             let webhooks = work.of(&actor.tenant).webhooks();
-            let present = webhooks.secrets(row, now_ms)?.into_iter().next();
             (row.old_secret, row.old_until_ms) =
-                replaced(present, until_ms, |secret| webhooks.seal_old(&row.id, secret))?;
+                replaced.seal(webhooks.secrets(row, now_ms)?, |secret| webhooks.seal_old(&row.id, secret))?;
             row.secret = webhooks.seal(&row.id, secret.expose())?;
             Ok(())
         })?;

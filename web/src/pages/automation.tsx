@@ -1,10 +1,11 @@
 /** What schedules, hooks and webhooks have in common: they go on or rest, are taken away, and two of them have secrets. */
 import { useState } from "react";
-import { ask } from "../api/client";
+import { ask, Refusal } from "../api/client";
 import { useChange } from "../app/useChange";
 import { Badge, type Tone } from "../ui/controls";
 import { Confirm, ShownOnce } from "../ui/dialogs";
 import { Act } from "../ui/Listing";
+import { sentence } from "../ui/layout";
 
 /** A kind by its name in addresses, which is the key of what was read of it too. */
 export type Kind = "schedules" | "hooks" | "webhooks";
@@ -99,15 +100,30 @@ export function Remove({ one, what }: { one: One; what: string }) {
   );
 }
 
-/** Gives one a new secret. */
+/** Gives one a new secret; where the one before still counts, only when it is said that it ends. */
 export function Rotate({ one }: { one: One & { kind: keyof typeof ROTATE } }) {
   const rotate = useChange({
-    ask: () => ask(ROTATE[one.kind], { path: pathOf(one), body: {} }),
+    ask: (ends: boolean) => ask(ROTATE[one.kind], { path: pathOf(one), body: ends ? { replace_old: true } : {} }),
     stale: [[one.kind]],
+    quiet: true,
   });
+  const { error } = rotate;
+  const stillCounts = error instanceof Refusal && error.code === "conflict";
   return (
     <>
-      <Act word="New secret" whole={`New secret of ${one.name}`} onAct={() => rotate.mutate()} />
+      <Act word="New secret" whole={`New secret of ${one.name}`} onAct={() => rotate.mutate(false)} />
+      {error && (
+        <Confirm
+          title={`New secret of ${one.name}`}
+          act={stillCounts ? "End it now" : "Try again"}
+          doing={stillCounts ? { isPending: rotate.isPending, error: null } : rotate}
+          onAct={() => rotate.mutate(stillCounts)}
+          onClose={() => rotate.reset()}
+        >
+          {stillCounts &&
+            `${sentence(error.message)} With another new secret it ends now; the present one counts for a day.`}
+        </Confirm>
+      )}
       {rotate.data && (
         <ShownOnce title={one.name} text={rotate.data.secret} copy="Copy the secret" onClose={() => rotate.reset()}>
           The new secret. It is shown once; the one before counts for a day.

@@ -10,7 +10,7 @@ use crate::{
     server,
 };
 use akao_engine::steps::timestamp;
-use akao_platform::{Code, Error, HookMade, HookSpec, HookView, Message, Permission, Platform};
+use akao_platform::{Code, Error, HookMade, HookSpec, HookView, Message, Permission, Platform, Rotation};
 use axum::http::{StatusCode, header::HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -54,9 +54,9 @@ pub(super) fn routes() -> Vec<Route> {
         route!(POST "/api/v1/hooks/{hook}/resume", write, "resume_hook", "Takes messages again, in one's own name.",
             Takes::Nothing, &[(200, Gives::Json("Hook"))], resume, parameters: CHANGES, refuses: &[Code::Changed]),
         route!(POST "/api/v1/hooks/{hook}/rotate", write, "rotate_hook",
-            "Gives a hook a new secret, shown once; the one before counts for a while.",
+            "Gives a hook a new secret, shown once; the one before counts for a while, and until then `replace_old` alone gives a further one.",
             Takes::Json("Rotate"), &[(200, Gives::Json("HookMade"))], rotate, parameters: CHANGES,
-            refuses: &[Code::Changed]),
+            refuses: &[Code::Changed, Code::Conflict]),
     ]
 }
 
@@ -70,7 +70,15 @@ struct NewHookBody {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RotateBody {
-    pub(super) overlap_s: Option<u32>,
+    overlap_s: Option<u32>,
+    #[serde(default)]
+    replace_old: bool,
+}
+
+impl From<RotateBody> for Rotation {
+    fn from(RotateBody { overlap_s, replace_old }: RotateBody) -> Self {
+        Self { overlap_s, replaces_old: replace_old }
+    }
 }
 
 fn hook(call: &Call, view: &HookView) -> Value {
@@ -172,9 +180,9 @@ fn set_paused(call: Call, pause: bool) -> Answering {
 
 fn rotate(call: Call) -> Answering {
     Box::pin(async move {
-        let (RotateBody { overlap_s }, expected) = (call.json()?, expected(&call)?);
+        let (rotation, expected) = (call.json::<RotateBody>()?.into(), expected(&call)?);
         let rotated =
-            call.about("hook", move |platform, actor, id| platform.rotate_hook(actor, id, &expected, overlap_s));
+            call.about("hook", move |platform, actor, id| platform.rotate_hook(actor, id, &expected, &rotation));
         let HookMade { view, secret } = rotated.await?;
         Ok(Answer::json(&documents::with_secret(hook(&call, &view), &secret)).tagged(&view.tag()))
     })

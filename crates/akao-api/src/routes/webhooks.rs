@@ -43,9 +43,9 @@ pub(super) fn routes() -> Vec<Route> {
             "Tells again, also after it was disabled.",
             Takes::Nothing, &[(200, Gives::Json("Webhook"))], resume, parameters: CHANGES, refuses: &[Code::Changed]),
         route!(POST "/api/v1/webhooks/{webhook}/rotate", write, "rotate_webhook",
-            "Gives a webhook a new secret, shown once; deliveries are signed by both for a while.",
+            "Gives a webhook a new secret, shown once; deliveries are signed by both for a while, and until then `replace_old` alone gives a further one.",
             Takes::Json("Rotate"), &[(200, Gives::Json("WebhookMade"))], rotate, parameters: CHANGES,
-            refuses: &[Code::Changed]),
+            refuses: &[Code::Changed, Code::Conflict]),
         route!(GET "/api/v1/webhooks/{webhook}/deliveries", read, "list_deliveries",
             "What was told, or is to be, newest first.",
             Takes::Nothing, &[(200, Gives::Page("Delivery"))], deliveries, parameters: DELIVERIES),
@@ -146,9 +146,9 @@ fn set_paused(call: Call, pause: bool) -> Answering {
 
 fn rotate(call: Call) -> Answering {
     Box::pin(async move {
-        let (RotateBody { overlap_s }, expected) = (call.json()?, expected(&call)?);
+        let (rotation, expected) = (call.json::<RotateBody>()?.into(), expected(&call)?);
         let rotated =
-            call.about("webhook", move |platform, actor, id| platform.rotate_webhook(actor, id, &expected, overlap_s));
+            call.about("webhook", move |platform, actor, id| platform.rotate_webhook(actor, id, &expected, &rotation));
         let WebhookMade { view, secret } = rotated.await?;
         Ok(Answer::json(&documents::with_secret(webhook(call.actor()?, &view), &secret)).tagged(&view.tag()))
     })

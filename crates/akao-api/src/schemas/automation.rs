@@ -99,7 +99,7 @@ fn hooks() -> Named {
         ("NewHook", object(&[("name", text()), ("spec", reference("HookSpec"))])),
         ("Hook", object(&hook)),
         ("HookMade", with_secret(&hook)),
-        ("Rotate", object(&[("overlap_s?", bounded(0, 604_800))])),
+        ("Rotate", object(&[("overlap_s?", bounded(0, 604_800)), ("replace_old?", truth())])),
         ("Received", object(&received)),
     ]
 }

@@ -177,6 +177,47 @@ fn a_secret_is_rotated_with_an_overlap_and_github_is_understood() {
 }
 
 #[test]
+fn a_secret_that_was_promised_to_count_is_not_replaced_unless_that_is_said() {
+    let server = Server::new();
+    let owner = server.owner();
+    owner.save("hello", HELLO).is(201);
+    let hook = make(&owner, &json!({"workflow": "hello"}));
+    let webhook = json!({"name": "all", "spec": {"url": "https://example.com/"}});
+    let webhook = owner.post("/api/v1/webhooks", &[], &webhook).is(201).body;
+    for (rotate, id) in
+        [("/api/v1/hooks/{hook}/rotate", &hook["hook"]), ("/api/v1/webhooks/{webhook}/rotate", &webhook["webhook"])]
+    {
+        let id = [id.as_str().expect("an id")];
+        let first = owner.post(rotate, &id, &json!({"overlap_s": 0})).is(200).body;
+        assert!(first["old_secret_until"].is_null(), "{first}");
+        let until = owner.post(rotate, &id, &json!({})).is(200).body["old_secret_until"].clone();
+        for again in [json!({}), json!({"overlap_s": 0}), json!({"replace_old": false})] {
+            let refused = owner.post(rotate, &id, &again).refuses(409, "conflict").body;
+            assert!(
+                refused["detail"].as_str().is_some_and(|why| why.contains(until.as_str().expect("a time"))),
+                "{refused}"
+            );
+            assert!(refused.to_string().contains("replace_old"), "{refused}");
+        }
+        let forced = owner.post(rotate, &id, &json!({"replace_old": true, "overlap_s": 1})).is(200).body;
+        // One that counts no more is in nobody's way.
+        let end = Instant::now() + WITHIN;
+        while owner.post(rotate, &id, &json!({})).status != 200 {
+            assert!(Instant::now() < end, "{forced:#}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    // What was refused has replaced nothing: both secrets start.
+    let hook = make(&owner, &json!({"workflow": "hello"}));
+    let (id, first) = (hook["hook"].as_str().expect("an id"), hook["secret"].as_str().expect("a secret"));
+    let second = owner.post("/api/v1/hooks/{hook}/rotate", &[id], &json!({})).is(200).body;
+    owner.post("/api/v1/hooks/{hook}/rotate", &[id], &json!({})).refuses(409, "conflict");
+    for (message, secret) in [("msg_1", first), ("msg_2", second["secret"].as_str().expect("a secret"))] {
+        standard(&server, &hook, secret, message, now_s(), r#"{"name": "Ada"}"#).is(202);
+    }
+}
+
+#[test]
 fn an_answer_that_waits_comes_when_the_server_ends() {
     let mut server = Server::new();
     let (address, headers, asks) = {
