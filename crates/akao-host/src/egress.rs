@@ -1,7 +1,7 @@
 //! [`Egress`] whose every connection was checked.
 //!
-//! A target is resolved once, every address of the answer is judged against the grants, and only addresses that passed
-//! are dialled. Redirects are followed here and checked like the first URL. Proxy variables are not read. Making a
+//! A name that nothing could open is refused before anybody is asked for its addresses. Any other is resolved once, every address
+//! of the answer is judged against the grants, and only addresses that passed are dialled. Redirects are followed here and checked like the first URL. Proxy variables are not read. Making a
 //! [`CheckedEgress`] costs nothing; what TLS needs is built with the first secure connection. The policy is explained in
 //! `docs/network.md`.
 
@@ -89,6 +89,12 @@ impl CheckedEgress {
         grants: &[Permission],
         target: &Target,
     ) -> Result<Vec<SocketAddr>, EgressError> {
+        // A question to a name server tells those who run it what is in the name, and its answer what is inside.
+        grant::judge_name(purpose, grants, &self.options, target).map_err(|reason| EgressError::Denied {
+            target: target.to_string(),
+            reason,
+            grant: Some(format!("{}={target}", purpose.permission())),
+        })?;
         let addresses = match target.address() {
             Some(address) => vec![address],
             None => self.resolver.resolve(&target.host_text()).await.unwrap_or_default(),

@@ -8,6 +8,9 @@ use akao_address::{AddressClass, Host, HostPattern, WEB_PORTS, classify, parse_p
 use akao_contract::Permission;
 use std::net::IpAddr;
 
+/// Why a public address is closed where nothing is open by itself.
+const NOT_GRANTED: &str = "it is not granted";
+
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -66,7 +69,25 @@ pub fn check_grant(permission: &Permission) -> Result<(), GrantError> {
     }
 }
 
-/// Whether `address`, one of the target's, may be dialled; otherwise why not.
+/// Whether any address that a name may have could be dialled; otherwise why not. Addresses pass: they are judged as such.
+pub(super) fn judge_name(
+    purpose: Purpose,
+    grants: &[Permission],
+    options: &EgressOptions,
+    target: &Target,
+) -> Result<(), String> {
+    let Host::Domain(name) = &target.host else { return Ok(()) };
+    let is_web = purpose == Purpose::Http && options.public_web;
+    if is_web && WEB_PORTS.contains(&target.port) {
+        return Ok(());
+    }
+    if granted(purpose, grants).any(|grant| grant.may_open(purpose, name, target.port)) {
+        return Ok(());
+    }
+    Err(if is_web { off_the_web(target.port) } else { NOT_GRANTED.to_owned() })
+}
+
+/// Whether `address`, one of the target's, may be dialled; otherwise why not. Who is told that learns no address of a name.
 pub(super) fn judge(
     purpose: Purpose,
     grants: &[Permission],
@@ -76,19 +97,27 @@ pub(super) fn judge(
 ) -> Result<(), String> {
     let class = classify(address);
     let (public_web, is_open) = (options.public_web, is_open(options, class));
-    let scopes = grants.iter().filter(|grant| grant.name() == purpose.permission()).filter_map(Permission::scope);
-    let mut parsed = scopes.filter_map(|scope| parse(scope).ok());
-    if is_open && parsed.any(|grant| grant.opens(purpose, target, address, class)) {
+    if is_open && granted(purpose, grants).any(|grant| grant.opens(purpose, target, address, class)) {
         return Ok(());
     }
     let web = WEB_PORTS.contains(&target.port);
     match (purpose, class) {
         (Purpose::Http, AddressClass::Public) if public_web && web => Ok(()),
-        (Purpose::Http, AddressClass::Public) if public_web => Err(format!("port {} is not 80 or 443", target.port)),
-        (_, AddressClass::Public) => Err("it is not granted".to_owned()),
+        (Purpose::Http, AddressClass::Public) if public_web => Err(off_the_web(target.port)),
+        (_, AddressClass::Public) => Err(NOT_GRANTED.to_owned()),
         _ if target.is_address() => Err(format!("it is {class}")),
-        _ => Err(format!("it resolves to {address}, {class}")),
+        _ => Err(format!("it resolves to {class}")),
     }
+}
+
+/// The grants that are for this purpose.
+fn granted(purpose: Purpose, grants: &[Permission]) -> impl Iterator<Item = NetworkGrant> {
+    let scopes = grants.iter().filter(move |grant| grant.name() == purpose.permission()).filter_map(Permission::scope);
+    scopes.filter_map(|scope| parse(scope).ok())
+}
+
+fn off_the_web(port: u16) -> String {
+    format!("port {port} is not 80 or 443")
 }
 
 /// Whether a grant can open addresses of a class at all.
@@ -97,26 +126,39 @@ pub(super) fn is_open(options: &EgressOptions, class: AddressClass) -> bool {
 }
 
 impl NetworkGrant {
-    fn opens(&self, purpose: Purpose, target: &Target, address: IpAddr, class: AddressClass) -> bool {
-        let port = match self.port {
+    fn opens_port(&self, purpose: Purpose, port: u16) -> bool {
+        match self.port {
             PortPattern::Any => true,
-            PortPattern::One(port) => port == target.port,
-            PortPattern::Default => purpose == Purpose::Http && WEB_PORTS.contains(&target.port),
-        };
-        port && match (&self.host, &target.host) {
-            (HostPattern::Network(network), _) => {
-                network.contains(address) && (network.is_single() || class != AddressClass::Metadata)
-            }
-            (_, Host::Ipv4(_) | Host::Ipv6(_)) => false,
-            // Who names a host means wherever it resolves to. Nobody means the credentials of the machine.
-            (name @ HostPattern::Name(_), Host::Domain(host)) => {
-                name.covers_name(host) && class != AddressClass::Metadata
-            }
-            // A suffix may cover names that others control; those must not lead back to this machine.
-            (suffix @ HostPattern::Suffix(_), Host::Domain(host)) => {
-                suffix.covers_name(host) && matches!(class, AddressClass::Public | AddressClass::Private)
-            }
+            PortPattern::One(own) => own == port,
+            PortPattern::Default => purpose == Purpose::Http && WEB_PORTS.contains(&port),
         }
+    }
+
+    /// Whether it can open some address of a name. Which names lead into a network nobody knows before they are resolved.
+    fn may_open(&self, purpose: Purpose, name: &str, port: u16) -> bool {
+        self.opens_port(purpose, port)
+            && match &self.host {
+                HostPattern::Network(_) => true,
+                host @ (HostPattern::Name(_) | HostPattern::Suffix(_)) => host.covers_name(name),
+            }
+    }
+
+    fn opens(&self, purpose: Purpose, target: &Target, address: IpAddr, class: AddressClass) -> bool {
+        self.opens_port(purpose, target.port)
+            && match (&self.host, &target.host) {
+                (HostPattern::Network(network), _) => {
+                    network.contains(address) && (network.is_single() || class != AddressClass::Metadata)
+                }
+                (_, Host::Ipv4(_) | Host::Ipv6(_)) => false,
+                // Who names a host means wherever it resolves to. Nobody means the credentials of the machine.
+                (name @ HostPattern::Name(_), Host::Domain(host)) => {
+                    name.covers_name(host) && class != AddressClass::Metadata
+                }
+                // A suffix may cover names that others control; those must not lead back to this machine.
+                (suffix @ HostPattern::Suffix(_), Host::Domain(host)) => {
+                    suffix.covers_name(host) && matches!(class, AddressClass::Public | AddressClass::Private)
+                }
+            }
     }
 }
 

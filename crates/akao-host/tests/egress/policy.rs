@@ -253,6 +253,47 @@ async fn a_grant_opens_what_it_names_and_nothing_beside() {
 }
 
 #[tokio::test]
+async fn a_name_that_nothing_could_open_is_refused_before_it_is_resolved() {
+    let closed = || EgressOptions { public_web: false, ..EgressOptions::default() };
+    let http = |grant| grants(&[grant]);
+    for (options, granted, url, reason) in [
+        (closed(), vec![], "http://secret.evil.test/", "it is not granted"),
+        (closed(), vec![], "http://localhost:1/", "it is not granted"),
+        (closed(), http("network.http"), "http://secret.evil.test/", "it is not granted"),
+        (closed(), http("network.http=api.example"), "http://secret.evil.test/", "it is not granted"),
+        (closed(), http("network.http=*.api.example"), "http://api.example/", "it is not granted"),
+        (closed(), http("network.http=evil.test"), "http://evil.test:8080/", "it is not granted"),
+        (closed(), http("network.http=10.0.0.0/8"), "http://evil.test:8080/", "it is not granted"),
+        (closed(), http("network.tcp=evil.test:80"), "http://evil.test/", "it is not granted"),
+        (EgressOptions::default(), vec![], "http://evil.test:8080/", "port 8080 is not 80 or 443"),
+    ] {
+        let names = Arc::new(Names::of(&[("localhost", &["127.0.0.1"]), ("secret.evil.test", &["93.184.216.34"])]));
+        let egress = CheckedEgress::with_resolver(options, names.clone());
+        let error = egress.http(&granted, get(url)).await.unwrap_err();
+        assert!(
+            matches!(&error, EgressError::Denied { reason: told, grant: Some(_), .. } if told == reason),
+            "{url} {granted:?}: {error}"
+        );
+        let is_denied = matches!(egress.reach(&[], "secret.evil.test", 5432).await, Err(EgressError::Denied { .. }));
+        assert!(is_denied, "nor is it for other connections");
+        assert!(names.asked.lock().unwrap().is_empty(), "{url} was resolved");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_says_no_address_of_a_name() {
+    let names = Names::of(&[("inner.example", &["10.0.0.5"]), ("self.example", &["127.0.0.1"])]);
+    let egress = CheckedEgress::with_resolver(EgressOptions::default(), Arc::new(names));
+    for (granted, url, reason) in [
+        (vec![], "http://inner.example/", "it resolves to a private address"),
+        (grants(&["network.http=*.example"]), "http://self.example/", "it resolves to a loopback address"),
+    ] {
+        let error = egress.http(&granted, get(url)).await.unwrap_err();
+        assert!(error.to_string().ends_with(reason), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn the_public_web_can_be_closed() {
     let options = EgressOptions { public_web: false, ..EgressOptions::default() };
     let egress = CheckedEgress::with_resolver(options, Arc::new(Names::of(&[("public.example", &["93.184.216.34"])])));

@@ -35,6 +35,15 @@ fn a_node_fetches_what_was_granted_and_nothing_else() {
         assert!(error["message"].as_str().is_some_and(|text| text.contains("without a grant")), "{error:#}");
         assert!(there.sent().is_empty(), "nothing was connected");
 
+        // A name that nothing was granted of is refused as such, and not looked up.
+        for url in ["http://secret.evil.test/", "http://localhost:1/"] {
+            let error = fetched(json!({"url": url}), &["--grant", "network.http=api.example"]).json()["error"].clone();
+            let message = error["message"].as_str().unwrap_or_default();
+            assert!(error["kind"] == "permission" && message.contains("it is not granted ("), "{url}: {error:#}");
+        }
+        let denied = desk.akao(&["audit", "--denied"]);
+        assert!(denied.out.contains("secret.evil.test:80") && denied.out.contains("localhost:1"), "{denied:?}");
+
         let grant = there.grant();
         let granted = ["--grant", grant.as_str()];
         let posted = fetched(json!({"url": there.url(), "method": "POST", "body": "ä"}), &granted);
