@@ -10,7 +10,7 @@ use crate::{
     workspace::WorkspaceFolder,
 };
 use akao_contract::{ErrorKind, StepError};
-use akao_rpc::{Connection, HealthStatus, InfoRequest, RpcError, Settings};
+use akao_rpc::{Connection, HealthStatus, HostCalls, InfoRequest, NoHostCalls, RpcError, Settings};
 use akao_step::Secret;
 use serde_json::{Map, Value};
 use std::{
@@ -105,7 +105,7 @@ impl Instance {
         };
         let masks = Arc::new(Masks::default());
         let workspace = started.workspace.map(WorkspaceFolder::new);
-        let host = HostSide {
+        let side = HostSide {
             owner: services.owner(spec),
             declared: Declared::of(spec.kind),
             grants: spec.grants.clone(),
@@ -117,6 +117,10 @@ impl Instance {
             blob_room: Arc::clone(&services.blob_room),
             blob_bytes_max: settings.blob_bytes_max.min(spec.resources.disk_bytes),
         };
+        let host: Arc<dyn HostCalls> = match spec.wish.without_host_calls {
+            true => Arc::new(NoHostCalls),
+            false => Arc::new(side),
+        };
         let wire = Settings {
             message_bytes_max: settings.message_bytes_max,
             in_flight_max: usize::try_from(concurrency.saturating_add(OWN_CALLS)).unwrap_or(usize::MAX),
@@ -124,7 +128,7 @@ impl Instance {
         };
         Ok(Arc::new(Self {
             number,
-            connection: Connection::open(started.socket, wire, Arc::new(host)),
+            connection: Connection::open(started.socket, wire, host),
             process: started.process,
             streams: Streams::new(started.stdout, started.stderr, settings.lines, Arc::clone(&masks)),
             masks,

@@ -59,6 +59,9 @@ pub struct Wish {
     pub interpreter: Option<PathBuf>,
     /// Whether it has no network of its own, whatever is granted, because the host sends its requests.
     pub without_network: bool,
+    /// Whether the host answers none of its calls for secrets, blobs, state, requests and activities, because what it runs is not its
+    /// own and may speak in its name.
+    pub without_host_calls: bool,
     /// Whether it is handed what it can tie its children down with, so that they cannot touch the process itself.
     pub ties_children: bool,
     /// How long one call may take once a process has it, in milliseconds; then the process is ended with it, without a grace. Which

@@ -109,6 +109,29 @@ async fn state_is_kept_for_the_package_and_the_tenant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_runs_what_is_not_its_own_is_answered_nothing() {
+    let ground = Ground::with(&with_token());
+    let wish = akao_runtime::Wish { without_host_calls: true, ..akao_runtime::Wish::default() };
+    let calls = json!([
+        ["write", {"path": "a", "text": "a"}],
+        ["host.secret", {"name": "CRM_TOKEN"}],
+        ["host.state.put", {"key": "cursor", "value": 1}],
+        ["host.state.get", {"key": "cursor"}],
+        ["host.blob.put", {"path": "a"}],
+        ["host.blob.get", {"blob": Digest::of(b"a").to_string(), "path": "b"}],
+        ["host.fetch", {"url": "http://127.0.0.1:9/"}],
+        ["host.activity", {"name": "executePythonScript", "arguments": []}],
+    ]);
+    let said = result(&ground.step_as(granted("host").with(calls), &wish).await.outcome);
+    for answer in &said["answers"].as_array().unwrap()[1..] {
+        assert_eq!(answer["kind"], "permission", "{said}");
+    }
+    let get = json!([["host.state.get", {"key": "cursor"}]]);
+    let said = result(&ground.step(granted("host").with(get)).await.outcome);
+    assert_eq!(said["answers"], json!([{}]), "nothing was kept, and another process is answered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn blobs_travel_as_files_of_the_workspace_and_nothing_else() {
     let ground = Ground::with(&Package::default());
     let calls = json!([

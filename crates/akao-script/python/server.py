@@ -1,7 +1,7 @@
 """The fork server: one process that waits, and one child of it that is ready for the next run.
 
 It never reads a request. It looks at the first bytes of what stands in the socket; when that is a run, the child reads it.
-What the child writes is passed on as it is: notifications at once, and the first other line as the answer, after
+What the child writes is passed on as it is: notifications at once, and the first other line as the answer, if it is one, after
 everything that the run has started was ended.
 
     waiting --node.execute--> the child reads it and runs it --answer, end, cancel, time, flood--> ended
@@ -210,7 +210,7 @@ class Run:
         os.write(spare.start, b".")
         os.close(spare.start)
         self.began = time.monotonic()
-        self.prefixes = wire.prefixes(call)
+        self.prefixes, self.answers = wire.prefixes(call), wire.answers(call)
 
     def watch(self):
         """Passes on what the run tells until it has ended, one way or another."""
@@ -278,9 +278,11 @@ class Run:
                 break
             begin, self.start = self.start, at + 1
             self.seen = at + 1
-            if not any(transit[begin : begin + len(prefix)] == prefix for prefix in self.prefixes):
+            if not self.begins_with(self.prefixes, begin):
                 self.pass_on(pass_from, begin)
-                self.end(view[begin : at + 1])
+                # Anything else, such as a question to the host, is the script's.
+                is_answer = self.begins_with(self.answers, begin)
+                self.end(view[begin : at + 1] if is_answer else wire.meddled(self.id))
                 return
         self.pass_on(pass_from, self.start)
         if self.ended:
@@ -294,6 +296,10 @@ class Run:
             self.seen -= self.start
             self.end_at -= self.start
             self.start = 0
+
+    def begins_with(self, heads, begin):
+        """Whether the line that begins there has one of these heads."""
+        return any(self.server.transit[begin : begin + len(head)] == head for head in heads)
 
     def pass_on(self, begin, end):
         if begin == end:

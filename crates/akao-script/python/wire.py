@@ -42,6 +42,10 @@ def flood(call, what):
     return failure(call, "resource", text, "script_output")
 
 
+def meddled(call):
+    return failure(call, "user", "the script wrote into the channel of its interpreter", "script_channel")
+
+
 def died(call, status):
     """The process of the run ended without an answer."""
     if os.WIFSIGNALED(status):
@@ -63,3 +67,8 @@ def prefixes(call):
 
 def notification(method, call):
     return f'{{"jsonrpc":"2.0","method":"{method}","params":{{"id":{dumps(call)},'.encode()
+
+
+def answers(call):
+    """How the answer of this run begins, to the byte."""
+    return tuple(f'{{"jsonrpc":"2.0","id":{dumps(call)},"{part}":'.encode() for part in ("result", "error"))

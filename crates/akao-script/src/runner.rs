@@ -165,6 +165,8 @@ impl Shared {
             interpreter: program.as_ref().map(|program| program.path.clone()),
             // What scripts in QuickJS fetch, the host sends. Others have a network of their own that reaches what was granted.
             without_network: request.runtime.is_none() && interpreter.networked.is_none(),
+            // What such an interpreter says, its script may have said. None of them asks for anything.
+            without_host_calls: told::is_within_reach(interpreter, &request),
             ties_children: interpreter.forks,
             // An interpreter ends its runs itself; one that cannot is ended.
             call_ms: Some(request.timeout_ms.saturating_add(OUTSIDE_MS)),

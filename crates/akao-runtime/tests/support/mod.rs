@@ -13,9 +13,9 @@ use akao_contract::{
     Address, Digest, ExecutionId, Invocation, LogLine, NodeId, OpId, Outcome, OutcomeStatus, Permission, StepContext,
 };
 use akao_runtime::{
-    CircuitSettings, DiskState, HostPorts, NoDenials, NodePackage, PoolSnapshot, ProcessRunner, RuntimeSettings,
+    CircuitSettings, DiskState, HostPorts, NoDenials, NodePackage, PoolSnapshot, ProcessRunner, RuntimeSettings, Wish,
 };
-use akao_step::{CancellationToken, Secret, StepEvent, StepEvents, StepIo, StepRunner};
+use akao_step::{CancellationToken, Secret, StepEvent, StepEvents, StepIo};
 use serde_json::{Map, Value, json};
 use std::{
     collections::BTreeMap,
@@ -177,13 +177,23 @@ impl Ground {
         within(&what, self.begin(step)).await
     }
 
+    /// Runs one step to its end, in a process that is as it is wished.
+    pub(crate) async fn step_as(&self, step: Step, wish: &Wish) -> Done {
+        let what = format!("the step `{}`", step.behaviour);
+        within(&what, self.begin_as(step, wish)).await
+    }
+
     /// Starts a step; what comes back runs it.
     pub(crate) fn begin(&self, step: Step) -> impl Future<Output = Done> + Send + use<> {
+        self.begin_as(step, &Wish::default())
+    }
+
+    fn begin_as(&self, step: Step, wish: &Wish) -> impl Future<Output = Done> + Send + use<> {
         let (sender, mut receiver) = mpsc::channel(100_000);
         let secrets = Arc::new(step.secrets());
         let io = StepIo { cancel: step.cancel.clone(), events: StepEvents::new(sender), secrets };
         let invocation = Invocation { node_type: self.node_type(), ..step.invocation() };
-        let running = self.runner.run(invocation, io);
+        let running = self.runner.run_as(invocation, io, wish);
         async move {
             let outcome = running.await;
             let (mut logs, mut progress) = (Vec::new(), 0);

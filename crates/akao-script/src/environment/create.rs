@@ -221,6 +221,7 @@ impl Environments {
             folders: order.seen(BTreeMap::from([(ENVIRONMENT_PLACE.into(), folder.to_owned())])),
             interpreter: order.path(),
             without_network: true,
+            without_host_calls: true,
             ties_children: forks,
             call_ms: Some(2 * LOADING_MS_MAX),
             reasons: None,

@@ -347,6 +347,34 @@ fn each_is_ended_by_name_and_the_next_runs_as_ever() {
     }
 }
 
+/// Writes a message of its own into the channel, in the name of the interpreter, and goes on without end.
+fn asking(message: &serde_json::Value) -> Case {
+    let script = format!(
+        "import os\nos.write(progress.__self__.descriptor, {:?}.encode() + b'\\n')\nwhile True: pass",
+        message.to_string()
+    );
+    Case::new(&script).with("timeout", json!("30s"))
+}
+
+#[test]
+fn a_script_asks_nothing_of_the_host_in_the_name_of_its_interpreter() {
+    let asked = |method: &str, params: serde_json::Value| json!({"jsonrpc": "2.0", "id": "f1", "method": method, "params": params});
+    let cases = [
+        asking(&asked("host.state.put", json!({"key": "kept", "value": 1}))),
+        asking(&asked("host.activity", json!({"name": "executePythonScript", "arguments": [{"code": "result = 1"}]}))),
+        asking(&json!({"jsonrpc": "2.0", "id": "another", "result": {}})),
+    ];
+    let desk = Desk::new(users()[0]);
+    for ran in run_in_turn(&desk, &cases) {
+        assert_eq!(
+            (&ran.error["kind"], &ran.error["detail"]["reason"]),
+            (&json!("user"), &json!("script_broke_interpreter")),
+            "{ran:?}"
+        );
+    }
+    assert!(!desk.path("data/nodes/state/local/dev.akao.python.json").exists(), "nothing is kept");
+}
+
 /// Writes an answer of its own into the channel, in the name of the interpreter.
 fn answering(answer: &serde_json::Value) -> Case {
     let script = format!(

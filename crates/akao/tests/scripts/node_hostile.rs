@@ -276,3 +276,25 @@ fn an_answer_by_the_wrappers_own_hand_is_this_runs_alone() {
         assert_eq!((&pair[0].result, &pair[1].result), (&json!(1), &json!("undefined")), "{ran:?}");
     }
 }
+
+/// It holds the descriptor by which the wrapper speaks with the host, and asks by it what a node may ask.
+#[test]
+fn what_a_script_asks_of_the_host_itself_is_refused() {
+    let ask = r#"setInterval(() => {}, 1e6); const fs = require('fs'); const s = new (require('inspector').Session)(); s.connectToMainThread();
+        const run = (expression) => new Promise((go) => s.post('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true }, (error, told) => go(error ?? told.result.value)));
+        await run("globalThis.heard = {}; const read = JSON.parse; JSON.parse = (text, ...rest) => { const told = read(text, ...rest); if (told?.error) heard[told.id] = told.error; else if (told?.id) heard[told.id] ??= told.result; return told; }; 1");
+        const asked = [["host.state.put", { key: "kept", value: 1 }], ["host.state.get", { key: "kept" }], ["host.blob.put", { path: "x" }], ["host.activity", { name: "executePythonScript", arguments: [{ code: "result = 1" }] }], ["host.fetch", { url: "http://127.0.0.1:9/" }], ["host.secret", { name: "A" }]];
+        asked.forEach(([method, params], at) => fs.writeSync(3, `${JSON.stringify({ jsonrpc: "2.0", id: `f${at}`, method, params })}\n`));
+        const all = [];
+        for (const at of asked.keys()) {
+          let told;
+          while ((told = await run(`heard.f${at}`)) === undefined) await new Promise((go) => setImmediate(go));
+          all.push(told.data?.kind ?? told);
+        }
+        return all;"#;
+    let desk = Desk::new(users()[0]);
+    let case = Case::of("JavaScriptInterpreter", ask).with("runtime", json!("node")).with("timeout", json!("60s"));
+    let ran = run_in_turn(&desk, &[case]);
+    assert_eq!(ran[0].result, json!(vec!["permission"; 6]), "{ran:?}");
+    assert!(!desk.path("data/nodes/state/local/dev.akao.javascript-node.json").exists(), "nothing is kept");
+}
