@@ -10,6 +10,24 @@ const { NotJson, written } = require("./values.cjs");
 const FOLDER = "/tmp/script";
 const SCRIPT = `${FOLDER}/script.cjs`;
 const PACKAGES = "/environment/node_modules";
+// A module that `import` finds nowhere, such as a path without its ending, is taken from where `require` finds it.
+const LOAD = `const { pathToFileURL } = require("node:url");
+const NOT_FOUND = ["ERR_MODULE_NOT_FOUND", "ERR_UNSUPPORTED_DIR_IMPORT"];
+module.exports = async (name) => {
+  try {
+    return await import(name);
+  } catch (error) {
+    if (!NOT_FOUND.includes(error?.code)) throw error;
+    let place;
+    try {
+      place = require.resolve(name);
+    } catch {
+      throw error;
+    }
+    return import(pathToFileURL(place).href);
+  }
+};
+`;
 const MADE = "module.exports = (";
 const FUNCTION = "async function () {";
 const BEFORE = MADE + FUNCTION;
@@ -30,7 +48,7 @@ const FRAMES_MAX = 10;
 const CAUSES_MAX = 3;
 // How V8 says that what comes next does not fit.
 const DOES_NOT_FIT = /^(?:Unexpected|Invalid or unexpected|missing)/;
-const MISSING = /^Cannot find (?:package|module) '([^']*)'/;
+const MISSING = /^Cannot find (?:package|module) '(?:(?:file:\/\/)?(?:\/tmp\/script|\/environment)\/node_modules\/)?([^']*)'/;
 
 const helper = (name) => vm.runInThisContext(fs.readFileSync(`${__dirname}/${name}.js`, "utf8"), { filename: `akao:${name}` });
 
@@ -201,7 +219,7 @@ const closesItsFunction = (inside) =>
 const compile = (source, found, place) => {
   fs.mkdirSync(FOLDER);
   if (fs.existsSync(PACKAGES)) fs.symlinkSync(PACKAGES, `${FOLDER}/node_modules`);
-  fs.writeFileSync(`${FOLDER}/load.cjs`, "module.exports = (name) => import(name);\n");
+  fs.writeFileSync(`${FOLDER}/load.cjs`, LOAD);
   const rest = found?.rest ?? source;
   const inside = `${found?.before ?? ""}\n${rest}${READ}`;
   if (closesItsFunction(inside)) return syntax(TOO_MANY_BRACKETS, null);

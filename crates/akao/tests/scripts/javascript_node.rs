@@ -308,3 +308,43 @@ fn packages_of_an_environment_are_had_in_node_too() {
         "{ran:?}"
     );
 }
+
+#[test]
+fn a_package_of_many_files_and_paths_without_their_endings_are_imported() {
+    const FILES: usize = 400;
+    let desk = Desk::new(*users().last().expect("a user"));
+    let all: String = (0..FILES).map(|at| format!("export {{ n as n{at} }} from './n{at}.js';\n")).collect();
+    let mut files: Vec<(&'static str, &'static str)> = vec![("index.js", all.leak())];
+    files.extend((0..FILES).map(|at| -> (&'static str, &'static str) {
+        (format!("n{at}.js").leak(), format!("export const n = {at};\n").leak())
+    }));
+    let package = |name, says, files| Package { name, version: "1.0.0", says, files };
+    let paths = &[
+        ("index.js", "module.exports = 'main';\n"),
+        ("plugin/utc.js", "exports.word = 'utc';\n"),
+        ("folder/index.js", "exports.word = 'folder';\n"),
+        ("broken.js", "exports.word = require('absent');\n"),
+    ];
+    let packages = [
+        package("many", json!({"type": "module", "exports": "./index.js"}), files.leak()),
+        package("paths", json!({"main": "index.js"}), paths),
+    ];
+    let _registry = serve(&desk, &packages);
+    let made = desk.akao(&["env", "create", "all", "--node", "--packages", "many,paths"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    let of = |text: &str| script(text).with("environment", json!("all"));
+    let cases = [
+        of("import * as many from 'many'\nreturn Object.keys(many).length"),
+        of(
+            "import utc, { word } from 'paths/plugin/utc'\nimport folder from 'paths/folder'\nreturn [utc.word, word, folder.word]",
+        ),
+        of("\nimport nothing from 'paths/plugin/none'"),
+        of("import broken from 'paths/broken'"),
+    ];
+    let ran = run_all(&desk, &cases);
+    assert_eq!(ran[0].result, FILES, "{:?}", ran[0]);
+    assert_eq!(ran[1].result, json!(["utc", "utc", "folder"]), "{:?}", ran[1]);
+    let missing = |at: usize| (ran[at].error["detail"]["module"].clone(), ran[at].error["detail"]["line"].clone());
+    assert_eq!(missing(2), (json!("paths/plugin/none"), json!(2)), "{:?}", ran[2]);
+    assert_eq!(missing(3).0, "absent", "{:?}", ran[3]);
+}
