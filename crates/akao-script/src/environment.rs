@@ -3,11 +3,15 @@
 //! `NAME.json` is the record of an environment of Python, `NAME.javascript.json` one of JavaScript; it names the content.
 //! `sha256/<digest>/` holds the content of one or of several: the packages in `site` or `node_modules`, `environment.json` with what
 //! was taken, by its digests, and of JavaScript `bundle.js`, of which scripts in QuickJS have them. An environment that is made
-//! again gets other content and a new record; the old content goes, so that an interpreter that has it may miss what it has not loaded yet.
+//! again gets other content and a new record. Who uses a content has a lease of it ([`Lease`]): what no record names any more goes
+//! when nobody has one.
 
 mod create;
+mod lease;
 mod listed;
 mod program;
+
+pub(crate) use lease::Lease;
 
 pub use create::{Bundler, EnvironmentError, EnvironmentMakers, EnvironmentOrder};
 pub use listed::ListedEnvironment;
@@ -37,6 +41,9 @@ const CONTENTS: &str = "sha256";
 
 /// How long after its last change what is being made is nobody's any more: an environment is made within an hour.
 const STALE_AFTER: Duration = Duration::from_secs(86_400);
+
+/// How often an environment is looked for that is made again meanwhile.
+const LOOKS_MAX: usize = 100;
 
 /// Longest name of an environment, in bytes.
 const NAME_BYTES_MAX: usize = 60;
@@ -142,15 +149,39 @@ impl Environments {
         }
     }
 
-    /// Forgets an environment, and removes its content when no other has it. False when there is none. Blocks.
+    /// The environment of a name with a lease of its content: as long as that is had, the content stays. Blocks as [`Self::find`] does.
+    ///
+    /// # Errors
+    /// Its record cannot be read, or its content is not there.
+    pub(crate) fn lend(&self, language: &str, name: &str) -> io::Result<Option<(Environment, Lease)>> {
+        for _ in 0..LOOKS_MAX {
+            let Some(environment) = self.find(language, name)? else { return Ok(None) };
+            if let Some(lease) = Lease::take(&self.content(&environment))? {
+                return Ok(Some((environment, lease)));
+            }
+            // Either it has another record by now, or none.
+            lease::wait();
+        }
+        Err(io::Error::new(io::ErrorKind::NotFound, "its content is not there"))
+    }
+
+    /// Whether an environment's content is what its record says. Blocks for the time of reading all of it.
+    pub fn is_sound(&self, environment: &Environment) -> bool {
+        create::digest_of(&self.content(environment)).is_some_and(|digest| digest == environment.content)
+    }
+
+    /// Forgets an environment, and removes its content when no other has it. What runs still use goes with a later call of this or of
+    /// [`Self::create`]. False when there is none. Blocks.
     ///
     /// # Errors
     /// The disk refuses.
     pub fn remove(&self, language: &str, name: &str) -> io::Result<bool> {
-        let Some(environment) = self.find(language, name)? else { return Ok(false) };
+        if self.find(language, name)?.is_none() {
+            return Ok(false);
+        }
         fs::remove_file(self.record(language, name))?;
         sweep(&self.folder)?;
-        self.collect(&environment.content)?;
+        self.collect_all()?;
         Ok(true)
     }
 
@@ -171,11 +202,28 @@ impl Environments {
         })
     }
 
-    /// Removes a content that no record names.
+    /// Removes every content that no record names and nobody uses.
+    fn collect_all(&self) -> io::Result<()> {
+        let entries = match fs::read_dir(self.folder.join(CONTENTS)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
+            // What is not called by a digest is not ours.
+            let name = entry?.file_name();
+            if let Ok(content) = format!("sha256:{}", name.to_string_lossy()).parse() {
+                self.collect(&content)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a content that no record names and nobody uses.
     fn collect(&self, content: &Digest) -> io::Result<()> {
-        let is_used = self.list()?.iter().any(|environment| environment.content == *content);
         let place = self.place(content);
-        if is_used || !place.exists() {
+        // Whoever is about to name it in a record has a lease: only now is it sure that nobody will.
+        let Some(_alone) = Lease::alone(&place)? else { return Ok(()) };
+        if self.list()?.iter().any(|environment| environment.content == *content) {
             return Ok(());
         }
         create::unseal(&place)?;
@@ -206,6 +254,10 @@ fn sweep(folder: &Path) -> io::Result<()> {
         let Ok(found) = entry.metadata() else { continue };
         let is_stale = found.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > STALE_AFTER));
         if is_making && is_stale {
+            // A run may still use what was replaced.
+            if found.is_dir() && !matches!(Lease::alone(&path), Ok(Some(_))) {
+                continue;
+            }
             // What cannot be removed now is tried again by the next.
             let _ = match found.is_dir() {
                 true => create::unseal(&path).and_then(|()| fs::remove_dir_all(&path)),
@@ -266,6 +318,34 @@ mod tests {
         assert!(!environments.remove("Python", "b").unwrap());
         fs::write(environments.record("Python", "c"), "{}").unwrap();
         assert!(environments.find("Python", "c").unwrap_err().to_string().contains(".json: missing field"));
+    }
+
+    #[test]
+    fn a_content_stays_while_it_is_used_and_goes_afterwards() {
+        let folder = tempfile::tempdir().unwrap();
+        let environments = Environments::new(folder.path().to_owned());
+        let add = |name: &str, content: &[u8]| {
+            let made = environment(name, Digest::of(content));
+            fs::create_dir_all(environments.content(&made).join("site")).unwrap();
+            fs::write(environments.record("Python", name), serde_json::to_vec(&made).unwrap()).unwrap();
+            environments.content(&made)
+        };
+        let (used, other) = (add("used", b"one"), add("other", b"two"));
+        let (lent, first) = environments.lend("Python", "used").unwrap().unwrap();
+        let (_, second) = environments.lend("Python", "used").unwrap().unwrap();
+        assert_eq!(environments.content(&lent), used);
+        assert!(environments.remove("Python", "used").unwrap());
+        assert!(used.join("site").is_dir(), "two runs use it");
+        drop(first);
+        assert!(environments.lend("Python", "used").unwrap().is_none(), "no other run begins with it");
+        environments.collect_all().unwrap();
+        assert!(used.join("site").is_dir(), "one run uses it");
+        drop(second);
+        assert!(environments.remove("Python", "other").unwrap());
+        assert!(!used.exists() && !other.exists());
+        let gone = add("gone", b"three");
+        fs::remove_dir_all(&gone).unwrap();
+        assert_eq!(environments.lend("Python", "gone").unwrap_err().to_string(), "its content is not there");
     }
 
     #[test]

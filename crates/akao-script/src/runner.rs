@@ -1,7 +1,7 @@
 //! [`StepRunner`] of the interpreters: a script becomes a step of the interpreter's own node.
 
 use crate::{
-    environment::{DEFAULT_ENVIRONMENT, Environment, Environments, Program},
+    environment::{DEFAULT_ENVIRONMENT, Environment, Environments, Lease, Program},
     interpreter::{INTERPRETERS, Interpreter, ScriptRuntime},
     package,
     request::ScriptRequest,
@@ -107,10 +107,14 @@ impl Shared {
     }
 
     /// The environment of a step: the one that it names, else the default one; none where that is what the language has of its own.
-    fn environment(&self, interpreter: &Interpreter, name: Option<&str>) -> Result<Option<Environment>, StepError> {
+    fn environment(
+        &self,
+        interpreter: &Interpreter,
+        name: Option<&str>,
+    ) -> Result<Option<(Environment, Lease)>, StepError> {
         let wanted = name.unwrap_or(DEFAULT_ENVIRONMENT);
         let environments = &self.options.environments;
-        let found = environments.find(interpreter.language, wanted).map_err(|error| {
+        let found = environments.lend(interpreter.language, wanted).map_err(|error| {
             StepError::new(ErrorKind::Internal, format!("the environment `{wanted}` cannot be read: {error}"))
                 .with_suggestion(format!("Remove it with `akao env remove {wanted}` and make it again."))
         })?;
@@ -147,8 +151,9 @@ impl Shared {
             Ok(node_type) => node_type,
             Err(error) => return Outcome::failure(error),
         };
-        let environment = match self.environment(interpreter, request.environment.as_deref()) {
-            Ok(environment) => environment,
+        // What it is lent stays until this run has ended, whatever becomes of the environment.
+        let (environment, _lease) = match self.environment(interpreter, request.environment.as_deref()) {
+            Ok(lent) => lent.unzip(),
             Err(error) => return Outcome::failure(error),
         };
         // What is loaded of an environment is counted more than once while it is loaded. Another runtime loads it by itself.

@@ -4,7 +4,11 @@ mod bundle;
 
 pub use bundle::Bundler;
 
-use super::{CONTENTS, Environment, EnvironmentPackage, Environments, FORMAT, Program, sweep};
+use super::{
+    CONTENTS, Environment, EnvironmentPackage, Environments, FORMAT, Program,
+    lease::{self, Lease},
+    sweep,
+};
 use crate::{
     interpreter::{EnvironmentMaker, Interpreter},
     node_type::RESULT,
@@ -12,7 +16,7 @@ use crate::{
     runner::ENVIRONMENT_PLACE,
 };
 use akao_contract::{
-    Address, ErrorKind, ExecutionId, Invocation, NodeId, OpId, Outcome, OutcomeStatus, Permission, StepContext,
+    Address, Digest, ErrorKind, ExecutionId, Invocation, NodeId, OpId, Outcome, OutcomeStatus, Permission, StepContext,
     StepError, Tenant,
 };
 use akao_manifest::{EntryKind, FolderLimits, FolderList, list_folder};
@@ -21,6 +25,7 @@ use akao_package::Store;
 use akao_runtime::Wish;
 use akao_step::StepIo;
 use bundle::Bundled;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use std::{
@@ -120,6 +125,8 @@ pub struct EnvironmentMakers<'a> {
 /// What loading may take: milliseconds, and bytes.
 const LOADING_MS_MAX: u64 = 120_000;
 const LOADING_BYTES_MAX: u64 = 2_000_000_000;
+/// How often a content is put in a place from which another is being removed.
+const PUTS_MAX: usize = 1_000;
 /// How much is kept of why a module could not be loaded.
 const REASON_BYTES_MAX: usize = 500;
 
@@ -257,20 +264,48 @@ impl Environments {
             modules: modules.unwrap_or(made.modules),
             refused,
         };
-        let place = self.content(&environment);
-        if !place.is_dir() {
-            let staged = staged.keep();
-            fs::rename(&staged, &place)
-                .inspect_err(|_| drop(unseal(&staged).and_then(|()| fs::remove_dir_all(&staged))))?;
-        } else {
-            unseal(staged.path())?;
-        }
-        let before = self.find(order.interpreter.language, &order.name).ok().flatten();
+        // Until a record names it, nothing else says that it is used.
+        let _lease = self.put(staged, &environment)?;
         self.write_record(&environment)?;
-        if let Some(before) = before {
-            self.collect(&before.content)?;
-        }
+        // It is made. What is not removed now is tried again by the next.
+        let _ = self.collect_all();
         Ok(environment)
+    }
+
+    /// Puts a content in its place, also where one stands there that is not what it should be any more.
+    fn put(&self, staged: tempfile::TempDir, environment: &Environment) -> io::Result<Lease> {
+        let place = self.content(environment);
+        let put = self.put_at(staged.path(), &place, environment);
+        // Here is now what is not wanted: what was made once more, or what was damaged.
+        match Lease::alone(staged.path()) {
+            Ok(None) if staged.path().exists() => drop(staged.keep()),
+            _ => drop(unseal(staged.path())),
+        }
+        put
+    }
+
+    fn put_at(&self, staged: &Path, place: &Path, environment: &Environment) -> io::Result<Lease> {
+        for _ in 0..PUTS_MAX {
+            match Lease::take(place)? {
+                Some(there) if self.is_sound(environment) => return Ok(there),
+                Some(_) => {
+                    // At no moment nothing stands there. What runs have open stays theirs.
+                    renameat_with(CWD, staged, CWD, place, RenameFlags::EXCHANGE)?;
+                }
+                None => match fs::rename(staged, place) {
+                    Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                        // It is on its way out.
+                        lease::wait();
+                        continue;
+                    }
+                    moved => moved?,
+                },
+            }
+            if let Some(own) = Lease::take(place)? {
+                return Ok(own);
+            }
+        }
+        Err(io::Error::other("its place is not to be had"))
     }
 
     fn write_record(&self, environment: &Environment) -> io::Result<()> {
@@ -280,6 +315,11 @@ impl Environments {
         file.persist(self.record(&environment.language, &environment.name)).map_err(|error| error.error)?;
         fs::File::open(&self.folder)?.sync_all()
     }
+}
+
+/// The digest of what a folder holds; none where that cannot be read.
+pub(super) fn digest_of(folder: &Path) -> Option<Digest> {
+    Some(list_folder(folder, &LIMITS, &mut |_, _| true).ok()?.digest().digest)
 }
 
 /// The context of the one step that makes an environment: it belongs to no execution.
@@ -346,4 +386,66 @@ pub(super) fn unseal(root: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn staged(folder: &Path) -> tempfile::TempDir {
+        let staged = tempfile::Builder::new().prefix(MAKING).tempdir_in(folder).unwrap();
+        fs::create_dir(staged.path().join("site")).unwrap();
+        fs::write(staged.path().join("site/module.py"), "word = 'whole'\n").unwrap();
+        let list = list_folder(staged.path(), &LIMITS, &mut |_, _| true).unwrap();
+        seal(staged.path(), &list).unwrap();
+        staged
+    }
+
+    #[test]
+    fn a_content_that_is_damaged_is_replaced_when_it_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let environments = Environments::new(folder.path().to_owned());
+        fs::create_dir(folder.path().join(CONTENTS)).unwrap();
+        let first = staged(folder.path());
+        let environment = Environment {
+            environment: FORMAT,
+            name: "a".to_owned(),
+            language: "Python".to_owned(),
+            version: "3.11".to_owned(),
+            interpreter: None,
+            content: digest_of(first.path()).unwrap(),
+            bytes: 1,
+            loaded_bytes: 2,
+            asked: Vec::new(),
+            packages: Vec::new(),
+            modules: Vec::new(),
+            refused: BTreeMap::new(),
+        };
+        let module = environments.content(&environment).join("site/module.py");
+        let standing = || {
+            let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+            names.filter(|name| name.to_string_lossy().starts_with(MAKING)).count()
+        };
+        let damage = |text: &str| {
+            fs::set_permissions(&module, fs::Permissions::from_mode(0o644)).unwrap();
+            fs::write(&module, text).unwrap();
+            assert!(!environments.is_sound(&environment));
+        };
+        drop(environments.put(first, &environment).unwrap());
+        assert!(environments.is_sound(&environment));
+        drop(environments.put(staged(folder.path()), &environment).unwrap());
+        assert_eq!(standing(), 0, "the same again is thrown away");
+
+        damage("word = 'damaged'\n");
+        drop(environments.put(staged(folder.path()), &environment).unwrap());
+        assert!(environments.is_sound(&environment) && standing() == 0);
+
+        // A run goes on with what it has.
+        damage("word = 'damaged again'\n");
+        let used = Lease::take(&environments.content(&environment)).unwrap().unwrap();
+        drop(environments.put(staged(folder.path()), &environment).unwrap());
+        assert!(environments.is_sound(&environment));
+        assert_eq!(standing(), 1, "what is used stays");
+        drop(used);
+    }
 }

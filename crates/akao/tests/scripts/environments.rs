@@ -6,6 +6,7 @@ use crate::{
 };
 use serde_json::json;
 use std::{
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -138,6 +139,31 @@ fn what_cannot_be_an_environment_is_told_and_leaves_nothing() {
     let left: Vec<_> =
         std::fs::read_dir(&folder).expect("the folder").map(|entry| entry.expect("an entry").file_name()).collect();
     assert_eq!(left, ["sha256"], "{left:?}");
+}
+
+#[test]
+fn a_damaged_environment_is_mended_by_making_it_again() {
+    let desk = desk_with_wheels(*users().last().expect("a user"));
+    let make = || desk.akao(&["env", "create", "words", "--python", "--packages", "greeting==2.0", "--json"]).json();
+    let word = || {
+        run_all(&desk, &[Case::new("import greeting\nresult = greeting.GREETING").with("environment", json!("words"))])
+            [0]
+        .result
+        .clone()
+    };
+    let first = make();
+    assert_eq!(word(), "welcome");
+    let content = first["content"].as_str().expect("a digest").trim_start_matches("sha256:").to_owned();
+    let site = desk.path("data/nodes/scripts/environments/sha256").join(content).join("site/greeting");
+    let compiled = std::fs::read_dir(site.join("__pycache__")).expect("what was compiled").next();
+    let compiled = compiled.expect("a module").expect("its entry").path();
+    for (file, text) in [(site.join("__init__.py"), "GREETING = 'damaged'\n"), (compiled, "")] {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("it is ours");
+        std::fs::write(&file, text).expect("it is written");
+    }
+    assert_eq!(word(), "damaged", "it is used as it is");
+    assert_eq!(make()["content"], first["content"]);
+    assert_eq!(word(), "welcome");
 }
 
 #[test]

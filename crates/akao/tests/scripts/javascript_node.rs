@@ -4,8 +4,10 @@ use crate::{
     bench::{Case, Ran, run_all, run_in_turn},
     desk::{Desk, users},
     npm::{Package, serve},
+    standin::{StandIn, json_reply},
 };
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 fn script(text: &str) -> Case {
     Case::of("JavaScriptInterpreter", text).with("runtime", json!("node"))
@@ -347,4 +349,43 @@ fn a_package_of_many_files_and_paths_without_their_endings_are_imported() {
     let missing = |at: usize| (ran[at].error["detail"]["module"].clone(), ran[at].error["detail"]["line"].clone());
     assert_eq!(missing(2), (json!("paths/plugin/none"), json!(2)), "{:?}", ran[2]);
     assert_eq!(missing(3).0, "absent", "{:?}", ran[3]);
+}
+
+#[test]
+fn a_script_keeps_its_environment_that_is_removed_while_it_runs() {
+    let desk = Arc::new(Desk::new(*users().last().expect("a user")));
+    let plain = Package {
+        name: "plain",
+        version: "1.0.0",
+        says: json!({}),
+        files: &[("index.js", "exports.word = 'plain';\n")],
+    };
+    let _registry = serve(&desk, &[plain]);
+    assert_eq!(desk.akao(&["env", "create", "going", "--node", "--packages", "plain"]).code, 0);
+    assert_eq!(desk.akao(&["env", "create", "other", "--node", "--packages", "plain", "--json"]).code, 0);
+    assert_eq!(desk.akao(&["env", "remove", "other"]).code, 0);
+    let content = desk.path("data/nodes/scripts/environments/sha256");
+    let contents = |content: &std::path::Path| std::fs::read_dir(content).expect("contents").count();
+    assert_eq!(contents(&content), 1);
+    // While the script waits for the answer, its environment is removed.
+    let (remover, left) = (Arc::clone(&desk), content.clone());
+    let there = StandIn::new(move |_| {
+        let removed = remover.akao(&["env", "remove", "going"]).code;
+        json_reply(200, &json!([removed, std::fs::read_dir(&left).expect("contents").count()]))
+    });
+    let text = "const answer = await (await fetch(inputs.url)).json()\nreturn [answer, require('plain').word]";
+    let props = json!({
+        "script": text, "runtime": "node", "environment": "going", "inputs": {"url": there.url()}, "outputKey": "said",
+    });
+    let flow = json!({
+        "akao": 1, "id": "going", "version": "1.0.0", "outputs": {"said": "${bb.said}"},
+        "root": {"type": "JavaScriptInterpreter", "id": "script", "props": props},
+    });
+    desk.write("going.yaml", &flow.to_string());
+    let ran = desk.akao(&["run", "going.yaml", "--json", "--grant", &there.grant()]);
+    assert_eq!((ran.code, &ran.json()["outputs"]["said"]), (0, &json!([[0, 1], "plain"])), "{ran:?}");
+    // It goes with the next.
+    assert_eq!(desk.akao(&["env", "create", "next", "--node", "--packages", "plain"]).code, 0);
+    assert_eq!(desk.akao(&["env", "remove", "next"]).code, 0);
+    assert_eq!(contents(&content), 0);
 }
