@@ -5,6 +5,7 @@
 
 use crate::{asks::Asks, failure::Place, guard::Guard, packages, random::Random, run::Run, text, timers::Timers};
 use akao_node::{Level, Map, Value as Json};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rquickjs::{
     Ctx, Exception, Function, Object, Result, String as JsString, TypedArray, Value,
     context::EvalOptions,
@@ -165,6 +166,7 @@ fn lent_functions<'js>(ctx: &Ctx<'js>, lent: &Rc<Lent<'js>>) -> Result<Object<'j
     let timers = Rc::clone(&lent.timers);
     functions.set("removeTimer", Function::new(ctx.clone(), move |id: u32| timers.remove(id))?)?;
     functions.set("randomBytes", Function::new(ctx.clone(), random_bytes)?)?;
+    functions.set("fromBase64", Function::new(ctx.clone(), from_base64)?)?;
     let place = Rc::clone(&lent.place);
     functions.set("frames", Function::new(ctx.clone(), move |stack: String| place.frames(&stack))?)?;
     functions.set("ask", ask_function(ctx, lent)?)?;
@@ -211,6 +213,14 @@ fn level_of(name: &str) -> Level {
         "error" => Level::Error,
         _ => Level::Info,
     }
+}
+
+/// Bytes of base 64. What a text of one character for each of them would take besides, some megabytes have no room for.
+fn from_base64<'js>(ctx: Ctx<'js>, text: JsString<'js>) -> Result<TypedArray<'js, u8>> {
+    let bytes = STANDARD.decode(text::of(&ctx, &text)?);
+    let bytes = bytes.map_err(|error| Exception::throw_type(&ctx, &format!("the text is not base 64: {error}")))?;
+    // A copy, so that it counts as the script's.
+    TypedArray::new_copy(ctx, bytes)
 }
 
 fn random_bytes<'js>(ctx: Ctx<'js>, count: usize) -> Result<TypedArray<'js, u8>> {

@@ -3,7 +3,10 @@
 //! is the same with `import()` of a module that is not there, whose failure has no stack either.
 
 use rquickjs::{Ctx, Function, Result, Value, context::EvalOptions};
-use std::iter::Peekable;
+use std::{
+    iter::Peekable,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 const WAS_FULL: &str = include_str!("helpers/was_full.js");
 /// What that is called in stack traces.
@@ -27,8 +30,28 @@ const BEFORE_VALUES: [&str; 14] = [
     "await",
 ];
 
-/// Whether the runtime may have run out of memory since it began.
+/// Whether this process does nothing but run one script after the other.
+static IS_ALONE: AtomicBool = AtomicBool::new(false);
+
+/// From here on, what the process has taken of memory at most was taken by what it ran.
+pub(crate) fn set_alone() {
+    IS_ALONE.store(true, Ordering::Relaxed);
+}
+
+/// Whether the runtime may have run out of memory since it began. Where nothing but texts and numbers took all of it, QuickJS
+/// has looked for no garbage meanwhile, and only the process itself shows it.
 pub(crate) fn was_full(ctx: &Ctx<'_>, memory_bytes: u64) -> bool {
+    was_full_of_objects(ctx, memory_bytes) || IS_ALONE.load(Ordering::Relaxed) && peak_bytes() >= memory_bytes / 10 * 9
+}
+
+/// The most that the process has taken at once; nothing where that is not told.
+fn peak_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+    peak.unwrap_or(0_u64).saturating_mul(1_024)
+}
+
+fn was_full_of_objects(ctx: &Ctx<'_>, memory_bytes: u64) -> bool {
     let ask = || -> Result<bool> {
         let mut options = EvalOptions::default();
         options.filename = Some(FILE.to_owned());

@@ -3,6 +3,7 @@
 use crate::{
     Answer, Host, Limits, Packages,
     bundle::{Bundle, BundleCall, BundleCalls, Ended, play},
+    nothing,
     run::Ready,
 };
 use akao_node::{Calls, Context, Failure, Kind, Level, Map, Node, Package, Value, inputs, json};
@@ -57,6 +58,7 @@ const MAP: &str = ".map";
 
 /// Answers the host until it closes, with the node `name` of a bundle.
 pub fn serve_bundle(file: &Path, id: &str, version: &str, name: &str) -> ! {
+    nothing::set_alone();
     let read = |file: &Path| fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()));
     let mut map = file.as_os_str().to_owned();
     map.push(MAP);
@@ -105,6 +107,7 @@ impl BundleCalls for Steps<'_, '_> {
 
 /// Answers the host until it closes.
 pub fn serve() -> ! {
+    nothing::set_alone();
     akao_node::serve(Package::new(ID, VERSION).messages_up_to(MESSAGE_BYTES_MAX), nodes())
 }
 

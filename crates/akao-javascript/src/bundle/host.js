@@ -119,6 +119,13 @@ export const activity = async (name, values) => {
   return (await ask("host.activity", { name, arguments: values }, "ActivityFailure")).value;
 };
 
+// Piece by piece, since no function takes so many bytes at once; three bytes are four characters.
+const base64Of = (bytes) => {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8190) text += btoa(String.fromCharCode(...bytes.subarray(at, at + 8190)));
+  return text;
+};
+
 // `fetchUrl({ url, … })`, `fetchUrl(url)` or `fetchUrl(url, { … })`.
 const fetchUrl = async (given, options) => {
   const first = typeof given === "string" || given instanceof URL ? { url: String(given) } : given;
@@ -128,7 +135,7 @@ const fetchUrl = async (given, options) => {
   const kind = body !== undefined && typeof body !== "string" ? { "content-type": "application/json" } : {};
   const signal = timeout === undefined ? undefined : AbortSignal.timeout(timeout);
   const answer = await fetch(url, { method, headers: { ...kind, ...headers }, body: text, signal });
-  const read = { json: () => answer.text().then((text) => { try { return JSON.parse(text); } catch { return text; } }), text: () => answer.text(), binary: async () => btoa(String.fromCharCode(...new Uint8Array(await answer.arrayBuffer()))) };
+  const read = { json: () => answer.text().then((text) => { try { return JSON.parse(text); } catch { return text; } }), text: () => answer.text(), binary: async () => base64Of(new Uint8Array(await answer.arrayBuffer())) };
   return { status: answer.status, headers: Object.fromEntries(answer.headers), data: await (read[responseType] ?? read.json)() };
 };
 

@@ -188,6 +188,36 @@ export default async ({ url, by }: any) => {
 }
 
 #[test]
+fn a_node_fetches_large_answers_that_are_no_text() {
+    const BYTES: usize = 4_900_000;
+    let desk = Desk::new(users()[0]);
+    let source = "
+import { proxyActivities } from '@temporalio/workflow';
+export const permissions = ['network.http'];
+export const memory = '256MB';
+export const schema = { type: 'object', properties: { url: { type: 'string' } } };
+const { fetchUrl } = proxyActivities<any>({ startToCloseTimeout: '1 minute' });
+export default async ({ url }: any) => {
+  const bytes = new Uint8Array(await (await fetch(url)).arrayBuffer());
+  const asked = await fetchUrl({ url, responseType: 'binary' });
+  const sent = await (await fetch(`${url}/back`, { method: 'POST', body: bytes })).text();
+  return [bytes.length, bytes[255], bytes.at(-1), asked.data.length, asked.data.slice(0, 8), sent];
+};
+";
+    deployed(&desk, "Large", source);
+    let body: Vec<u8> = (0..=255).cycle().take(BYTES).collect();
+    let last = body[BYTES - 1];
+    let same = body.clone();
+    let there = StandIn::new(move |sent| match sent.path.as_str() {
+        "/back" => (200, "content-type: text/plain\r\n".to_owned(), (sent.bytes == same).to_string().into_bytes()),
+        _ => (200, "content-type: image/png\r\n".to_owned(), body.clone()),
+    });
+    let ran = run(&desk, "Large@1.0.0", &json!({"url": there.url()}), &["--grant", &there.grant()]);
+    let expected = json!([BYTES, 255, last, BYTES.div_ceil(3) * 4, "AAECAwQF", "true"]);
+    assert_eq!((ran.code, &ran.json()["outputs"]["result"]), (0, &expected), "{ran:?}");
+}
+
+#[test]
 fn a_node_may_fetch_much_at_once() {
     let desk = Desk::new(users()[0]);
     let source = "

@@ -211,6 +211,7 @@ export default async ({ what }: { what: string }) => {
   calls += 1;
   if (what === 'loop') for (;;) {}
   if (what === 'memory') { const all: string[] = []; for (;;) all.push('x'.repeat(100000) + all.length); }
+  if (what === 'text') Uint8Array.from('\\u00e9'.repeat(5e6), (one) => one.charCodeAt(0));
   if (what === 'stack') { const deep = (): number => 1 + deep(); return deep(); }
   if (what === 'stuck') await new Promise(() => {});
   if (what === 'log') { for (let i = 0; i < 100; i += 1) console.log('line', i); }
@@ -222,6 +223,7 @@ export default async ({ what }: { what: string }) => {
     for (what, kind, reason) in [
         ("loop", "timeout", None),
         ("memory", "resource", Some("node_memory")),
+        ("text", "resource", Some("node_memory")),
         ("stack", "resource", Some("node_stack")),
         ("stuck", "user", Some("node_stuck")),
         ("bigint", "user", Some("node_result")),
