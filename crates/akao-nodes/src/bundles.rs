@@ -27,7 +27,7 @@ const NODE_FILE_BYTES_MAX: u64 = 1 << 20;
 /// What the worker itself needs of a sandbox's memory.
 const WORKER_BYTES: u64 = 32_000_000;
 
-/// A call is stopped so long before its sandbox's own limit.
+/// A call is stopped so long before its sandbox's own limit, so that its answer, which has a line, is most often the first.
 const TIMEOUT_MARGIN_MS: u64 = 20;
 
 /// Problems of props that are told at once, and the bytes of each: they quote values.
@@ -213,6 +213,7 @@ pub(crate) fn outcome(mut outcome: Outcome, asked_bytes: u64) -> Outcome {
         return outcome;
     }
     if let Some(error) = outcome.error.take() {
+        let error = late(error);
         let reason =
             error.detail.get("reason").and_then(Value::as_str).and_then(|reason| reason.strip_prefix("script_"));
         let reason = reason.map(|rest| format!("node_{rest}"));
@@ -223,6 +224,19 @@ pub(crate) fn outcome(mut outcome: Outcome, asked_bytes: u64) -> Outcome {
         });
     }
     outcome
+}
+
+/// A call that the host ended, because the worker was too late to say that its time was over: by the reason that it would have
+/// told, and in words about nodes.
+fn late(mut error: StepError) -> StepError {
+    if error.detail.get("reason").and_then(Value::as_str) != Some("deadline") {
+        return error;
+    }
+    error.message = match error.detail.get("value").and_then(Value::as_str) {
+        Some(held) => format!("the node did not end within {held}"),
+        None => "the node did not end before the step's deadline".to_owned(),
+    };
+    error.with_detail("reason", "script_timeout")
 }
 
 /// A call that met its limit of memory, by the figure that its author knows: the worker has a part of it.
@@ -244,6 +258,27 @@ mod tests {
         let error = outcome(Outcome::failure(told), 256_000_000).error.unwrap();
         assert_eq!(error.message, "the node reached its limit of memory, 256MB with what runs it (a.ts:3:5)");
         assert_eq!((&error.detail["reason"], &error.detail["value"]), (&json!("node_memory"), &json!("256MB")));
+    }
+
+    #[test]
+    fn whoever_ends_a_call_in_time_it_is_told_as_the_nodes_timeout() {
+        let told = |error: StepError| outcome(Outcome::failure(error), 0).error.unwrap();
+        let timeout = |message: &str| StepError::new(ErrorKind::Timeout, message);
+        let host = timeout("the node `local.slow` did not answer within 2s").with_detail("reason", "deadline");
+        let by_limit = told(host.clone().with_detail("limit", "timeout").with_detail("value", "2s"));
+        assert_eq!(by_limit.message, "the node did not end within 2s");
+        assert_eq!(
+            (&by_limit.detail["reason"], &by_limit.detail["limit"]),
+            (&json!("node_timeout"), &json!("timeout"))
+        );
+        let by_step = told(host);
+        assert_eq!(by_step.message, "the node did not end before the step's deadline");
+        let by_worker = told(timeout("the node did not end within its time").with_detail("reason", "script_timeout"));
+        for error in [by_step, by_worker] {
+            assert_eq!((error.kind, &error.detail["reason"]), (ErrorKind::Timeout, &json!("node_timeout")));
+        }
+        let waited = told(timeout("no process came free").with_detail("reason", "waited_too_long"));
+        assert_eq!(waited.detail["reason"], "waited_too_long");
     }
 
     #[test]

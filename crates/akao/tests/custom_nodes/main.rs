@@ -221,7 +221,7 @@ export default async ({ what }: { what: string }) => {
 ";
     deployed(&desk, "Bounds", source);
     for (what, kind, reason) in [
-        ("loop", "timeout", None),
+        ("loop", "timeout", Some("node_timeout")),
         ("memory", "resource", Some("node_memory")),
         ("text", "resource", Some("node_memory")),
         ("stack", "resource", Some("node_stack")),
