@@ -17,7 +17,8 @@ from json import dumps, loads
 import kernel
 import values
 import wire
-from script import Ended, Script
+from output import Flood
+from script import FLOODED, Ended, Script
 
 PEEK = int(socket.MSG_PEEK)
 # Most requests are shorter.
@@ -153,11 +154,11 @@ def outcome(run, parameters, teller, voices, message_bytes_max):
     try:
         try:
             value = Script(parameters["script"], relax).run(parameters["inputs"], teller.progress)
+            text = values.to_json(value, message_bytes_max)
         finally:
             # What was printed comes before the answer.
             for voice in voices:
                 voice.finish()
-        text = values.to_json(value, message_bytes_max)
         return f'{{"jsonrpc":"2.0","id":{dumps(run)},"result":{{"success":true,"outputs":{{"result":{text}}}}}}}\n'.encode()
     except Ended as ended:
         detail = ended.detail
@@ -166,6 +167,8 @@ def outcome(run, parameters, teller, voices, message_bytes_max):
         return wire.failure(run, ended.kind, ended.message, ended.reason, **detail)
     except values.NotJson as error:
         return wire.failure(run, "user", str(error), "script_result", path=error.path)
+    except Flood:
+        return wire.failure(run, *FLOODED)
     except MemoryError:
         relax()
         return wire.failure(run, "resource", "the script ran out of memory", "script_memory")

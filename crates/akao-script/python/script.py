@@ -17,7 +17,12 @@ RESERVED = {"inputs", "progress", "result"}
 MESSAGE_CHARACTERS_MAX = 2_000
 FRAMES_MAX = 10
 CAUSES_MAX = 3
+# How deeply an expression may be nested in a script that returns: its text is read into a tree and out of it, each in recursion.
+DEPTH_MAX = 20_000
+# What stands in the place of `from … import *` in such a script.
+STAR = "<star>"
 NOTHING = {}
+FLOODED = "resource", "the script printed more than 100 MB, which is more than a run may", "script_output"
 
 
 class Ended(Exception):
@@ -31,13 +36,13 @@ class Script:
     def __init__(self, text, on_memory=lambda: None):
         # What some editors put before a text is none of it.
         text = text.removeprefix("\ufeff")
-        self.text, self.body, self.on_memory = text, None, on_memory
+        self.text, self.body, self.stars, self.on_memory = text, None, [], on_memory
         try:
             self.code = compile(text, NAME, "exec", dont_inherit=True)
         except SyntaxError as error:
             if "'return' outside function" not in str(error.msg):
                 raise wrong(error) from None
-            self.code, self.body = returning(text)
+            self.code, self.body, self.stars = returning(text)
         except (ValueError, RecursionError) as error:
             raise Ended("input", f"the script cannot be read: {error}", "script_syntax") from None
 
@@ -54,12 +59,13 @@ class Script:
         try:
             exec(self.code, names)
             if self.body:
+                names[STAR] = lambda at: exec(self.stars[at], names)
                 returned = names.pop(self.body)()
         except SystemExit as end:
             if end.code not in (None, 0):
                 raise exited(end.code) from None
         except Flood:
-            raise Ended("resource", "the script printed more than 100 MB, which is more than a run may", "script_output") from None
+            raise Ended(*FLOODED) from None
         except BaseException as error:
             if is_memory(error):
                 self.on_memory()
@@ -92,8 +98,22 @@ def is_plain(name):
 
 def returning(text):
     """A script that returns is the body of a function. Its names are those of the script all the same."""
-    tree = ast.parse(text, NAME)
-    body = [Plain().visit(statement) for statement in tree.body]
+    usual = sys.getrecursionlimit()
+    sys.setrecursionlimit(DEPTH_MAX)
+    try:
+        return within(text)
+    except RecursionError:
+        raise Ended("input", "the script cannot be read: an expression is nested too deeply", "script_syntax") from None
+    except SyntaxError as error:
+        raise wrong(error) from None
+    finally:
+        sys.setrecursionlimit(usual)
+
+
+def within(text):
+    """The code of the script's function, its name, and the code of each `from … import *`, which no function may hold."""
+    body = ast.parse(text, NAME).body
+    stars = plain(body)
     future = [line for line in body if isinstance(line, ast.ImportFrom) and line.module == "__future__"]
     body = [line for line in body if line not in future]
     name = "<body>"
@@ -101,31 +121,45 @@ def returning(text):
 
     def compiled(extra):
         function = ast.FunctionDef(name=name, args=arguments, body=[*extra, *body], decorator_list=[], lineno=1, col_offset=0)
-        module = ast.fix_missing_locations(ast.Module(body=[*future, function], type_ignores=[]))
-        return compile(module, NAME, "exec", dont_inherit=True)
+        return compile(ast.Module(body=[*future, function], type_ignores=[]), NAME, "exec", dont_inherit=True)
 
-    try:
-        inner = next(const for const in compiled([]).co_consts if isinstance(const, types.CodeType))
-        own = [name for name in (*inner.co_varnames, *inner.co_cellvars) if name.isidentifier()]
-        if inner.co_flags & 0x2A0:
-            raise Ended("input", "a script cannot `yield` or `await` outside a function", "script_syntax")
-        return compiled([ast.Global(names=own, lineno=1, col_offset=0)] if own else []), name
-    except SyntaxError as error:
-        raise wrong(error) from None
+    inner = next(const for const in compiled([]).co_consts if isinstance(const, types.CodeType))
+    own = [name for name in (*inner.co_varnames, *inner.co_cellvars) if name.isidentifier()]
+    if inner.co_flags & 0x2A0:
+        raise Ended("input", "a script cannot `yield` or `await` outside a function", "script_syntax")
+    stars = [compile(ast.Module(body=[star], type_ignores=[]), NAME, "exec", dont_inherit=True) for star in stars]
+    return compiled([ast.Global(names=own, lineno=1, col_offset=0)] if own else []), name, stars
 
 
-class Plain(ast.NodeTransformer):
-    """An annotation of a variable of the script says nothing to Python, and would forbid the variable to be the script's."""
+def plain(body):
+    """Makes a script's statements those of a function. An annotation of a variable says nothing to Python there, and would forbid
+    the variable to be the script's; `from … import *` becomes a call, and is given back. Expressions hold neither and may be deep."""
+    stars, left = [], [body]
+    while left:
+        lines = left.pop()
+        for at, line in enumerate(lines):
+            if isinstance(line, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                continue
+            if isinstance(line, ast.AnnAssign):
+                lines[at] = ast.copy_location(
+                    ast.Pass() if line.value is None else ast.Assign(targets=[line.target], value=line.value), line
+                )
+            elif isinstance(line, ast.ImportFrom) and line.names[0].name == "*" and line.module != "__future__":
+                lines[at] = taking(line, len(stars))
+                stars.append(line)
+            for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+                inner = getattr(line, part, None)
+                if isinstance(inner, list):
+                    left.append(inner)
+    return stars
 
-    def visit_FunctionDef(self, node):
-        return node
 
-    visit_AsyncFunctionDef = visit_ClassDef = visit_Lambda = visit_FunctionDef
-
-    def visit_AnnAssign(self, node):
-        if node.value is None:
-            return ast.copy_location(ast.Pass(), node)
-        return ast.copy_location(ast.Assign(targets=[node.target], value=node.value), node)
+def taking(line, at):
+    """The call that stands in the place of an import."""
+    parts = ast.Name(id=STAR, ctx=ast.Load()), ast.Constant(value=at)
+    function, number = (ast.copy_location(part, line) for part in parts)
+    call = ast.copy_location(ast.Call(func=function, args=[number], keywords=[]), line)
+    return ast.copy_location(ast.Expr(value=call), line)
 
 
 def wrong(error):

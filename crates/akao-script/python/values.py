@@ -14,6 +14,8 @@ import sys
 import uuid
 from json import dumps
 
+from output import Flood
+
 # The host reads 64 levels and 131,072 values in a message, of which the answer around the result has a few.
 DEPTH_MAX = 56
 VALUES_MAX = 130_000
@@ -33,10 +35,10 @@ def to_json(value, bytes_max):
     """The text of a result."""
     try:
         text = dumps(Walk().plain(value, "result", 0), ensure_ascii=False, separators=(",", ":"))
-    except (NotJson, MemoryError):
+    except (NotJson, MemoryError, Flood):
         raise
-    except Exception as error:
-        # Its parts may have ways of their own to be looked at.
+    except BaseException as error:
+        # Its parts may have ways of their own to be looked at, which may also ask for the end of a program.
         raise NotJson("result", f"cannot be looked through: {type(error).__name__}") from None
     size = len(text.encode())
     if size > bytes_max - AROUND_BYTES:

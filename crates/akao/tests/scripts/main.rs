@@ -134,6 +134,11 @@ fn failures_are_told_in_the_scripts_own_lines() {
             "input",
             "the script is not Python: expected an indented block after function definition on line 1 (line 2)",
         ),
+        (
+            Case::new("def f():\n    from math import *\nreturn 1"),
+            "input",
+            "the script is not Python: import * only allowed at module level (line 2)",
+        ),
         (Case::new("return 2\nyield 1"), "input", "a script cannot `yield` or `await` outside a function"),
         (
             Case::new("import sys\nprint('bad things', file=sys.stderr)\nsys.exit(3)"),
@@ -187,7 +192,8 @@ fn failures_are_told_in_the_scripts_own_lines() {
             ran[1].error["detail"]["traceback"].as_str().map(|text| text.contains("in json.decoder.")),
             Some(true)
         );
-        assert_eq!(ran[6].error["detail"]["stderr"], "bad things");
+        let exited = ran.iter().find(|ran| ran.error["detail"]["code"] == 3).expect("one exits");
+        assert_eq!(exited.error["detail"]["stderr"], "bad things");
     }
 }
 
@@ -214,6 +220,13 @@ fn names_and_texts_are_read_as_python_reads_them() {
         (Case::new("result = 'ｃlass' in inputs").with("inputs", json!({"ｃlass": 1})), json!(true)),
         (Case::new("\u{feff}result = 1"), json!(1)),
         (Case::new("\u{feff}return 2"), json!(2)),
+        (Case::new(&format!("x = {}\nreturn x", ["1"; 600].join(" + "))), json!(600)),
+        (
+            Case::new(
+                "from math import *\nn: int = 3\nif pi > n:\n    from json import *\n    return [floor(pi), dumps([n])]",
+            ),
+            json!([3, "[3]"]),
+        ),
     ];
     let ran = run_all(&Desk::new(users()[0]), &cases.iter().map(|(case, _)| case.clone()).collect::<Vec<_>>());
     for ((case, expected), ran) in cases.iter().zip(&ran) {

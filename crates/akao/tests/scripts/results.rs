@@ -71,7 +71,17 @@ fn what_is_not_json_is_refused_with_its_place() {
     let endless = ["x = []\nx.append(x)\nresult = x", "x = []\nfor _ in range(99):\n    x = [x]\nresult = x"];
     scripts.extend(endless.map(Case::new));
     scripts.push(Case::new("class Odd(dict):\n    def items(self):\n        raise KeyError\nresult = Odd()"));
+    let ending = |what: &str| format!("class Odd(dict):\n    def items(self):\n        {what}\nresult = Odd()");
+    scripts.extend(["raise KeyboardInterrupt", "raise SystemExit(3)"].map(|what| Case::new(&ending(what))));
     let ran = run_all(&Desk::new(users()[0]), &scripts);
+    for (ran, name) in ran[cases.len() + 3..].iter().zip(["KeyboardInterrupt", "SystemExit"]) {
+        let told = (&ran.error["message"], &ran.error["detail"]["reason"]);
+        assert_eq!(
+            told,
+            (&json!(format!("`result` cannot be looked through: {name}")), &json!("script_result")),
+            "{ran:?}"
+        );
+    }
     for ((text, message), ran) in cases.iter().zip(&ran) {
         assert_eq!((&ran.error["kind"], &ran.error["message"]), (&json!("user"), &json!(message)), "{text}: {ran:?}");
         assert_eq!(ran.result, json!("no result"));
