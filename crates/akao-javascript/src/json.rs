@@ -161,7 +161,10 @@ impl<'js> Reader<'_, 'js> {
             return Ok(Json::Bool(truth));
         }
         if let Some(number) = value.as_number() {
-            return number_of(number);
+            let number = number_of(number)?;
+            // Two of them are counted with every value.
+            self.weigh(number.to_string().len().saturating_sub(2))?;
+            return Ok(number);
         }
         if let Some(string) = value.as_string() {
             return self.text(string).map(Json::String);
@@ -202,7 +205,7 @@ impl<'js> Reader<'_, 'js> {
 
     fn text(&mut self, string: &JsString<'js>) -> Read<String> {
         let text = text::of(self.ctx, string)?;
-        self.weigh(text.len())?;
+        self.weigh(written_bytes(&text))?;
         Ok(text)
     }
 
@@ -293,6 +296,16 @@ impl<'js> Reader<'_, 'js> {
             None => Ok(Some(answer.get(0)?)),
         }
     }
+}
+
+/// How many bytes a text has between its quotes once it is written.
+fn written_bytes(text: &str) -> usize {
+    let of = |byte: u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+        0..0x20 => 6,
+        _ => 1,
+    };
+    text.bytes().map(of).sum()
 }
 
 fn number_of(number: f64) -> Read<Json> {

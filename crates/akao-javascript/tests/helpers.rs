@@ -190,3 +190,17 @@ fn random_values_fill_what_is_given() {
         failure("crypto.getRandomValues([1])").message.starts_with("TypeError: getRandomValues takes a typed array")
     );
 }
+
+#[test]
+fn what_cannot_be_shown_is_no_failure_of_telling() {
+    let script = "console.log({ a: 1, get b() { throw new Error('no') }, get c() { return 2 } });
+        console.log(new Proxy({}, { ownKeys() { throw new Error('no') } }), [new Proxy({}, { getPrototypeOf() { throw 1 } }), 3]);
+        console.log(Object.defineProperty(new Error('told'), 'stack', { get() { throw 1 } }), 'after');
+        return 'done'";
+    let (ended, told) = outcome(script, json!({}));
+    assert_eq!(ended, Ok(json!("done")));
+    let lines: Vec<String> = told.lines.borrow().iter().map(|(_, line)| line.clone()).collect();
+    let expected =
+        ["{ a: 1, b: [Getter], c: 2 }", "[cannot be shown] [[cannot be shown], 3]", "[cannot be shown] after"];
+    assert_eq!(lines, expected);
+}

@@ -153,6 +153,11 @@ fn what_is_not_json_is_named_with_its_place() {
         ("return { a: { ['b\\0']: 1 } }", "`result.a` has a key that holds a null character"),
         ("return new ArrayBuffer(1)", "`result` is a ArrayBuffer: give new Uint8Array(value)"),
         ("let a = []; for (let i = 0; i < 60; i++) a = [a]; return a", "is nested deeper than 56 levels"),
+        // As it is written, each of them takes more bytes than it has.
+        ("return { a: '\\u0001'.repeat(200_000) }", "`result.a` is beyond the 1000000 bytes that a result may have"),
+        ("return ['\"'.repeat(600_000)]", "`result[0]` is beyond the 1000000 bytes that a result may have"),
+        ("return { ['\\n'.repeat(600_000)]: 1 }", "`result` is beyond the 1000000 bytes that a result may have"),
+        ("return Array(60_000).fill(0.1234567890123456)", "is beyond the 1000000 bytes that a result may have"),
     ];
     for (script, expected) in cases {
         let found = failure(script);

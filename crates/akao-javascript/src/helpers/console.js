@@ -32,11 +32,28 @@
       return `Set ${showMany(some(value).map((item) => show(item, inner)), value.size, "{", "}")}`;
     }
     const keys = Object.keys(value);
-    const entries = keys.slice(0, ITEMS_MAX).map((key) => `${isName.test(key) ? key : JSON.stringify(key)}: ${show(value[key], inner)}`);
+    // A getter is the script's own code, and what it throws is no failure of telling.
+    const held = (key) => {
+      let item;
+      try {
+        item = value[key];
+      } catch {
+        return "[Getter]";
+      }
+      return show(item, inner);
+    };
+    const entries = keys.slice(0, ITEMS_MAX).map((key) => `${isName.test(key) ? key : JSON.stringify(key)}: ${held(key)}`);
     const name = Object.getPrototypeOf(value)?.constructor?.name;
     return `${name && name !== "Object" ? `${name} ` : ""}${showMany(entries, keys.length, "{", "}")}`;
   };
   const show = (value, above) => {
+    try {
+      return shownAs(value, above);
+    } catch {
+      return "[cannot be shown]";
+    }
+  };
+  const shownAs = (value, above) => {
     switch (typeof value) {
       case "string":
         return above.length === 0 ? cut(value) : JSON.stringify(cut(value));
