@@ -7,6 +7,7 @@ out by the interpreter that will.
 import compileall
 import contextlib
 import io
+import itertools
 import json
 import os
 import py_compile
@@ -20,6 +21,8 @@ FOLDER = "/volumes/environment"
 SITE = f"{FOLDER}/site"
 # Where scripts will find it.
 SEEN_AS = "/environment/site"
+# What is told of a failure.
+CHARACTERS_MAX = 1_500
 CANNOT_BE_FOUND = re.compile(r"No matching distribution found for (\S+)")
 
 
@@ -95,12 +98,11 @@ def install(packages, options):
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         code = pip([*fixed, *options, "--", *packages])
     if code != 0:
-        last = [line.strip() for line in said.getvalue().splitlines() if line.startswith("ERROR")] or ["pip failed"]
         found = CANNOT_BE_FOUND.search(said.getvalue())
         if found:
             what = f"there is no wheel of {found.group(1)} for this machine's Python {sys.version_info.major}.{sys.version_info.minor}"
             raise Refused("not_found", what, "no_wheel", package=found.group(1), pip=said.getvalue()[-4000:])
-        raise Refused("connection", f"pip could not install the packages: {last[-1]}", "pip", pip=said.getvalue()[-4000:])
+        raise Refused(*why(said.getvalue()), pip=said.getvalue()[-4000:])
     with open(report, encoding="utf-8") as file:
         items = json.load(file)["install"]
     lock = []
@@ -110,6 +112,34 @@ def install(packages, options):
         name, version = item["metadata"]["name"], item["metadata"]["version"]
         lock.append({"name": name, "version": version, "sha256": digest, "file": os.path.basename(item["download_info"]["url"])})
     return sorted(lock, key=lambda entry: entry["name"].lower())
+
+
+def why(said):
+    """Of what pip said, what matters: the kind of the failure, its words, and its reason."""
+    lines = said.splitlines()
+    conflict = below(lines, "The conflict is caused by:")
+    if conflict:
+        return "input", clipped(f"the packages do not go together: {'; '.join(conflict)}"), "pip_conflict"
+    digests = below(lines, "DO NOT MATCH THE HASHES")
+    if digests:
+        return "connection", clipped(f"what was fetched is not what its digest says: {' '.join(digests)}"), "pip_digest"
+    errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR")]
+    # The last line most often says where to read on.
+    told = [line for line in errors if "for help visit" not in line] or ["pip failed"]
+    return "connection", clipped(f"pip could not install the packages: {'; '.join(told)}"), "pip"
+
+
+def below(lines, heading):
+    """The indented lines below the last one that has the heading."""
+    starts = [at for at, line in enumerate(lines) if heading in line]
+    if not starts:
+        return []
+    found = itertools.takewhile(lambda line: line.startswith(" "), lines[starts[-1] + 1 :])
+    return [" ".join(line.split()) for line in found]
+
+
+def clipped(text):
+    return text if len(text) <= CHARACTERS_MAX else text[:CHARACTERS_MAX] + "…"
 
 
 def compile_all():

@@ -3,6 +3,7 @@
 use crate::{
     bench::{Case, run_all},
     desk::{Desk, users},
+    standin::StandIn,
 };
 use serde_json::json;
 use std::{
@@ -14,11 +15,11 @@ use std::{
 /// Writes a wheel with one module: nothing of a registry is needed.
 const WHEEL: &str = r#"
 import base64, hashlib, sys, zipfile
-folder, name, version, code = sys.argv[1:]
+folder, name, version, code, *requires = sys.argv[1:]
 info = f"{name}-{version}.dist-info"
 files = {
     f"{name}/__init__.py": code,
-    f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+    f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n" + "".join(f"Requires-Dist: {other}\n" for other in requires),
     f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
 }
 record = "".join(
@@ -32,9 +33,13 @@ with zipfile.ZipFile(f"{folder}/{name}-{version}-py3-none-any.whl", "w") as whee
 "#;
 
 pub(crate) fn wheel(desk: &Desk, name: &str, version: &str, code: &str) {
+    wheel_that_needs(desk, name, version, code, &[]);
+}
+
+fn wheel_that_needs(desk: &Desk, name: &str, version: &str, code: &str, others: &[&str]) {
     let folder = desk.path("wheels");
-    let made =
-        Command::new("/usr/bin/python3").args(["-I", "-c", WHEEL]).arg(&folder).args([name, version, code]).status();
+    let mut made = Command::new("/usr/bin/python3");
+    let made = made.args(["-I", "-c", WHEEL]).arg(&folder).args([name, version, code]).args(others).status();
     assert!(made.expect("Python runs").success());
     desk.own(&folder.join(format!("{name}-{version}-py3-none-any.whl")));
 }
@@ -139,6 +144,34 @@ fn what_cannot_be_an_environment_is_told_and_leaves_nothing() {
     let left: Vec<_> =
         std::fs::read_dir(&folder).expect("the folder").map(|entry| entry.expect("an entry").file_name()).collect();
     assert_eq!(left, ["sha256"], "{left:?}");
+}
+
+#[test]
+fn what_pip_says_of_packages_that_do_not_go_together_and_of_digests_is_told() {
+    let desk = desk_with_wheels(*users().last().expect("a user"));
+    wheel_that_needs(&desk, "one", "1.0", "", &["greeting==1.0"]);
+    wheel_that_needs(&desk, "two", "1.0", "", &["greeting==2.0"]);
+    let made = desk.akao(&["env", "create", "e", "--python", "--packages", "one,two"]);
+    for part in
+        ["the packages do not go together", "one 1.0 depends on greeting==1.0", "two 1.0 depends on greeting==2.0"]
+    {
+        assert!(made.code == 1 && made.err.contains(part), "{part}: {made:?}");
+    }
+    assert!(made.err.contains("of each package one version must suit all"), "{made:?}");
+
+    let wrong = "0".repeat(64);
+    let wheel = desk.path("wheels/greeting-1.0-py3-none-any.whl");
+    let there = std::fs::read(wheel).expect("a wheel");
+    let page = format!("<a href=\"/greeting-1.0-py3-none-any.whl#sha256={wrong}\">greeting-1.0-py3-none-any.whl</a>");
+    let index = StandIn::new(move |sent| match sent.path.ends_with(".whl") {
+        true => (200, String::new(), there.clone()),
+        false => (200, "content-type: text/html\r\n".to_owned(), page.clone().into_bytes()),
+    });
+    desk.write(".config/pip/pip.conf", &format!("[global]\nindex-url = {}/\n", index.url()));
+    let made = desk.akao(&["env", "create", "e", "--python", "--packages", "greeting"]);
+    for part in ["what was fetched is not what its digest says", "greeting", &wrong] {
+        assert!(made.code == 1 && made.err.contains(part), "{part}: {made:?}");
+    }
 }
 
 #[test]

@@ -231,6 +231,12 @@ fn hint_of(error: &StepError) -> String {
             "See `npm config list` for where packages come from; `akao audit --denied` tells what could not be reached."
                 .to_owned()
         }
+        Some("pip_conflict") => {
+            "Leave versions out or name others: of each package one version must suit all that need it.".to_owned()
+        }
+        Some("pip_digest") => {
+            "The index, or what stands between, serves another file than it says; nothing of it was taken.".to_owned()
+        }
         Some("pip") => {
             "See `pip config list` for where packages come from; `akao audit --denied` tells what could not be reached."
                 .to_owned()
