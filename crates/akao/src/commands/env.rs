@@ -31,7 +31,8 @@ pub(crate) enum Command {
 /// Arguments of `akao env list`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ListArgs {
-    /// Only this one, with everything that it has: packages with what they need, or what a language has of its own.
+    /// Only this one, with everything that it has: packages with what they need, or what a language has of its own. Its content is
+    /// held against its digest.
     name: Option<String>,
 }
 
@@ -77,14 +78,32 @@ fn list(args: &ListArgs, context: &Context) -> Result<Exit, Failure> {
     if let Some(remote) = Site::server_of(context)? {
         return there::list(args.name.as_deref(), &remote, context);
     }
-    let mut found = environments(context)?.list_with_usual().map_err(|error| unreadable(&error))?;
+    let environments = environments(context)?;
+    let mut found = environments.list_with_usual().map_err(|error| unreadable(&error))?;
     if let Some(name) = &args.name {
         found.retain(|environment| environment.name == *name);
         if found.is_empty() {
             return Err(no_such(name));
         }
     }
+    // All of a content is read for that, so only of what is asked for by name.
+    let damaged = |one: &&ListedEnvironment| one.made.as_ref().is_some_and(|made| !environments.is_sound(made));
+    let damaged: Vec<&ListedEnvironment> = found.iter().filter(|_| args.name.is_some()).filter(damaged).collect();
+    for one in &damaged {
+        context.output.note(&format!(
+            "The content of `{}` of {} is damaged: make the environment again with `akao env create`.",
+            plain(&one.name),
+            plain(&one.language)
+        ));
+    }
     if context.output.json {
+        let document = |one: &ListedEnvironment| {
+            let mut document = document(one);
+            if args.name.is_some() && one.made.is_some() {
+                document["sound"] = json!(!damaged.iter().any(|other| std::ptr::eq(*other, one)));
+            }
+            document
+        };
         context.output.document(&json!({"environments": found.iter().map(document).collect::<Vec<_>>()}))?;
     } else if args.name.is_some() {
         let is_alone = found.len() == 1;

@@ -195,8 +195,13 @@ fn a_damaged_environment_is_mended_by_making_it_again() {
         std::fs::write(&file, text).expect("it is written");
     }
     assert_eq!(word(), "damaged", "it is used as it is");
+    let listed = desk.akao(&["env", "list", "words", "--json"]);
+    assert_eq!(listed.json()["environments"][0]["sound"], false, "{listed:?}");
+    assert!(listed.err.contains("The content of `words` of Python is damaged"), "{listed:?}");
     assert_eq!(make()["content"], first["content"]);
     assert_eq!(word(), "welcome");
+    let listed = desk.akao(&["env", "list", "words", "--json"]);
+    assert_eq!((&listed.json()["environments"][0]["sound"], &*listed.err), (&json!(true), ""));
 }
 
 #[test]
