@@ -243,9 +243,15 @@ impl Ground {
     /// Signs grace in, whom the provider gives these groups, for a tenant.
     async fn grace(&self, groups: Value, tenant: Option<&str>) -> Result<SignedIn, Code> {
         let wish = Wish { tenant: tenant.map(|tenant| tenant.parse().unwrap()), ..Wish::default() };
+        self.grace_with(json!({"groups": groups}), wish).await
+    }
+
+    /// Signs grace in, of whom the token says this besides.
+    async fn grace_with(&self, more: Value, wish: Wish) -> Result<SignedIn, Code> {
         let (begun, state, nonce) = self.begin_for(wish).await;
         let mut claims = Self::claims(&nonce);
-        (claims["sub"], claims["email"], claims["groups"]) = (json!("grace"), json!(GRACE), groups);
+        (claims["sub"], claims["email"]) = (json!("grace"), json!(GRACE));
+        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.way.0.lock().unwrap().id_token = self.key.sign(&claims);
         let ended = self.platform.end_oidc("corp", Self::callback(&begun, &state)).await;
         ended.map_err(|error| error.code)
@@ -579,7 +585,102 @@ async fn claims_that_userinfo_alone_tells_are_asked_for() {
     // Whose token says all that decides is let in by a provider that does not answer for the rest.
     ground.grace(json!(["staff"]), None).await.unwrap();
     ground.way.0.lock().unwrap().is_mute = false;
+    ground.now_ms.fetch_add(31_000, Ordering::SeqCst);
     tell(json!({"sub": "grace", "email": GRACE}));
     assert_eq!(ground.grace(Value::Null, None).await.map(drop), Err(Code::Forbidden), "now they are lost");
     assert_eq!(ground.members().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_that_are_told_elsewhere_are_not_lost() {
+    let ground = Ground::with(vec![rule("staff", "acme", "editor")]);
+    let tell = |userinfo: Value| ground.way.0.lock().unwrap().userinfo = userinfo;
+    tell(json!({"sub": "grace"}));
+    let elsewhere = json!({
+        "_claim_names": {"groups": "src1"}, "_claim_sources": {"src1": {"endpoint": "https://graph.example.com"}},
+    });
+    let sign_in = async || ground.grace_with(elsewhere.clone(), Wish::default()).await.map(drop);
+    assert_eq!(sign_in().await, Err(Code::Unavailable), "whoever is new is not let in by it");
+    ground.grace(json!(["staff"]), None).await.unwrap();
+    assert_eq!(sign_in().await, Err(Code::Unavailable));
+    assert_eq!(ground.members().len(), 2, "nothing is taken");
+    tell(json!({"sub": "grace", "_claim_names": {"groups": "src1"}}));
+    assert_eq!(ground.grace(Value::Null, None).await.map(drop), Err(Code::Unavailable), "userinfo says it as well");
+    tell(json!({"sub": "grace", "groups": ["staff"]}));
+    assert_eq!(sign_in().await, Ok(()), "userinfo tells them");
+    tell(json!({"sub": "grace", "groups": []}));
+    assert_eq!(sign_in().await, Err(Code::Forbidden), "and says which are lost");
+    assert_eq!(ground.members().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_userinfo_cannot_be_asked_nothing_is_lost_that_is_not_told() {
+    let ground = Ground::with(vec![rule("staff", "acme", "editor")]);
+    ground.way.0.lock().unwrap().metadata.as_object_mut().unwrap().remove("userinfo_endpoint");
+    ground.grace(json!(["staff"]), None).await.unwrap();
+    assert_eq!(ground.grace(Value::Null, None).await.map(drop), Err(Code::Unavailable));
+    assert_eq!((ground.members().len(), ground.asked("/userinfo")), (2, 0));
+    assert_eq!(ground.grace(json!(["guests"]), None).await.map(drop), Err(Code::Forbidden));
+    assert_eq!(ground.members().len(), 1, "what the token tells counts");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_no_rule_concerns_comes_in_where_userinfo_does_not_answer() {
+    let ground = Ground::with(vec![rule("staff", "acme", "editor")]);
+    ground.way.0.lock().unwrap().is_mute = true;
+    let owner = async || ground.with_token(|nonce| ground.key.sign(&Ground::claims(nonce))).await;
+    for _ in 0..3 {
+        assert_eq!(text(&owner().await), IN);
+    }
+    assert_eq!(ground.asked("/userinfo"), 1, "each sign-in would wait for it");
+    ground.now_ms.fetch_add(31_000, Ordering::SeqCst);
+    assert_eq!(text(&owner().await), IN);
+    assert_eq!(ground.asked("/userinfo"), 2);
+    assert_eq!(ground.grace(Value::Null, None).await.map(drop), Err(Code::Unavailable), "nobody comes in by a rule");
+    let invited = ground.platform.invite(&ground.owner, GRACE, "viewer").unwrap();
+    let wish = Wish { invitation: Some(invited.code), ..Wish::default() };
+    ground.grace_with(json!({}), wish).await.unwrap();
+    ground.grace_with(json!({}), Wish::default()).await.unwrap();
+    assert!(ground.members().contains(&(GRACE.to_owned(), "viewer".to_owned())), "{:?}", ground.members());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_known_of_one_tenant_counts_where_another_stays_open() {
+    let team = Rule { claim: "team".to_owned(), ..rule("red", "globex", "viewer") };
+    let ground = Ground::with(vec![rule("staff", "acme", "editor"), team]);
+    ground.platform.make_tenant(&ground.owner, "globex", None, "owner@globex.example", None).unwrap();
+    let to = |tenant: &str| Wish { tenant: Some(tenant.parse().unwrap()), ..Wish::default() };
+    ground.grace_with(json!({"groups": ["staff"], "team": "red"}), to("acme")).await.unwrap();
+    ground.way.0.lock().unwrap().is_mute = true;
+    let open = json!({"team": "red"});
+    assert_eq!(ground.grace_with(open.clone(), to("acme")).await.map(drop), Err(Code::Unavailable));
+    let signed_in = ground.grace_with(open, Wish::default()).await.unwrap();
+    assert_eq!((signed_in.actor.tenant.as_str(), ground.members().len()), ("globex", 2));
+    // What the token says is lost in one is lost, though the other is open.
+    assert_eq!(ground.grace_with(json!({"team": "blue"}), to("globex")).await.map(drop), Err(Code::Forbidden));
+    assert_eq!(ground.grace_with(json!({"team": "blue"}), Wish::default()).await.map(drop), Err(Code::Unavailable));
+    assert_eq!(ground.members().len(), 2, "nothing is lost in the tenant that stays open");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn userinfo_is_asked_only_for_what_decides() {
+    let ground = Ground::new();
+    let without = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let key = &ground.key;
+        move |nonce: &str| {
+            let mut claims = Ground::claims(nonce);
+            claims.as_object_mut().unwrap().retain(|name, _| !names.contains(name));
+            key.sign(&claims)
+        }
+    };
+    let verified = json!({"sub": "ada", "email": "ada@example.com", "email_verified": true});
+    ground.way.0.lock().unwrap().userinfo = verified;
+    assert_eq!(text(&ground.with_token(without(&["email_verified"])).await), IN);
+    assert_eq!(ground.asked("/userinfo"), 1, "an account is found by an address that is verified");
+    assert_eq!(text(&ground.with_token(without(&["email", "email_verified"])).await), IN);
+    assert_eq!(ground.asked("/userinfo"), 1, "whoever is known is not found by it");
+    let ground = Ground::new();
+    assert_eq!(text(&ground.with_token(|nonce| ground.key.sign(&Ground::claims(nonce))).await), IN);
+    assert_eq!(ground.asked("/userinfo"), 0, "a name is for a new account");
 }

@@ -3,7 +3,7 @@
 use super::{
     Provider,
     id_token::{self, Claims},
-    remote::Remote,
+    remote::{Remote, Tokens},
 };
 use crate::{Code, Error, Platform, SignedIn, UserId, secret};
 use akao_contract::Tenant;
@@ -107,10 +107,19 @@ impl Flows {
     }
 }
 
-/// Whether a token does not say something that decides who somebody is here, and that may stand at userinfo alone.
-fn needs_more(claims: &Claims, provider: &Provider) -> bool {
-    let of_rule = |name: &str| !claims.has(name) || (name == "email" && !claims.has("email_verified"));
-    !claims.has("email") || provider.rules.iter().any(|rule| of_rule(&rule.claim))
+/// Whether a token does not say something that decides who somebody is here, and that may stand at userinfo alone. An address
+/// finds an account, or makes one as a rule lets it; a name is for a new one.
+fn needs_more(claims: &Claims, provider: &Provider, flow: &Flow, is_known: bool) -> bool {
+    let lacks = |name: &str| !claims.has(name) || (name == "email" && !claims.has("email_verified"));
+    if provider.rules.iter().any(|rule| lacks(&rule.claim)) {
+        return true;
+    }
+    if is_known || flow.link.is_some() {
+        return false;
+    }
+    let (has_rules, is_invited) = (!provider.rules.is_empty(), flow.wish.invitation.is_some());
+    let of_address = !is_invited && (has_rules || provider.links_verified_email);
+    (of_address && lacks("email")) || ((is_invited || has_rules) && lacks("name"))
 }
 
 fn not_begun() -> Error {
@@ -209,17 +218,28 @@ impl Platform {
         let code = callback.code.ok_or_else(|| Error::invalid("the provider's answer holds no code"))?;
         let tokens = remote.tokens(&code, flow.verifier.expose(), &self.callback_place(provider)).await?;
         let mut claims = id_token::check(&remote, &tokens.id_token, flow.nonce.expose()).await?;
-        let needs = needs_more(&claims, provider);
-        if needs || !claims.has("email_verified") || !claims.has("name") {
-            let more = remote.userinfo(&tokens).await;
-            let completed = more.and_then(|more| more.map_or(Ok(()), |more| claims.complete(more)));
-            // Whoever is known is let in without a name; but what could not be asked for is not what they have lost.
-            if needs {
-                completed?;
-            }
-        }
+        self.complete(&remote, &tokens, &mut claims, &flow).await?;
         let provider = provider.clone();
         self.blocking(move |platform| platform.sign_in_by(&provider, &claims, &flow.wish, flow.link.as_ref())).await
+    }
+
+    /// Asks for what a token leaves open, where that decides something. What could not be asked for stays open: it may concern
+    /// nothing by which this person comes in.
+    async fn complete(
+        &self,
+        remote: &Remote<'_>,
+        tokens: &Tokens,
+        claims: &mut Claims,
+        flow: &Flow,
+    ) -> Result<(), Error> {
+        let (issuer, subject) = (remote.provider.issuer.clone(), claims.sub.clone());
+        let known = move |platform: &Self| platform.read(|work| Ok(work.accounts().identity(&issuer, &subject)?));
+        let is_known = self.blocking(known).await?.is_some();
+        if needs_more(claims, remote.provider, flow, is_known) {
+            let more = remote.userinfo(tokens).await;
+            claims.failure = more.and_then(|more| claims.complete(more)).err();
+        }
+        Ok(())
     }
 }
 

@@ -22,6 +22,9 @@ const TOKEN_BYTES_MAX: usize = 64 << 10;
 /// Longest subject, in bytes, as the specification bounds it.
 const SUBJECT_BYTES_MAX: usize = 255;
 
+/// Where a provider names the claims that others tell, or that it tells elsewhere (OpenID Connect Core 5.6.2).
+const ELSEWHERE: &str = "_claim_names";
+
 /// What a token says.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Claims {
@@ -29,6 +32,9 @@ pub(super) struct Claims {
     nonce: Option<String>,
     aud: Value,
     azp: Option<String>,
+    /// Why what the token leaves open could not be asked for.
+    #[serde(skip)]
+    pub(super) failure: Option<Error>,
     /// Everything else.
     #[serde(flatten)]
     pub(super) others: Map<String, Value>,
@@ -120,6 +126,15 @@ impl Claims {
         self.others.get(name).is_some_and(|value| !value.is_null())
     }
 
+    /// Whether nobody knows what is said by this name: the provider did not answer for it, or says that it is told elsewhere. What is
+    /// unknown is not lost.
+    pub(super) fn is_unknown(&self, name: &str) -> bool {
+        let elsewhere = self.others.get(ELSEWHERE);
+        let is_elsewhere = |name: &str| elsewhere.is_some_and(|names| names.get(name).is_some());
+        let is_open = |name: &str| !self.has(name) && (self.failure.is_some() || is_elsewhere(name));
+        is_open(name) || (name == "email" && is_open("email_verified"))
+    }
+
     /// Adds what the provider says besides of the same person; what the token says counts more.
     ///
     /// # Errors
@@ -133,6 +148,12 @@ impl Claims {
         // Whether an address is verified is said of that address, and of no other.
         let is_other = self.has("email") && more.get("email") != self.others.get("email");
         for (name, value) in more {
+            if name == ELSEWHERE
+                && let (Some(Value::Object(known)), Value::Object(more)) = (self.others.get_mut(ELSEWHERE), &value)
+            {
+                known.extend(more.clone());
+                continue;
+            }
             let is_of_other = is_other && name.starts_with("email");
             if !is_of_other && !self.has(&name) {
                 self.others.insert(name, value);
@@ -173,6 +194,18 @@ mod tests {
         ] {
             assert!(!check(bad.clone()), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_told_elsewhere_or_could_not_be_asked_for_is_unknown() {
+        let mut token = claims(json!({"sub": "s", "aud": "akao", "_claim_names": {"groups": "src1"}}));
+        let unknown = |claims: &Claims| ["groups", "team", "email"].map(|name| claims.is_unknown(name));
+        assert_eq!(unknown(&token), [true, false, false]);
+        token.complete(json!({"sub": "s", "groups": ["a"], "_claim_names": {"team": "src2"}})).unwrap();
+        assert_eq!(unknown(&token), [false, true, false], "userinfo tells the one, and that the other is elsewhere");
+        token.others.insert("email".to_owned(), json!("a@example.com"));
+        token.failure = Some(refused("a test"));
+        assert_eq!(unknown(&token), [false, true, true], "whether an address is verified belongs to it");
     }
 
     #[test]

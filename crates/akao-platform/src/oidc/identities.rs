@@ -1,7 +1,7 @@
 //! Who somebody is here whom a provider vouches for: known already, linked by a session, asked to join, let in by a rule of the
 //! operator's, or nobody.
 
-use super::{Begun, Provider, Wish, flow::Link, id_token::Claims};
+use super::{Begun, Provider, Rule, Wish, flow::Link, id_token::Claims, remote::not_told};
 use crate::{
     Actor, Code, Error, Means, Platform, Role, SignedIn, UserId,
     accounts::{begin_session, clean_email, clean_name, only_in_person, tenant_of},
@@ -10,10 +10,7 @@ use crate::{
 use akao_contract::Tenant;
 use akao_store::{AccountKind, IdentityRow, User, Work};
 use serde_json::{Value, json};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 pub use akao_store::IdentityRow as Identity;
 
@@ -76,7 +73,7 @@ impl Platform {
                 return Err(kept::is_disabled());
             }
             arrival.apply_rules(&account, true)?;
-            let tenant = tenant_of(work, &account, wish.tenant.as_ref())?;
+            let tenant = arrival.tenant(&account)?;
             let signed_in = begin_session(work, &tenant, &account, now_ms)?;
             signed_in.actor.record(work, now_ms, "session.begun", json!({"provider": provider.name}))?;
             Ok(signed_in)
@@ -91,6 +88,14 @@ impl Platform {
 fn nobody(provider: &Provider) -> Error {
     Error::new(Code::Forbidden, format!("nobody here is known by this identity of `{}`", provider.title))
         .hint("Ask an admin for an invitation and sign in by its link, or sign in by password and link the identity.")
+}
+
+/// What the rules of a provider give somebody in a tenant.
+enum Given<'a> {
+    Role(&'a str),
+    Nothing,
+    /// A claim that decides it is not known.
+    Unknown,
 }
 
 /// Somebody who comes back from a provider.
@@ -128,13 +133,15 @@ impl Arrival<'_> {
             return Ok(user.id);
         }
         // Whoever fits no rule would be nobody anywhere.
-        if !matches(provider, self.claims).any(|_| true) {
-            return Err(nobody(provider));
+        let is_address_open = self.claims.is_unknown("email");
+        let is_open = self.is_open(None) || (provider.links_verified_email && is_address_open);
+        if !self.tenants().into_iter().any(|tenant| matches!(self.given(tenant), Given::Role(_))) {
+            return Err(if is_open { self.not_known() } else { nobody(provider) });
         }
         // Under an address that is not theirs somebody would act in another's name.
         let email = self.claims.verified_email().ok_or_else(|| {
             tracing::warn!("provider {} does not vouch for the address of whom a rule lets in", provider.name);
-            nobody(provider)
+            if is_address_open { self.not_known() } else { nobody(provider) }
         })?;
         let account = self.new_account(email)?;
         self.link(&account)?;
@@ -247,15 +254,72 @@ impl Arrival<'_> {
         account.map_or(Ok(()), |account| self.apply_rules(&account, false))
     }
 
-    /// Brings memberships up to date that the rules of a provider have made: they change and go with the claims, and where
-    /// `joins` is true they come too. Others are left alone.
-    fn apply_rules(&self, account: &str, joins: bool) -> Result<(), Error> {
-        let mut wanted: BTreeMap<&Tenant, &str> = BTreeMap::new();
-        for rule in matches(self.provider, self.claims) {
-            wanted.entry(&rule.tenant).or_insert(&rule.role);
+    /// The tenants that rules name.
+    fn tenants(&self) -> BTreeSet<&Tenant> {
+        self.provider.rules.iter().map(|rule| &rule.tenant).collect()
+    }
+
+    /// What the first rule of a tenant that fits gives there; unknown where one before it may fit.
+    fn given(&self, tenant: &Tenant) -> Given<'_> {
+        for rule in self.provider.rules.iter().filter(|rule| rule.tenant == *tenant) {
+            if fits(rule, self.claims) {
+                return Given::Role(&rule.role);
+            }
+            if self.claims.is_unknown(&rule.claim) {
+                return Given::Unknown;
+            }
         }
-        let tenants: BTreeSet<&Tenant> = self.provider.rules.iter().map(|rule| &rule.tenant).collect();
-        tenants.into_iter().try_for_each(|tenant| self.apply_to(tenant, wanted.get(tenant).copied(), account, joins))
+        Given::Nothing
+    }
+
+    /// Whether it is not known what the rules give in a tenant, or in any.
+    fn is_open(&self, tenant: Option<&Tenant>) -> bool {
+        let mut of = self.tenants().into_iter().filter(|found| tenant.is_none_or(|tenant| tenant == *found));
+        of.any(|tenant| matches!(self.given(tenant), Given::Unknown))
+    }
+
+    /// Why somebody is refused about whom too little is known.
+    fn not_known(&self) -> Error {
+        let why = "it says that claims which rules name are told elsewhere";
+        self.claims.failure.clone().unwrap_or_else(|| not_told(self.provider, why))
+    }
+
+    /// Whether a membership comes and goes with the claims. Who was made an owner meanwhile is one: a tenant keeps an owner whatever
+    /// a provider says.
+    fn is_ours(&self, tenant: &Tenant, account: &str) -> Result<bool, Error> {
+        let members = self.work.of(tenant).members();
+        let is_owner = members.get(account)?.is_some_and(|member| member.role == Role::Owner.as_str());
+        Ok(!is_owner && members.managed_by(account)?.as_deref() == Some(self.provider.name.as_str()))
+    }
+
+    /// The tenant that somebody signs in to: none to which they may not belong any more for all that is known.
+    fn tenant(&self, account: &str) -> Result<Tenant, Error> {
+        let wanted = self.wish.tenant.as_ref();
+        // Whoever looks after the server keeps the last one.
+        let keeps = members::is_last_of_operator(self.work, account)?;
+        for membership in self.work.accounts().memberships(account)? {
+            let tenant = membership.tenant;
+            if wanted.is_some_and(|wanted| *wanted != tenant) {
+                continue;
+            }
+            if keeps || !self.is_open(Some(&tenant)) || !self.is_ours(&tenant, account)? {
+                return Ok(tenant);
+            }
+        }
+        match self.is_open(wanted) {
+            true => Err(self.not_known()),
+            false => tenant_of(self.work, account, wanted),
+        }
+    }
+
+    /// Brings memberships up to date that the rules of a provider have made: they change and go with the claims, and where
+    /// `joins` is true they come too. Others are left alone, and so are those about which too little is known.
+    fn apply_rules(&self, account: &str, joins: bool) -> Result<(), Error> {
+        self.tenants().into_iter().try_for_each(|tenant| match self.given(tenant) {
+            Given::Role(role) => self.apply_to(tenant, Some(role), account, joins),
+            Given::Nothing => self.apply_to(tenant, None, account, joins),
+            Given::Unknown => Ok(()),
+        })
     }
 
     /// Brings the membership of one tenant up to date, to which the claims give this role.
@@ -273,10 +337,7 @@ impl Arrival<'_> {
             return Ok(());
         }
         let members = scope.members();
-        let (member, managed_by) = (members.get(account)?, members.managed_by(account)?);
-        // Who was made an owner meanwhile is one: a tenant keeps an owner whatever a provider says.
-        let is_owner = member.as_ref().is_some_and(|member| member.role == Role::Owner.as_str());
-        let is_ours = !is_owner && managed_by.as_deref() == Some(provider.name.as_str());
+        let (member, is_ours) = (members.get(account)?, self.is_ours(tenant, account)?);
         match (wanted, &member) {
             (Some(role), None) if joins => {
                 members.insert(account, role, now_ms)?;
@@ -298,20 +359,18 @@ impl Arrival<'_> {
     }
 }
 
-/// The rules that fit, in their order.
-fn matches<'a>(provider: &'a Provider, claims: &'a Claims) -> impl Iterator<Item = &'a super::Rule> {
-    provider.rules.iter().filter(|rule| {
-        let has = |found: &Value| rule.value.as_ref().is_none_or(|wanted| found.as_str() == Some(wanted));
-        match claims.others.get(&rule.claim) {
-            None | Some(Value::Null) => false,
-            // Whether an address is the person's own decides whether it may open a door.
-            Some(_) if rule.claim == "email" => {
-                claims.verified_email().is_some_and(|email| rule.value.as_deref().is_none_or(|wanted| wanted == email))
-            }
-            Some(Value::Array(found)) => found.iter().any(has),
-            Some(found) => has(found) || rule.value.as_deref() == Some(&found.to_string()),
+/// Whether a rule lets in whoever has these claims.
+fn fits(rule: &Rule, claims: &Claims) -> bool {
+    let has = |found: &Value| rule.value.as_ref().is_none_or(|wanted| found.as_str() == Some(wanted));
+    match claims.others.get(&rule.claim) {
+        None | Some(Value::Null) => false,
+        // Whether an address is the person's own decides whether it may open a door.
+        Some(_) if rule.claim == "email" => {
+            claims.verified_email().is_some_and(|email| rule.value.as_deref().is_none_or(|wanted| wanted == email))
         }
-    })
+        Some(Value::Array(found)) => found.iter().any(has),
+        Some(found) => has(found) || rule.value.as_deref() == Some(&found.to_string()),
+    }
 }
 
 #[cfg(test)]
@@ -320,7 +379,7 @@ mod tests {
 
     #[test]
     fn rules_fit_texts_lists_and_verified_addresses() {
-        let rule = |claim: &str, value: Option<&str>, role: &str| super::super::Rule {
+        let rule = |claim: &str, value: Option<&str>, role: &str| Rule {
             claim: claim.to_owned(),
             value: value.map(str::to_owned),
             tenant: "acme".parse().unwrap(),
@@ -343,7 +402,7 @@ mod tests {
         };
         let fit = |document: Value| -> Vec<String> {
             let claims: Claims = serde_json::from_value(document).unwrap();
-            matches(&provider, &claims).map(|rule| rule.role.clone()).collect()
+            provider.rules.iter().filter(|rule| fits(rule, &claims)).map(|rule| rule.role.clone()).collect()
         };
         let with = |more: Value| {
             let mut document = json!({"sub": "s", "aud": "akao"});
@@ -354,7 +413,7 @@ mod tests {
         assert_eq!(with(json!({"groups": "admins", "employee": true})), ["admin", "viewer"]);
         assert!(with(json!({"groups": ["administrators"], "email": "ada@example.com"})).is_empty());
         assert_eq!(with(json!({"email": "ada@example.com", "email_verified": true})), ["operator"]);
-        let anybody = Provider { rules: vec![rule("email", None, "viewer")], ..provider.clone() };
+        let anybody = rule("email", None, "viewer");
         for (document, fits) in [
             (json!({"email": "ada@example.com", "email_verified": true}), true),
             (json!({"email": "ada@example.com", "email_verified": false}), false),
@@ -364,7 +423,7 @@ mod tests {
             let mut claims = json!({"sub": "s", "aud": "akao"});
             claims.as_object_mut().unwrap().extend(document.as_object().unwrap().clone());
             let claims: Claims = serde_json::from_value(claims).unwrap();
-            assert_eq!(matches(&anybody, &claims).next().is_some(), fits, "{document}");
+            assert_eq!(super::fits(&anybody, &claims), fits, "{document}");
         }
     }
 }

@@ -25,6 +25,9 @@ const FRESH_MS: i64 = 60 * 60 * 1000;
 /// made-up keys do not make this server knock all the time.
 const KEYS_AGAIN_MS: i64 = 10_000;
 
+/// How long a provider whose userinfo could not be reached is not asked for it again: each sign-in would wait for it.
+const USERINFO_AGAIN_MS: i64 = 30_000;
+
 /// Most keys of a provider that are looked at.
 const KEYS_MAX: usize = 100;
 
@@ -67,6 +70,8 @@ struct Known {
     keys: Option<(Arc<Vec<Jwk>>, i64)>,
     /// When it failed last: whoever waits then does not knock as well.
     failed_ms: Option<i64>,
+    /// When its userinfo could not be reached last.
+    userinfo_failed_ms: Option<i64>,
 }
 
 impl Known {
@@ -101,6 +106,16 @@ fn failed(provider: &Provider, what: &str) -> Error {
     tracing::warn!("provider {} failed: {what}", provider.name);
     Error::new(Code::Unavailable, format!("the provider `{}` did not answer as it should", provider.name))
         .hint("Try again later; the operator of the server finds more in the log.")
+}
+
+/// What decides about somebody cannot be learned from a provider, however often it is asked.
+pub(super) fn not_told(provider: &Provider, why: &str) -> Error {
+    tracing::warn!("provider {} does not tell what decides who may come in: {why}", provider.name);
+    Error::new(
+        Code::Unavailable,
+        format!("the provider `{}` does not tell here what decides who may come in", provider.name),
+    )
+    .hint("The operator of the server finds more in the log; an invitation by an admin lets in as well.")
 }
 
 impl Remote<'_> {
@@ -172,18 +187,34 @@ impl Remote<'_> {
         serde_json::from_slice(&answer.1).map_err(|error| failed(provider, &format!("its tokens: {error}")))
     }
 
-    /// What the provider says of whoever a token is about, beside the ID token; nothing where it has no such place.
-    pub(super) async fn userinfo(&self, tokens: &Tokens) -> Result<Option<Value>, Error> {
+    /// What the provider says of whoever a token is about, beside the ID token.
+    ///
+    /// # Errors
+    /// It does not, or there is no way to ask: that says nothing of the person.
+    pub(super) async fn userinfo(&self, tokens: &Tokens) -> Result<Value, Error> {
         let metadata = self.metadata().await?;
-        let (Some(place), Some(token)) = (&metadata.userinfo_endpoint, &tokens.access_token) else { return Ok(None) };
+        let (Some(place), Some(token)) = (&metadata.userinfo_endpoint, &tokens.access_token) else {
+            return Err(not_told(self.provider, "its ID token lacks claims, and it cannot be asked for userinfo"));
+        };
+        let failed_ms = self.known.lock().await.userinfo_failed_ms;
+        if failed_ms.is_some_and(|at_ms| is_within(at_ms, (self.clock)(), USERINFO_AGAIN_MS)) {
+            return Err(failed(self.provider, "its userinfo could not be reached a moment ago"));
+        }
         let mut call = call("GET", place);
         call.headers.push(("authorization".to_owned(), format!("Bearer {token}")));
-        self.json(call).await.map(Some)
+        let answer = self.send(call).await;
+        // An answer that is none of use may be so for this person alone.
+        self.known.lock().await.userinfo_failed_ms = answer.is_err().then(|| (self.clock)());
+        self.document(place, answer?)
     }
 
     async fn json<T: DeserializeOwned>(&self, call: HttpCall) -> Result<T, Error> {
         let place = call.url.clone();
-        let (status, body) = self.send(call).await?;
+        let answer = self.send(call).await?;
+        self.document(&place, answer)
+    }
+
+    fn document<T: DeserializeOwned>(&self, place: &str, (status, body): (u16, Vec<u8>)) -> Result<T, Error> {
         if status != 200 {
             return Err(failed(self.provider, &format!("{place} answers {status}")));
         }
