@@ -9,8 +9,8 @@ use akao_flow::Catalogue;
 use akao_host::DiskBlobs;
 use akao_journal::Readers;
 use akao_platform::{
-    Actor, Begun, Callback, Code, Credential, NewToken, PageRequest, Parts, Platform, Provider, Rule, Setup, SignedIn,
-    Wish,
+    Actor, Begun, Callback, Code, Credential, Expected, NewToken, PageRequest, Parts, Platform, Provider, RoleChange,
+    Rule, Setup, SignedIn, Wish,
 };
 use akao_step::{Allowances, BoxFuture, Egress, EgressError, HttpAnswer, HttpCall, Reach, Secret};
 use akao_store::Store;
@@ -114,7 +114,7 @@ impl Egress for Way {
 }
 
 struct Ground {
-    _folder: TempDir,
+    folder: TempDir,
     platform: Platform,
     owner: Actor,
     way: Way,
@@ -164,8 +164,28 @@ impl Ground {
         };
         let way = Way(Arc::new(Mutex::new(remote)));
         let now_ms = Arc::new(AtomicI64::new(1_000_000));
-        let clock = Arc::clone(&now_ms);
-        let platform = Platform::new(Parts {
+        let platform = Self::platform(&folder, &way, &now_ms, rules);
+        let code = platform.setup_code().unwrap().expect("nobody is here");
+        let setup = Setup {
+            code,
+            tenant: "acme".to_owned(),
+            title: None,
+            email: "ada@example.com".to_owned(),
+            name: "Ada".to_owned(),
+            password: Secret::new("correct horse battery staple"),
+        };
+        let owner = platform.set_up(&setup).unwrap().actor;
+        Self { folder, platform, owner, way, key, now_ms }
+    }
+
+    /// The next server on the same data, with these rules.
+    fn start_again(&mut self, rules: Vec<Rule>) {
+        self.platform = Self::platform(&self.folder, &self.way, &self.now_ms, rules);
+    }
+
+    fn platform(folder: &TempDir, way: &Way, now_ms: &Arc<AtomicI64>, rules: Vec<Rule>) -> Platform {
+        let clock = Arc::clone(now_ms);
+        Platform::new(Parts {
             store: Arc::new(Store::open(folder.path()).unwrap()),
             executions: Arc::new(NoEngine),
             readers: Arc::new(Readers::new(folder.path())),
@@ -188,18 +208,7 @@ impl Ground {
             secrets_elsewhere: false,
             clock: Arc::new(move || clock.load(Ordering::SeqCst)),
             check_grant: |_| Ok(()),
-        });
-        let code = platform.setup_code().unwrap().expect("nobody is here");
-        let setup = Setup {
-            code,
-            tenant: "acme".to_owned(),
-            title: None,
-            email: "ada@example.com".to_owned(),
-            name: "Ada".to_owned(),
-            password: Secret::new("correct horse battery staple"),
-        };
-        let owner = platform.set_up(&setup).unwrap().actor;
-        Self { _folder: folder, platform, owner, way, key, now_ms }
+        })
     }
 
     async fn begin(&self) -> (Begun, String, String) {
@@ -683,4 +692,37 @@ async fn userinfo_is_asked_only_for_what_decides() {
     let ground = Ground::new();
     assert_eq!(text(&ground.with_token(|nonce| ground.key.sign(&Ground::claims(nonce))).await), IN);
     assert_eq!(ground.asked("/userinfo"), 0, "a name is for a new account");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_whose_role_was_taken_away_keeps_nobody_in_the_one_before() {
+    let ground = Ground::with(vec![
+        rule("admins", "acme", "admin"),
+        rule("staff", "acme", "reader"),
+        rule("helpers", "acme", "viewer"),
+    ]);
+    let reader = RoleChange { title: None, permissions: vec!["executions.read".to_owned()] };
+    ground.platform.make_role(&ground.owner, "reader", &reader).unwrap();
+    ground.grace(json!(["staff"]), None).await.unwrap();
+    assert!(ground.members().contains(&(GRACE.to_owned(), "reader".to_owned())));
+    ground.grace(json!(["admins"]), None).await.unwrap();
+    ground.platform.remove_role(&ground.owner, "reader", &Expected::Any).unwrap();
+    ground.grace(json!(["staff", "helpers"]), None).await.unwrap();
+    assert!(ground.members().contains(&(GRACE.to_owned(), "viewer".to_owned())), "{:?}", ground.members());
+    ground.grace(json!(["admins"]), None).await.unwrap();
+    assert_eq!(ground.grace(json!(["staff"]), None).await.map(drop), Err(Code::Forbidden));
+    assert_eq!(ground.members().len(), 1, "nothing is left that gives her a role");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memberships_end_with_the_last_rule_of_their_tenant() {
+    let mut ground = Ground::with(vec![rule("staff", "acme", "editor"), rule("staff", "globex", "viewer")]);
+    ground.platform.make_tenant(&ground.owner, "globex", None, "owner@globex.example", None).unwrap();
+    ground.grace(json!(["staff"]), None).await.unwrap();
+    assert_eq!(ground.members().len(), 2);
+    ground.start_again(vec![rule("staff", "globex", "viewer")]);
+    let signed_in = ground.grace(json!(["staff"]), None).await.unwrap();
+    assert_eq!((signed_in.actor.tenant.as_str(), ground.members().len()), ("globex", 1));
+    // The owner, whom no rule has made, stays.
+    assert_eq!(text(&ground.with_token(|nonce| ground.key.sign(&Ground::claims(nonce))).await), IN);
 }

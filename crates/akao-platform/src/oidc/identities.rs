@@ -134,8 +134,9 @@ impl Arrival<'_> {
         }
         // Whoever fits no rule would be nobody anywhere.
         let is_address_open = self.claims.is_unknown("email");
-        let is_open = self.is_open(None) || (provider.links_verified_email && is_address_open);
-        if !self.tenants().into_iter().any(|tenant| matches!(self.given(tenant), Given::Role(_))) {
+        let is_open = self.is_open(None)? || (provider.links_verified_email && is_address_open);
+        let is_given = |tenant: &Tenant| Ok::<_, Error>(matches!(self.given(tenant)?, Given::Role(_)));
+        if !any(self.tenants(), is_given)? {
             return Err(if is_open { self.not_known() } else { nobody(provider) });
         }
         // Under an address that is not theirs somebody would act in another's name.
@@ -259,23 +260,28 @@ impl Arrival<'_> {
         self.provider.rules.iter().map(|rule| &rule.tenant).collect()
     }
 
-    /// What the first rule of a tenant that fits gives there; unknown where one before it may fit.
-    fn given(&self, tenant: &Tenant) -> Given<'_> {
+    /// What the first rule of a tenant that fits gives there; unknown where one before it may fit. One whose role was taken away gives
+    /// nothing, and keeps nobody in the role that an earlier one gave.
+    fn given(&self, tenant: &Tenant) -> Result<Given<'_>, Error> {
         for rule in self.provider.rules.iter().filter(|rule| rule.tenant == *tenant) {
-            if fits(rule, self.claims) {
-                return Given::Role(&rule.role);
+            let (fits, is_unknown) = (fits(rule, self.claims), self.claims.is_unknown(&rule.claim));
+            if !fits && !is_unknown {
+                continue;
             }
-            if self.claims.is_unknown(&rule.claim) {
-                return Given::Unknown;
+            if roles::find(self.work, tenant, &rule.role)?.is_none() {
+                let (provider, role) = (&self.provider.name, &rule.role);
+                tracing::warn!("a rule of provider {provider} names role {role}, which {tenant} does not have");
+                continue;
             }
+            return Ok(if fits { Given::Role(&rule.role) } else { Given::Unknown });
         }
-        Given::Nothing
+        Ok(Given::Nothing)
     }
 
     /// Whether it is not known what the rules give in a tenant, or in any.
-    fn is_open(&self, tenant: Option<&Tenant>) -> bool {
-        let mut of = self.tenants().into_iter().filter(|found| tenant.is_none_or(|tenant| tenant == *found));
-        of.any(|tenant| matches!(self.given(tenant), Given::Unknown))
+    fn is_open(&self, tenant: Option<&Tenant>) -> Result<bool, Error> {
+        let of = self.tenants().into_iter().filter(|found| tenant.is_none_or(|tenant| tenant == *found));
+        any(of, |tenant| Ok(matches!(self.given(tenant)?, Given::Unknown)))
     }
 
     /// Why somebody is refused about whom too little is known.
@@ -302,11 +308,11 @@ impl Arrival<'_> {
             if wanted.is_some_and(|wanted| *wanted != tenant) {
                 continue;
             }
-            if keeps || !self.is_open(Some(&tenant)) || !self.is_ours(&tenant, account)? {
+            if keeps || !self.is_open(Some(&tenant))? || !self.is_ours(&tenant, account)? {
                 return Ok(tenant);
             }
         }
-        match self.is_open(wanted) {
+        match self.is_open(wanted)? {
             true => Err(self.not_known()),
             false => tenant_of(self.work, account, wanted),
         }
@@ -315,7 +321,11 @@ impl Arrival<'_> {
     /// Brings memberships up to date that the rules of a provider have made: they change and go with the claims, and where
     /// `joins` is true they come too. Others are left alone, and so are those about which too little is known.
     fn apply_rules(&self, account: &str, joins: bool) -> Result<(), Error> {
-        self.tenants().into_iter().try_for_each(|tenant| match self.given(tenant) {
+        // Where the last rule of a tenant was taken out, nothing gives what it had given.
+        let memberships = self.work.accounts().memberships(account)?;
+        let tenants: BTreeSet<&Tenant> =
+            self.tenants().into_iter().chain(memberships.iter().map(|membership| &membership.tenant)).collect();
+        tenants.into_iter().try_for_each(|tenant| match self.given(tenant)? {
             Given::Role(role) => self.apply_to(tenant, Some(role), account, joins),
             Given::Nothing => self.apply_to(tenant, None, account, joins),
             Given::Unknown => Ok(()),
@@ -327,13 +337,9 @@ impl Arrival<'_> {
         let Self { work, provider, now_ms, .. } = *self;
         let scope = work.of(tenant);
         if scope.row()?.is_none() {
-            tracing::warn!("a rule of provider {} names tenant {tenant}, which is not there", provider.name);
-            return Ok(());
-        }
-        if let Some(role) = wanted
-            && roles::find(work, tenant, role)?.is_none()
-        {
-            tracing::warn!("a rule of provider {} names role {role}, which {tenant} does not have", provider.name);
+            if wanted.is_some() {
+                tracing::warn!("a rule of provider {} names tenant {tenant}, which is not there", provider.name);
+            }
             return Ok(());
         }
         let members = scope.members();
@@ -357,6 +363,19 @@ impl Arrival<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether something holds for one of several tenants.
+fn any<'t>(
+    tenants: impl IntoIterator<Item = &'t Tenant>,
+    mut holds: impl FnMut(&Tenant) -> Result<bool, Error>,
+) -> Result<bool, Error> {
+    for tenant in tenants {
+        if holds(tenant)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether a rule lets in whoever has these claims.
