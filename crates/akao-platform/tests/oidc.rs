@@ -574,6 +574,9 @@ async fn what_a_refused_sign_in_says_takes_and_does_not_give() {
     // With another tenant that she is in, what is lost in the first one is lost as well.
     let both = ground.grace(json!(["staff", "others"]), Some("globex")).await.unwrap();
     assert_eq!((both.actor.tenant.as_str(), ground.members().len()), ("globex", 2));
+    let refused = ground.grace(json!(["admins"]), Some("initech")).await;
+    assert_eq!(refused.map(drop), Err(Code::Forbidden));
+    assert!(ground.members().contains(&(GRACE.to_owned(), "viewer".to_owned())), "more is given where she is let in");
     ground.grace(json!(["others"]), Some("globex")).await.unwrap();
     assert_eq!(ground.members().len(), 1);
 }

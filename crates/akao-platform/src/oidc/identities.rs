@@ -332,6 +332,12 @@ impl Arrival<'_> {
         })
     }
 
+    /// Whether one role may do nothing that another may not. One that is not there any more may do nothing.
+    fn is_within(&self, tenant: &Tenant, role: &str, other: &str) -> Result<bool, Error> {
+        let of = |name: &str| roles::find(self.work, tenant, name);
+        Ok(matches!((of(role)?, of(other)?), (Some(role), Some(other)) if other.permissions.covers(role.permissions)))
+    }
+
     /// Brings the membership of one tenant up to date, to which the claims give this role.
     fn apply_to(&self, tenant: &Tenant, wanted: Option<&str>, account: &str, joins: bool) -> Result<(), Error> {
         let Self { work, provider, now_ms, .. } = *self;
@@ -350,7 +356,10 @@ impl Arrival<'_> {
                 members.set_managed_by(account, &provider.name)?;
                 self.record(tenant, account, "member.joined", json!({"role": role}))
             }
-            (Some(role), Some(member)) if is_ours && member.role != role => {
+            // A sign-in that is refused takes and does not give.
+            (Some(role), Some(member))
+                if is_ours && member.role != role && (joins || self.is_within(tenant, role, &member.role)?) =>
+            {
                 members.set_role(account, role)?;
                 let details = json!({"user": account, "from": member.role, "to": role});
                 self.record(tenant, account, "member.changed", details)
