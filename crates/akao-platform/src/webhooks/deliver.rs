@@ -10,7 +10,7 @@ use super::{
 use crate::{Error, Means, Platform, WebhookId, authentication, changed::next_change, decided::read, signature};
 use akao_contract::{Permission, Tenant};
 use akao_step::{Egress, EgressError, HttpCall, Secret};
-use akao_store::{Delivery, Webhook, Work};
+use akao_store::{Delivery, StoreError, Webhook, Work};
 use serde_json::json;
 use std::{
     collections::BTreeSet,
@@ -228,21 +228,21 @@ impl Platform {
     async fn deliver(&self, tenant: &Tenant, remembered: Webhook, delivery: Delivery) -> Result<(), Error> {
         let now_ms = self.now_ms();
         let (of, known) = (tenant.clone(), remembered.clone());
-        let looked = self.blocking(move |platform| platform.read(|work| look_up(work, &of, &known, now_ms))).await;
+        let looked = self.blocking(move |platform| platform.read(|work| look_up(work, &of, &known, now_ms))).await?;
         let tenant = tenant.clone();
         let (webhook, spec, secrets) = match looked {
-            Ok(Looked::Told(webhook, spec, secrets)) => (webhook, spec, secrets),
-            Ok(Looked::NotThere) => {
+            Looked::Told(webhook, spec, secrets) => (webhook, spec, secrets),
+            Looked::NotThere => {
                 self.inner.in_flight.forget_active();
                 return Ok(());
             }
-            Ok(Looked::MayNot(webhook, reason)) => {
+            Looked::MayNot(webhook, reason) => {
                 return self.blocking(move |platform| platform.disable(&tenant, &webhook, &reason)).await;
             }
-            Err(error) => {
-                tracing::error!("webhook {} of {tenant} cannot be opened: {error}", remembered.id);
+            Looked::Unreadable(webhook, why) => {
+                tracing::error!("webhook {} of {tenant} cannot be opened: {why}", webhook.id);
                 let attempt = Attempt::Failed(None, UNREADABLE.to_owned());
-                let settle = move |platform: &Self| platform.settle_attempt(&tenant, &remembered, delivery, attempt);
+                let settle = move |platform: &Self| platform.settle_attempt(&tenant, &webhook, delivery, attempt);
                 return self.blocking(settle).await;
             }
         };
@@ -352,6 +352,19 @@ enum Looked {
     NotThere,
     /// Why it is told nothing any more.
     MayNot(Webhook, String),
+    /// Why what is kept of it does not open.
+    Unreadable(Webhook, String),
+}
+
+/// What was read, or why it does not open. That is an attempt which failed; a database that fails says nothing of the webhook.
+fn opened<T>(read: Result<T, StoreError>) -> Result<Result<T, String>, Error> {
+    match read {
+        Ok(read) => Ok(Ok(read)),
+        Err(why @ (StoreError::Sealed { .. } | StoreError::Key { .. } | StoreError::Damaged { .. })) => {
+            Ok(Err(why.to_string()))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Looks a webhook up again: what is remembered of it may be sealed with a key that is not there any more.
@@ -360,13 +373,24 @@ fn look_up(work: &Work<'_>, tenant: &Tenant, known: &Webhook, now_ms: i64) -> Re
     if work.of(tenant).row()?.is_none() {
         return Ok(Looked::NotThere);
     }
-    let Some(row) = webhooks.get(&known.id)?.filter(|row| row.state == "active") else { return Ok(Looked::NotThere) };
-    let spec: WebhookSpec = read(&row.spec)?;
+    let row = match opened(webhooks.get(&known.id))? {
+        Ok(row) => row,
+        Err(why) => return Ok(Looked::Unreadable(known.clone(), why)),
+    };
+    let Some(row) = row.filter(|row| row.state == "active") else { return Ok(Looked::NotThere) };
+    let Ok(spec) = read::<WebhookSpec>(&row.spec) else {
+        return Ok(Looked::Unreadable(row, "what was decided is not readable".to_owned()));
+    };
+    if let Err(why) = opened(work.accounts().by_id(&row.account))? {
+        return Ok(Looked::Unreadable(row, why));
+    }
     if let Err(reason) = may_be_told(work, tenant, &row, &spec)? {
         return Ok(Looked::MayNot(row, reason));
     }
-    let secrets = webhooks.secrets(&row, now_ms)?;
-    Ok(Looked::Told(row, spec, secrets))
+    Ok(match opened(webhooks.secrets(&row, now_ms))? {
+        Ok(secrets) => Looked::Told(row, spec, secrets),
+        Err(why) => Looked::Unreadable(row, why),
+    })
 }
 
 /// Whether whoever decided a webhook last may still see what it is told; the reason when not.
@@ -421,4 +445,18 @@ fn after(delivery: Delivery, attempt: &Attempt, attempts: i64, now_ms: i64) -> D
 fn grant(url: &str) -> Option<Permission> {
     let url = Url::parse(url).ok()?;
     format!("network.http={}:{}", url.host_str()?, url.port_or_known_default()?).parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_does_not_open_is_an_attempt_that_failed() {
+        let code = |error: StoreError| opened::<()>(Err(error)).map(|opened| opened.is_err());
+        assert_eq!(code(StoreError::Sealed { table: "webhook", column: "secret" }), Ok(true));
+        assert_eq!(code(StoreError::key("there is none", "Bring it back.")), Ok(true));
+        code(StoreError::Lost("it went away".into())).unwrap_err();
+        code(StoreError::Database("it is busy".into())).unwrap_err();
+    }
 }
