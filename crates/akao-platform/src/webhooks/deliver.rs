@@ -246,7 +246,7 @@ impl Platform {
                 return self.blocking(settle).await;
             }
         };
-        if webhook != remembered {
+        if is_changed(&remembered, &webhook) {
             // Somebody beside this server has changed it, or it could not be read a moment ago.
             self.inner.in_flight.forget_active();
         }
@@ -356,6 +356,12 @@ enum Looked {
     Unreadable(Webhook, String),
 }
 
+/// Whether a webhook is another one than is remembered. Since when it fails is written down here at each turn, and counts for nothing
+/// else.
+fn is_changed(remembered: &Webhook, now: &Webhook) -> bool {
+    Webhook { failing_since_ms: now.failing_since_ms, ..remembered.clone() } != *now
+}
+
 /// What was read, or why it does not open. That is an attempt which failed; a database that fails says nothing of the webhook.
 fn opened<T>(read: Result<T, StoreError>) -> Result<Result<T, String>, Error> {
     match read {
@@ -458,5 +464,29 @@ mod tests {
         assert_eq!(code(StoreError::key("there is none", "Bring it back.")), Ok(true));
         code(StoreError::Lost("it went away".into())).unwrap_err();
         code(StoreError::Database("it is busy".into())).unwrap_err();
+    }
+
+    #[test]
+    fn one_that_fails_is_no_other_webhook() {
+        let remembered = Webhook {
+            id: "w".to_owned(),
+            name: "all".to_owned(),
+            spec: "{}".to_owned(),
+            secret: "sealed".to_owned(),
+            old_secret: None,
+            old_until_ms: None,
+            account: "a".to_owned(),
+            state: "active".to_owned(),
+            reason: None,
+            failing_since_ms: None,
+            since_lsn: 0,
+            since_ms: 0,
+            revision: 1,
+            created_ms: 0,
+            changed_ms: 0,
+        };
+        let failing = Webhook { failing_since_ms: Some(7), ..remembered.clone() };
+        assert!(!is_changed(&remembered, &failing) && !is_changed(&failing, &remembered));
+        assert!(is_changed(&remembered, &Webhook { secret: "anew".to_owned(), ..failing }));
     }
 }
