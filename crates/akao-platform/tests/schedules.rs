@@ -343,6 +343,37 @@ async fn a_clock_that_was_ahead_once_keeps_no_schedule_waiting() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_that_fails_keeps_no_other_from_the_clock_as_it_is() {
+    let ground = Ground::new("2026-01-30T06:10:00Z");
+    let ours = ground.make(&spec("0 * * * *", json!({})));
+    ground.look().await;
+    ground.at("2027-01-30T06:10:00Z").look().await;
+    // A tenant that comes first, whose schedules cannot be changed.
+    let first: akao_contract::Tenant = "aaa".parse().unwrap();
+    let row = ground.platform.schedule(&ground.owner, &ours).unwrap().row;
+    let made: Result<(), akao_store::StoreError> = ground.store.write(|work| {
+        work.accounts().insert_tenant(&akao_store::TenantRow::new(first.clone(), "First".to_owned(), 1))?;
+        work.of(&first).schedules().insert(&row)
+    });
+    made.unwrap();
+    let file = rusqlite::Connection::open(ground.folder.path().join(akao_store::PLATFORM_FILE)).unwrap();
+    let trigger =
+        "CREATE TRIGGER fails BEFORE UPDATE ON schedule WHEN old.tenant = 'aaa' BEGIN SELECT RAISE(ABORT, 'no'); END";
+    file.execute_batch(trigger).unwrap();
+    let next = |tenant: &akao_contract::Tenant| {
+        let row = ground.store.read(|work| work.of(tenant).schedules().get(&ours)).unwrap();
+        row.unwrap().next_ms.unwrap()
+    };
+    let acme = "acme".parse().unwrap();
+    let looked = ground.at("2026-01-30T06:10:01Z").look().await;
+    assert_eq!((looked.again, next(&first), next(&acme)), (true, row.next_ms.unwrap(), ms("2026-01-30T07:00:00Z")));
+    // It is looked at again, although the clock was not set back since.
+    file.execute_batch("DROP TRIGGER fails").unwrap();
+    let looked = ground.at("2026-01-30T06:10:02Z").look().await;
+    assert_eq!((looked.again, next(&first)), (false, ms("2026-01-30T07:00:00Z")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jitter_delays_a_time_and_nothing_else() {
     let ground = Ground::new("2026-01-30T06:00:00Z");
     let id = ground.make(&spec("0 7 * * *", json!({"jitter_s": 600})));

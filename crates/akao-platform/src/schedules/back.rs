@@ -21,19 +21,32 @@ fn earlier(row: &Schedule, now_ms: i64) -> Option<(i64, i64)> {
 
 impl Platform {
     /// Looks at every schedule when the clock says less than at the last look, and at the first one, of which nobody knows what the
-    /// clock said before. True when that is to be tried again. Blocks.
+    /// clock said before. True when that is to be tried again; one tenant's trouble is none of the others'. Blocks.
     pub(super) fn look_back(&self) -> bool {
         let (looked, now_ms) = (&self.inner.schedules_looked_ms, self.now_ms());
         if looked.swap(now_ms, Ordering::Relaxed) <= now_ms {
             return false;
         }
-        let moved = self
-            .read(|work| Ok(work.accounts().tenants()?))
-            .and_then(|tenants| tenants.iter().try_for_each(|tenant| self.move_back(tenant, now_ms)));
-        let Err(error) = moved else { return false };
-        tracing::error!("schedules cannot be held against the clock, which is tried again: {error}");
-        looked.store(i64::MAX, Ordering::Relaxed);
-        true
+        let failed = |of: &str, error: &Error| {
+            tracing::error!("schedules{of} cannot be held against the clock, which is tried again: {error}");
+        };
+        let have_failed = match self.read(|work| Ok(work.accounts().tenants()?)) {
+            Ok(tenants) => {
+                let fails = |tenant: &Tenant| {
+                    self.move_back(tenant, now_ms).inspect_err(|error| failed(&format!(" of {tenant}"), error)).is_err()
+                };
+                // Every one is looked at.
+                tenants.iter().map(fails).fold(false, |any, one| any | one)
+            }
+            Err(error) => {
+                failed("", &error);
+                true
+            }
+        };
+        if have_failed {
+            looked.store(i64::MAX, Ordering::Relaxed);
+        }
+        have_failed
     }
 
     fn move_back(&self, tenant: &Tenant, now_ms: i64) -> Result<(), Error> {
