@@ -115,7 +115,8 @@ fn restore(
         })
     });
     // It may hold the master key, and is no data directory.
-    put.inspect_err(|_| backup::abandon(&staging))
+    let above = put.inspect_err(|_| backup::abandon(&staging))?;
+    above.sync_all().map_err(|error| unsure(data, &error))
 }
 
 /// A folder that something is mounted on cannot be given another content by its name.
@@ -162,15 +163,17 @@ fn stage(args: &Args, manifest: &Manifest, staging: &Path, keys: &[MasterKey]) -
     backup::sync_folders(staging)
 }
 
-/// Gives the data directory its name.
-fn put(staging: &Path, data: &Path) -> io::Result<()> {
+/// Gives the data directory its name; the folder in which it stands is to be synced.
+fn put(staging: &Path, data: &Path) -> io::Result<File> {
+    // Before the change, so that all that may fail after it is the disk.
+    let above = File::open(data.parent().unwrap_or(Path::new("/")))?;
     // An empty folder makes room.
     match fs::remove_dir(data) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     fs::rename(staging, data)?;
-    File::open(data.parent().unwrap_or(Path::new("/")))?.sync_all()
+    Ok(above)
 }
 
 fn tell(args: &Args, manifest: &Manifest, data: &Path, has_keys: bool, context: &Context) -> Result<Exit, Failure> {
@@ -201,4 +204,11 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
     Failure::storage(format!("the backup cannot be restored to {}", path.display()))
         .because(error)
         .hint("Check the disk and the permissions, and restore again.")
+}
+
+/// All of it is in its place; restoring again would find it there.
+fn unsure(data: &Path, error: &io::Error) -> Failure {
+    Failure::storage(format!("{} is restored, but its name may not be on the disk yet", data.display()))
+        .because(error)
+        .hint("Do not restore again. Check the disk, and that the folder is there after the machine was started again.")
 }
