@@ -1,13 +1,58 @@
 //! By what platform data are told from others, and by which master keys they are sealed. Both are read without a key.
 
 use crate::{
-    StoreError, Work,
+    Store, StoreError, Work,
     vault::{LOOKUP, SERVER},
 };
+use akao_contract::Tenant;
 use std::collections::BTreeSet;
 
 /// Under which name their number is kept.
 const MARK: &str = "platform";
+
+/// The first schema with any table.
+const WITH_TABLES: i64 = 1;
+
+/// The first schema in which something is sealed.
+const WITH_KEYS: i64 = 2;
+
+/// The first schema with the table that holds the number.
+const WITH_PLACES: i64 = 6;
+
+/// What is told of platform data of any schema, without a key.
+impl Store {
+    /// As [`Work::mark`].
+    ///
+    /// # Errors
+    /// The database failed; so for all below.
+    pub fn mark(&self) -> Result<Option<i64>, StoreError> {
+        self.since(WITH_PLACES, |work| work.mark())
+    }
+
+    /// As [`Work::master_keys`].
+    pub fn master_keys(&self) -> Result<BTreeSet<String>, StoreError> {
+        self.since(WITH_KEYS, |work| work.master_keys())
+    }
+
+    /// Whether somebody is there.
+    pub fn has_people(&self) -> Result<bool, StoreError> {
+        self.since(WITH_TABLES, |work| Ok(!work.accounts().is_empty()?))
+    }
+
+    /// The tenants, also those that are being deleted.
+    pub fn every_tenant(&self) -> Result<BTreeSet<Tenant>, StoreError> {
+        self.since(WITH_TABLES, |work| Ok(work.accounts().every_tenant()?.into_iter().collect()))
+    }
+
+    /// What is read, where the schema is so new that it can be there.
+    fn since<T: Default>(
+        &self,
+        first: i64,
+        read: impl FnOnce(&Work<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if self.schema() < first { Ok(T::default()) } else { self.read(read) }
+    }
+}
 
 impl Work<'_> {
     /// The number that these platform data alone have. A copy of them has the same. None of data that no server of this version

@@ -243,7 +243,7 @@ CREATE INDEX session_by_member ON session (tenant, account);
 ";
 
 /// The number of the schema that a file has; 0 of one that is new.
-fn found(connection: &Connection, file: &Path) -> Result<i64, StoreError> {
+pub(crate) fn found(connection: &Connection, file: &Path) -> Result<i64, StoreError> {
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(database);
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(database)?;
@@ -251,29 +251,26 @@ fn found(connection: &Connection, file: &Path) -> Result<i64, StoreError> {
     if application != APPLICATION_ID && (tables > 0 || application != 0) {
         return Err(StoreError::Foreign(file.display().to_string()));
     }
+    check_known(file.display().to_string(), found).map(|()| found)
+}
+
+/// Refuses a schema of a later version.
+pub(crate) fn check_known(place: String, found: i64) -> Result<(), StoreError> {
     let known = i64::try_from(CHANGES.len()).unwrap_or(i64::MAX);
     match found > known {
-        true => Err(StoreError::Newer { place: file.display().to_string(), found, known }),
-        false => Ok(found),
+        true => Err(StoreError::Newer { place, found, known }),
+        false => Ok(()),
     }
 }
 
-/// Refuses a schema that is not the newest one.
+/// Refuses a schema that is older than the newest one, and so one that is not known.
 pub(crate) fn check_newest(place: String, found: i64) -> Result<(), StoreError> {
     let known = i64::try_from(CHANGES.len()).unwrap_or(i64::MAX);
-    if found > known {
-        return Err(StoreError::Newer { place, found, known });
-    }
     let message = || format!("{place} has schema {found}, and this version reads {known}");
     match found == known {
         true => Ok(()),
         false => Err(StoreError::Setup { message: message(), suggestion: "Start the server of this version once." }),
     }
-}
-
-/// Refuses a file that has another schema than the newest one.
-pub(crate) fn is_newest(connection: &Connection, file: &Path) -> Result<(), StoreError> {
-    check_newest(file.display().to_string(), found(connection, file)?)
 }
 
 /// Brings the file to the newest schema.

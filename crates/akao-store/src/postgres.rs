@@ -68,8 +68,8 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// Opens a database whose schema is the newest already, as the server's role.
-    pub(crate) fn open_as_it_is(location: &Location) -> Result<Self, StoreError> {
+    /// Opens a database that has platform data, as the server's role, and says which schema it has.
+    pub(crate) fn open_as_it_is(location: &Location) -> Result<(Self, i64), StoreError> {
         let (runtime, pool) = reading(location)?;
         let postgres = Self { pool, runtime: Some(runtime), place: location.to_string() };
         let found = postgres.read(|database| {
@@ -77,8 +77,8 @@ impl Postgres {
             let rows = database.query(Scope::Accounts, "akao_schema", "SELECT number FROM akao_schema", &[])?;
             rows.first().ok_or(StoreError::Damaged { table: "akao_schema", column: 0 })?.integer(0)
         })?;
-        migrate::check_newest(postgres.place.clone(), found)?;
-        Ok(postgres)
+        migrate::check_known(postgres.place.clone(), found)?;
+        Ok((postgres, found))
     }
 
     /// Where it is, for people.

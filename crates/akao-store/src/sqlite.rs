@@ -56,18 +56,18 @@ impl Sqlite {
         Ok(Self { file, writer: Mutex::new(writer), idle: Mutex::default() })
     }
 
-    /// Opens the file of a data directory where it is there and has the newest schema.
-    pub(crate) fn open_as_it_is(folder: &Path) -> Result<Option<Self>, StoreError> {
+    /// Opens the file of a data directory where it is there, and says which schema it has.
+    pub(crate) fn open_as_it_is(folder: &Path) -> Result<Option<(Self, i64)>, StoreError> {
         let file = folder.join(PLATFORM_FILE);
         if !file.exists() {
             return Ok(None);
         }
         let failed = |error: rusqlite::Error| StoreError::Open { file: file.clone(), source: error.into() };
         let writer = open(&file, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
-        migrate::is_newest(&writer, &file)?;
+        let found = migrate::found(&writer, &file)?;
         // A commit of this connection is as durable as one of the server.
         writer.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
-        Ok(Some(Self { file, writer: Mutex::new(writer), idle: Mutex::default() }))
+        Ok(Some((Self { file, writer: Mutex::new(writer), idle: Mutex::default() }, found)))
     }
 
     /// Where it is, for people.

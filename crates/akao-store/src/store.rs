@@ -3,6 +3,8 @@
 use crate::{
     Location, StoreError, Work,
     access::Access,
+    backup::schema_number,
+    migrate,
     postgres::Postgres,
     sqlite::Sqlite,
     vault::{KEY_FILE, KeyFile, Keyring, MasterKey, MasterKeySource, Vault},
@@ -13,6 +15,7 @@ use std::{path::Path, sync::Arc};
 pub struct Store {
     database: Database,
     vault: Vault,
+    schema: i64,
 }
 
 enum Database {
@@ -53,8 +56,7 @@ impl Store {
     /// # Errors
     /// The file cannot be used, or has another schema.
     pub fn open_without_keys(folder: &Path) -> Result<Option<Self>, StoreError> {
-        let sqlite = Sqlite::open_as_it_is(folder)?;
-        Ok(sqlite.map(|sqlite| Self { database: Database::Sqlite(sqlite), vault: Vault::new(Arc::new(NoKeys)) }))
+        Self::glance(folder)?.map(Self::newest).transpose()
     }
 
     /// The same of platform data in PostgreSQL. Blocks, as [`Store::open_postgres`] does.
@@ -62,13 +64,43 @@ impl Store {
     /// # Errors
     /// The database cannot be reached, or has no platform data or another schema.
     pub fn open_postgres_without_keys(location: &Location) -> Result<Self, StoreError> {
-        let database = Database::Postgres(Postgres::open_as_it_is(location)?);
-        Ok(Self { database, vault: Vault::new(Arc::new(NoKeys)) })
+        Self::glance_postgres(location)?.newest()
+    }
+
+    /// As [`Store::open_without_keys`], also of an older schema: of such data only that may be asked which `mark.rs` tells.
+    ///
+    /// # Errors
+    /// The file cannot be used, or is of a later version.
+    pub fn glance(folder: &Path) -> Result<Option<Self>, StoreError> {
+        let found = Sqlite::open_as_it_is(folder)?;
+        Ok(found.map(|(sqlite, schema)| Self::as_it_is(Database::Sqlite(sqlite), schema)))
+    }
+
+    /// The same of platform data in PostgreSQL. Blocks.
+    ///
+    /// # Errors
+    /// The database cannot be reached, has no platform data, or those of a later version.
+    pub fn glance_postgres(location: &Location) -> Result<Self, StoreError> {
+        let (postgres, schema) = Postgres::open_as_it_is(location)?;
+        Ok(Self::as_it_is(Database::Postgres(postgres), schema))
+    }
+
+    fn as_it_is(database: Database, schema: i64) -> Self {
+        Self { database, vault: Vault::new(Arc::new(NoKeys)), schema }
+    }
+
+    fn newest(self) -> Result<Self, StoreError> {
+        migrate::check_newest(self.place(), self.schema).map(|()| self)
+    }
+
+    /// The number of the schema that the data have.
+    pub fn schema(&self) -> i64 {
+        self.schema
     }
 
     /// Makes sure that what is sealed can be opened, before anything relies on it.
     fn begin(database: Database, vault: Vault) -> Result<Self, StoreError> {
-        let store = Self { database, vault };
+        let store = Self { database, vault, schema: schema_number() };
         store.write(|work| work.begin_keys())?;
         Ok(store)
     }

@@ -368,6 +368,29 @@ fn data_of_the_first_schema_are_sealed_when_they_are_opened() {
     assert!(!holds(&bytes(&folder), "@example.com"));
 }
 
+#[test]
+fn data_of_an_older_schema_are_looked_at_and_left_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(PLATFORM_FILE);
+    std::fs::write(&file, "").unwrap();
+    let told = || {
+        let store = Store::glance(folder.path()).unwrap().unwrap();
+        let (people, tenants) = (store.has_people().unwrap(), store.every_tenant().unwrap());
+        (store.schema(), people, tenants, store.mark().unwrap(), store.master_keys().unwrap().len())
+    };
+    assert_eq!(told(), (0, false, [].into(), None, 0), "a start that was broken off");
+    let connection = rusqlite::Connection::open(&file).unwrap();
+    connection.execute_batch(include_str!("schema_1.sql")).unwrap();
+    for _ in 0..2 {
+        assert_eq!(told(), (1, true, [tenant("acme")].into(), None, 0));
+    }
+    assert!(matches!(Store::open_without_keys(folder.path()), Err(StoreError::Setup { .. })));
+    let mark = Store::open(folder.path()).unwrap().write(|work| work.make_mark()).unwrap();
+    let newest = akao_store::schema_number();
+    connection.pragma_update(None, "user_version", newest - 1).unwrap();
+    assert_eq!(told(), (newest - 1, true, [tenant("acme")].into(), Some(mark), 1));
+}
+
 fn webhook(id: &str, url: &str) -> Webhook {
     Webhook {
         id: id.to_owned(),

@@ -27,7 +27,7 @@ fn written(folder: &Path) -> Result<Option<String>, Failure> {
 }
 
 /// The number as it stands in the file.
-fn text(mark: i64) -> String {
+pub(crate) fn text(mark: i64) -> String {
     format!("{mark:016x}")
 }
 

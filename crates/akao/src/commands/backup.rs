@@ -14,7 +14,7 @@ use crate::{
     wiring,
 };
 use akao_journal::JOURNAL_FILE;
-use akao_store::{MasterKey, PLATFORM_FILE, Store, StoreError};
+use akao_store::{MasterKey, PLATFORM_FILE, Store};
 use serde_json::json;
 use std::{
     collections::BTreeSet,
@@ -73,7 +73,7 @@ fn make(args: &Args, data: &Path, staging: &Path, password: Option<&akao_step::S
     let mut files = Vec::new();
     let source = args.store.keys(data)?;
     let mut keys = source.load()?;
-    let needed = platform(args, data, staging, &mut files)?;
+    let told = platform(args, data, staging, &mut files)?;
     // Keys may be rotated meanwhile: whatever wraps what was copied is among those before and those right after.
     for key in source.load()? {
         if keys.iter().all(|known| known.fingerprint() != key.fingerprint()) {
@@ -84,36 +84,30 @@ fn make(args: &Args, data: &Path, staging: &Path, password: Option<&akao_step::S
         reader.copy_to(&staging.join(JOURNAL_FILE))?;
         keep_private(&staging.join(JOURNAL_FILE)).map_err(failed)?;
         files.push(backup::of_file(staging, JOURNAL_FILE).map_err(failed)?);
-    } else if needed.is_none() {
+    } else if told.is_none() {
         let message = format!("there is nothing in {}", data.display());
         return Err(Failure::not_found(message).hint("Name the data directory with `--data-dir`."));
     }
     let (plain, folders) = backup::plain_files(data).map_err(failed)?;
-    for path in plain.into_iter().chain([MARK_FILE.to_owned()]) {
+    for path in plain {
         match backup::copy(&data.join(&path), staging, &path, backup::PRIVATE) {
             Ok(copied) => files.push(copied),
-            // A collector took it away: nothing that was there when the views were taken refers to it any more. The mark may never
-            // have been there.
+            // A collector took it away: nothing that was there when the views were taken refers to it any more.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
     }
-    let needed = match needed {
-        Some(Needed::These(needed)) => needed,
-        Some(Needed::Unknown) => keys.iter().map(|key| key.fingerprint().to_string()).collect(),
-        None => BTreeSet::new(),
-    };
+    let Told { mark, master_keys: needed } = told.unwrap_or_default();
+    if let Some(mark) = mark {
+        // That of the data directory may have been written since.
+        files.push(written(staging, MARK_FILE, &format!("{}\n", belongs::text(mark))).map_err(failed)?);
+    }
     if let Some(password) = password {
         check_keys(&keys, &needed, &source.place())?;
         if !keys.is_empty() {
             let text: String = keys.iter().map(|key| key.to_text() + "\n").collect();
             let sealed = akao_store::seal_with_password(password, &text)?;
-            let written = backup::new_file(&staging.join(KEYS_FILE)).and_then(|mut file| {
-                file.write_all(sealed.as_bytes())?;
-                file.sync_all()
-            });
-            written.map_err(failed)?;
-            files.push(backup::of_file(staging, KEYS_FILE).map_err(failed)?);
+            files.push(written(staging, KEYS_FILE, &sealed).map_err(failed)?);
         }
     }
     let manifest = Manifest {
@@ -130,6 +124,14 @@ fn make(args: &Args, data: &Path, staging: &Path, password: Option<&akao_step::S
     file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
     backup::sync_folders(staging).map_err(failed)?;
     Ok(manifest)
+}
+
+/// Makes a file of the backup, durably.
+fn written(staging: &Path, name: &str, text: &str) -> io::Result<Copied> {
+    let mut file = backup::new_file(&staging.join(name))?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    backup::of_file(staging, name)
 }
 
 /// Takes the rights of others away from a file that a database made, and syncs it.
@@ -150,50 +152,53 @@ fn check_keys(keys: &[MasterKey], needed: &BTreeSet<String>, place: &str) -> Res
     }
 }
 
-/// By which master keys the copied platform data are sealed.
-enum Needed {
-    These(BTreeSet<String>),
-    /// They have an older schema, in which that is not looked up.
-    Unknown,
+/// What the copied platform data say of themselves.
+#[derive(Default)]
+struct Told {
+    mark: Option<i64>,
+    /// By which master keys they are sealed.
+    master_keys: BTreeSet<String>,
 }
 
-impl Needed {
+impl Told {
     fn of(store: &Store) -> Result<Self, Failure> {
-        Ok(Self::These(store.read(|work| work.master_keys())?))
+        Ok(Self { mark: store.mark()?, master_keys: store.master_keys()? })
     }
 }
 
 /// Copies platform data; none when there are none.
-fn platform(args: &Args, data: &Path, staging: &Path, files: &mut Vec<Copied>) -> Result<Option<Needed>, Failure> {
+fn platform(args: &Args, data: &Path, staging: &Path, files: &mut Vec<Copied>) -> Result<Option<Told>, Failure> {
     let failed = |error: io::Error| unwritable(staging, &error);
     let Some(location) = args.store.location()? else {
-        if !akao_store::copy_file(data, &staging.join(PLATFORM_FILE))? {
-            return if belongs::is_of_server(data)? { Err(belongs::in_postgresql()) } else { Ok(None) };
-        }
+        akao_store::copy_file(data, &staging.join(PLATFORM_FILE))?;
         // What was copied is looked at, since keys may be rotated meanwhile.
-        let needed = match Store::open_without_keys(staging) {
-            Ok(Some(store)) => {
-                belongs::check(data, &store)?;
-                Needed::of(&store)?
-            }
-            Ok(None) | Err(StoreError::Setup { .. }) => Needed::Unknown,
-            Err(error) => return Err(error.into()),
+        let Some(store) = Store::glance(staging)? else {
+            return if belongs::is_of_server(data)? { Err(belongs::in_postgresql()) } else { Ok(None) };
         };
+        belongs::check(data, &store)?;
+        let told = Told::of(&store)?;
+        drop(store);
         keep_private(&staging.join(PLATFORM_FILE)).map_err(failed)?;
         files.push(backup::of_file(staging, PLATFORM_FILE).map_err(failed)?);
-        return Ok(Some(needed));
+        return Ok(Some(told));
     };
-    let store = Store::open_postgres_without_keys(&location)?;
+    let store = Store::glance_postgres(&location)?;
+    let (found, known) = (store.schema(), akao_store::schema_number());
+    if found != known {
+        // A server of this version would change them, before there is a copy.
+        return Err(Failure::storage(format!("{location} has schema {found}, this version knows {known}"))
+            .hint("Make the copy with the version of Akao that serves it."));
+    }
     belongs::check(data, &store)?;
-    let mut needed = store.read(|work| work.master_keys())?;
+    let mut told = Told::of(&store)?;
     let mut lines = BufWriter::new(backup::new_file(&staging.join(LINES_FILE)).map_err(failed)?);
     akao_store::export(&location, &mut lines)?;
     let file = lines.into_inner().map_err(|error| failed(error.into_error()))?;
     file.sync_all().map_err(failed)?;
     files.push(backup::of_file(staging, LINES_FILE).map_err(failed)?);
     // Keys may have been rotated before the view was taken, or after it.
-    needed.extend(store.read(|work| work.master_keys())?);
-    Ok(Some(Needed::These(needed)))
+    told.master_keys.extend(store.master_keys()?);
+    Ok(Some(told))
 }
 
 fn tell(to: &Path, manifest: &Manifest, context: &Context) -> Result<Exit, Failure> {

@@ -169,3 +169,37 @@ fn a_tenant_that_was_deleted_keeps_no_server_from_starting() {
     let server = server.restarted_after_end();
     server.token(&token).get("/api/v1/workflows").is(200);
 }
+
+/// The folder of a server that has ended.
+fn left_by(mut server: Server) -> tempfile::TempDir {
+    assert!(server.end(Signal::TERM).success());
+    std::mem::replace(&mut server.folder, tempfile::tempdir().expect("a folder"))
+}
+
+/// The number of the schema of a file, which is changed by as many.
+fn schema(file: &Path, change: i64) -> i64 {
+    let connection = rusqlite::Connection::open(file).expect("platform data");
+    let number: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).expect("a number");
+    connection.pragma_update(None, "user_version", number + change).expect("an edit");
+    number + change
+}
+
+#[test]
+fn a_backup_of_an_older_schema_has_its_keys_or_is_refused() {
+    let server = Server::over(tempfile::tempdir().expect("a folder"), Platform::File);
+    server.owner();
+    let (folder, place) = (left_by(server), tempfile::tempdir().expect("a folder"));
+    let (key, copy) = (folder.path().join("master.key"), place.path().join("copy"));
+    schema(&folder.path().join("platform.db"), -1);
+    let backup = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_akao"));
+        command.args(["backup", "--with-keys", "--json", "--data-dir"]).arg(folder.path()).arg(&copy);
+        command.env("AKAO_BACKUP_PASSWORD", "a few words for the keys").output().expect("the program runs")
+    };
+    fs::rename(&key, place.path().join("away")).expect("it is there");
+    refused(&backup(), "platform data are sealed with the master key");
+    fs::rename(place.path().join("away"), &key).expect("it is there");
+    let told: serde_json::Value = serde_json::from_slice(&backup().stdout).expect("a document");
+    assert_eq!((&told["with_keys"], told["master_keys"].as_array().map(Vec::len)), (&json!(true), Some(1)), "{told}");
+    assert!(copy.join("keys.sealed").exists());
+}
