@@ -7,7 +7,7 @@
 use crate::{failure::Failure, replace, wiring};
 use akao_contract::Tenant;
 use akao_journal::{ExecutionFilter, JOURNAL_FILE, Reader};
-use akao_store::{KEY_FILE, Location, PLATFORM_FILE, Store, StoreError};
+use akao_store::{KEY_FILE, Location, PLATFORM_FILE, Store};
 use std::{collections::BTreeSet, fs, io, path::Path};
 
 /// The file that names the platform data of a data directory.
@@ -57,13 +57,13 @@ pub(crate) fn check_beginning(folder: &Path, location: Option<&Location>) -> Res
     let has_file = folder.join(PLATFORM_FILE).exists();
     let found = match location {
         None if !has_file => return if is_of_server(folder)? { Err(in_postgresql()) } else { Ok(()) },
-        None => Store::open_without_keys(folder),
+        None => Store::glance(folder),
         Some(location) if akao_store::is_untouched(location)? => return check_empty(folder, location, has_file),
-        Some(location) => Store::open_postgres_without_keys(location).map(Some),
+        Some(location) => Store::glance_postgres(location).map(Some),
     };
     match found {
         Ok(Some(store)) => check(folder, &store),
-        // Whoever opens them for good is told, or brings them to the newest schema first.
+        // Whoever opens them for good is told.
         Ok(None) | Err(_) => Ok(()),
     }
 }
@@ -83,13 +83,11 @@ fn check_empty(folder: &Path, location: &Location, has_file: bool) -> Result<(),
     }
 }
 
-/// Whether somebody is in the file of platform data; of an older schema that is taken to be so.
+/// Whether somebody is in the file of platform data.
 fn has_people(folder: &Path) -> Result<bool, Failure> {
-    match Store::open_without_keys(folder) {
-        Ok(None) => Ok(false),
-        Ok(Some(store)) => Ok(!store.read(|work| work.accounts().is_empty())?),
-        Err(StoreError::Setup { .. }) => Ok(true),
-        Err(error) => Err(error.into()),
+    match Store::glance(folder)? {
+        Some(store) => Ok(store.has_people()?),
+        None => Ok(false),
     }
 }
 
@@ -112,8 +110,7 @@ fn tenants_with_executions(folder: &Path) -> Result<BTreeSet<Tenant>, Failure> {
 /// They are not, or that cannot be told.
 pub(crate) fn check(folder: &Path, store: &Store) -> Result<(), Failure> {
     let Some(written) = written(folder)? else { return check_tenants(folder, store) };
-    let mark = store.read(|work| work.mark())?;
-    match mark.map(text) == Some(written) {
+    match store.mark()?.map(text) == Some(written) {
         true => Ok(()),
         false => Err(Failure::storage(format!(
             "the data directory {} belongs to other platform data than {}",
@@ -131,8 +128,7 @@ pub(crate) fn check(folder: &Path, store: &Store) -> Result<(), Failure> {
 fn check_tenants(folder: &Path, store: &Store) -> Result<(), Failure> {
     let here = tenants_with_executions(folder)?;
     let Some(first) = here.first() else { return Ok(()) };
-    let known: BTreeSet<Tenant> = store.read(|work| work.accounts().every_tenant())?.into_iter().collect();
-    match here.is_disjoint(&known) {
+    match here.is_disjoint(&store.every_tenant()?) {
         false => Ok(()),
         true => Err(Failure::storage(format!(
             "{} holds executions of the tenant `{first}`, whom {} does not know",

@@ -155,8 +155,9 @@ impl StoreArgs {
     /// # Errors
     /// There are none, they cannot be opened, or are not those of the data directory.
     pub(crate) fn open_there(&self, folder: &Path) -> Result<Store, Failure> {
-        match self.location()? {
-            Some(location) if akao_store::is_untouched(&location)? => {
+        let location = self.location()?;
+        match &location {
+            Some(location) if akao_store::is_untouched(location)? => {
                 return Err(Failure::not_found(format!("there are no platform data in {location}"))
                     .hint("Name the database that `akao serve` takes."));
             }
@@ -165,6 +166,8 @@ impl StoreArgs {
             }
             _ => {}
         }
+        // Before an older schema is changed, which only the right ones are to have done.
+        belongs::check_beginning(folder, location.as_ref())?;
         let store = self.opened(folder, Vault::new(self.keys(folder)?))?;
         belongs::check(folder, &store)?;
         Ok(store)

@@ -185,6 +185,46 @@ fn schema(file: &Path, change: i64) -> i64 {
 }
 
 #[test]
+fn data_of_an_older_schema_are_left_as_they_are_where_they_are_not_the_right_ones() {
+    let cluster = Arc::new(Cluster::start());
+    let (folder, place) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let (server, ..) = in_use(folder, Platform::Postgres(Arc::new(Database::within(Arc::clone(&cluster)))));
+    let folder = left_by(server);
+    let (data, file) = (folder.path(), folder.path().join("platform.db"));
+    let stranger = Server::over(tempfile::tempdir().expect("a folder"), Platform::File);
+    let body = json!({
+        "code": stranger.code, "tenant": "globex", "email": "eve@example.com", "name": "Eve", "password": PASSWORD,
+    });
+    stranger.anybody().post("/api/v1/setup", &[], &body).is(201);
+    let theirs = left_by(stranger);
+    fs::copy(theirs.path().join("platform.db"), &file).expect("a file");
+    let older = schema(&file, -1);
+    let key = theirs.path().join("master.key");
+    let by_their_key = ["--master-key-file", key.to_str().expect("a name")];
+    all_refuse(data, place.path(), &by_their_key, "belongs to other platform data");
+    fs::remove_file(data.join("platform.mark")).expect("a mark");
+    all_refuse(data, place.path(), &by_their_key, "holds executions of the tenant `acme`");
+    assert_eq!(schema(&file, 0), older, "nothing was changed");
+
+    // The same of a database, which is not even copied: there is no copy yet when the server of this version has changed it.
+    let other = Arc::new(Database::within(cluster));
+    let own = Server::over(tempfile::tempdir().expect("a folder"), Platform::Postgres(Arc::clone(&other)));
+    own.owner();
+    let own = left_by(own);
+    let older = other.sql("UPDATE akao_schema SET number = number - 1 RETURNING number");
+    let (url, key) = (other.url(), own.path().join("master.key"));
+    let there = ["--store", &url, "--master-key-file", key.to_str().expect("a name")];
+    fs::write(theirs.path().join("platform.mark"), "of others\n").expect("a file");
+    for arguments in [&["vault", "rotate"][..], &["operator", "show"], &["serve", "--listen", "127.0.0.1:0"]] {
+        refused(&akao(theirs.path(), &[arguments, &there].concat()), "belongs to other platform data");
+    }
+    let copy = place.path().join("backup");
+    let backup = akao(own.path(), &["backup", copy.to_str().expect("a name"), "--store", &url]);
+    refused(&backup, "Make the copy with the version of Akao that serves it.");
+    assert_eq!(other.sql("SELECT number FROM akao_schema"), older);
+}
+
+#[test]
 fn a_backup_of_an_older_schema_has_its_keys_or_is_refused() {
     let server = Server::over(tempfile::tempdir().expect("a folder"), Platform::File);
     server.owner();
