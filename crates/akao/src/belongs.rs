@@ -6,8 +6,8 @@
 
 use crate::{failure::Failure, replace, wiring};
 use akao_contract::Tenant;
-use akao_journal::{ExecutionFilter, JOURNAL_FILE, Reader};
-use akao_store::{KEY_FILE, Location, PLATFORM_FILE, Store};
+use akao_journal::{ExecutionFilter, Reader};
+use akao_store::{Location, PLATFORM_FILE, Store};
 use std::{collections::BTreeSet, fs, io, path::Path};
 
 /// The file that names the platform data of a data directory.
@@ -31,10 +31,10 @@ pub(crate) fn text(mark: i64) -> String {
     format!("{mark:016x}")
 }
 
-/// Whether a server was run on a data directory: it has marked it, has run something for a tenant, or has made a key beside a
-/// journal. A key alone may have been put there for the first start.
+/// Whether a server was run on a data directory: it has marked it, or has run something for a tenant. A key says nothing, not even
+/// beside a journal: it may have been put there for the first start, after something was run on this machine.
 pub(crate) fn is_of_server(folder: &Path) -> Result<bool, Failure> {
-    if written(folder)?.is_some() || (folder.join(KEY_FILE).exists() && folder.join(JOURNAL_FILE).exists()) {
+    if written(folder)?.is_some() {
         return Ok(true);
     }
     let Some(reader) = wiring::reader_if_any(folder)? else { return Ok(false) };

@@ -126,12 +126,15 @@ impl StoreArgs {
         })
     }
 
-    /// Refuses to make platform data where those of the data directory are elsewhere. Blocks.
+    /// Refuses to make platform data where those of the data directory are elsewhere, or where the keys cannot be had: a start that
+    /// fails for that leaves nothing behind. Blocks.
     ///
     /// # Errors
-    /// They are, or that cannot be told.
+    /// It is so, or that cannot be told.
     pub(crate) fn check_beginning(&self, folder: &Path) -> Result<(), Failure> {
-        belongs::check_beginning(folder, self.location()?.as_ref())
+        belongs::check_beginning(folder, self.location()?.as_ref())?;
+        self.keys(folder)?.load()?;
+        Ok(())
     }
 
     /// Opens platform data for the server, which owns the data directory; makes them at its first start. The path tells where a

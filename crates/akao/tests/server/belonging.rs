@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Output},
     sync::Arc,
@@ -168,6 +169,35 @@ fn a_tenant_that_was_deleted_keeps_no_server_from_starting() {
     fs::remove_file(server.folder.path().join("platform.mark")).expect("a mark");
     let server = server.restarted_after_end();
     server.token(&token).get("/api/v1/workflows").is(200);
+}
+
+/// A key as an operator would write it, with these rights.
+fn put_key(data: &Path, mode: u32) {
+    let file = data.join("master.key");
+    fs::write(&file, "3q2+7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n").expect("a file");
+    fs::set_permissions(file, fs::Permissions::from_mode(mode)).expect("rights");
+}
+
+#[test]
+fn a_key_that_waits_for_the_first_start_does_not_prevent_it() {
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    let fresh = tempfile::tempdir().expect("a folder");
+    put_key(fresh.path(), 0o644);
+    refused(&akao(fresh.path(), &serve), "can be read by others");
+    assert_eq!(fs::read_dir(fresh.path()).expect("a folder").count(), 1, "nothing was made beside the key");
+    put_key(fresh.path(), 0o600);
+    assert!(Server::over(fresh, Platform::File).code.is_some());
+
+    // Nor does it beside what was run on this machine, which is copied without platform data.
+    let (used, place) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    assert!(akao(used.path(), &["run", HELLO]).status.success());
+    put_key(used.path(), 0o600);
+    let copy = place.path().join("copy");
+    let made = akao(used.path(), &["backup", copy.to_str().expect("a name")]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    assert!(copy.join("journal.db").exists() && !copy.join("platform.db").exists());
+    refused(&akao(used.path(), &["vault", "rotate"]), "no server was ever run");
+    assert!(Server::over(used, Platform::File).code.is_some());
 }
 
 /// The folder of a server that has ended.
