@@ -70,9 +70,12 @@ pub(crate) fn check_beginning(folder: &Path, location: Option<&Location>) -> Res
 
 /// Refuses a database without anything in it where the data directory has platform data elsewhere.
 fn check_empty(folder: &Path, location: &Location, has_file: bool) -> Result<(), Failure> {
-    // The key may be meant for this database.
-    let is_known = written(folder)?.is_some() || !tenants_with_executions(folder)?.is_empty();
-    match is_known || (has_file && has_people(folder)?) {
+    let is_known = match written(folder)? {
+        Some(written) => !is_unused(folder, &written)?,
+        // The key may be meant for this database.
+        None => !tenants_with_executions(folder)?.is_empty() || (has_file && has_people(folder)?),
+    };
+    match is_known {
         false => Ok(()),
         true => Err(Failure::storage(format!(
             "{location} is empty, and the server of this data directory has its platform data elsewhere"
@@ -89,6 +92,15 @@ fn has_people(folder: &Path) -> Result<bool, Failure> {
         Some(store) => Ok(store.has_people()?),
         None => Ok(false),
     }
+}
+
+/// Whether a data directory that says this belongs to its own file of platform data, in which nobody is: it was started, and nobody
+/// has set the server up. Such a one may still get a database.
+fn is_unused(folder: &Path, written: &str) -> Result<bool, Failure> {
+    // A file of something else is none of its own.
+    let Ok(Some(own)) = Store::glance(folder) else { return Ok(false) };
+    let is_own = own.mark()?.map(text).as_deref() == Some(written);
+    Ok(is_own && !own.has_people()? && tenants_with_executions(folder)?.is_empty())
 }
 
 /// The tenants of teams that have executions in the journal of a data directory.
@@ -110,7 +122,11 @@ fn tenants_with_executions(folder: &Path) -> Result<BTreeSet<Tenant>, Failure> {
 /// They are not, or that cannot be told.
 pub(crate) fn check(folder: &Path, store: &Store) -> Result<(), Failure> {
     let Some(written) = written(folder)? else { return check_tenants(folder, store) };
-    match store.mark()?.map(text) == Some(written) {
+    match store.mark()?.map(text) {
+        Some(mark) if mark == written => return Ok(()),
+        _ => {}
+    }
+    match is_unused(folder, &written)? {
         true => Ok(()),
         false => Err(Failure::storage(format!(
             "the data directory {} belongs to other platform data than {}",
@@ -149,7 +165,7 @@ pub(crate) fn claim(folder: &Path, store: &Store) -> Result<(), Failure> {
     check(folder, store)?;
     let mark = text(store.write(|work| work.make_mark())?);
     match written(folder)? {
-        Some(_) => Ok(()),
-        None => replace::replace_file(&folder.join(MARK_FILE), format!("{mark}\n").as_bytes()),
+        Some(written) if written == mark => Ok(()),
+        _ => replace::replace_file(&folder.join(MARK_FILE), format!("{mark}\n").as_bytes()),
     }
 }

@@ -206,6 +206,19 @@ fn left_by(mut server: Server) -> tempfile::TempDir {
     std::mem::replace(&mut server.folder, tempfile::tempdir().expect("a folder"))
 }
 
+#[test]
+fn a_server_that_nobody_has_set_up_may_still_get_a_database() {
+    let folder = left_by(Server::over(tempfile::tempdir().expect("a folder"), Platform::File));
+    let mark = folder.path().join("platform.mark");
+    let before = fs::read(&mark).expect("a mark");
+    let database = Arc::new(Database::within(Arc::new(Cluster::start())));
+    let (server, ..) = in_use(folder, Platform::Postgres(database));
+    assert_ne!(fs::read(&mark).expect("a mark"), before);
+    // From now on it belongs there.
+    let folder = left_by(server);
+    refused(&akao(folder.path(), &["serve", "--listen", "127.0.0.1:0"]), "belongs to other platform data");
+}
+
 /// The number of the schema of a file, which is changed by as many.
 fn schema(file: &Path, change: i64) -> i64 {
     let connection = rusqlite::Connection::open(file).expect("platform data");
