@@ -268,6 +268,35 @@ fn data_of_an_older_schema_are_left_as_they_are_where_they_are_not_the_right_one
 }
 
 #[test]
+fn a_copy_from_before_there_were_numbers_is_told_by_its_tenants() {
+    let (server, token, execution) = in_use(tempfile::tempdir().expect("a folder"), Platform::File);
+    let (folder, place) = (left_by(server), tempfile::tempdir().expect("a folder"));
+    let (file, mark) = (folder.path().join("platform.db"), folder.path().join("platform.mark"));
+    let before = fs::read(&mark).expect("a mark");
+    let copy = |name: &str| {
+        let to = place.path().join(name);
+        let made = akao(folder.path(), &["backup", to.to_str().expect("a name")]);
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        fs::read(to.join("platform.mark")).ok()
+    };
+    // A copy has the number that its data have, whatever the data directory says.
+    fs::remove_file(&mark).expect("a mark");
+    assert_eq!(copy("with").as_ref(), Some(&before));
+    fs::write(&mark, &before).expect("a mark");
+    let edit = |sql: &str| rusqlite::Connection::open(&file).and_then(|file| file.execute_batch(sql)).expect("an edit");
+    edit("DELETE FROM place WHERE name = 'platform'");
+    assert_eq!(copy("without"), None);
+
+    // Those that know nobody who has executions here are refused as ever.
+    edit("PRAGMA foreign_keys = OFF; UPDATE tenant SET name = 'globex'");
+    refused(&akao(folder.path(), &["serve", "--listen", "127.0.0.1:0"]), "holds executions of the tenant `acme`");
+    edit("PRAGMA foreign_keys = OFF; UPDATE tenant SET name = 'acme'");
+    let server = Server::over(folder, Platform::File).restarted_after_end();
+    assert_ne!(fs::read(server.folder.path().join("platform.mark")).expect("a mark"), before);
+    server.token(&token).wait(&execution, &["waiting"]);
+}
+
+#[test]
 fn a_backup_of_an_older_schema_has_its_keys_or_is_refused() {
     let server = Server::over(tempfile::tempdir().expect("a folder"), Platform::File);
     server.owner();
