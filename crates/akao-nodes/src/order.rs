@@ -229,6 +229,13 @@ fn binds(spec: &ProcessSpec, package: Source) -> Result<Vec<Bind>, LaunchError> 
         let source = Source::Path(real(folder)?);
         binds.push(Bind { source, target: target.clone(), read_only: true, exec: true });
     }
+    for (target, held) in &spec.wish.held {
+        let (opened, name) = held.open().map_err(|error| LaunchError::Failed {
+            stage: "volumes".to_owned(),
+            reason: format!("the folder for `{}` cannot be opened: {error}", target.display()),
+        })?;
+        binds.push(Bind { source: Source::Opened(opened, name), target: target.clone(), read_only: true, exec: true });
+    }
     for volume in &spec.volumes {
         let root = real(&volume.folder)?;
         let place = Path::new(VOLUMES_PLACE).join(&volume.name);

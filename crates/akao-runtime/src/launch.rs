@@ -9,8 +9,18 @@ use akao_contract::{
     manifest::{PackageId, Resources, RuntimeKind},
 };
 use akao_step::BoxFuture;
-use rustix::fd::OwnedFd;
-use std::{collections::BTreeMap, path::PathBuf, pin::Pin};
+use rustix::{
+    fd::{AsFd, OwnedFd},
+    fs::{Mode, OFlags, fstat, openat},
+};
+use std::{
+    cmp::Ordering,
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::Arc,
+};
 use tokio::{io::AsyncRead, net::UnixStream};
 
 /// A process to be: whose it is, what it runs, what it sees, what it may use. It does not change once it is made.
@@ -47,6 +57,60 @@ pub struct ProcessSpec {
     pub wish: Wish,
 }
 
+/// A folder of this machine that is held open. Two are the same only where they are the same folder on the disk: as long as one
+/// is held, no other gets its number.
+#[derive(Debug, Clone)]
+pub struct HeldFolder {
+    path: PathBuf,
+    number: (u64, u64),
+    opened: Arc<OwnedFd>,
+}
+
+impl HeldFolder {
+    /// The folder that was opened, with the path at which it stood. It is held by itself, so that no lock of `folder` is kept.
+    ///
+    /// # Errors
+    /// It cannot be opened once more.
+    pub fn new(folder: impl AsFd, path: PathBuf) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = openat(folder, ".", flags, Mode::empty())?;
+        let found = fstat(&opened)?;
+        Ok(Self { path, number: (found.st_dev, found.st_ino), opened: Arc::new(opened) })
+    }
+
+    /// A descriptor of it, which can be shown in a sandbox, and the path at which it stood.
+    ///
+    /// # Errors
+    /// This process has no descriptor left.
+    pub fn open(&self) -> io::Result<(OwnedFd, PathBuf)> {
+        Ok((self.opened.try_clone()?, self.path.clone()))
+    }
+
+    fn key(&self) -> (&Path, (u64, u64)) {
+        (&self.path, self.number)
+    }
+}
+
+impl PartialEq for HeldFolder {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for HeldFolder {}
+
+impl Ord for HeldFolder {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl PartialOrd for HeldFolder {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 /// What whoever runs a step wishes for its process beside the manifest. Two steps that differ in it never share a process.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wish {
@@ -54,6 +118,8 @@ pub struct Wish {
     pub memory_bytes: Option<u64>,
     /// Folders of this machine by the absolute paths at which the process sees them, read-only.
     pub folders: BTreeMap<PathBuf, PathBuf>,
+    /// More of them, each the one that was opened, whatever stands at its path by now.
+    pub held: BTreeMap<PathBuf, HeldFolder>,
     /// What runs its command in the place of the machine's usual interpreter of its kind. What that needs beside the folders
     /// that every sandbox sees is among `folders`.
     pub interpreter: Option<PathBuf>,

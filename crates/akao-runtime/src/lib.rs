@@ -33,7 +33,8 @@ pub use akao_rpc::ValidateAnswer;
 pub use circuit::{CircuitSettings, CircuitState};
 pub use host::{Denials, HostPorts, NoDenials, Outside};
 pub use launch::{
-    EndCause, Ended, Kill, Launch, LaunchError, Output, Process, ProcessSpec, Started, Usage, VolumeMount, Wish,
+    EndCause, Ended, HeldFolder, Kill, Launch, LaunchError, Output, Process, ProcessSpec, Started, Usage, VolumeMount,
+    Wish,
 };
 pub use lines::LineLimits;
 pub use outputs::OutputSchemaError;

@@ -10,7 +10,7 @@ use crate::{
 use akao_contract::{Effects, ErrorKind, Invocation, Outcome, Permission, StepError};
 use akao_nodes::ExternalNodes;
 use akao_package::Store;
-use akao_runtime::Wish;
+use akao_runtime::{HeldFolder, Wish};
 use akao_step::{BoxFuture, RunnerTraits, StepIo, StepRunner};
 use std::{
     collections::BTreeMap,
@@ -138,6 +138,20 @@ impl Shared {
         }
     }
 
+    /// The content that a run is lent, by where it sees it.
+    fn held(
+        &self,
+        environment: Option<&Environment>,
+        lease: Option<&Lease>,
+    ) -> Result<BTreeMap<PathBuf, HeldFolder>, StepError> {
+        let (Some(environment), Some(lease)) = (environment, lease) else { return Ok(BTreeMap::new()) };
+        let folder = lease.folder(self.options.environments.content(environment)).map_err(|error| {
+            let message = format!("the environment `{}` cannot be opened: {error}", environment.name);
+            StepError::new(ErrorKind::Internal, message)
+        })?;
+        Ok(BTreeMap::from([(ENVIRONMENT_PLACE.into(), folder)]))
+    }
+
     async fn run(self: Arc<Self>, mut invocation: Invocation, io: StepIo) -> Outcome {
         let Some(interpreter) = Interpreter::of(&invocation.node_type) else {
             return Outcome::failure(unknown(&invocation.node_type));
@@ -152,8 +166,13 @@ impl Shared {
             Err(error) => return Outcome::failure(error),
         };
         // What it is lent stays until this run has ended, whatever becomes of the environment.
-        let (environment, _lease) = match self.environment(interpreter, request.environment.as_deref()) {
+        let (environment, lease) = match self.environment(interpreter, request.environment.as_deref()) {
             Ok(lent) => lent.unzip(),
+            Err(error) => return Outcome::failure(error),
+        };
+        // A process that was started with another content by the same name goes on with that, and is none for this run.
+        let held = match self.held(environment.as_ref(), lease.as_ref()) {
+            Ok(held) => held,
             Err(error) => return Outcome::failure(error),
         };
         // What is loaded of an environment is counted more than once while it is loaded. Another runtime loads it by itself.
@@ -162,11 +181,10 @@ impl Shared {
         let own_bytes = request.own_bytes();
         let interpreter_of = |found: &Environment| found.interpreter.clone().filter(|_| request.runtime.is_none());
         let program = environment.as_ref().and_then(interpreter_of);
-        let content = environment.map(|found| (ENVIRONMENT_PLACE.into(), self.options.environments.content(&found)));
-        let needs = program.iter().flat_map(Program::folders);
         let wish = Wish {
             memory_bytes: Some(request.memory_bytes.saturating_add(own_bytes).saturating_add(loaded_bytes)),
-            folders: needs.chain(content).collect(),
+            folders: program.iter().flat_map(Program::folders).collect(),
+            held,
             interpreter: program.as_ref().map(|program| program.path.clone()),
             // What scripts in QuickJS fetch, the host sends. Others have a network of their own that reaches what was granted.
             without_network: request.runtime.is_none() && interpreter.networked.is_none(),

@@ -226,6 +226,7 @@ impl Environments {
         let wish = Wish {
             memory_bytes: Some(2 * LOADING_BYTES_MAX),
             folders: order.seen(BTreeMap::from([(ENVIRONMENT_PLACE.into(), folder.to_owned())])),
+            held: BTreeMap::new(),
             interpreter: order.path(),
             without_network: true,
             without_host_calls: true,

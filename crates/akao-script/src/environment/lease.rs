@@ -2,8 +2,14 @@
 //!
 //! A lock is of the folder itself and not of its name, so it stays when the folder is moved, and ends with the process that has it.
 
+use akao_runtime::HeldFolder;
 use rustix::fs::{FlockOperation, flock};
-use std::{fs, io, os::unix::fs::MetadataExt, path::Path, time::Duration};
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// How long it is waited until something is looked at again that is on its way out.
 const WAIT: Duration = Duration::from_millis(1);
@@ -11,7 +17,7 @@ const WAIT: Duration = Duration::from_millis(1);
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    _locked: fs::File,
+    locked: fs::File,
 }
 
 impl Lease {
@@ -23,6 +29,11 @@ impl Lease {
     /// Has a content alone; none where it is not there, or used.
     pub(crate) fn alone(place: &Path) -> io::Result<Option<Self>> {
         Self::locked(place, FlockOperation::NonBlockingLockExclusive)
+    }
+
+    /// The folder itself, which stood at this path: another may be put there while this one is used.
+    pub(crate) fn folder(&self, place: PathBuf) -> io::Result<HeldFolder> {
+        HeldFolder::new(&self.locked, place)
     }
 
     fn locked(place: &Path, how: FlockOperation) -> io::Result<Option<Self>> {
@@ -38,7 +49,7 @@ impl Lease {
         let locked = folder.metadata()?;
         let is_there =
             fs::metadata(place).is_ok_and(|there| (there.dev(), there.ino()) == (locked.dev(), locked.ino()));
-        Ok(is_there.then_some(Self { _locked: folder }))
+        Ok(is_there.then_some(Self { locked: folder }))
     }
 }
 

@@ -3,13 +3,14 @@
 use crate::{
     bench::{Case, run_all},
     desk::{Desk, users},
-    standin::StandIn,
+    standin::{StandIn, json_reply},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
+    sync::{Arc, Mutex},
 };
 
 /// Writes a wheel with one module: nothing of a registry is needed.
@@ -202,6 +203,53 @@ fn a_damaged_environment_is_mended_by_making_it_again() {
     assert_eq!(word(), "welcome");
     let listed = desk.akao(&["env", "list", "words", "--json"]);
     assert_eq!((&listed.json()["environments"][0]["sound"], &*listed.err), (&json!(true), ""));
+}
+
+/// What a script says in one execution, before and after `mend` is called.
+pub(crate) fn said_around(desk: &Desk, node_type: &str, props: Value, mend: impl FnMut() + Send + 'static) -> Value {
+    let mend = Mutex::new(mend);
+    let there = StandIn::new(move |_| {
+        mend.lock().expect("it is called once")();
+        json_reply(200, &json!({}))
+    });
+    let script = |id: &str| json!({"type": node_type, "id": id, "props": props});
+    let fetch = json!({"type": "HttpRequest", "id": "mend", "props": {"url": there.url(), "timeout": "120s"}});
+    let workflow = json!({
+        "akao": 1, "id": "around", "version": "1.0.0",
+        "root": {"type": "MemorySequence", "children": [script("before"), fetch, script("after")]},
+        "outputs": {"said": ["${steps.before.outputs.result}", "${steps.after.outputs.result}"]},
+    });
+    desk.write("around.yaml", &workflow.to_string());
+    let ran = desk.akao(&["run", "around.yaml", "--json", "--grant", &there.grant()]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    ran.json()["outputs"]["said"].clone()
+}
+
+/// Writes into a file of a content, which is read-only.
+pub(crate) fn damage(file: &Path, change: impl FnOnce(String) -> String) {
+    let text = std::fs::read_to_string(file).expect("it is there");
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644)).expect("it is ours");
+    std::fs::write(file, change(text)).expect("it is written");
+}
+
+#[test]
+fn a_script_after_a_mending_has_what_was_mended_also_in_the_same_execution() {
+    let desk = Arc::new(desk_with_wheels(*users().last().expect("a user")));
+    let make = ["env", "create", "words", "--python", "--packages", "greeting==2.0", "--json"];
+    let made = desk.akao(&make).json();
+    let content = made["content"].as_str().expect("a digest").trim_start_matches("sha256:");
+    let site = desk.path("data/nodes/scripts/environments/sha256").join(content).join("site/greeting");
+    damage(&site.join("__init__.py"), |_| "GREETING = 'damaged'\n".to_owned());
+    for compiled in std::fs::read_dir(site.join("__pycache__")).expect("what was compiled") {
+        let compiled = compiled.expect("an entry").path();
+        std::fs::set_permissions(&compiled, std::fs::Permissions::from_mode(0o644)).expect("it is ours");
+        std::fs::write(&compiled, "").expect("it is written");
+    }
+    let script = "import greeting, os\nresult = [greeting.GREETING, os.listdir('/environment/site/greeting') != []]";
+    let mender = Arc::clone(&desk);
+    let mend = move || assert_eq!(mender.akao(&make).code, 0);
+    let said = said_around(&desk, "PythonInterpreter", json!({"script": script, "environment": "words"}), mend);
+    assert_eq!(said, json!([["damaged", true], ["welcome", true]]));
 }
 
 #[test]

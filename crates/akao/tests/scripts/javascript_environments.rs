@@ -3,10 +3,12 @@
 use crate::{
     bench::{Case, run_all},
     desk::{Desk, users},
+    environments::{damage, said_around},
     npm::{Package, serve},
     standin::StandIn,
 };
 use serde_json::json;
+use std::sync::Arc;
 
 /// A desk whose npm asks a registry of this machine.
 fn desk_with_registry(user: u32) -> (Desk, StandIn) {
@@ -143,6 +145,21 @@ fn scripts_import_what_their_environment_has() {
         assert_eq!(desk.akao(&["env", "remove", "talk"]).code, 0);
         assert!(!content.exists(), "what no environment has is gone");
     }
+}
+
+#[test]
+fn a_script_after_a_mending_has_what_was_mended_also_in_the_same_execution() {
+    let (desk, _registry) = desk_with_registry(*users().last().expect("a user"));
+    let desk = Arc::new(desk);
+    let make = ["env", "create", "talk", "--node", "--packages", "words", "--json"];
+    let made = desk.akao(&make).json();
+    let content = made["content"].as_str().expect("a digest").trim_start_matches("sha256:");
+    let content = desk.path("data/nodes/scripts/environments/sha256").join(content);
+    damage(&content.join("bundle.js"), |text| text.replace("Hello", "Wrong"));
+    let mender = Arc::clone(&desk);
+    let mend = move || assert_eq!(mender.akao(&make).code, 0);
+    let props = json!({"script": "return require('words').hello", "environment": "talk"});
+    assert_eq!(said_around(&desk, "JavaScriptInterpreter", props, mend), json!(["Wrong", "Hello"]));
 }
 
 #[test]
