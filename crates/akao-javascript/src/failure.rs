@@ -188,7 +188,7 @@ pub(crate) fn of_thrown<'js>(ctx: &Ctx<'js>, value: &Value<'js>, guard: &Guard, 
 
 /// The failure of `null` or `undefined`, of which QuickJS throws the one itself when no memory is left for an error.
 fn of_nothing(ctx: &Ctx<'_>, thrown: &str, guard: &Guard, place: &Place) -> Failure {
-    if thrown == "null" && nothing::was_full(ctx, guard.limits().memory_bytes) {
+    if thrown == "null" && nothing::was_full(ctx, guard.limits().memory_bytes, guard.before()) {
         let text = format!("the {} threw null, as QuickJS does when no memory is left for an error", guard.noun);
         return failed(Kind::Resource, "script_memory", &text, None);
     }

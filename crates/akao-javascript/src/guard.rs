@@ -3,6 +3,7 @@
 //! QuickJS asks every some thousand operations, between them only what native functions allow; whoever leaves QuickJS
 //! for long asks too.
 
+use crate::nothing::Before;
 use akao_node::{Failure, Kind, Level, Value, json};
 use std::{
     cell::{Cell, RefCell},
@@ -159,12 +160,14 @@ pub(crate) struct Guard {
     log_lines: Cell<usize>,
     /// What was written, with what was cut off.
     written_bytes: Cell<usize>,
+    before: Cell<Before>,
 }
 
 impl Guard {
     pub(crate) fn new(noun: &'static str, host: Rc<dyn Host>, limits: Limits) -> Self {
-        let (stopped, log_bytes, log_lines, written_bytes) = Default::default();
-        Self { noun, host: RefCell::new(host), limits: Cell::new(limits), stopped, log_bytes, log_lines, written_bytes }
+        let (host, limits) = (RefCell::new(host), Cell::new(limits));
+        let (stopped, log_bytes, log_lines, written_bytes, before) = Default::default();
+        Self { noun, host, limits, stopped, log_bytes, log_lines, written_bytes, before }
     }
 
     /// One that watches over nothing yet.
@@ -183,6 +186,16 @@ impl Guard {
         self.log_bytes.set(0);
         self.log_lines.set(0);
         self.written_bytes.set(0);
+    }
+
+    /// Notes what was taken of memory before the run.
+    pub(crate) fn begin_from(&self, before: Before) {
+        self.before.set(before);
+    }
+
+    /// What was taken of memory before the run.
+    pub(crate) fn before(&self) -> Before {
+        self.before.get()
     }
 
     /// Watches over what a run that has ended left behind: for a moment, and with nobody who hears of it.

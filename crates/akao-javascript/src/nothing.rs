@@ -12,6 +12,8 @@ const WAS_FULL: &str = include_str!("helpers/was_full.js");
 /// What that is called in stack traces.
 const FILE: &str = "akao:was-full";
 const PIECES: u64 = 16;
+/// What makes the kernel forget what a process has taken at most.
+const FORGET_PEAK: &str = "5";
 /// Words after which a slash begins a regular expression.
 const BEFORE_VALUES: [&str; 14] = [
     "return",
@@ -33,22 +35,59 @@ const BEFORE_VALUES: [&str; 14] = [
 /// Whether this process does nothing but run one script after the other.
 static IS_ALONE: AtomicBool = AtomicBool::new(false);
 
-/// From here on, what the process has taken of memory at most was taken by what it ran.
+/// From here on, what the process takes of memory is taken by what it runs.
 pub(crate) fn set_alone() {
     IS_ALONE.store(true, Ordering::Relaxed);
 }
 
-/// Whether the runtime may have run out of memory since it began. Where nothing but texts and numbers took all of it, QuickJS
-/// has looked for no garbage meanwhile, and only the process itself shows it.
-pub(crate) fn was_full(ctx: &Ctx<'_>, memory_bytes: u64) -> bool {
-    was_full_of_objects(ctx, memory_bytes) || IS_ALONE.load(Ordering::Relaxed) && peak_bytes() >= memory_bytes / 10 * 9
+/// What the process had taken of memory before a run, by which is told what the run has taken.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Before {
+    resident_bytes: u64,
+    peak_bytes: u64,
+    /// What of it is the runtime's.
+    own_bytes: u64,
 }
 
-/// The most that the process has taken at once; nothing where that is not told.
-fn peak_bytes() -> u64 {
+impl Before {
+    /// What it is now, with a runtime of which so much is taken already.
+    pub(crate) fn now(own_bytes: u64) -> Self {
+        if !IS_ALONE.load(Ordering::Relaxed) {
+            return Self::default();
+        }
+        // From here on the peak is the run's. Where that cannot be said, a peak that rises is.
+        let _ = std::fs::write("/proc/self/clear_refs", FORGET_PEAK);
+        let (resident_bytes, peak_bytes) = taken();
+        Self { resident_bytes, peak_bytes, own_bytes }
+    }
+
+    /// The same before another run in the same runtime.
+    pub(crate) fn again(self) -> Self {
+        Self { peak_bytes: Self::now(0).peak_bytes, ..self }
+    }
+
+    /// Whether the run took all that it may, for certain: what it took where others had given back does not count.
+    fn took(self, memory_bytes: u64) -> bool {
+        let (_, peak_bytes) = taken();
+        let grown = peak_bytes.saturating_sub(self.resident_bytes);
+        peak_bytes > self.peak_bytes && grown.saturating_add(self.own_bytes) >= memory_bytes / 10 * 9
+    }
+}
+
+/// Whether the runtime may have run out of memory since it began. Where nothing but texts and numbers took all of it, QuickJS
+/// has looked for no garbage meanwhile, and only the process itself shows it.
+pub(crate) fn was_full(ctx: &Ctx<'_>, memory_bytes: u64, before: Before) -> bool {
+    was_full_of_objects(ctx, memory_bytes) || IS_ALONE.load(Ordering::Relaxed) && before.took(memory_bytes)
+}
+
+/// What the process has taken, now and at most; nothing where that is not told.
+fn taken() -> (u64, u64) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
-    peak.unwrap_or(0_u64).saturating_mul(1_024)
+    let told = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok()).unwrap_or(0).saturating_mul(1_024)
+    };
+    (told("VmRSS:"), told("VmHWM:"))
 }
 
 fn was_full_of_objects(ctx: &Ctx<'_>, memory_bytes: u64) -> bool {

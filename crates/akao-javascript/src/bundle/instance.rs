@@ -11,6 +11,7 @@ use crate::{
     globals,
     guard::{Guard, Host, Limits, STACK_BYTES_MAX},
     json,
+    nothing::Before,
     rejections::Rejections,
     run::{Ends, Run},
     timers::Timers,
@@ -59,6 +60,7 @@ fn runtime(bundle: &Arc<Bundle>, name: &str, first: BundleCall, calls: &mut dyn 
     let limits = first.limits;
     let guard = Rc::new(Guard::new("node", Rc::clone(&first.host), limits));
     let no_room = |_| failure::no_memory(&guard, None);
+    guard.begin_from(Before::now(0));
     let runtime = Runtime::new().map_err(no_room)?;
     runtime.set_memory_limit(usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX));
     runtime.set_max_stack_size(STACK_BYTES_MAX);
@@ -85,6 +87,7 @@ fn runtime(bundle: &Arc<Bundle>, name: &str, first: BundleCall, calls: &mut dyn 
             }
             let Some(next) = calls.next() else { return Ok(()) };
             guard.begin(next.host, next.limits);
+            guard.begin_from(guard.before().again());
             request = next.request;
         }
     })

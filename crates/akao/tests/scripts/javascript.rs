@@ -128,3 +128,21 @@ fn a_run_finds_nothing_of_the_one_before() {
     assert!(ran.iter().all(|ran| ran.result["found"] == Value::Array(Vec::new())), "{ran:?}");
     assert_eq!((drawn("random").len(), drawn("uuid").len()), (6, 6), "{ran:?}");
 }
+
+#[test]
+fn what_another_script_took_of_memory_is_not_told_of_the_next() {
+    let script = |text: &str| {
+        Case::of("JavaScriptInterpreter", text).with("memory", json!("64MB")).with("timeout", json!("60s"))
+    };
+    let cases = [
+        script("const all = []; for (let at = 0; at < 56; at++) all.push('x'.repeat(1e6)); return all.length"),
+        script("throw null"),
+        script("const all = []; for (let at = 0;; at++) all.push(String(at).repeat(10))"),
+        script("throw null"),
+    ];
+    let desk = Desk::new(users()[0]);
+    let ran = run_in_turn(&desk, &cases);
+    assert_eq!(ran[0].result, json!(56), "{ran:?}");
+    let reasons: Vec<_> = ran[1..].iter().map(|ran| &ran.error["detail"]["reason"]).collect();
+    assert_eq!(reasons, ["script_exception", "script_memory", "script_exception"], "{ran:?}");
+}
