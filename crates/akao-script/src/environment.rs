@@ -149,18 +149,26 @@ impl Environments {
         }
     }
 
-    /// The environment of a name with a lease of its content: as long as that is had, the content stays. Blocks as [`Self::find`] does.
+    /// The environment of a name with a lease of its content: as long as that is had, the content stays.
     ///
     /// # Errors
     /// Its record cannot be read, or its content is not there.
-    pub(crate) fn lend(&self, language: &str, name: &str) -> io::Result<Option<(Environment, Lease)>> {
+    pub(crate) async fn lend(&self, language: &str, name: &str) -> io::Result<Option<(Environment, Lease)>> {
+        let mut without = None;
         for _ in 0..LOOKS_MAX {
             let Some(environment) = self.find(language, name)? else { return Ok(None) };
-            if let Some(lease) = Lease::take(&self.content(&environment))? {
+            let place = self.content(&environment);
+            if let Some(lease) = Lease::take(&place)? {
                 return Ok(Some((environment, lease)));
             }
-            // Either it has another record by now, or none.
-            lease::wait();
+            // Either it has another record by now, or none. Where another content is just put in its place, it is there at
+            // the second look.
+            let is_gone = !place.exists();
+            if is_gone && without.as_ref() == Some(&environment) {
+                break;
+            }
+            without = is_gone.then_some(environment);
+            tokio::time::sleep(lease::WAIT).await;
         }
         Err(io::Error::new(io::ErrorKind::NotFound, "its content is not there"))
     }
@@ -320,8 +328,8 @@ mod tests {
         assert!(environments.find("Python", "c").unwrap_err().to_string().contains(".json: missing field"));
     }
 
-    #[test]
-    fn a_content_stays_while_it_is_used_and_goes_afterwards() {
+    #[tokio::test]
+    async fn a_content_stays_while_it_is_used_and_goes_afterwards() {
         let folder = tempfile::tempdir().unwrap();
         let environments = Environments::new(folder.path().to_owned());
         let add = |name: &str, content: &[u8]| {
@@ -331,13 +339,13 @@ mod tests {
             environments.content(&made)
         };
         let (used, other) = (add("used", b"one"), add("other", b"two"));
-        let (lent, first) = environments.lend("Python", "used").unwrap().unwrap();
-        let (_, second) = environments.lend("Python", "used").unwrap().unwrap();
+        let (lent, first) = environments.lend("Python", "used").await.unwrap().unwrap();
+        let (_, second) = environments.lend("Python", "used").await.unwrap().unwrap();
         assert_eq!(environments.content(&lent), used);
         assert!(environments.remove("Python", "used").unwrap());
         assert!(used.join("site").is_dir(), "two runs use it");
         drop(first);
-        assert!(environments.lend("Python", "used").unwrap().is_none(), "no other run begins with it");
+        assert!(environments.lend("Python", "used").await.unwrap().is_none(), "no other run begins with it");
         environments.collect_all().unwrap();
         assert!(used.join("site").is_dir(), "one run uses it");
         drop(second);
@@ -345,7 +353,7 @@ mod tests {
         assert!(!used.exists() && !other.exists());
         let gone = add("gone", b"three");
         fs::remove_dir_all(&gone).unwrap();
-        assert_eq!(environments.lend("Python", "gone").unwrap_err().to_string(), "its content is not there");
+        assert_eq!(environments.lend("Python", "gone").await.unwrap_err().to_string(), "its content is not there");
     }
 
     #[test]

@@ -107,14 +107,14 @@ impl Shared {
     }
 
     /// The environment of a step: the one that it names, else the default one; none where that is what the language has of its own.
-    fn environment(
+    async fn environment(
         &self,
         interpreter: &Interpreter,
         name: Option<&str>,
     ) -> Result<Option<(Environment, Lease)>, StepError> {
         let wanted = name.unwrap_or(DEFAULT_ENVIRONMENT);
         let environments = &self.options.environments;
-        let found = environments.lend(interpreter.language, wanted).map_err(|error| {
+        let found = environments.lend(interpreter.language, wanted).await.map_err(|error| {
             StepError::new(ErrorKind::Internal, format!("the environment `{wanted}` cannot be read: {error}"))
                 .with_suggestion(format!("Remove it with `akao env remove {wanted}` and make it again."))
         })?;
@@ -166,7 +166,7 @@ impl Shared {
             Err(error) => return Outcome::failure(error),
         };
         // What it is lent stays until this run has ended, whatever becomes of the environment.
-        let (environment, lease) = match self.environment(interpreter, request.environment.as_deref()) {
+        let (environment, lease) = match self.environment(interpreter, request.environment.as_deref()).await {
             Ok(lent) => lent.unzip(),
             Err(error) => return Outcome::failure(error),
         };

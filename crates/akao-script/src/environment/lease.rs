@@ -12,7 +12,7 @@ use std::{
 };
 
 /// How long it is waited until something is looked at again that is on its way out.
-const WAIT: Duration = Duration::from_millis(1);
+pub(super) const WAIT: Duration = Duration::from_millis(1);
 
 /// See the module.
 #[derive(Debug)]
