@@ -25,12 +25,19 @@ use akao_package::Store;
 use akao_runtime::Wish;
 use akao_step::StepIo;
 use bundle::Bundled;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::{
+    fs::{CWD, RenameFlags, renameat_with},
+    io::Errno,
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs,
+    io::{
+        self,
+        ErrorKind::{AlreadyExists, DirectoryNotEmpty},
+    },
     os::unix::fs::{PermissionsExt, chown},
     path::{Path, PathBuf},
     sync::Arc,
@@ -289,12 +296,18 @@ impl Environments {
         for _ in 0..PUTS_MAX {
             match Lease::take(place)? {
                 Some(there) if self.is_sound(environment) => return Ok(there),
-                Some(_) => {
+                Some(there) => {
+                    drop(there);
                     // At no moment nothing stands there. What runs have open stays theirs.
-                    renameat_with(CWD, staged, CWD, place, RenameFlags::EXCHANGE)?;
+                    match renameat_with(CWD, staged, CWD, place, RenameFlags::EXCHANGE) {
+                        // Not every file system can do it.
+                        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => exchange_when_free(staged, place)?,
+                        exchanged => exchanged?,
+                    }
                 }
                 None => match fs::rename(staged, place) {
-                    Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                    // File systems differ in how they say it.
+                    Err(error) if matches!(error.kind(), DirectoryNotEmpty | AlreadyExists) => {
                         // It is on its way out.
                         lease::wait();
                         continue;
@@ -316,6 +329,31 @@ impl Environments {
         file.persist(self.record(&environment.language, &environment.name)).map_err(|error| error.error)?;
         fs::File::open(&self.folder)?.sync_all()
     }
+}
+
+/// Exchanges two folders by one rename after the other, as soon as nobody uses what stands there.
+fn exchange_when_free(staged: &Path, place: &Path) -> io::Result<()> {
+    for _ in 0..PUTS_MAX {
+        if exchange(staged, place)? {
+            return Ok(());
+        }
+        lease::wait();
+    }
+    let text = "scripts use it, and this file system exchanges no folders: make it again when none of them runs";
+    Err(io::Error::new(io::ErrorKind::ResourceBusy, text))
+}
+
+/// Exchanges two folders by one rename after the other; false where somebody uses what stands there.
+fn exchange(staged: &Path, place: &Path) -> io::Result<bool> {
+    let Some(_alone) = Lease::alone(place)? else { return Ok(false) };
+    let aside = staged.with_extension("aside");
+    fs::rename(place, &aside)?;
+    if let Err(error) = fs::rename(staged, place) {
+        fs::rename(&aside, place)?;
+        return Err(error);
+    }
+    fs::rename(&aside, staged)?;
+    Ok(true)
 }
 
 /// The digest of what a folder holds; none where that cannot be read.
@@ -400,6 +438,24 @@ mod tests {
         let list = list_folder(staged.path(), &LIMITS, &mut |_, _| true).unwrap();
         seal(staged.path(), &list).unwrap();
         staged
+    }
+
+    #[test]
+    fn folders_are_exchanged_one_after_the_other_unless_one_is_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let [staged, place] = [".making-a", "place"].map(|name| folder.path().join(name));
+        for path in [&staged, &place] {
+            fs::create_dir(path).unwrap();
+            fs::write(path.join("name"), path.file_name().unwrap().as_encoded_bytes()).unwrap();
+        }
+        let names = || [&staged, &place].map(|path| fs::read_to_string(path.join("name")).unwrap());
+        let used = Lease::take(&place).unwrap().unwrap();
+        assert!(!exchange(&staged, &place).unwrap());
+        assert_eq!(names(), [".making-a", "place"]);
+        drop(used);
+        assert!(exchange(&staged, &place).unwrap());
+        assert_eq!(names(), ["place", ".making-a"]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]
