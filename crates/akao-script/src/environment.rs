@@ -20,7 +20,7 @@ pub use program::{Asked, Program, ProgramError};
 use akao_contract::Digest;
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
     time::Duration,
@@ -39,7 +39,7 @@ const RECORD: &str = "json";
 /// Where contents stand.
 const CONTENTS: &str = "sha256";
 
-/// How long after its last change what is being made is nobody's any more: an environment is made within an hour.
+/// How long after its last change a record that is being written is nobody's any more.
 const STALE_AFTER: Duration = Duration::from_secs(86_400);
 
 /// How often an environment is looked for that is made again meanwhile.
@@ -184,12 +184,12 @@ impl Environments {
     /// # Errors
     /// The disk refuses.
     pub fn remove(&self, language: &str, name: &str) -> io::Result<bool> {
-        if self.find(language, name)?.is_none() {
-            return Ok(false);
-        }
+        let Some(environment) = self.find(language, name)? else { return Ok(false) };
         fs::remove_file(self.record(language, name))?;
-        sweep(&self.folder)?;
-        self.collect_all()?;
+        sweep(&self.folder);
+        self.collect_all();
+        // It is gone by now, unless it could not be removed.
+        self.collect(&environment.content)?;
         Ok(true)
     }
 
@@ -210,28 +210,36 @@ impl Environments {
         })
     }
 
-    /// Removes every content that no record names and nobody uses.
-    fn collect_all(&self) -> io::Result<()> {
-        let entries = match fs::read_dir(self.folder.join(CONTENTS)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            entries => entries?,
-        };
-        for entry in entries {
+    /// Removes every content that no record names and nobody uses. What cannot be removed now is tried again by the next.
+    fn collect_all(&self) {
+        let named = self.named();
+        for entry in fs::read_dir(self.folder.join(CONTENTS)).into_iter().flatten().flatten() {
             // What is not called by a digest is not ours.
-            let name = entry?.file_name();
-            if let Ok(content) = format!("sha256:{}", name.to_string_lossy()).parse() {
-                self.collect(&content)?;
+            let Ok(content) = format!("sha256:{}", entry.file_name().to_string_lossy()).parse::<Digest>() else {
+                continue;
+            };
+            // What is used is not locked for nothing: who wants to use it would have to wait.
+            if named.as_ref().is_some_and(|named| !named.contains(&content)) {
+                let _ = self.collect(&content);
             }
         }
-        Ok(())
+    }
+
+    /// The contents that records name; none where one cannot be read, so that nobody knows which it names.
+    fn named(&self) -> Option<BTreeSet<Digest>> {
+        Some(self.list().ok()?.into_iter().map(|environment| environment.content).collect())
     }
 
     /// Removes a content that no record names and nobody uses.
     fn collect(&self, content: &Digest) -> io::Result<()> {
         let place = self.place(content);
-        // Whoever is about to name it in a record has a lease: only now is it sure that nobody will.
+        let is_named = || self.named().is_none_or(|named| named.contains(content));
+        if is_named() {
+            return Ok(());
+        }
         let Some(_alone) = Lease::alone(&place)? else { return Ok(()) };
-        if self.list()?.iter().any(|environment| environment.content == *content) {
+        // Whoever is about to name it in a record has a lease: only now is it sure that nobody will.
+        if is_named() {
             return Ok(());
         }
         create::unseal(&place)?;
@@ -252,28 +260,26 @@ fn gone(removed: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Removes what was never completed, because its maker was killed.
-fn sweep(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
+/// Removes what was never completed, because its maker was killed, and what was replaced and is used no more. What cannot be
+/// removed now is tried again by the next.
+fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         let is_making = entry.file_name().to_string_lossy().starts_with(create::MAKING);
         // Another maker may have been here first.
         let Ok(found) = entry.metadata() else { continue };
-        let is_stale = found.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > STALE_AFTER));
-        if is_making && is_stale {
-            // A run may still use what was replaced.
-            if found.is_dir() && !matches!(Lease::alone(&path), Ok(Some(_))) {
-                continue;
+        let is_stale = || found.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > STALE_AFTER));
+        match found.is_dir() {
+            // Its maker has a lease, and so has a run that still uses what was replaced.
+            true if is_making => {
+                if let Ok(Some(_alone)) = Lease::alone(&path) {
+                    let _ = create::unseal(&path).and_then(|()| fs::remove_dir_all(&path));
+                }
             }
-            // What cannot be removed now is tried again by the next.
-            let _ = match found.is_dir() {
-                true => create::unseal(&path).and_then(|()| fs::remove_dir_all(&path)),
-                false => fs::remove_file(&path),
-            };
+            false if is_making && is_stale() => drop(fs::remove_file(&path)),
+            _ => {}
         }
     }
-    Ok(())
 }
 
 fn read(path: &Path) -> io::Result<Environment> {
@@ -346,7 +352,7 @@ mod tests {
         assert!(used.join("site").is_dir(), "two runs use it");
         drop(first);
         assert!(environments.lend("Python", "used").await.unwrap().is_none(), "no other run begins with it");
-        environments.collect_all().unwrap();
+        environments.collect_all();
         assert!(used.join("site").is_dir(), "one run uses it");
         drop(second);
         assert!(environments.remove("Python", "other").unwrap());
@@ -368,11 +374,33 @@ mod tests {
         // It was killed when it had sealed what it made.
         fs::set_permissions(made[0].join("site"), fs::Permissions::from_mode(0o555)).unwrap();
         let long_ago = std::time::SystemTime::now() - STALE_AFTER * 2;
-        for path in [&made[0], &made[2], &made[3]] {
-            fs::File::open(path).unwrap().set_modified(long_ago).unwrap();
-        }
-        sweep(folder.path()).unwrap();
-        assert_eq!(made.map(|path| path.exists()), [false, true, false, true]);
+        fs::File::open(&made[2]).unwrap().set_modified(long_ago).unwrap();
+        let maker = Lease::take(&made[1]).unwrap().unwrap();
+        sweep(folder.path());
+        assert_eq!(made.each_ref().map(|path| path.exists()), [false, true, false, true]);
+        drop(maker);
+        sweep(folder.path());
+        assert!(!made[1].exists());
+    }
+
+    #[test]
+    fn what_is_wrong_with_others_is_no_failure_of_a_removal() {
+        let folder = tempfile::tempdir().unwrap();
+        let environments = Environments::new(folder.path().to_owned());
+        let (made, other) = (environment("a", Digest::of(b"own")), environment("b", Digest::of(b"other")));
+        fs::create_dir_all(environments.content(&made)).unwrap();
+        // What stands in the place of another's content is no folder.
+        fs::write(environments.content(&other), "").unwrap();
+        let write = || fs::write(environments.record("Python", "a"), serde_json::to_vec(&made).unwrap()).unwrap();
+        write();
+        assert!(environments.remove("Python", "a").unwrap());
+        assert!(!environments.content(&made).exists() && environments.content(&other).exists());
+        // Nobody knows what a record names that cannot be read.
+        fs::create_dir(environments.content(&made)).unwrap();
+        fs::write(environments.record("Python", "broken"), "{}").unwrap();
+        write();
+        assert!(environments.remove("Python", "a").unwrap());
+        assert!(environments.content(&made).is_dir());
     }
 
     #[test]

@@ -152,8 +152,8 @@ impl Environments {
             return Err(EnvironmentError::Language(order.interpreter.language));
         };
         fs::create_dir_all(self.folder.join(CONTENTS))?;
-        sweep(&self.folder)?;
-        let staged = tempfile::Builder::new().prefix(MAKING).tempdir_in(&self.folder)?;
+        sweep(&self.folder);
+        let (staged, making) = self.stage()?;
         if rustix::process::geteuid().is_root() {
             // The sandbox works as a user that is known only to it; nobody else comes as far as this folder.
             fs::set_permissions(staged.path(), fs::Permissions::from_mode(0o777))?;
@@ -172,13 +172,25 @@ impl Environments {
         match self.load_once(makers, maker, order, staged.path(), &made.modules, io).await {
             Ok(loaded) => {
                 let loaded = Loaded { bytes: loaded.bytes.max(bundled.loaded_bytes()), ..loaded };
-                self.keep(order, made, loaded, &list, staged)
+                self.keep(order, made, loaded, &list, (staged, making))
             }
             Err(error) => {
                 unseal(staged.path())?;
                 Err(EnvironmentError::Packages(error))
             }
         }
+    }
+
+    /// A folder to put an environment together in, with the lease that says that it is somebody's.
+    fn stage(&self) -> io::Result<(tempfile::TempDir, Lease)> {
+        for _ in 0..PUTS_MAX {
+            let staged = tempfile::Builder::new().prefix(MAKING).tempdir_in(&self.folder)?;
+            if let Some(lease) = Lease::take(staged.path())? {
+                return Ok((staged, lease));
+            }
+            // Another has taken it for left behind.
+        }
+        Err(io::Error::other("no folder is to be had"))
     }
 
     /// Has the packages fetched into a folder.
@@ -250,7 +262,7 @@ impl Environments {
         made: Made,
         loaded: Loaded,
         list: &FolderList,
-        staged: tempfile::TempDir,
+        staged: (tempfile::TempDir, Lease),
     ) -> Result<Environment, EnvironmentError> {
         let digest = list.digest();
         // Packages ran while they were loaded, and what came of it is theirs to say: no more of it is kept than is meant.
@@ -276,14 +288,15 @@ impl Environments {
         let _lease = self.put(staged, &environment)?;
         self.write_record(&environment)?;
         // It is made. What is not removed now is tried again by the next.
-        let _ = self.collect_all();
+        self.collect_all();
         Ok(environment)
     }
 
     /// Puts a content in its place, also where one stands there that is not what it should be any more.
-    fn put(&self, staged: tempfile::TempDir, environment: &Environment) -> io::Result<Lease> {
+    fn put(&self, (staged, making): (tempfile::TempDir, Lease), environment: &Environment) -> io::Result<Lease> {
         let place = self.content(environment);
         let put = self.put_at(staged.path(), &place, environment);
+        drop(making);
         // Here is now what is not wanted: what was made once more, or what was damaged.
         match Lease::alone(staged.path()) {
             Ok(None) if staged.path().exists() => drop(staged.keep()),
@@ -431,13 +444,13 @@ pub(super) fn unseal(root: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn staged(folder: &Path) -> tempfile::TempDir {
-        let staged = tempfile::Builder::new().prefix(MAKING).tempdir_in(folder).unwrap();
+    fn staged(environments: &Environments) -> (tempfile::TempDir, Lease) {
+        let (staged, lease) = environments.stage().unwrap();
         fs::create_dir(staged.path().join("site")).unwrap();
         fs::write(staged.path().join("site/module.py"), "word = 'whole'\n").unwrap();
         let list = list_folder(staged.path(), &LIMITS, &mut |_, _| true).unwrap();
         seal(staged.path(), &list).unwrap();
-        staged
+        (staged, lease)
     }
 
     #[test]
@@ -463,14 +476,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let environments = Environments::new(folder.path().to_owned());
         fs::create_dir(folder.path().join(CONTENTS)).unwrap();
-        let first = staged(folder.path());
+        let first = staged(&environments);
         let environment = Environment {
             environment: FORMAT,
             name: "a".to_owned(),
             language: "Python".to_owned(),
             version: "3.11".to_owned(),
             interpreter: None,
-            content: digest_of(first.path()).unwrap(),
+            content: digest_of(first.0.path()).unwrap(),
             bytes: 1,
             loaded_bytes: 2,
             asked: Vec::new(),
@@ -490,19 +503,22 @@ mod tests {
         };
         drop(environments.put(first, &environment).unwrap());
         assert!(environments.is_sound(&environment));
-        drop(environments.put(staged(folder.path()), &environment).unwrap());
+        drop(environments.put(staged(&environments), &environment).unwrap());
         assert_eq!(standing(), 0, "the same again is thrown away");
 
         damage("word = 'damaged'\n");
-        drop(environments.put(staged(folder.path()), &environment).unwrap());
+        drop(environments.put(staged(&environments), &environment).unwrap());
         assert!(environments.is_sound(&environment) && standing() == 0);
 
         // A run goes on with what it has.
         damage("word = 'damaged again'\n");
         let used = Lease::take(&environments.content(&environment)).unwrap().unwrap();
-        drop(environments.put(staged(folder.path()), &environment).unwrap());
+        drop(environments.put(staged(&environments), &environment).unwrap());
         assert!(environments.is_sound(&environment));
+        sweep(folder.path());
         assert_eq!(standing(), 1, "what is used stays");
         drop(used);
+        sweep(folder.path());
+        assert_eq!(standing(), 0, "and goes with the next");
     }
 }
