@@ -2,7 +2,7 @@
 //!
 //! Forms of IPv6 that carry an IPv4 address are judged by the address they carry, so no spelling leads around the table.
 
-use crate::network::contains;
+use crate::network::{Network, contains};
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -98,6 +98,13 @@ pub fn classify(address: IpAddr) -> AddressClass {
         IpAddr::V4(address) => classify_v4(address),
         IpAddr::V6(address) => classify_v6(address),
     }
+}
+
+/// Whether a network may hold a public address. It may where it lies in none of the networks that are known to hold none.
+pub fn may_be_public(network: Network) -> bool {
+    let v4 = NETWORKS_V4.iter().map(|(within, prefix, class)| (IpAddr::from(*within), *prefix, *class));
+    let v6 = NETWORKS_V6.iter().map(|(within, prefix, class)| (IpAddr::from(*within), *prefix, *class));
+    v4.chain(v6).all(|(within, prefix, class)| class == AddressClass::Public || !network.is_within(within, prefix))
 }
 
 /// The address with the IPv4-mapped form of IPv6 taken back to IPv4, which is what the kernel dials.

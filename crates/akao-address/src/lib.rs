@@ -9,7 +9,7 @@ mod host;
 mod network;
 mod resolver;
 
-pub use class::{AddressClass, canonical, classify};
+pub use class::{AddressClass, canonical, classify, may_be_public};
 pub use entry::{Entry, EntryError, HostPattern, PORTS_MAX, WEB_PORTS, parse_port, split_port};
 pub use host::{HostError, NAME_BYTES_MAX, is_plain_name, is_this_machine, parse_host};
 pub use network::{Network, NetworkError};

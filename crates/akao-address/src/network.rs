@@ -27,6 +27,11 @@ impl Network {
         contains(self.address, self.prefix, address)
     }
 
+    /// Whether it lies in a network, as an address and the length of a prefix.
+    pub(crate) fn is_within(&self, network: IpAddr, prefix: u8) -> bool {
+        prefix <= self.prefix && contains(network, prefix, self.address)
+    }
+
     /// Whether it holds one address only.
     pub fn is_single(&self) -> bool {
         self.prefix == bits(self.address)

@@ -110,13 +110,9 @@ impl CheckedEgress {
             _ if !checked.is_empty() => Ok(checked),
             None => Err(EgressError::Resolve(target.host_text())),
             Some((address, reason)) => {
-                // Only a grant of the address itself opens a metadata service.
-                let class = classify(address);
-                let metadata = class == AddressClass::Metadata;
-                let open =
-                    if metadata { SocketAddr::new(address, target.port).to_string() } else { target.to_string() };
-                let is_open = grant::is_open(&self.options, class);
-                let grant = is_open.then(|| format!("{}={open}", purpose.permission()));
+                let is_open = grant::is_open(&self.options, classify(address));
+                // Whoever asked for a name is not told its addresses.
+                let grant = is_open.then(|| format!("{}={target}", purpose.permission()));
                 let reason = if is_open { reason } else { format!("{reason}, and only public addresses are open") };
                 Err(EgressError::Denied { target: target.to_string(), reason, grant })
             }

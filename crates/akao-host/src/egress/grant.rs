@@ -4,7 +4,7 @@
 //! brackets. PORT is a number or `*`; without it `network.http` opens 80 and 443, and `network.tcp` opens nothing.
 
 use super::{EgressOptions, target::Target};
-use akao_address::{AddressClass, Host, HostPattern, WEB_PORTS, classify, parse_port, split_port};
+use akao_address::{AddressClass, Host, HostPattern, WEB_PORTS, classify, may_be_public, parse_port, split_port};
 use akao_contract::Permission;
 use std::net::IpAddr;
 
@@ -81,7 +81,7 @@ pub(super) fn judge_name(
     if is_web && WEB_PORTS.contains(&target.port) {
         return Ok(());
     }
-    if granted(purpose, grants).any(|grant| grant.may_open(purpose, name, target.port)) {
+    if granted(purpose, grants).any(|grant| grant.may_open(purpose, options, name, target.port)) {
         return Ok(());
     }
     Err(if is_web { off_the_web(target.port) } else { NOT_GRANTED.to_owned() })
@@ -106,6 +106,9 @@ pub(super) fn judge(
         (Purpose::Http, AddressClass::Public) if public_web => Err(off_the_web(target.port)),
         (_, AddressClass::Public) => Err(NOT_GRANTED.to_owned()),
         _ if target.is_address() => Err(format!("it is {class}")),
+        (_, AddressClass::Metadata) => {
+            Err(format!("it resolves to {class}, which nothing but a grant of the address opens"))
+        }
         _ => Err(format!("it resolves to {class}")),
     }
 }
@@ -135,10 +138,10 @@ impl NetworkGrant {
     }
 
     /// Whether it can open some address of a name. Which names lead into a network nobody knows before they are resolved.
-    fn may_open(&self, purpose: Purpose, name: &str, port: u16) -> bool {
+    fn may_open(&self, purpose: Purpose, options: &EgressOptions, name: &str, port: u16) -> bool {
         self.opens_port(purpose, port)
             && match &self.host {
-                HostPattern::Network(_) => true,
+                HostPattern::Network(network) => !options.public_only || may_be_public(*network),
                 host @ (HostPattern::Name(_) | HostPattern::Suffix(_)) => host.covers_name(name),
             }
     }

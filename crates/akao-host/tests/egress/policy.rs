@@ -255,6 +255,7 @@ async fn a_grant_opens_what_it_names_and_nothing_beside() {
 #[tokio::test]
 async fn a_name_that_nothing_could_open_is_refused_before_it_is_resolved() {
     let closed = || EgressOptions { public_web: false, ..EgressOptions::default() };
+    let public_only = || EgressOptions { public_only: true, ..closed() };
     let http = |grant| grants(&[grant]);
     for (options, granted, url, reason) in [
         (closed(), vec![], "http://secret.evil.test/", "it is not granted"),
@@ -264,6 +265,9 @@ async fn a_name_that_nothing_could_open_is_refused_before_it_is_resolved() {
         (closed(), http("network.http=*.api.example"), "http://api.example/", "it is not granted"),
         (closed(), http("network.http=evil.test"), "http://evil.test:8080/", "it is not granted"),
         (closed(), http("network.http=10.0.0.0/8"), "http://evil.test:8080/", "it is not granted"),
+        (public_only(), http("network.http=10.1.0.0/16"), "http://evil.test/", "it is not granted"),
+        (public_only(), http("network.http=[fd00::/8]"), "http://evil.test/", "it is not granted"),
+        (public_only(), http("network.http=169.254.169.254"), "http://evil.test/", "it is not granted"),
         (closed(), http("network.tcp=evil.test:80"), "http://evil.test/", "it is not granted"),
         (EgressOptions::default(), vec![], "http://evil.test:8080/", "port 8080 is not 80 or 443"),
     ] {
@@ -281,15 +285,37 @@ async fn a_name_that_nothing_could_open_is_refused_before_it_is_resolved() {
 }
 
 #[tokio::test]
+async fn a_network_that_may_be_public_lets_names_be_looked_up() {
+    let options = || EgressOptions { public_web: false, public_only: true, ..EgressOptions::default() };
+    for (network, host) in [("93.184.0.0/16", "public.example"), ("0.0.0.0/0", "public.example")] {
+        let names = Names::of(&[("public.example", &["93.184.216.34"])]);
+        let egress = CheckedEgress::with_resolver(options(), Arc::new(names));
+        assert!(passes(&egress, &[&format!("network.tcp={network}:1")], host, 1).await, "{network}");
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_says_no_address_of_a_name() {
-    let names = Names::of(&[("inner.example", &["10.0.0.5"]), ("self.example", &["127.0.0.1"])]);
+    let names = Names::of(&[
+        ("inner.example", &["10.0.0.5"]),
+        ("self.example", &["127.0.0.1"]),
+        ("cloud.example", &["169.254.170.2"]),
+    ]);
     let egress = CheckedEgress::with_resolver(EgressOptions::default(), Arc::new(names));
     for (granted, url, reason) in [
         (vec![], "http://inner.example/", "it resolves to a private address"),
         (grants(&["network.http=*.example"]), "http://self.example/", "it resolves to a loopback address"),
+        (
+            vec![],
+            "http://cloud.example/",
+            "it resolves to a cloud metadata address, which nothing but a grant of the address opens",
+        ),
     ] {
         let error = egress.http(&granted, get(url)).await.unwrap_err();
         assert!(error.to_string().ends_with(reason), "{error}");
+        let EgressError::Denied { grant: Some(grant), .. } = &error else { panic!("{error:?}") };
+        let host = url.trim_start_matches("http://").trim_end_matches('/');
+        assert_eq!(*grant, format!("network.http={host}:80"));
     }
 }
 
