@@ -4,8 +4,10 @@
 
 use rquickjs::{Ctx, Function, Result, Value, context::EvalOptions};
 use std::{
+    fs::{File, OpenOptions},
     iter::Peekable,
-    sync::atomic::{AtomicBool, Ordering},
+    os::unix::fs::FileExt,
+    sync::OnceLock,
 };
 
 const WAS_FULL: &str = include_str!("helpers/was_full.js");
@@ -32,12 +34,51 @@ const BEFORE_VALUES: [&str; 14] = [
     "await",
 ];
 
-/// Whether this process does nothing but run one script after the other.
-static IS_ALONE: AtomicBool = AtomicBool::new(false);
+/// Longest text of the kernel about a process that is read, in bytes.
+const STATUS_BYTES_MAX: usize = 8 << 10;
+
+/// Set where this process does nothing but run one script after the other.
+static ALONE: OnceLock<Alone> = OnceLock::new();
+
+/// What the kernel is asked by. It stays open: that takes two thirds of the time.
+#[derive(Debug)]
+struct Alone {
+    status: Option<File>,
+    /// None in a sandbox, whose view of processes cannot be written to.
+    forget: Option<File>,
+}
+
+impl Alone {
+    fn open() -> Self {
+        let forget = OpenOptions::new().write(true).open("/proc/self/clear_refs");
+        Self { status: File::open("/proc/self/status").ok(), forget: forget.ok() }
+    }
+
+    /// What the process has taken, now and at most; nothing where that is not told.
+    fn taken(&self) -> (u64, u64) {
+        let mut text = [0; STATUS_BYTES_MAX];
+        let length = self.status.as_ref().and_then(|status| status.read_at(&mut text, 0).ok()).unwrap_or(0);
+        let status = String::from_utf8_lossy(&text[..length]);
+        let told = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok())
+                .unwrap_or(0)
+                .saturating_mul(1_024)
+        };
+        (told("VmRSS:"), told("VmHWM:"))
+    }
+
+    /// Makes the peak that of what follows, where that is possible.
+    fn forget_peak(&self) {
+        if let Some(forget) = &self.forget {
+            let _ = forget.write_at(FORGET_PEAK.as_bytes(), 0);
+        }
+    }
+}
 
 /// From here on, what the process takes of memory is taken by what it runs.
 pub(crate) fn set_alone() {
-    IS_ALONE.store(true, Ordering::Relaxed);
+    ALONE.get_or_init(Alone::open);
 }
 
 /// What the process had taken of memory before a run, by which is told what the run has taken.
@@ -50,14 +91,12 @@ pub(crate) struct Before {
 }
 
 impl Before {
-    /// What it is now, with a runtime of which so much is taken already.
+    /// What it is now, with a runtime of which so much is taken already. It takes several microseconds: nobody waits for it meanwhile.
     pub(crate) fn now(own_bytes: u64) -> Self {
-        if !IS_ALONE.load(Ordering::Relaxed) {
-            return Self::default();
-        }
+        let Some(alone) = ALONE.get() else { return Self::default() };
         // From here on the peak is the run's. Where that cannot be said, a peak that rises is.
-        let _ = std::fs::write("/proc/self/clear_refs", FORGET_PEAK);
-        let (resident_bytes, peak_bytes) = taken();
+        alone.forget_peak();
+        let (resident_bytes, peak_bytes) = alone.taken();
         Self { resident_bytes, peak_bytes, own_bytes }
     }
 
@@ -68,7 +107,8 @@ impl Before {
 
     /// Whether the run took all that it may, for certain: what it took where others had given back does not count.
     fn took(self, memory_bytes: u64) -> bool {
-        let (_, peak_bytes) = taken();
+        let Some(alone) = ALONE.get() else { return false };
+        let (_, peak_bytes) = alone.taken();
         let grown = peak_bytes.saturating_sub(self.resident_bytes);
         peak_bytes > self.peak_bytes && grown.saturating_add(self.own_bytes) >= memory_bytes / 10 * 9
     }
@@ -77,17 +117,7 @@ impl Before {
 /// Whether the runtime may have run out of memory since it began. Where nothing but texts and numbers took all of it, QuickJS
 /// has looked for no garbage meanwhile, and only the process itself shows it.
 pub(crate) fn was_full(ctx: &Ctx<'_>, memory_bytes: u64, before: Before) -> bool {
-    was_full_of_objects(ctx, memory_bytes) || IS_ALONE.load(Ordering::Relaxed) && before.took(memory_bytes)
-}
-
-/// What the process has taken, now and at most; nothing where that is not told.
-fn taken() -> (u64, u64) {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let told = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok()).unwrap_or(0).saturating_mul(1_024)
-    };
-    (told("VmRSS:"), told("VmHWM:"))
+    was_full_of_objects(ctx, memory_bytes) || before.took(memory_bytes)
 }
 
 fn was_full_of_objects(ctx: &Ctx<'_>, memory_bytes: u64) -> bool {
@@ -281,7 +311,18 @@ fn skip(chars: &mut Peekable<impl Iterator<Item = (usize, char)>>) {
 
 #[cfg(test)]
 mod tests {
-    use super::places;
+    use super::{Alone, places};
+
+    #[test]
+    fn what_is_taken_is_told_and_a_peak_is_forgotten() {
+        let alone = Alone::open();
+        drop(vec![1_u8; 256 << 20]);
+        let (resident, before) = alone.taken();
+        assert!(resident > 0 && before >= 256 << 20, "{resident} and {before}");
+        alone.forget_peak();
+        let (_, after) = alone.taken();
+        assert!(after + (128 << 20) < before, "{before} and {after}");
+    }
 
     #[test]
     fn places_are_those_at_which_it_is_thrown_whatever_else_the_text_holds() {

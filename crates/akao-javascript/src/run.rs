@@ -66,8 +66,8 @@ pub(crate) struct Ready {
     // Before its runtime, which it must not outlive.
     context: Context,
     runtime: Runtime,
-    /// What it takes of memory by itself.
-    own_bytes: u64,
+    /// What was taken of memory before.
+    before: Before,
 }
 
 impl Ready {
@@ -86,8 +86,8 @@ impl Ready {
         let rejections = Rejections::default();
         rejections.watch(&runtime);
         let context = Context::full(&runtime).map_err(no_room)?;
-        let own_bytes = runtime.memory_usage().malloc_size;
-        Ok(Self { guard, rejections, context, runtime, own_bytes: u64::try_from(own_bytes).unwrap_or(0) })
+        let own_bytes = u64::try_from(runtime.memory_usage().malloc_size).unwrap_or(0);
+        Ok(Self { guard, rejections, context, runtime, before: Before::now(own_bytes) })
     }
 
     /// Runs the script.
@@ -104,7 +104,7 @@ impl Ready {
         let source = source.strip_prefix('\u{feff}').unwrap_or(source);
         check_source(source)?;
         self.guard.begin(host, limits);
-        self.guard.begin_from(Before::now(self.own_bytes));
+        self.guard.begin_from(self.before);
         self.runtime.set_memory_limit(usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX));
         self.context.with(|ctx| {
             let (guard, rejections) = (Rc::clone(&self.guard), self.rejections.clone());

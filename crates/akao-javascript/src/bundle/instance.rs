@@ -85,9 +85,9 @@ fn runtime(bundle: &Arc<Bundle>, name: &str, first: BundleCall, calls: &mut dyn 
             if !is_sound || !run.is_quiet(&ctx) {
                 return Ok(());
             }
+            guard.begin_from(guard.before().again());
             let Some(next) = calls.next() else { return Ok(()) };
             guard.begin(next.host, next.limits);
-            guard.begin_from(guard.before().again());
             request = next.request;
         }
     })
