@@ -180,6 +180,10 @@ const thrown = (error, place) => {
   const stack = frames.map((frame) => `at ${frame.name}(line ${frame.line}, column ${frame.column})`);
   detail.stack = [...stack, ...(isError ? causesOf(error) : [])].join("\n");
   const where = at === undefined ? "" : ` (line ${at.line}, column ${at.column})`;
+  // Where the engine is refused memory before the limit ends the process; which comes first is a matter of time.
+  if (name === "RangeError" && message === "Array buffer allocation failed") {
+    return fail("resource", "the script ran out of memory", "script_memory", detail);
+  }
   if (name === "RangeError" && message === "Maximum call stack size exceeded") {
     return fail("resource", `the script calls functions within each other too deeply${where}`, "script_stack", detail);
   }

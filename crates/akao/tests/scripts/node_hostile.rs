@@ -19,6 +19,7 @@ const ENDED: &str = "the script's interpreter was ended while the script ran";
 const TAKING_MEMORY: &[Hostile] = &[
     ("const all = []; for (;;) all.push(new ArrayBuffer(10_000_000))", &["resource", "timeout", "user"], ""),
     ("const all = []; for (;;) all.push(new Uint8Array(10_000_000).fill(1))", &["resource"], MEMORY),
+    ("return new ArrayBuffer(2 ** 47).byteLength", &["resource"], MEMORY),
     (
         "const all = []; for (;;) all.push(new Uint8Array(new SharedArrayBuffer(10_000_000)).fill(1))",
         &["resource"],
