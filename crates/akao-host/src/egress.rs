@@ -1,9 +1,9 @@
 //! [`Egress`] whose every connection was checked.
 //!
-//! A name that nothing could open is refused before anybody is asked for its addresses. Any other is resolved once, every address
-//! of the answer is judged against the grants, and only addresses that passed are dialled. Redirects are followed here and checked like the first URL. Proxy variables are not read. Making a
-//! [`CheckedEgress`] costs nothing; what TLS needs is built with the first secure connection. The policy is explained in
-//! `docs/network.md`.
+//! A name that nothing could open is refused before anybody is asked for its addresses. Any other is resolved once, every
+//! address of the answer is judged against the grants, and only addresses that passed are dialled. Redirects are followed
+//! here and checked like the first URL. Proxy variables are not read. Making a [`CheckedEgress`] costs nothing; what TLS
+//! needs is built with the first secure connection. The policy is explained in `docs/network.md`.
 
 mod connection;
 mod decode;
