@@ -246,8 +246,18 @@ fn a_script_after_a_mending_has_what_was_mended_also_in_the_same_execution() {
         std::fs::write(&compiled, "").expect("it is written");
     }
     let script = "import greeting, os\nresult = [greeting.GREETING, os.listdir('/environment/site/greeting') != []]";
-    let mender = Arc::clone(&desk);
-    let mend = move || assert_eq!(mender.akao(&make).code, 0);
+    let (mender, record) = (Arc::clone(&desk), desk.path("data/nodes/scripts/environments/words.json"));
+    let read = |record: &Path| -> Value {
+        serde_json::from_str(&std::fs::read_to_string(record).expect("a record")).expect("JSON")
+    };
+    let loaded = read(&record)["loaded_bytes"].clone();
+    let mend = move || {
+        assert_eq!(mender.akao(&make).code, 0);
+        // It is measured anew and seldom the same, and an interpreter with another limit would be another one for that alone.
+        let mut made = read(&record);
+        made["loaded_bytes"] = loaded.clone();
+        std::fs::write(&record, made.to_string()).expect("it is written");
+    };
     let said = said_around(&desk, "PythonInterpreter", json!({"script": script, "environment": "words"}), mend);
     assert_eq!(said, json!([["damaged", true], ["welcome", true]]));
 }
